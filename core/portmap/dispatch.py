@@ -1,0 +1,114 @@
+"""The dispatcher: starts the path that the chosen backend declares - none, static or loop.
+
+This is go-ethereum's `setupPortMapping` (p2p/server_nat.go) with data in the place of a type switch: the backend's
+class says its `Kind`, and nothing here knows a backend by name.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, assert_never
+
+from portmap.events import Event
+from portmap.inbox import Inbox, Register, Stop, Unregister
+from portmap.loop import Loop, Policy
+from portmap.model import Key, Kind, PortRequest
+from portmap.nat import Nat, load
+from portmap.node import LocalNode, Record
+from portmap.paths import StaticPath, consume_requests
+
+_log = logging.getLogger("portmap.dispatch")
+
+
+class Observer(Protocol):
+    """Who is told what happens; called in the path's thread, so it must not block."""
+
+    def on_event(self, event: Event) -> None:
+        """Something happened."""
+
+    def on_record(self, record: Record) -> None:
+        """The node's record really changed; address and ports are committed together."""
+
+    def on_end(self, error: BaseException | None) -> None:
+        """The path has ended, by a stop or - with an error - by a fault."""
+
+
+class PortMapping:
+    """The running path. Every method may be called from any thread."""
+
+    def __init__(self, nat: Nat, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
+        self.nat = nat
+        self._node = node
+        self._observer = observer
+        self._inbox = Inbox()
+        self._path = self._choose(policy)
+        self._thread = threading.Thread(target=self._run, name=f"portmap {nat.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the path's thread."""
+        self._thread.start()
+
+    def register(self, request: PortRequest) -> None:
+        """Keep this port open from now on."""
+        self._inbox.put(Register(request))
+
+    def unregister(self, key: Key) -> None:
+        """Let this mapping go."""
+        self._inbox.put(Unregister(key))
+
+    def stop(self) -> None:
+        """Ask the path to clean up and end; returns at once. A second stop gives up the cleaning up."""
+        self._inbox.put(Stop())
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; whether it came within `timeout` seconds."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # The path's thread tells the node first, then the observer.
+
+    def on_event(self, event: Event) -> None:
+        """Called by the path: something happened."""
+        self._node.apply(event)
+        if self._observer is not None:
+            self._observer.on_event(event)
+
+    def on_settled(self) -> None:
+        """Called by the path: what was told so far belongs together, so it makes one record."""
+        record = self._node.commit()
+        if record is not None and self._observer is not None:
+            self._observer.on_record(record)
+
+    def _choose(self, policy: Policy | None) -> Callable[[], None]:
+        match self.nat.kind:
+            case Kind.NONE:
+                return partial(consume_requests, self._inbox, self._node, self)
+            case Kind.STATIC:
+                return StaticPath(self.nat, self._inbox, self).run
+            case Kind.LOOP:
+                return Loop(self.nat, self._inbox, self, policy).run
+            case _:
+                assert_never(self.nat.kind)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._path()
+        except BaseException as fault:  # noqa: BLE001  # a fault of ours: logged here, raised in whoever waits
+            _log.exception("port mapping through %s ended by a fault", self.nat.name)
+            error = fault
+        if self._observer is not None:
+            self._observer.on_end(error)
+
+
+def setup_port_mapping(
+    nat: Nat | str, node: LocalNode, observer: Observer | None = None, policy: Policy | None = None
+) -> PortMapping:
+    """Start port mapping for a node, by the backend's declared kind; the node follows what happens.
+
+    `nat` is a spec or a loaded backend. Register ports on what is returned. Raises SpecError or PluginError.
+    """
+    running = PortMapping(load(nat) if isinstance(nat, str) else nat, node, observer, policy)
+    running.start()
+    return running

@@ -1,0 +1,183 @@
+"""What the loop announces: one frozen value an event, named as in the JSON stream.
+
+Law: an event is a fact that already holds. Consumers ignore events and fields that they do not know; fields are only
+ever added. Where something went wrong, `reason` is for people and `error` the name of the class in `portmap.errors`,
+for programs. `to_dict` gives the JSON shape: the event's name, then every field that has something to say.
+"""
+
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Address, IPv6Address
+from typing import ClassVar, Self
+
+from portmap.model import Address, Key, Mapping, Protocol, Scope, scope_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The root of all events. `event` is the name in the JSON stream."""
+
+    event: ClassVar[str]
+
+    def to_dict(self) -> dict[str, object]:
+        """The event as JSON-ready data: addresses as text, fields without a value left out."""
+        shown: dict[str, object] = {"event": self.event}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and value != "":
+                shown[field.name] = str(value) if isinstance(value, IPv4Address | IPv6Address) else value
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEvent(Event):
+    """Something about the gateway. `gateway` is how the backend names it, `reason` why we say so."""
+
+    gateway: str
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayFound(GatewayEvent):
+    """The gateway gave its first good answer, or its first after having been lost."""
+
+    event: ClassVar[str] = "gateway.found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayLost(GatewayEvent):
+    """The gateway no longer answers, or was not found at all; everything is tried again with back-off."""
+
+    event: ClassVar[str] = "gateway.lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayRebooted(GatewayEvent):
+    """The gateway may have forgotten our mappings; all of them are asked for again at once."""
+
+    event: ClassVar[str] = "gateway.rebooted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalIPEvent(Event):
+    """Something about the external address; `scope` says what it is worth to somebody outside."""
+
+    external_ip: Address | None
+    previous_ip: Address | None = None
+    scope: Scope
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalIPChanged(ExternalIPEvent):
+    """The external address was learnt or has changed; every mapping is asked for again at once."""
+
+    event: ClassVar[str] = "external_ip.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalIPFailed(ExternalIPEvent):
+    """The gateway answers, but not with an address (WAN down, garbage). The last known one is kept."""
+
+    event: ClassVar[str] = "external_ip.failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingEvent(Event):
+    """Something about one mapping; (`protocol`, `internal_port`) identify it.
+
+    `external_port` is the open one, or in `mapping.lost` and `mapping.removed` the one that was; `lifetime` is the
+    granted number of seconds (0 = permanent); `static` is true where the port is forwarded by hand.
+    """
+
+    protocol: Protocol
+    internal_port: int
+    external_port: int | None = None
+    external_ip: Address | None = None
+    scope: Scope | None = None
+    lifetime: int | None = None
+    name: str = ""
+    static: bool | None = None
+    reason: str = ""
+    error: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The identity of the mapping."""
+        return self.protocol, self.internal_port
+
+    @classmethod
+    def of(cls, mapping: Mapping, *, reason: str = "", error: str = "") -> Self:
+        """The event that says this of an open port."""
+        return cls(
+            protocol=mapping.protocol,
+            internal_port=mapping.internal_port,
+            external_port=mapping.external_port,
+            external_ip=mapping.external_ip,
+            scope=scope_of(mapping.external_ip),
+            lifetime=mapping.lifetime,
+            name=mapping.name,
+            static=mapping.static or None,
+            reason=reason,
+            error=error,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingAdded(MappingEvent):
+    """The port is open."""
+
+    event: ClassVar[str] = "mapping.added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingChanged(MappingEvent):
+    """The port is open elsewhere now: another external port, or the same on another external address."""
+
+    event: ClassVar[str] = "mapping.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingRenewed(MappingEvent):
+    """The lease was extended; nothing else changed."""
+
+    event: ClassVar[str] = "mapping.renewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingFailed(MappingEvent):
+    """The gateway would not open or renew the port; `reason` says why. Announced once a reason, retried for ever."""
+
+    event: ClassVar[str] = "mapping.failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingLost(MappingEvent):
+    """The lease ran out before it could be renewed: the port is shut."""
+
+    event: ClassVar[str] = "mapping.lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingRemoved(MappingEvent):
+    """We are done with the port. With a `reason` the gateway did not confirm: it stays until the lease ends."""
+
+    event: ClassVar[str] = "mapping.removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordChanged(Event):
+    """The node's public record really changed: `seq`, address and ports, committed together.
+
+    `enr` is the signed text where a publisher signs (EIP-778), else empty.
+    """
+
+    event: ClassVar[str] = "record.changed"
+    seq: int
+    ip: Address | None = None
+    ip6: Address | None = None
+    tcp: int | None = None
+    udp: int | None = None
+    udp6: int | None = None
+    enr: str = ""

@@ -1,0 +1,104 @@
+"""The hooks: what a backend and a publisher may implement. This page is the plugin author's guide.
+
+A **backend** speaks to one kind of gateway. It is a class, found through the entry point group
+`portmap.backends`; the entry point's name is the NAME of a spec `NAME[:ARGUMENT]`::
+
+    [project.entry-points."portmap.backends"]
+    acme = "portmap_acme:Acme"
+
+    class Acme:
+        kind: ClassVar[Kind] = Kind.LOOP
+
+        @classmethod
+        def from_argument(cls, argument: str | None) -> "Acme":
+            ...                       # parse only, no I/O; raise SpecError for nonsense
+
+        @hookimpl
+        def external_ip(self) -> IPv4Address: ...
+        @hookimpl
+        def add_mapping(self, protocol, external_port, internal_port, name, lifetime) -> Grant: ...
+        @hookimpl
+        def delete_mapping(self, protocol, external_port, internal_port) -> None: ...
+
+The rules, which `portmap.testing` checks:
+
+- Hooks are synchronous and may block. The core calls a backend from one thread at a time, its own, and gives every
+  call a deadline; a hung backend delays nobody. Set your own, shorter time limits all the same.
+- Raise only errors of `portmap.errors`. Anything else is reported with your plugin's name.
+- `str(backend)` names the gateway for people, e.g. `NAT-PMP 192.168.1.1`.
+- Never give an implementation's argument a default value, and take only the arguments that you need.
+- Discovery failed or the gateway is gone? Say so (`NoGateway`, `GatewayTimeout`) and be ready to be asked again:
+  look anew at the next call, remember no failure.
+- Never touch a mapping that is not ours.
+
+A **publisher** tells somebody what holds now. Group `portmap.publishers`, again a class with `from_argument`.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import pluggy
+
+from portmap.model import Address, Grant, Protocol
+
+if TYPE_CHECKING:
+    from portmap.events import Event
+    from portmap.node import Record
+
+PROJECT = "portmap"
+BACKENDS = "portmap.backends"
+PUBLISHERS = "portmap.publishers"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+Alert: TypeAlias = Callable[[str], None]
+Closer: TypeAlias = Callable[[], None]
+
+
+class BackendSpec:
+    """The hooks of one gateway. The three without "optional" are required of every backend."""
+
+    @hookspec(firstresult=True)
+    def external_ip(self) -> Address:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """The gateway's external address, as it states it. Called at every check, once a minute by default.
+
+        Raises NoGateway, GatewayTimeout, Refused or Garbled; never returns the unspecified address.
+        """
+
+    @hookspec(firstresult=True)
+    def add_mapping(  # type: ignore[empty-body]  # pluggy: a spec has no body
+        self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int
+    ) -> Grant:
+        """Open the port, or extend it: asked again for what is already held, this renews.
+
+        `external_port` 0: choose, preferably the internal port. `name` is the user's word for the mapping, free text
+        and maybe empty: escape it. `lifetime` in seconds, never 0. Answer with what was really granted; another port
+        or lifetime than asked for is no error. Raises as `external_ip`, and Conflict where no port could be had.
+        """
+
+    @hookspec(firstresult=True)
+    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
+        """Shut the port, if the mapping is ours. Deleting what is not there is a success, not an error."""
+
+    @hookspec
+    def watch(self, alert: Alert) -> Closer:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. Call `alert(reason)`, from any thread, whenever the gateway may have forgotten us.
+
+        Returns at once with a function that ends the watch. The core then asks for every mapping again.
+        """
+
+
+class PublisherSpec:
+    """The hooks of one publisher: somebody who wants to know where we can be reached."""
+
+    @hookspec
+    def on_event(self, event: "Event") -> None:
+        """Take one event of `portmap.events`; ignore those that do not concern you.
+
+        Called in order, from one thread of the publisher's own. May block; a late publisher delays no renewal.
+        """
+
+    @hookspec(firstresult=True)
+    def sign_record(self, record: "Record") -> str:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. The record as signed text, which then travels in `record.changed` (field `enr`)."""

@@ -1,0 +1,116 @@
+"""One mapping's state, and what each outcome implies.
+
+Law: nothing here reads a clock, draws a random number or calls a gateway. `now` (monotonic seconds) and `spread`
+(uniform in 0..1) are arguments; a Lease only says what follows.
+
+The promises: renew at half of the granted lifetime; after a failure, several tries fit before the lease runs out;
+the external port that was held once is asked for again after any failure.
+"""
+
+from dataclasses import dataclass, replace
+from math import inf
+
+from portmap.model import Address, Grant, Key, Mapping, PortRequest
+
+RETRY_FIRST = 1.0  # seconds after the first failure, doubling
+RETRY_LAST = 60.0  # seconds between tries at the most
+TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left of the lease
+RETRY_LEAST = 0.25  # seconds; RFC 6886 §3.1 sends no faster
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A request and what became of it. `external_port` 0: not open. Times are seconds of the loop's clock.
+
+    `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of.
+    """
+
+    request: PortRequest
+    due: float
+    wanted_port: int
+    external_port: int = 0
+    external_ip: Address | None = None
+    lifetime: int = 0
+    expires: float = inf
+    failures: int = 0
+    reason: str = ""
+    unsure: bool = False
+
+    @classmethod
+    def of(cls, request: PortRequest, now: float) -> "Lease":
+        """A new request: due at once."""
+        return cls(request, due=now, wanted_port=request.external_port)
+
+    @property
+    def key(self) -> Key:
+        """The identity of the mapping."""
+        return self.request.key
+
+    @property
+    def held(self) -> bool:
+        """Whether the port is open, as far as we know."""
+        return self.external_port != 0
+
+    @property
+    def wake_at(self) -> float:
+        """When this lease next needs attention: to ask, or to be declared lost."""
+        return min(self.due, self.expires)
+
+    @property
+    def mapping(self) -> Mapping:
+        """The open port as its users see it."""
+        request = self.request
+        return Mapping(
+            request.protocol,
+            request.internal_port,
+            self.external_port,
+            self.lifetime,
+            self.external_ip,
+            request.name,
+        )
+
+    def granted(self, grant: Grant, address: Address | None, now: float, spread: float) -> "Lease":
+        """The gateway said yes to what was asked at `now`.
+
+        Renewal is uniform in 1/2 .. 5/8 of the lifetime (RFC 6887 §11.2.1), of the asked one where more was granted;
+        a permanent mapping is asserted again just as often, for routers forget those too.
+        """
+        asked = self.request.lifetime
+        term = min(asked, grant.lifetime or asked)
+        return replace(
+            self,
+            due=now + term * (1 / 2 + spread / 8),
+            wanted_port=grant.external_port,
+            external_port=grant.external_port,
+            external_ip=grant.external_ip or address,
+            lifetime=grant.lifetime,
+            expires=now + grant.lifetime if grant.lifetime else inf,
+            failures=0,
+            reason="",
+            unsure=False,
+        )
+
+    def failed(self, reason: str, now: float, spread: float, *, unsure: bool = False) -> "Lease":
+        """The gateway said no, or nothing (`unsure`). Back off, but never past the end of the lease."""
+        delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16), RETRY_LAST) * (1 + spread / 4)
+        if self.held:
+            delay = min(delay, max((self.expires - now) / TRIES_BEFORE_EXPIRY, RETRY_LEAST))
+        return replace(
+            self,
+            due=now + delay,
+            failures=self.failures + 1,
+            reason=reason,
+            unsure=self.unsure or unsure,
+        )
+
+    def at_once(self, now: float) -> "Lease":
+        """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""
+        return replace(self, due=now, failures=0)
+
+    def lapsed(self, now: float) -> bool:
+        """Whether the lease has run out."""
+        return self.held and now >= self.expires
+
+    def lost(self) -> "Lease":
+        """The port is shut; the same one is wanted again."""
+        return replace(self, external_port=0, lifetime=0, expires=inf)

@@ -1,0 +1,127 @@
+"""The words that everyone shares: kinds, protocols, requests, grants, mappings, scopes.
+
+Law: values only. Nothing here reads a clock, opens a socket or knows a plugin.
+Units: ports are 1..65535 (0 only where it says "any"), lifetimes are whole seconds (0 = permanent).
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
+
+from portmap.errors import SpecError
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+MAX_PORT = 65535
+MAX_LIFETIME = 0xFFFFFFFF  # 32 bits on the wire: RFC 6886 §3.3, RFC 6887 §7.1, UPnP ui4
+DEFAULT_LIFETIME = 600  # go-ethereum's portMapDuration: p2p/server_nat.go
+
+
+class Kind(Enum):
+    """How a backend wants to be used; declared as data on its class, read by the dispatcher."""
+
+    NONE = "none"
+    """No NAT is spoken to: requests are consumed."""
+    STATIC = "static"
+    """The external address is known beforehand and ports are forwarded by hand: no loop."""
+    LOOP = "loop"
+    """A gateway that grants leases: the core loop asks, renews and follows."""
+
+
+class Protocol(StrEnum):
+    """The transport protocol of a mapping, spelt as UPnP and go-ethereum spell it."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+
+
+class Scope(StrEnum):
+    """What an external address is worth to somebody outside."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    CGNAT = "cgnat"
+    RESERVED = "reserved"
+    UNKNOWN = "unknown"
+
+
+_CGNAT = IPv4Network("100.64.0.0/10")  # RFC 6598 §7
+_PRIVATE_4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))  # RFC 1918 §3
+_PRIVATE_6 = IPv6Network("fc00::/7")  # RFC 4193 §3.1
+
+
+def scope_of(address: Address | None) -> Scope:
+    """Classify an external address; None (not learnt yet) is UNKNOWN."""
+    match address:
+        case None:
+            return Scope.UNKNOWN
+        case IPv4Address() if address in _CGNAT:
+            return Scope.CGNAT
+        case IPv4Address() if any(address in network for network in _PRIVATE_4):
+            return Scope.PRIVATE
+        case IPv6Address() if address in _PRIVATE_6:
+            return Scope.PRIVATE
+    return Scope.PUBLIC if address.is_global and not address.is_multicast else Scope.RESERVED
+
+
+Key: TypeAlias = tuple[Protocol, int]
+"""What identifies a mapping for its whole life: protocol and internal port."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortRequest:
+    """One port that shall be reachable from outside.
+
+    `external_port` 0 means: the gateway chooses, preferably the internal port. `lifetime` is the number of seconds
+    to ask for. Raises SpecError for a port or a lifetime that cannot be.
+    """
+
+    protocol: Protocol
+    internal_port: int
+    external_port: int = 0
+    name: str = ""
+    lifetime: int = DEFAULT_LIFETIME
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.internal_port <= MAX_PORT:
+            raise SpecError(f"internal port {self.internal_port} is out of range: use 1 to {MAX_PORT}")
+        if not 0 <= self.external_port <= MAX_PORT:
+            raise SpecError(f"external port {self.external_port} is out of range: use 1 to {MAX_PORT}")
+        if not 1 <= self.lifetime <= MAX_LIFETIME:
+            raise SpecError(f"lifetime {self.lifetime} is out of range: use 1 to {MAX_LIFETIME} seconds")
+
+    @property
+    def key(self) -> Key:
+        """The identity of the mapping that answers this request."""
+        return self.protocol, self.internal_port
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a gateway answered: the external port it opened and for how many seconds (0 = permanent).
+
+    `external_ip` only where the protocol states it with the grant.
+    """
+
+    external_port: int
+    lifetime: int
+    external_ip: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One open port as its users see it. `static`: forwarded by hand, taken on trust, nothing was sent."""
+
+    protocol: Protocol
+    internal_port: int
+    external_port: int
+    lifetime: int
+    external_ip: Address | None = None
+    name: str = ""
+    static: bool = False
+
+    @property
+    def key(self) -> Key:
+        """The identity of the mapping: that of the request it answers."""
+        return self.protocol, self.internal_port
