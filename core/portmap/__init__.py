@@ -9,30 +9,35 @@ As a library::
 
 `open` keeps ports open, `load` gives a backend for one-shot calls, `setup_port_mapping` is the dispatcher for a node of
 your own. Plugin authors start at `portmap.hookspecs`.
+
+The names below are imported when they are first used: a command that only prints its version pays for none of them.
 """
 
-from portmap.dispatch import setup_port_mapping
-from portmap.errors import (
-    Conflict,
-    Garbled,
-    GatewayTimeout,
-    NATError,
-    NoGateway,
-    NotAuthorized,
-    OnlyPermanentLeases,
-    OutOfResources,
-    PluginError,
-    PortmapError,
-    Refused,
-    SpecError,
-)
-from portmap.events import Event
-from portmap.hookspecs import hookimpl
-from portmap.model import Grant, Kind, Mapping, PortRequest, Protocol, Scope, scope_of
-from portmap.nat import Nat, load
-from portmap.node import LocalNode, Record
-from portmap.session import Session
-from portmap.session import open_session as open  # noqa: A004  # portmap.open reads best
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portmap.dispatch import setup_port_mapping
+    from portmap.errors import (
+        Conflict,
+        Garbled,
+        GatewayTimeout,
+        NATError,
+        NoGateway,
+        NotAuthorized,
+        OnlyPermanentLeases,
+        OutOfResources,
+        PluginError,
+        PortmapError,
+        Refused,
+        SpecError,
+    )
+    from portmap.events import Event
+    from portmap.hookspecs import hookimpl
+    from portmap.model import Grant, Kind, Mapping, PortRequest, Protocol, Scope, scope_of
+    from portmap.nat import Nat, load
+    from portmap.node import LocalNode, Record
+    from portmap.session import Session, open  # noqa: A004  # portmap.open reads best
 
 __version__ = "0.1.0"
 
@@ -66,3 +71,21 @@ __all__ = [
     "scope_of",
     "setup_port_mapping",
 ]
+
+_HOMES = {
+    "dispatch": ("setup_port_mapping",),
+    "events": ("Event",),
+    "hookspecs": ("hookimpl",),
+    "model": ("Grant", "Kind", "Mapping", "PortRequest", "Protocol", "Scope", "scope_of"),
+    "nat": ("Nat", "load"),
+    "node": ("LocalNode", "Record"),
+    "session": ("Session", "open"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home (PEP 562); what has no home in the table is an error class."""
+    if name not in __all__:
+        raise AttributeError(f"module 'portmap' has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "errors")
+    return getattr(import_module(f"portmap.{home}"), name)

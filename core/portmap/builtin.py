@@ -85,7 +85,7 @@ class AnyGateway:
     def add_mapping(
         self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int
     ) -> Grant:
-        """Ask who holds the mapping, else the winner, and when they refuse the runners-up. The first refusal is told."""
+        """Ask who holds the mapping, else the winner; refused, the runners-up. The first refusal is told."""
         key = (protocol, internal_port)
         refusal: NATError | None = None
         for nat in self._asked_for(key):

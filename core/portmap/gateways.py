@@ -78,13 +78,12 @@ def _gateways_by_netifaces() -> list[IPv4Address]:
     """The same from netifaces, an extra and hence imported only here; it names the default one, not the metrics."""
     try:
         netifaces = importlib.import_module("netifaces")
-        table = netifaces.gateways()
-    except (ImportError, OSError):
+        table, family = netifaces.gateways(), netifaces.AF_INET
+        default = table.get("default", {}).get(family)
+        routes = ([default] if default else []) + list(table.get(family, []))
+        return _unique(IPv4Address(route[0]) for route in routes)
+    except (ImportError, OSError, ValueError):
         return []
-    family = netifaces.AF_INET
-    default = table.get("default", {}).get(family)
-    routes = ([default] if default else []) + list(table.get(family, []))
-    return _unique(IPv4Address(route[0]) for route in routes)
 
 
 def _guesses() -> Iterator[IPv4Address]:

@@ -7,6 +7,7 @@ overran its deadline is left behind, and nothing more is asked of that backend u
 
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from ipaddress import IPv4Address, IPv6Address
@@ -21,7 +22,7 @@ from portmap.spec import Spec, parse_spec
 
 T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
-_Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]]
+_Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]] | None
 
 CALL_DEADLINE = 15.0  # seconds; above every backend's own time limits, so that theirs, which say more, come first
 CLOSE_DEADLINE = 0.2  # seconds; a watch that does not end by then ends with the process
@@ -45,6 +46,7 @@ class Nat:
         self._hook = validate_hooks(backend, BACKENDS, name).hook
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        weakref.finalize(self, self._jobs.put, None)  # the thread ends with the door
         self._running: Future[Any] | None = None
 
     def __str__(self) -> str:
@@ -191,10 +193,10 @@ def make(plugin_class: Any, spec: Spec, name: str) -> Any:
 
 def _work(jobs: "SimpleQueue[_Job]") -> None:
     """The backend's thread: a daemon, so that a hung backend never holds up the process's exit."""
-    while True:
-        call, work = jobs.get()
+    while (job := jobs.get()) is not None:
+        call, work = job
         try:
             call.set_result(work())
         except BaseException as error:  # noqa: BLE001  # handed to the caller, whatever it is
             call.set_exception(error)
-        del call, work
+        del job, call, work  # a waiting thread shall keep nothing alive

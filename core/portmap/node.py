@@ -35,7 +35,7 @@ from portmap.iptrack import Endpoint
 from portmap.model import MAX_PORT, Address, PortRequest, Protocol, Scope
 from portmap.record import Record, Value, checked, checked_port
 
-__all__ = ["LocalNode", "Record", "unix_ms"]
+__all__ = ["LocalNode", "Record", "Value", "unix_ms"]
 
 
 def unix_ms() -> int:

@@ -6,7 +6,7 @@ Law: the race knows no backend by name; it is given doors (`Nat`). It remembers 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future  # noqa: TC003  # annotations here are read at run time
 from functools import partial
 from queue import Empty, SimpleQueue
 

@@ -99,6 +99,17 @@ class Session:
         """The node's public record: an immutable snapshot."""
         return self._node.record
 
+    @property
+    def complete(self) -> bool:
+        """Whether every requested port is open; always, where no NAT is spoken to."""
+        with self._changed:
+            return self._complete()
+
+    def raise_fault(self) -> None:
+        """Raise PortmapError if the session ended by a fault of ours or of a plugin, not by a stop."""
+        if self._fault is not None:
+            raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
+
     def events(self) -> Iterator[Event]:
         """Every event from the session's start (the last thousand of them) to its end; blocks in between."""
         subscriber: SimpleQueue[Event | None] = SimpleQueue()
@@ -123,8 +134,7 @@ class Session:
             self._changed.wait_for(lambda: self._complete() or self._ended, timeout)
             if self._complete():
                 return tuple(self._mappings.values())
-            if self._fault is not None:
-                raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
+            self.raise_fault()
             raise self._why_incomplete(timeout)
 
     # What shall hold -----------------------------------------------------------------------------------------
@@ -235,7 +245,7 @@ class Session:
         return GatewayTimeout(f"{self.gateway} has not mapped {protocol} {port} {when}")
 
 
-def open_session(
+def open(  # noqa: A001  # portmap.open reads best
     nat: str | Nat = "any",
     mappings: Iterable[str | PortRequest] = (),
     *,

@@ -1,0 +1,33 @@
+"""Exit codes, and how an error ends the command: one line on stderr that says what happened and what to try."""
+
+import sys
+
+from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused, SpecError
+
+OK = 0
+FAULT = 1  # anything that has no code of its own
+USAGE = 2
+NO_GATEWAY = 3
+REFUSED = 4
+CONFLICT = 5
+TIMEOUT = 7
+PLUGIN = 9
+
+_CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Conflict is a Refused
+    (SpecError, USAGE),
+    (PluginError, PLUGIN),
+    (NoGateway, NO_GATEWAY),
+    (GatewayTimeout, TIMEOUT),
+    (Conflict, CONFLICT),
+    (Refused, REFUSED),
+)
+
+
+def code_of(error: PortmapError) -> int:
+    """The exit code that the README promises for an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), FAULT)
+
+
+def complain(message: str) -> None:
+    """Say on stderr, in one line, why the command ends."""
+    print(f"portmap: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,147 @@
+"""The bare form: hold the mappings until a signal, or until the time is up."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Self
+
+import portmap
+from portmap.cli import logs
+from portmap.cli.durations import parse_duration
+from portmap.cli.render import Renderer, as_json_line, for_people, line
+from portmap.model import Kind, PortRequest, Protocol
+from portmap.requests import parse_mappings
+from portmap.session import Session
+
+WEEK = 7 * 86400  # the longest lease of UPnP IGD:2, WANIPConnection:2 §2.3.2
+DAY = 86400
+YEAR = 365 * DAY
+
+SEED_PORT = 30303  # go-ethereum's port, for TCP and UDP
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for, checked."""
+
+    nat: str
+    requests: tuple[PortRequest, ...]
+    by_default: bool
+    ip_interval: int
+    publish: tuple[str, ...]
+    seconds: int | None
+
+    @classmethod
+    def read(
+        cls,
+        mappings: Sequence[str],
+        nat: str,
+        lease: str,
+        ip_interval: str,
+        publish: Sequence[str],
+        for_: str | None,
+    ) -> Self:
+        """Check the command line's words. Raises SpecError."""
+        lifetime = parse_duration(lease, "--lease", longest=WEEK)
+        return cls(
+            nat,
+            parse_mappings(mappings, lifetime) or _seed(lifetime),
+            not mappings,
+            parse_duration(ip_interval, "--ip-interval", longest=DAY),
+            tuple(publish),
+            parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None,
+        )
+
+
+def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
+    """Hold until SIGINT, SIGTERM or the end of the time; then delete what is held. Raises PortmapError."""
+    logs.set_up(verbosity)
+    plain = not (as_json or quiet)
+    show = as_json_line if as_json else for_people(quiet=quiet, renewals=verbosity > 0)
+    interval = float(wish.ip_interval)
+    with (
+        _Ending() as ending,
+        portmap.open(wish.nat, wish.requests, ip_interval=interval, publish=wish.publish) as session,
+    ):
+        ending.ends(session, wish.seconds)
+        try:
+            if plain:
+                _greet(wish, session)
+            _show_all(session, show, hint=plain)
+        except BrokenPipeError:
+            _silence_stdout()
+    session.raise_fault()
+
+
+def _seed(lifetime: int) -> tuple[PortRequest, ...]:
+    return tuple(PortRequest(protocol, SEED_PORT, lifetime=lifetime) for protocol in Protocol)
+
+
+def _greet(wish: Wish, session: Session) -> None:
+    asked = " ".join(f"{request.internal_port}/{request.protocol.lower()}" for request in wish.requests)
+    default = "  (the default: no MAPPING was given)" if wish.by_default else ""
+    _print(line("asked", f"{asked} via {wish.nat or 'none'}{default}", time.time()))
+    if session.kind is Kind.NONE:
+        _print(line("none", "no NAT is spoken to: nothing is mapped, the record keeps the local ports", time.time()))
+
+
+def _show_all(session: Session, show: Renderer, *, hint: bool) -> None:
+    for event in session.events():
+        text = show(event, time.time())
+        if text is not None:
+            _print(text)
+        if hint and session.complete and session.mappings:
+            hint = False
+            _print(line("holding", f"{_count(len(session.mappings))}; Ctrl-C closes", time.time()))
+
+
+def _count(mappings: int) -> str:
+    return f"{mappings} mapping" + ("s" if mappings != 1 else "")
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # somebody may be reading a pipe, line by line
+
+
+def _silence_stdout() -> None:
+    """Nobody reads any more: let the interpreter's last flush go nowhere instead of failing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Ending:
+    """While it lasts, the first SIGINT or SIGTERM, or the clock, ends the session; a second signal the process."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._asked = False
+        self._timer: threading.Timer | None = None
+
+    def ends(self, session: Session, seconds: int | None) -> None:
+        """Name the session to end, after so many seconds if any are given."""
+        self._session = session
+        if self._asked:
+            session.stop()
+        if seconds is not None:
+            self._timer = threading.Timer(seconds, session.stop)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        self._asked = True
+        if self._session is not None:
+            self._session.stop()

@@ -1,0 +1,97 @@
+"""One UDP port of the simulated router: hears a datagram and answers it, through the wire and its quirks.
+
+Law: bytes in, bytes out; what they mean is the handler's. Runs on the reactor's thread.
+"""
+
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from functools import partial
+from typing import TypeAlias
+
+from portmap.errors import PortmapError
+from portmap.testing.box import Box
+from portmap.testing.loopback import loopback_address
+from portmap.testing.reactor import READ, Reactor
+from portmap.testing.wire import Wire
+
+log = logging.getLogger("portmap.testing")
+Peer: TypeAlias = tuple[str, int]
+Hear: TypeAlias = Callable[[bytes, Peer], Iterable[bytes]]
+IP_MULTICAST_ALL = 49  # linux/in.h; 0: only groups joined by this socket, on the interface it joined on
+LONGEST = 65535  # no UDP datagram is longer
+
+
+class Datagrams:
+    """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken."""
+
+    def __init__(self, reactor: Reactor, where: Peer, box: Box, wire: Wire, hear: Hear) -> None:
+        self._reactor, self._box, self._wire, self._hear = reactor, box, wire, hear
+        self._sock = listening(socket.SOCK_DGRAM, where)
+        self.port: int = self._sock.getsockname()[1]
+        self.also(self._sock)
+
+    def also(self, sock: socket.socket) -> None:
+        """Hear what arrives on this socket too; answers leave from the first one."""
+        self._reactor.watch(sock, READ, partial(self._ready, sock))
+
+    def _ready(self, sock: socket.socket, _events: int) -> None:
+        try:
+            data, peer = sock.recvfrom(LONGEST)
+        except OSError:  # Windows reports here that an earlier answer found nobody
+            return
+        log.debug("<- %s:%d %s", *peer, data.hex())
+        if self._wire.lets_in():
+            for answer in self._hear(data, peer):
+                self._reactor.later(self._box.quirks.delay, partial(self._send, answer, peer))
+
+    def _send(self, answer: bytes, peer: Peer) -> None:
+        data = self._wire.lets_out(answer)
+        if data is None:
+            return
+        log.debug("-> %s:%d %s", *peer, data.hex())
+        with suppress(OSError):  # UDP promises nothing: a peer that is gone is no fault of the router
+            if self._box.quirks.wrong_sender:
+                with closing(listening(socket.SOCK_DGRAM, (loopback_address(), 0))) as stranger:
+                    stranger.sendto(data, peer)
+            else:
+                self._sock.sendto(data, peer)
+
+
+def listening(kind: socket.SocketKind, where: Peer) -> socket.socket:
+    """A non-blocking socket on (address, port). Raises PortmapError where it cannot be had."""
+    sock = socket.socket(socket.AF_INET, kind)
+    try:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)
+        if kind == socket.SOCK_STREAM:
+            sock.listen()
+    except (OSError, OverflowError) as error:  # Overflow: a port that cannot be
+        sock.close()
+        text = f"the simulated router cannot listen on {where[0]} port {where[1]} ({error}): try another"
+        raise PortmapError(text) from error
+    return sock
+
+
+def joined(group: str, port: int, interface: str) -> socket.socket:
+    """A socket that hears what is multicast to the group on the interface that has this address, and nothing else.
+
+    Raises PortmapError where that cannot be had.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((group, port))
+        if sys.platform == "linux":
+            sock.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
+        membership = socket.inet_aton(group) + socket.inet_aton(interface)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    except OSError as error:
+        sock.close()
+        raise PortmapError(f"cannot join {group} port {port} on {interface} ({error})") from error
+    return sock

@@ -1,0 +1,49 @@
+"""What the simulated router heard: one frozen value of counters, so that a test compares it whole.
+
+Law: a request counts once it has arrived and was understood, whatever the router then answers, and also if it answers
+nothing. What the network lost on its way in was never heard. Fields are only ever added.
+"""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How often each kind of request arrived."""
+
+    address: int = 0
+    """NAT-PMP: external address requests (RFC 6886 §3.2)."""
+    map: int = 0
+    """NAT-PMP: requests to map or to renew (RFC 6886 §3.3)."""
+    unmap: int = 0
+    """NAT-PMP: requests with lifetime 0 (RFC 6886 §3.4)."""
+    search: int = 0
+    """SSDP: M-SEARCH, one for each search target."""
+    description: int = 0
+    """HTTP: the root description."""
+    external_ip: int = 0
+    """SOAP: GetExternalIPAddress."""
+    status: int = 0
+    """SOAP: GetStatusInfo."""
+    connection_type: int = 0
+    """SOAP: GetConnectionTypeInfo."""
+    nat_status: int = 0
+    """SOAP: GetNATRSIPStatus."""
+    add: int = 0
+    """SOAP: AddPortMapping."""
+    add_any: int = 0
+    """SOAP: AddAnyPortMapping."""
+    delete: int = 0
+    """SOAP: DeletePortMapping."""
+    get: int = 0
+    """SOAP: GetSpecificPortMappingEntry."""
+    list: int = 0
+    """SOAP: GetGenericPortMappingEntry."""
+    link: int = 0
+    """SOAP: GetCommonLinkProperties."""
+    unknown: int = 0
+    """Anything else: another version, opcode, path or action, or bytes that make no sense."""
+
+    def plus(self, name: str) -> "Heard":
+        """The same with one more request of that name."""
+        return replace(self, **{name: getattr(self, name) + 1})

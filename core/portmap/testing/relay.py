@@ -1,0 +1,130 @@
+"""The forwarding plane of the simulated router: what reaches (outside, external port) goes to the internal client.
+
+Law: the relays follow the table, and nothing else opens or closes one. A router on a loopback address relays to
+loopback addresses only, whatever is mapped: a test harness sends nothing to the LAN. Runs on the reactor's thread.
+"""
+
+import logging
+import socket
+from contextlib import suppress
+from functools import partial
+from ipaddress import IPv4Address
+from typing import Protocol as Interface
+
+from portmap.errors import PortmapError
+from portmap.model import Protocol
+from portmap.testing.datagrams import LONGEST, Peer, listening
+from portmap.testing.reactor import READ, Reactor
+from portmap.testing.splice import Splice
+from portmap.testing.table import Entry
+
+log = logging.getLogger("portmap.testing")
+MOST_PEERS = 64  # UDP senders that one mapping remembers; the oldest makes room
+KIND = {Protocol.TCP: socket.SOCK_STREAM, Protocol.UDP: socket.SOCK_DGRAM}
+
+
+class Relay(Interface):
+    """One mapping at work."""
+
+    client: Peer
+
+    def close(self) -> None:
+        """Stop forwarding at once, connections under way included."""
+
+
+class TcpRelay:
+    """Accepts on the external port and splices each connection to the internal client."""
+
+    def __init__(self, reactor: Reactor, where: Peer, client: Peer) -> None:
+        self.client = client
+        self._reactor = reactor
+        self._listener = listening(socket.SOCK_STREAM, where)
+        self._splices: set[Splice] = set()
+        reactor.watch(self._listener, READ, self._accept)
+
+    def close(self) -> None:
+        """Stop listening and cut what is connected."""
+        self._reactor.discard(self._listener)
+        for splice in tuple(self._splices):
+            splice.close()
+
+    def _accept(self, _events: int) -> None:
+        with suppress(OSError):  # the caller has hung up already
+            outer, _ = self._listener.accept()
+            self._splices.add(Splice(self._reactor, outer, self.client, self._splices.discard))
+
+
+class UdpRelay:
+    """Forwards each sender's datagrams from a socket of its own, so that answers find the way back."""
+
+    def __init__(self, reactor: Reactor, where: Peer, client: Peer) -> None:
+        self.client = client
+        self._reactor = reactor
+        self._outer = listening(socket.SOCK_DGRAM, where)
+        self._inner: dict[Peer, socket.socket] = {}
+        reactor.watch(self._outer, READ, self._inwards)
+
+    def close(self) -> None:
+        """Stop listening and forget the senders."""
+        for sock in (self._outer, *self._inner.values()):
+            self._reactor.discard(sock)
+
+    def _inwards(self, _events: int) -> None:
+        with suppress(OSError):  # nobody listens inside: UDP loses it
+            data, peer = self._outer.recvfrom(LONGEST)
+            self._towards_client(peer).send(data)
+
+    def _outwards(self, peer: Peer, sock: socket.socket, _events: int) -> None:
+        with suppress(OSError):  # as above, the other way round
+            self._outer.sendto(sock.recv(LONGEST), peer)
+
+    def _towards_client(self, peer: Peer) -> socket.socket:
+        if peer not in self._inner:
+            if len(self._inner) >= MOST_PEERS:
+                self._reactor.discard(self._inner.pop(next(iter(self._inner))))
+            self._inner[peer] = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.connect(self.client)
+            self._reactor.watch(sock, READ, partial(self._outwards, peer, sock))
+        return self._inner[peer]
+
+
+class Relays:
+    """All relays of one router, by protocol and external port."""
+
+    def __init__(self, reactor: Reactor, outside: str) -> None:
+        self._reactor, self._outside = reactor, outside
+        self._open: dict[tuple[Protocol, int], Relay] = {}
+
+    def usable(self, protocol: Protocol, external_port: int) -> bool:
+        """Whether the router could listen there, or does so already.
+
+        It cannot where a program of this host has the port on every address (0.0.0.0).
+        """
+        if (protocol, external_port) in self._open:
+            return True
+        try:
+            listening(KIND[protocol], (self._outside, external_port)).close()
+        except PortmapError:
+            return False
+        return True
+
+    def follow(self, entries: tuple[Entry, ...]) -> None:
+        """Close what is no longer mapped, or mapped elsewhere, and open what is."""
+        wanted = {(e.protocol, e.external_port): (e.internal_client, e.internal_port) for e in entries}
+        for slot in [slot for slot, relay in self._open.items() if wanted.get(slot) != relay.client]:
+            self._open.pop(slot).close()
+        for slot in wanted.keys() - self._open.keys():
+            if self._reaches(wanted[slot][0]):
+                self._open_one(slot, wanted[slot])
+
+    def _reaches(self, client: str) -> bool:
+        return IPv4Address(client).is_loopback or not IPv4Address(self._outside).is_loopback
+
+    def _open_one(self, slot: tuple[Protocol, int], client: Peer) -> None:
+        protocol, external_port = slot
+        make = TcpRelay if protocol is Protocol.TCP else UdpRelay
+        try:
+            self._open[slot] = make(self._reactor, (self._outside, external_port), client)
+        except PortmapError as error:  # taken by somebody else since it was granted
+            log.warning("mapped but not forwarded: %s", error)

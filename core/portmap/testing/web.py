@@ -1,0 +1,87 @@
+"""As much HTTP/1.1 as UPnP needs of a server: bytes -> request, response -> bytes.
+
+Law: pure, and capped: no request may hold more than `LONGEST_HEAD` and `LONGEST_BODY` bytes. One request a connection.
+"""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+LONGEST_HEAD = 8192
+LONGEST_BODY = 65536
+SERVER = "portmap/1.0 UPnP/1.1 portmap.testing/1.0"  # UDA 1.1 §1.1.2: OS/version UPnP/1.1 product/version
+
+
+class BadRequest(Exception):
+    """Nothing that this server will read on; `status` says why."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. Header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response; with a body it is XML."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    body: bytes = b""
+
+    def encode(self) -> bytes:
+        """The bytes on the wire."""
+        head = (
+            f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
+            'Content-Type: text/xml; charset="utf-8"\r\n'
+            f"Content-Length: {len(self.body)}\r\n"
+            f"Server: {SERVER}\r\n"
+            "Connection: close\r\n"
+            "Ext:\r\n\r\n"
+        )
+        return head.encode("ascii") + self.body
+
+
+def read(data: bytes) -> Request | None:
+    """The request, or None while it is incomplete. Raises BadRequest."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    if len(head) > LONGEST_HEAD:
+        raise BadRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    if not end:
+        return None
+    method, path, headers = _read_head(head)
+    length = _body_length(headers)
+    return Request(method, path, headers, body[:length]) if len(body) >= length else None
+
+
+def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    match first.split(" "):
+        case [method, path, "HTTP/1.1" | "HTTP/1.0"]:
+            return method, path, read_headers(lines)
+    raise BadRequest(HTTPStatus.BAD_REQUEST)
+
+
+def read_headers(lines: list[str]) -> dict[str, str]:
+    """Header lines as a dictionary, names in lower case; what is no header line is left out."""
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
+
+
+def _body_length(headers: dict[str, str]) -> int:
+    if "transfer-encoding" in headers:  # as on many routers: no chunks
+        raise BadRequest(HTTPStatus.LENGTH_REQUIRED)
+    text = headers.get("content-length", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise BadRequest(HTTPStatus.BAD_REQUEST)
+    length = int(text) if len(text) < 10 else LONGEST_BODY + 1
+    if length > LONGEST_BODY:
+        raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return length
