@@ -44,12 +44,12 @@ def local_address_towards(peer: IPv4Address) -> IPv4Address:
 
     Raises NoGateway where there is no way.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect((str(peer), _DISCARD))
-        except OSError as error:
-            raise NoGateway(f"no route to {peer}: {error.strerror}; is the network up?") from error
-        return IPv4Address(probe.getsockname()[0])
+            return IPv4Address(probe.getsockname()[0])
+    except OSError as error:
+        raise NoGateway(f"no route to {peer}: {error.strerror}; is the network up?") from error
 
 
 def parse_routes(table: str, byteorder: Literal["little", "big"] = sys.byteorder) -> list[IPv4Address]:

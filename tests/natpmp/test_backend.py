@@ -1,0 +1,471 @@
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+import pluggy
+import pytest
+
+from portmap.errors import (
+    Garbled,
+    GatewayTimeout,
+    NATError,
+    NoGateway,
+    NotAuthorized,
+    OutOfResources,
+    Refused,
+    SpecError,
+)
+from portmap.hookspecs import PROJECT, BackendSpec
+from portmap.model import Grant, Kind, Protocol
+from portmap.testing import Heard, Quirks, Router
+from portmap_natpmp import NatPmp, Patience
+
+if TYPE_CHECKING:
+    from tests.natpmp.conftest import Clock, MakePeer, Peer
+
+HERE = IPv4Address("127.0.0.1")
+ADDRESS = "00 80 0000 00000005 cb007107"  # epoch 5 s, 203.0.113.7
+GRANT = "00 82 0000 00000005 765f 765f 00000258"  # epoch 5 s, TCP 30303 -> 30303, 600 s
+EXTERNAL = IPv4Address("203.0.113.7")
+
+
+@pytest.fixture
+def talk_to(patient: Patience) -> Callable[["Peer"], NatPmp]:
+    return lambda gateway: NatPmp(HERE, gateway.port, patience=patient)
+
+
+@pytest.fixture
+def talk(peer: "MakePeer", talk_to: Callable[["Peer"], NatPmp]) -> Callable[..., NatPmp]:
+    """A backend and the script of its gateway."""
+    return lambda *script: talk_to(peer(*script))
+
+
+Talk = Callable[..., NatPmp]
+TalkTo = Callable[["Peer"], NatPmp]
+
+
+def test_it_is_a_loop_backend() -> None:
+    assert NatPmp.kind is Kind.LOOP
+
+
+def test_pluggy_finds_every_hook_in_order() -> None:
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(BackendSpec)
+    backend = NatPmp()
+    manager.register(backend)
+    manager.check_pending()
+    names = {caller.name for caller in manager.get_hookcallers(backend) or ()}
+    assert names == {"external_ip", "add_mapping", "delete_mapping", "watch"}
+
+
+# the three questions
+
+
+def test_the_external_address_is_what_the_gateway_says(talk: Talk) -> None:
+    assert talk(ADDRESS).external_ip() == EXTERNAL
+
+
+def test_a_mapping_is_granted(talk: Talk) -> None:
+    assert talk(GRANT).add_mapping(Protocol.TCP, 30303, 30303, 600) == Grant(30303, 600)
+
+
+def test_another_port_and_lifetime_than_asked_for_are_fine(talk: Talk) -> None:
+    grant = talk("00 82 0000 00000005 765f 9dd4 0000012c").add_mapping(Protocol.TCP, 30303, 30303, 600)
+    assert grant == Grant(40404, 300)
+
+
+def test_where_the_gateway_may_choose_the_internal_port_is_suggested(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer(GRANT)
+    talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 600)
+    assert gateway.heard == ["00020000765f765f00000258"]
+
+
+def test_the_lifetime_is_sent_as_given(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer(GRANT)
+    talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 0xFFFFFFFF)
+    assert gateway.heard == ["00020000765f765fffffffff"]
+
+
+def test_one_packet_maps_at_a_given_gateway(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer(GRANT)
+    talk_to(gateway).add_mapping(Protocol.TCP, 40404, 30303, 600)
+    assert gateway.heard == ["00020000765f9dd400000258"]
+
+
+def test_a_deletion_names_the_internal_port_only(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer("00 81 0000 00000005 765f 0000 00000000")
+    talk_to(gateway).delete_mapping(Protocol.UDP, 30303)
+    assert gateway.heard == ["00010000765f000000000000"]
+
+
+def test_a_deletion_answered_with_a_lease_is_garbled(talk: Talk) -> None:
+    with pytest.raises(Garbled, match="open for 600 s"):
+        talk(GRANT).delete_mapping(Protocol.TCP, 30303)
+
+
+# what cannot be asked
+
+
+@pytest.mark.parametrize(
+    ("external", "internal", "lifetime"), [(0, 0, 600), (65536, 1, 600), (0, 70000, 600), (1, 1, 0)]
+)
+def test_an_impossible_mapping_is_the_callers_mistake(
+    external: int, internal: int, lifetime: int, peer: "MakePeer", talk_to: TalkTo
+) -> None:
+    gateway = peer(GRANT)
+    with pytest.raises(SpecError):
+        talk_to(gateway).add_mapping(Protocol.TCP, external, internal, lifetime)
+    assert gateway.heard == []
+
+
+def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer("00 82 0000 00000005 0000 0000 00000000")
+    with pytest.raises(SpecError, match="internal port 0"):
+        talk_to(gateway).delete_mapping(Protocol.TCP, 0)
+    assert gateway.heard == []
+
+
+# answers that say no, and answers that make no sense
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "advice"),
+    [
+        (1, Refused, "PCP-only"),
+        (2, NotAuthorized, "switch NAT-PMP on"),
+        (3, Refused, "no external address yet"),
+        (4, OutOfResources, "table is full"),
+        (5, Refused, "does not know this operation"),
+        (77, Refused, "RFC 6886 does not know"),
+    ],
+)
+def test_a_result_code_becomes_the_error_that_it_means(
+    result: int, kind: type[Refused], advice: str, talk: Talk
+) -> None:
+    with pytest.raises(Refused, match=advice) as caught:
+        talk(f"00 82 {result:04x} 00000005").add_mapping(Protocol.TCP, 0, 30303, 600)
+    assert (type(caught.value), caught.value.code) == (kind, result)
+    assert caught.value.text
+    assert "NAT-PMP 127.0.0.1 refused" in str(caught.value)
+
+
+def test_a_refused_question_for_the_address_is_refused(talk: Talk) -> None:
+    with pytest.raises(Refused, match="no external address yet"):
+        talk("00 80 0003 00000005 00000000").external_ip()
+
+
+def test_a_refused_deletion_is_refused(talk: Talk) -> None:
+    with pytest.raises(NotAuthorized):
+        talk("00 82 0002 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303)
+
+
+def test_a_pcp_gateway_is_recognised(talk: Talk) -> None:
+    with pytest.raises(Refused, match="PCP-only"):
+        talk("02 80 0001 00000000 00000e10" + "00" * 12).external_ip()
+
+
+def test_the_unspecified_address_is_a_refusal(talk: Talk) -> None:
+    with pytest.raises(Refused, match="no external address yet") as caught:
+        talk("00 80 0000 00000005 00000000").external_ip()
+    assert caught.value.code == 3
+
+
+@pytest.mark.parametrize("answer", ["00 82 0000 00000005 765f 0000 00000258", "00 82 0000 00000005 765f 765f 00000000"])
+def test_port_0_or_no_lifetime_is_no_mapping(answer: str, talk: Talk) -> None:
+    with pytest.raises(Garbled, match="no mapping"):
+        talk(answer).add_mapping(Protocol.TCP, 0, 30303, 600)
+
+
+def test_silence_is_a_timeout(peer: "MakePeer", impatient: Patience) -> None:
+    with pytest.raises(GatewayTimeout):
+        NatPmp(HERE, peer("").port, patience=impatient).external_ip()
+
+
+def test_a_given_gateway_is_kept_when_it_fails(closed_port: int, impatient: Patience) -> None:
+    backend = NatPmp(HERE, closed_port, patience=impatient)
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    assert str(backend) == "NAT-PMP 127.0.0.1"
+
+
+# finding the gateway
+
+
+class Candidates(list[IPv4Address]):
+    """The routing table: it may change between two calls."""
+
+    def __call__(self) -> list[IPv4Address]:
+        return list(self)
+
+
+@pytest.fixture
+def gateway(peer: "MakePeer") -> "Peer":
+    """A good gateway at 127.0.0.4, and at the same port of 127.0.0.2 silence, of 127.0.0.3 garbage."""
+    gateway = peer(ADDRESS, address="127.0.0.4")
+    peer("", address="127.0.0.2", port=gateway.port)
+    peer("ff", address="127.0.0.3", port=gateway.port)
+    return gateway
+
+
+SILENT, NOISY, GOOD = (IPv4Address(f"127.0.0.{n}") for n in (2, 3, 4))
+
+
+def test_all_candidates_are_asked_and_the_one_that_answers_is_used(gateway: "Peer", patient: Patience) -> None:
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([SILENT, NOISY, GOOD]))
+    assert str(backend) == "NAT-PMP"
+    assert backend.external_ip() == EXTERNAL
+    assert str(backend) == "NAT-PMP 127.0.0.4"
+    assert gateway.heard == ["0000"]
+
+
+def test_a_gateway_once_found_is_asked_alone(gateway: "Peer", patient: Patience) -> None:
+    candidates = Candidates([GOOD])
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    backend.external_ip()
+    candidates.clear()
+    backend.external_ip()
+    assert gateway.heard == ["0000", "0000"]
+
+
+def test_mapping_first_finds_the_gateway_first(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer(ADDRESS, GRANT)
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600) == Grant(30303, 600)
+    assert [request[:4] for request in gateway.heard] == ["0000", "0002"]
+
+
+def test_if_none_answers_everybody_asked_is_named(gateway: "Peer", impatient: Patience) -> None:
+    backend = NatPmp(port=gateway.port, patience=impatient, candidates=Candidates([SILENT, NOISY]))
+    with pytest.raises(NoGateway) as caught:
+        backend.external_ip()
+    assert str(SILENT) in str(caught.value)
+    assert str(NOISY) in str(caught.value)
+
+
+def test_no_failure_is_remembered(gateway: "Peer", patient: Patience) -> None:
+    candidates = Candidates()
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    with pytest.raises(NoGateway, match="no gateway to ask"):
+        backend.external_ip()
+    candidates.append(GOOD)
+    assert backend.external_ip() == EXTERNAL
+
+
+def test_a_found_gateway_that_is_gone_is_looked_for_anew(gateway: "Peer", peer: "MakePeer", patient: Patience) -> None:
+    mortal, candidates = peer(ADDRESS, port=gateway.port), Candidates([HERE])
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    backend.external_ip()
+    mortal.close()
+    candidates.append(GOOD)
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    assert (backend.external_ip(), str(backend)) == (EXTERNAL, "NAT-PMP 127.0.0.4")
+
+
+@pytest.mark.parametrize("failure", ["", "ff"])
+def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
+    failure: str, peer: "MakePeer", impatient: Patience
+) -> None:
+    backend = NatPmp(port=peer(ADDRESS, failure).port, patience=impatient, candidates=Candidates([HERE]))
+    backend.external_ip()
+    with pytest.raises(NATError):
+        backend.external_ip()
+    assert str(backend) == "NAT-PMP"
+
+
+def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer(ADDRESS, "00 82 0004 00000005")
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    with pytest.raises(OutOfResources):
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+    assert str(backend) == "NAT-PMP 127.0.0.1"
+
+
+def test_a_candidate_that_refuses_tells_why(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer("00 80 0002 00000005")
+    with pytest.raises(NotAuthorized):
+        NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE])).external_ip()
+
+
+def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer("00 80 0000 00000005 00000000")
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    with pytest.raises(Refused, match="no external address yet"):
+        backend.external_ip()
+    assert str(backend) == "NAT-PMP"
+
+
+# the watch
+
+
+def test_a_restarted_gateway_raises_an_alert(talk: Talk) -> None:
+    backend = talk("00 80 0000 00001388 cb007107", ADDRESS)
+    alerts: list[str] = []
+    backend.watch(alerts.append)
+    backend.external_ip()
+    backend.external_ip()
+    assert alerts == ["gateway restarted: its clock went from 5000 s to 5 s"]
+
+
+def test_a_gateway_too_young_for_the_time_that_passed_raises_an_alert(peer: "MakePeer", patient: Patience) -> None:
+    now, alerts = [100.0], list[str]()
+    gateway = peer(ADDRESS, "00 80 0000 00000064 cb007107")  # 5 s, then 100 s
+    backend = NatPmp(HERE, gateway.port, patience=patient, clock=lambda: now[0])
+    backend.watch(alerts.append)
+    backend.external_ip()
+    now[0] += 800.0
+    backend.external_ip()
+    assert alerts == ["gateway restarted: its clock went from 705 s to 100 s"]
+
+
+def test_a_refusal_tells_of_the_restart_too(talk: Talk) -> None:
+    backend = talk("00 80 0000 00001388 cb007107", "00 80 0003 00000000")
+    alerts: list[str] = []
+    backend.watch(alerts.append)
+    backend.external_ip()
+    with pytest.raises(Refused):
+        backend.external_ip()
+    assert len(alerts) == 1
+
+
+def test_a_steady_gateway_raises_none(talk: Talk) -> None:
+    backend = talk(ADDRESS, GRANT, "00 80 0000 00000006 cb007107")
+    alerts: list[str] = []
+    backend.watch(alerts.append)
+    backend.external_ip()
+    backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+    backend.external_ip()
+    assert alerts == []
+
+
+def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Patience) -> None:
+    gateway, alerts = peer("00 80 0000 00001388 cb007107"), list[str]()
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    backend.watch(alerts.append)
+    backend.external_ip()
+    gateway.close()
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    peer(ADDRESS, port=gateway.port)
+    backend.external_ip()
+    assert alerts == ["gateway restarted: its clock went from 5000 s to 5 s"]
+
+
+def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
+    gateway: "Peer", peer: "MakePeer", patient: Patience
+) -> None:
+    mortal, candidates, alerts = peer(ADDRESS, port=gateway.port), Candidates([HERE]), list[str]()
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    backend.watch(alerts.append)
+    backend.external_ip()
+    mortal.close()
+    candidates[:] = [GOOD]
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    backend.external_ip()
+    assert alerts == ["gateway changed: 127.0.0.4 answers in place of 127.0.0.1"]
+
+
+def test_nothing_is_said_after_the_watch_has_ended(talk: Talk) -> None:
+    backend = talk("00 80 0000 00001388 cb007107", ADDRESS)
+    alerts: list[str] = []
+    close = backend.watch(alerts.append)
+    backend.external_ip()
+    close()
+    close()
+    backend.external_ip()
+    assert alerts == []
+
+
+def test_the_end_of_an_old_watch_leaves_the_new_one_alone(talk: Talk) -> None:
+    backend, alerts = talk("00 80 0000 00001388 cb007107", ADDRESS), list[str]()
+    close_old = backend.watch(lambda reason: None)
+    backend.watch(alerts.append)
+    close_old()
+    backend.external_ip()
+    backend.external_ip()
+    assert len(alerts) == 1
+
+
+# against the simulated router, which keeps a table
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with Router(upnp=False, pmp_port=0) as router:
+        yield router
+
+
+@pytest.fixture
+def backend(router: Router, patient: Patience) -> NatPmp:
+    return NatPmp(HERE, router.pmp_port, patience=patient)
+
+
+def test_the_routers_address_is_learnt(router: Router, backend: NatPmp) -> None:
+    router.external_ip = "203.0.113.9"
+    assert backend.external_ip() == IPv4Address("203.0.113.9")
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Router, backend: NatPmp) -> None:
+    port = backend.add_mapping(protocol, 0, 30303, 600).external_port
+    assert backend.add_mapping(protocol, port, 30303, 600) == Grant(port, 600)
+    assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(protocol, port)]
+    backend.delete_mapping(protocol, 30303)
+    assert router.entries == ()
+    assert router.heard == Heard(map=2, unmap=1)
+
+
+def test_a_deletion_leaves_the_other_protocol_alone(router: Router, backend: NatPmp) -> None:
+    backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+    backend.add_mapping(Protocol.UDP, 0, 30303, 600)
+    backend.delete_mapping(Protocol.TCP, 30303)
+    assert [entry.protocol for entry in router.entries] == [Protocol.UDP]
+
+
+def test_deleting_what_is_not_there_is_a_success(router: Router, backend: NatPmp) -> None:
+    backend.delete_mapping(Protocol.TCP, 30303)
+    assert router.heard == Heard(unmap=1)
+
+
+def test_a_lossy_line_costs_packets_not_the_mapping(router: Router, backend: NatPmp) -> None:
+    router.quirks = Quirks(lost_first=2)
+    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600).lifetime == 600
+    assert router.heard == Heard(map=1)
+
+
+def test_a_capped_lifetime_is_reported_as_granted(router: Router, backend: NatPmp) -> None:
+    router.quirks = Quirks(caps_lifetime=120)
+    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600).lifetime == 120
+
+
+def test_a_taken_port_gives_another(router: Router, backend: NatPmp) -> None:
+    router.quirks = Quirks(other_port=True)
+    assert backend.add_mapping(Protocol.TCP, 30303, 30303, 600).external_port != 30303
+
+
+def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> None:
+    router.quirks = Quirks(wan_down=True)
+    with pytest.raises(Refused, match="no external address yet"):
+        backend.external_ip()
+
+
+@pytest.mark.parametrize("quirks", [Quirks(silent=True), Quirks(wrong_sender=True)])
+def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Patience) -> None:
+    router.quirks = quirks
+    with pytest.raises(GatewayTimeout):
+        NatPmp(HERE, router.pmp_port, patience=impatient).add_mapping(Protocol.TCP, 0, 30303, 600)
+
+
+@pytest.mark.parametrize("quirks", [Quirks(garbage=True), Quirks(truncated=True)])
+def test_a_router_that_makes_no_sense_is_garbled(quirks: Quirks, router: Router, ticking: "Clock") -> None:
+    router.quirks = quirks
+    backend = NatPmp(HERE, router.pmp_port, patience=Patience(1.0, 2.0), clock=ticking)
+    with pytest.raises(Garbled):
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+
+
+def test_a_full_table_is_out_of_resources(router: Router, backend: NatPmp) -> None:
+    router.quirks = Quirks(pmp_result=4)
+    with pytest.raises(OutOfResources):
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600)

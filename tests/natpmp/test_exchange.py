@@ -1,0 +1,154 @@
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portmap.errors import Garbled, GatewayTimeout, NoGateway
+from portmap.model import Protocol
+from portmap_natpmp import Patience
+from portmap_natpmp.exchange import exchange
+from portmap_natpmp.packets import AddressAnswer, AddressRequest, MappingAnswer, MappingRequest, Refusal
+
+if TYPE_CHECKING:
+    from tests.natpmp.conftest import Clock, MakePeer
+
+GOOD = "00 80 0000 00000005 cb007107"
+OTHER = "00 80 0000 00000005 c6336401"  # as good, but 198.51.100.1
+ANSWER = AddressAnswer(5, IPv4Address("203.0.113.7"))
+MAP = MappingRequest(Protocol.TCP, 30303, 30303, 600)
+
+
+def test_one_packet_is_enough(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer(GOOD)
+    assert exchange(gateway.address, AddressRequest(), patient) == ANSWER
+    assert gateway.heard == ["0000"]
+
+
+def test_a_lost_packet_is_sent_again(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer("", GOOD)
+    assert exchange(gateway.address, AddressRequest(), patient) == ANSWER
+    assert gateway.heard == ["0000", "0000"]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "ff" * 12,
+        "00",
+        "00 80 0000",  # too short
+        "0000",  # the request, echoed
+        "02 80 0000 00000005 cb007107",  # another version
+        "00 82 0000 00000005 765f 765f 00000258",  # an answer to another question
+        "00" * 9000,
+    ],
+)
+def test_nonsense_is_waited_past(nonsense: str, peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer(f"{nonsense}; {nonsense}; {GOOD}")
+    assert exchange(gateway.address, AddressRequest(), patient) == ANSWER
+    assert gateway.heard == ["0000"]
+
+
+def test_an_empty_datagram_is_waited_past(peer: "MakePeer", patient: Patience) -> None:
+    assert exchange(peer(f" ; {GOOD}").address, AddressRequest(), patient) == ANSWER
+
+
+def test_an_answer_from_elsewhere_never_arrives(peer: "MakePeer", patient: Patience) -> None:
+    assert exchange(peer(f"~{OTHER}; {GOOD}").address, AddressRequest(), patient) == ANSWER
+
+
+def test_an_answer_from_elsewhere_only_is_silence(peer: "MakePeer", impatient: Patience) -> None:
+    with pytest.raises(GatewayTimeout):
+        exchange(peer(f"~{GOOD}").address, AddressRequest(), impatient)
+
+
+def test_an_answer_for_another_port_is_waited_past(peer: "MakePeer", patient: Patience) -> None:
+    wrong, right = "00 82 0000 00000005 1111 1111 00000258", "00 82 0000 00000005 765f 765f 00000258"
+    assert exchange(peer(f"{wrong}; {right}").address, MAP, patient) == MappingAnswer(5, 30303, 600)
+
+
+def test_the_first_of_two_answers_counts(peer: "MakePeer", patient: Patience) -> None:
+    assert exchange(peer(f"{GOOD}; {OTHER}").address, AddressRequest(), patient) == ANSWER
+
+
+def test_duplicates_do_not_leak_into_the_next_exchange(peer: "MakePeer", patient: Patience) -> None:
+    gateway = peer(f"{OTHER}; {OTHER}; {OTHER}", GOOD)
+    exchange(gateway.address, AddressRequest(), patient)
+    assert exchange(gateway.address, AddressRequest(), patient) == ANSWER
+
+
+def test_a_refusal_is_an_answer(peer: "MakePeer", patient: Patience) -> None:
+    assert exchange(peer("00 82 0004 00000005").address, MAP, patient) == Refusal(5, 4)
+
+
+def test_silence_is_a_timeout_that_names_the_gateway(peer: "MakePeer", impatient: Patience) -> None:
+    gateway = peer("")
+    with pytest.raises(GatewayTimeout, match=rf"127\.0\.0\.1:{gateway.port} within 0\.06 s"):
+        exchange(gateway.address, AddressRequest(), impatient)
+
+
+def test_silence_lasts_as_long_as_the_patience(peer: "MakePeer", impatient: Patience) -> None:
+    begun = time.monotonic()
+    with pytest.raises(GatewayTimeout):
+        exchange(peer("").address, AddressRequest(), impatient)
+    assert 0.06 <= time.monotonic() - begun < 1.0
+
+
+def test_the_wait_doubles_with_each_packet(peer: "MakePeer") -> None:
+    gateway, tick = peer(""), 1 / 1024
+    ticks = itertools.count(0.0, tick)  # a clock of its own, so that a busy machine changes nothing
+    with pytest.raises(GatewayTimeout):
+        exchange(gateway.address, AddressRequest(), Patience(tick, 15 * tick), clock=lambda: next(ticks))
+    assert len(gateway.heard) == 4  # at 0, 1, 3 and 7 ticks; the next one would be due at 15
+
+
+def test_by_default_four_packets_fill_the_deadline() -> None:
+    waits = [Patience().first_wait * 2**n for n in range(4)]
+    assert sum(waits) == Patience().deadline == 3.75
+
+
+def test_nothing_but_garbage_is_garbled_at_the_deadline(peer: "MakePeer", ticking: "Clock") -> None:
+    gateway = peer("ff" * 12)
+    with pytest.raises(Garbled, match="nothing but garbage: the answer is of version 255"):
+        exchange(gateway.address, AddressRequest(), Patience(1.0, 2.0), ticking)
+    assert gateway.heard == ["0000", "0000"]
+
+
+def test_a_gateway_that_keeps_talking_ends_with_the_deadline(peer: "MakePeer", ticking: "Clock") -> None:
+    gateway = peer("; ".join(["ff"] * 50))
+    with pytest.raises(Garbled):
+        exchange(gateway.address, AddressRequest(), Patience(30.0, 30.0), ticking)
+    assert gateway.heard == ["0000"]
+
+
+def test_a_closed_port_is_no_gateway_at_once(closed_port: int) -> None:
+    begun = time.monotonic()
+    with pytest.raises(NoGateway, match="nobody speaks NAT-PMP"):
+        exchange(("127.0.0.1", closed_port), AddressRequest(), Patience())
+    assert time.monotonic() - begun < 1.0
+
+
+def test_an_address_that_cannot_be_sent_to_is_no_gateway() -> None:
+    with pytest.raises(NoGateway, match="cannot be reached"):
+        exchange(("127.255.255.255", 9), AddressRequest(), Patience())  # loopback's broadcast address
+
+
+@pytest.fixture
+def a_thousand_open_files() -> Iterator[None]:
+    resource = pytest.importorskip("resource", reason="only POSIX systems number their descriptors from 0")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 1200), hard), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1030):
+            stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
+
+
+@pytest.mark.usefixtures("a_thousand_open_files")
+def test_descriptors_above_1023_work(peer: "MakePeer", patient: Patience) -> None:
+    assert exchange(peer(GOOD).address, AddressRequest(), patient) == ANSWER
