@@ -85,7 +85,7 @@ class PortMapping:
             case Kind.NONE:
                 return partial(consume_requests, self._inbox, self._node, self)
             case Kind.STATIC:
-                return StaticPath(self.nat, self._inbox, self).run
+                return StaticPath(self.nat, self._inbox, self._node, self).run
             case Kind.LOOP:
                 return Loop(self.nat, self._inbox, self, policy).run
             case _:

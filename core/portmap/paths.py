@@ -20,6 +20,9 @@ def consume_requests(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
     """No NAT: take the requests off the inbox, as go-ethereum's consumePortMappingRequests. The local ports stand."""
     said = False
     while not isinstance(message := _next_message(inbox, listener), Stop):
+        if isinstance(message, Unregister):
+            protocol, port = message.key
+            node.apply(MappingRemoved(protocol=protocol, internal_port=port))
         if isinstance(message, Register):
             node.expect(message.request)
             if not said:
@@ -37,17 +40,22 @@ def _next_message(inbox: Inbox, listener: Listener) -> Message | None:
 
 
 class StaticPath:
-    """A known address: every requested port is taken as forwarded by hand, announced, and nothing is sent."""
+    """A known address: every requested port is taken as forwarded by hand, announced, and nothing is sent.
 
-    def __init__(self, nat: Nat, inbox: Inbox, listener: Listener) -> None:
+    The address is the user's own word, so it enters the record whatever its scope.
+    """
+
+    def __init__(self, nat: Nat, inbox: Inbox, node: LocalNode, listener: Listener) -> None:
         self._nat = nat
         self._inbox = inbox
+        self._node = node
         self._listener = listener
         self._mappings: dict[Key, Mapping] = {}
 
     def run(self) -> None:
         """Run until a Stop is read."""
         address = self._nat.external_ip()
+        self._node.set_static_ip(address)
         self._listener.on_event(ExternalIPChanged(external_ip=address, scope=scope_of(address)))
         while not isinstance(message := _next_message(self._inbox, self._listener), Stop):
             match message:

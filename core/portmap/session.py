@@ -99,12 +99,6 @@ class Session:
         """The node's public record: an immutable snapshot."""
         return self._node.record
 
-    @property
-    def complete(self) -> bool:
-        """Whether every requested port is open; always, where no NAT is spoken to."""
-        with self._changed:
-            return self._complete()
-
     def raise_fault(self) -> None:
         """Raise PortmapError if the session ended by a fault of ours or of a plugin, not by a stop."""
         if self._fault is not None:

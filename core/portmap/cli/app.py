@@ -36,7 +36,7 @@ app = typer.Typer(
     epilog=EXAMPLES,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": True},
 )
 
 

@@ -14,7 +14,8 @@ import portmap
 from portmap.cli import logs
 from portmap.cli.durations import parse_duration
 from portmap.cli.render import Renderer, as_json_line, for_people, line
-from portmap.model import Kind, PortRequest, Protocol
+from portmap.events import MappingAdded
+from portmap.model import Key, Kind, PortRequest, Protocol
 from portmap.requests import parse_mappings
 from portmap.session import Session
 
@@ -72,7 +73,7 @@ def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
         try:
             if plain:
                 _greet(wish, session)
-            _show_all(session, show, hint=plain)
+            _show_all(session, show, hint_at=len(wish.requests) if plain else None)
         except BrokenPipeError:
             _silence_stdout()
     session.raise_fault()
@@ -90,14 +91,18 @@ def _greet(wish: Wish, session: Session) -> None:
         _print(line("none", "no NAT is spoken to: nothing is mapped, the record keeps the local ports", time.time()))
 
 
-def _show_all(session: Session, show: Renderer, *, hint: bool) -> None:
+def _show_all(session: Session, show: Renderer, *, hint_at: int | None) -> None:
+    """Print every event to the session's end; once, when so many ports are open, how to close them."""
+    opened: set[Key] = set()
     for event in session.events():
         text = show(event, time.time())
         if text is not None:
             _print(text)
-        if hint and session.complete and session.mappings:
-            hint = False
-            _print(line("holding", f"{_count(len(session.mappings))}; Ctrl-C closes", time.time()))
+        if isinstance(event, MappingAdded):
+            opened.add(event.key)
+        if len(opened) == hint_at:
+            hint_at = None
+            _print(line("holding", f"{_count(len(opened))}; Ctrl-C closes", time.time()))
 
 
 def _count(mappings: int) -> str:

@@ -1,0 +1,34 @@
+# Two commands on a fresh machine with python3 (3.11 or newer) and make: `make demo`, `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint lab bench build clean
+
+demo: .venv/ready
+	$(BIN)/portmap demo
+
+test: lint
+	$(BIN)/pytest -q
+
+lint: .venv/ready
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+
+lab: .venv/ready
+	$(BIN)/pytest -q -m lab
+
+bench: .venv/ready
+	$(BIN)/python tests/bench/run.py
+
+build: .venv/ready
+	$(BIN)/python -m build --outdir dist
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "portmap needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv dist build

@@ -1,0 +1,71 @@
+"""The distribution as a user gets it: built, installed into fresh environments, asked for its backends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+VERSIONS = ("3.11", "3.12", "3.13")
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT))
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_wheel_gives_a_working_command_on(version: str, wheel: Path, tmp_path: Path) -> None:
+    python = fresh_environment(interpreter(version), tmp_path)
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel))
+    assert_all_backends_work(tmp_path)
+
+
+@pytest.mark.parametrize("form", [(str(ROOT),), ("-e", str(ROOT))], ids=["pip install .", "pip install -e ."])
+def test_a_checkout_gives_a_working_command_by(form: tuple[str, ...], tmp_path: Path) -> None:
+    python = fresh_environment(sys.executable, tmp_path)
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *form)
+    assert_all_backends_work(tmp_path)
+
+
+def test_the_wheel_is_typed_and_carries_no_tests(wheel: Path) -> None:
+    names = run(sys.executable, "-m", "zipfile", "-l", str(wheel))
+    assert names.count("py.typed") == 5
+    assert "tests/" not in names
+
+
+def assert_all_backends_work(environment: Path) -> None:
+    table = run(str(environment / "bin" / "portmap"), "backends")
+    assert "broken" not in table
+    for name in ("any", "none", "pmp", "upnp", "extip"):
+        assert name in table
+    assert run(str(environment / "bin" / "python"), "-m", "portmap", "--version").startswith("portmap ")
+
+
+def interpreter(version: str) -> str:
+    """A CPython of that version; the tests' own where it fits, so that at least one case always runs."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return sys.executable
+    candidates = [f"python{version}", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
+    for candidate in candidates:
+        try:
+            answer = run(candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        if answer == version:
+            return candidate
+    return pytest.skip(f"no CPython {version} on this machine")
+
+
+def fresh_environment(python: str, folder: Path) -> str:
+    run(python, "-m", "venv", str(folder))
+    return str(folder / "bin" / "python")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout
