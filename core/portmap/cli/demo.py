@@ -21,13 +21,14 @@ from portmap.testing import Router, loopback_address
 PATIENCE = 10.0  # seconds for each step; each takes a few milliseconds, the reboot one look at the address
 LOOK = 1.0  # seconds between looks at the external address: the router's own clock tells of its reboot
 DOWNTIME = 0.5  # seconds that the router is away
+UPTIME = 86400.0  # seconds; a clock that jumps back from 0 to 0 tells nobody anything (RFC 6886 §3.6)
 GREETING = b"hello from the inside\n"
 
 
 def run_demo() -> None:
     """Map a port, connect through it, reboot the router, connect again, clean up. Raises PortmapError."""
     logs.set_up(0)
-    with Router(loopback_address()) as router, _service() as port:
+    with Router(loopback_address(), uptime=UPTIME) as router, _service() as port:
         spec = f"pmp:{router.address}"
         _say("demo", f"a simulated router on {router.address}, and a service of ours on 127.0.0.1:{port}")
         _say("$", f"portmap --nat {spec} demo={port}")

@@ -4,6 +4,7 @@ Law: bytes in, bytes out; what they mean is the handler's. Runs on the reactor's
 """
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
@@ -30,12 +31,19 @@ class Datagrams:
     def __init__(self, reactor: Reactor, where: Peer, box: Box, wire: Wire, hear: Hear) -> None:
         self._reactor, self._box, self._wire, self._hear = reactor, box, wire, hear
         self._sock = listening(socket.SOCK_DGRAM, where)
+        self._ears: list[socket.socket] = []
         self.port: int = self._sock.getsockname()[1]
         self.also(self._sock)
 
     def also(self, sock: socket.socket) -> None:
         """Hear what arrives on this socket too; answers leave from the first one."""
+        self._ears.append(sock)
         self._reactor.watch(sock, READ, partial(self._ready, sock))
+
+    def close(self) -> None:
+        """Hear no more."""
+        for sock in self._ears:
+            self._reactor.discard(sock)
 
     def _ready(self, sock: socket.socket, _events: int) -> None:
         try:
@@ -49,7 +57,7 @@ class Datagrams:
 
     def _send(self, answer: bytes, peer: Peer) -> None:
         data = self._wire.lets_out(answer)
-        if data is None:
+        if data is None:  # swallowed, or lost
             return
         log.debug("-> %s:%d %s", *peer, data.hex())
         with suppress(OSError):  # UDP promises nothing: a peer that is gone is no fault of the router
@@ -65,7 +73,7 @@ def listening(kind: socket.SocketKind, where: Peer) -> socket.socket:
     sock = socket.socket(socket.AF_INET, kind)
     try:
         sock.setblocking(False)
-        if kind == socket.SOCK_STREAM:
+        if kind == socket.SOCK_STREAM and os.name == "posix":  # elsewhere it would let two listen at once
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(where)
         if kind == socket.SOCK_STREAM:

@@ -107,11 +107,6 @@ def answer(request: Request, client: str, box: Box, now: float) -> bytes:
             return _head(opcode, result, box, now)
 
 
-def announcement(box: Box, now: float) -> bytes:
-    """What is multicast after a reboot or a change of address (RFC 6886 §3.2.1): an address answer."""
-    return _address(box, now)
-
-
 def _head(opcode: int, result: int, box: Box, now: float) -> bytes:
     return struct.pack("!BBHI", VERSION, opcode, result, box.epoch(now))
 

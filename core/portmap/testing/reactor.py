@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import TypeVar, cast
+from typing import TypeVar
 
 T = TypeVar("T")
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -28,17 +28,17 @@ class Reactor:
     def __init__(self, name: str, tick: Callable[[], float]) -> None:
         self._tick = tick
         self._selector = selectors.DefaultSelector()
-        self._waker, self._alarm = socket.socketpair()
+        self._bell: tuple[socket.socket, socket.socket] | None = None  # written to by others, read here
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = False
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
-        self._alarm.setblocking(False)
-        self.watch(self._alarm, READ, self._drain)
 
     def start(self) -> None:
         """Begin; until then nothing that is watched is served."""
+        self._bell = socket.socketpair()
+        self.watch(self._bell[1], READ, self._drain)
         self._thread.start()
 
     def watch(self, sock: socket.socket, events: int, ready: Ready) -> None:
@@ -62,15 +62,15 @@ class Reactor:
 
     def run(self, call: Callable[[], T]) -> T:
         """The result of the call, made on the reactor's thread; before its start and after its end, made here."""
-        if threading.current_thread() is self._thread or not self._thread.is_alive():
+        if self._bell is None or threading.current_thread() is self._thread or not self._thread.is_alive():
             return call()
         answer: Future[T] = Future()
         self._calls.put(lambda: _settle(answer, call))
-        self._waker.send(b"!")
+        self._bell[0].send(b"!")
         return answer.result()
 
     def close(self) -> None:
-        """End the thread; sockets that are still watched are closed. Closing twice is harmless."""
+        """End the thread. The sockets are their owners' to discard beforehand. Closing twice is harmless."""
         self.run(self._stop)
         if self._thread.is_alive():
             self._thread.join()
@@ -97,15 +97,15 @@ class Reactor:
         return None if math.isinf(patience) else max(0.0, patience)
 
     def _drain(self, _events: int) -> None:
-        self._alarm.recv(4096)
+        if self._bell is not None:
+            self._bell[1].recv(4096)
         while not self._calls.empty():
             self._calls.get()()
 
     def _shut(self) -> None:
-        for key in list((self._selector.get_map() or {}).values()):
-            cast("socket.socket", key.fileobj).close()
         self._selector.close()
-        self._waker.close()
+        for sock in self._bell or ():
+            sock.close()
 
 
 def _ignore(_events: int) -> None:

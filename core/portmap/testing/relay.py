@@ -127,4 +127,4 @@ class Relays:
         try:
             self._open[slot] = make(self._reactor, (self._outside, external_port), client)
         except PortmapError as error:  # taken by somebody else since it was granted
-            log.warning("mapped but not forwarded: %s", error)
+            log.debug("mapped but not forwarded: %s", error)

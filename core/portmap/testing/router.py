@@ -38,7 +38,9 @@ GLANCE = 0.05  # seconds between looks at the clock while leases run: a scripted
 class Router:
     """One router, from `with` or `start()` until `close()`. Port 0: any; `outside` None: a loopback address of its own.
 
-    `address` is where its LAN speaks to it, `outside` where the world would. Raises PortmapError where a port is taken.
+    `address` is where its LAN speaks to it, `outside` where the world would. `uptime`: seconds that it has been up
+    already; a client can tell a reboot by the epoch only from an uptime of a few seconds on (RFC 6886 §3.6).
+    Raises PortmapError where a port is taken.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Router:
         ssdp_port: int = 0,
         http_port: int = 0,
         igd: int = 1,
+        uptime: float = 0.0,
         quirks: Quirks | None = None,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
@@ -65,7 +68,8 @@ class Router:
         self._heard = Heard()
         self._boot = 0
         self._web: WebServer | None = None
-        self._box = Box(external_ip, quirks or Quirks(), booted=clock(), igd=igd)
+        self._ports: list[Datagrams] = []
+        self._box = Box(external_ip, quirks or Quirks(), booted=clock() - uptime, igd=igd)
         self._wire = Wire(self._box, random or Random())  # noqa: S311  # a die, not a secret
         self._reactor = Reactor(f"router {address}", self._tick)
         self._relays = Relays(self._reactor, self.outside)
@@ -83,6 +87,7 @@ class Router:
 
     def close(self) -> None:
         """Close every socket and forward no more. What was heard and what is mapped can still be read."""
+        self._reactor.run(self._shut)
         self._reactor.close()
 
     def __enter__(self) -> Self:
@@ -158,8 +163,18 @@ class Router:
             if self.ssdp_port == ssdp.PORT:
                 self._join(searches)
 
+    def _shut(self) -> None:
+        self._wire.down = True
+        self._follow()
+        while self._ports:
+            self._ports.pop().close()
+        if self._web is not None:
+            self._web.close()
+            self._web = None
+
     def _listen(self, port: int, hear: Hear) -> Datagrams:
-        return Datagrams(self._reactor, (self.address, port), self._box, self._wire, hear)
+        self._ports.append(Datagrams(self._reactor, (self.address, port), self._box, self._wire, hear))
+        return self._ports[-1]
 
     def _serve_http(self, port: int) -> WebServer:
         server = WebServer(self._reactor, (self.address, port), self._box, self._wire, self._hear_http)
@@ -200,7 +215,8 @@ class Router:
         self._heard = self._heard.plus(name)
 
     def _follow(self) -> None:
-        self._relays.follow(self._box.table.alive(self._clock()))
+        """Bring the relays in line with the table; while the router is down it relays nothing."""
+        self._relays.follow(() if self._wire.down else self._box.table.alive(self._clock()))
 
     def _tick(self) -> float:
         """Shut what has run out; seconds until the next look."""

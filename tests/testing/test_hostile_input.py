@@ -1,0 +1,46 @@
+"""No bytes break a parser of the simulated router: it understands them, or it says no in its own words."""
+
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portmap.testing import natpmp, soap, ssdp, web
+from portmap.testing.box import Box
+
+patient = settings(deadline=None, max_examples=200)
+pieces = st.sampled_from(
+    [b"<a>", b"</a>", b"<a ", b"&b;", b"<!DOCTYPE a>", b"<![CDATA[", b"<?xml ", b"\0", b'"', b"#", b":", b" ", b"\r\n"]
+)
+shapes = st.lists(pieces | st.binary(max_size=8), max_size=20).map(b"".join)
+
+
+@patient
+@given(st.binary(max_size=32))
+def test_any_datagram_gets_an_answer_or_none(data: bytes) -> None:
+    request = natpmp.read(data)
+    if request is not None:
+        assert len(natpmp.answer(request, "127.0.0.1", Box(), 0.0)) in (8, 12, 16)
+
+
+@patient
+@given(shapes)
+def test_any_search_is_read_or_dropped(data: bytes) -> None:
+    understood = ssdp.read(b"M-SEARCH * HTTP/1.1\r\n" + data)
+    assert understood is None or understood.target
+
+
+@patient
+@given(shapes)
+def test_any_request_is_read_refused_or_incomplete(data: bytes) -> None:
+    with suppress(web.BadRequest):
+        request = web.read(data + b"\r\n\r\n")
+        assert request is None or isinstance(request, web.Request)
+
+
+@patient
+@given(shapes, shapes)
+def test_any_call_is_read_or_is_a_fault(header: bytes, body: bytes) -> None:
+    headers = {"soapaction": f'"urn:x#{header.decode("latin-1")}"'}
+    with suppress(soap.Fault):
+        assert soap.read(web.Request("POST", "/", headers, body)).service == "urn:x"
