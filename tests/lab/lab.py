@@ -1,0 +1,101 @@
+"""The lab: a LAN host and its neighbour, a real router, and a host on the internet.
+
+    host 192.168.77.2 ──┐
+                        ├── lan 192.168.77.1 [router: miniupnpd] wan 11.22.33.1 ── internet 11.22.33.254
+    neighbour …77.3 ────┘
+
+Law: nothing leaves the namespaces. The addresses outside are somebody's on the real internet; here they are ours.
+"""
+
+import itertools
+import os
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from tests.lab.namespace import Namespace, sweep
+from tests.lab.router import LAN, Router
+from tests.lab.traffic import Service, Vigil, knock
+
+HOST = "192.168.77.2"
+NEIGHBOUR = "192.168.77.3"
+INTERNET = "11.22.33.254"
+
+_numbers = itertools.count()
+
+
+class Lab:
+    """Three machines and a neighbour, made on entry and gone on exit."""
+
+    lan: Namespace
+    neighbour: Namespace
+    router: Router
+    internet: Namespace
+
+    def __enter__(self) -> Self:
+        sweep()
+        with ExitStack() as stack:
+            self._build(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def serve(self, port: int) -> None:
+        """Start the service that answers on this port of the LAN host, TCP and UDP."""
+        service = self.lan.inside(lambda: Service(HOST, port))
+        self._stack.callback(service.close)
+
+    def bytes_arrive(self, protocol: str, external_port: int, *, within: float = 0) -> bool:
+        """Whether bytes sent by the internet host to the router's outer address reach a service in the LAN.
+
+        `within` is the number of seconds to keep trying.
+        """
+        deadline = time.monotonic() + within
+        while not self.internet.inside(lambda: knock(protocol, self.router.wan, external_port)):
+            if time.monotonic() >= deadline:
+                return False
+        return True
+
+    def keep_vigil(self, protocol: str, external_port: int) -> Vigil:
+        """Begin to check `bytes_arrive` every 100 ms."""
+        vigil = Vigil(lambda: self.bytes_arrive(protocol, external_port))
+        self._stack.callback(vigil.close)
+        return vigil
+
+    def wan_address(self, address: str) -> None:
+        """The provider gives the router another outer address."""
+        self.router.wan_address(address)
+
+    def _build(self, stack: ExitStack) -> None:
+        prefix = f"pm-{os.getpid()}-{next(_numbers)}"
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portmap-lab-")))
+        self.router = Router(f"{prefix}-router", home)
+        self.lan, self.neighbour, self.internet = (
+            Namespace(f"{prefix}-{role}") for role in ("host", "neighbour", "internet")
+        )
+        for namespace in (self.router, self.lan, self.neighbour, self.internet):
+            stack.enter_context(namespace)
+        self._lay_cables()
+        self.router.configure()
+        _attach(self.lan, HOST)
+        _attach(self.neighbour, NEIGHBOUR)
+        self.internet.ip(f"addr add {INTERNET}/8 dev eth0", "link set eth0 up")
+
+    def _lay_cables(self) -> None:
+        # The bridge floods multicast to everybody, as a cheap switch does, so that SSDP needs no querier.
+        self.router.ip(
+            "link add lan type bridge mcast_snooping 0",
+            f"link add host type veth peer name eth0 netns {self.lan.name}",
+            f"link add neighbour type veth peer name eth0 netns {self.neighbour.name}",
+            f"link add wan type veth peer name eth0 netns {self.internet.name}",
+            "link set host master lan up",
+            "link set neighbour master lan up",
+        )
+
+
+def _attach(host: Namespace, address: str) -> None:
+    host.ip(f"addr add {address}/24 dev eth0", "link set eth0 up", f"route add default via {LAN}")
