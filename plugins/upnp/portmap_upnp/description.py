@@ -1,0 +1,78 @@
+"""The device description (UPnP Device Architecture 1.1 §2.3): XML to services, and back for miniupnpc; pure.
+
+Law: only what this file has understood and vetted goes on. miniupnpc never reads the device's own document, but the
+minimal one that `render` writes: its C parser has known memory errors (minixml.c, fixed upstream, not released).
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from portmap.errors import Garbled
+from portmap_upnp.location import Location, resolve_control
+from portmap_upnp.xmltree import Element, parse
+
+SERVICES = (
+    "urn:schemas-upnp-org:service:WANIPConnection:2",
+    "urn:schemas-upnp-org:service:WANIPConnection:1",
+    "urn:schemas-upnp-org:service:WANPPPConnection:1",
+)
+"""The services that map ports, best first."""
+
+MAX_SERVICES = 16  # each is a place to try; a gateway has one to three
+
+_DEVICE = "urn:schemas-upnp-org:device:InternetGatewayDevice:"
+_MINIMAL = """<?xml version="1.0"?>
+<root xmlns="urn:schemas-upnp-org:device-1-0"><device><deviceType>{device}1</deviceType>\
+<serviceList><service><serviceType>{kind}</serviceType><controlURL>{control}</controlURL></service></serviceList>\
+</device></root>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service that maps ports: its type, one of `SERVICES`, and where it is controlled."""
+
+    kind: str
+    control: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A device that maps ports. `services` is never empty, best first; `igd` is its version, "" if it does not say."""
+
+    host: IPv4Address
+    igd: str
+    services: tuple[Service, ...]
+
+    def __str__(self) -> str:
+        return f"UPnP {self.host} (IGD:{self.igd})" if self.igd else f"UPnP {self.host}"
+
+
+def parse_description(document: bytes, location: Location) -> Gateway:
+    """What the device at `location` offers. Raises Garbled for broken XML, or where nothing there maps ports."""
+    root = parse(document)
+    services = _services(root, location)
+    if not services:
+        raise Garbled(f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection")
+    return Gateway(location.host, _igd(root), services)
+
+
+def _services(root: Element, location: Location) -> tuple[Service, ...]:
+    base = root.text_of("URLBase")
+    elements = [element for element in root.walk() if element.name == "service"]
+    known = [(element.text_of("serviceType"), element.text_of("controlURL")) for element in elements]
+    wanted = sorted((pair for pair in known if pair[0] in SERVICES), key=lambda pair: SERVICES.index(pair[0]))[
+        :MAX_SERVICES
+    ]
+    return tuple(Service(kind, resolve_control(control, base, location)) for kind, control in wanted)
+
+
+def _igd(root: Element) -> str:
+    kinds = (element.text_of("deviceType") for element in root.children if element.name == "device")
+    version = next(kinds, "").removeprefix(_DEVICE)
+    return version if version in ("1", "2") else ""
+
+
+def render(service: Service, control: str) -> bytes:
+    """The description that makes miniupnpc speak this one service, at our own control path."""
+    return _MINIMAL.format(device=_DEVICE, kind=service.kind, control=control).encode("ascii")

@@ -1,0 +1,115 @@
+"""From a search, or from one known URL, to a gateway that maps ports.
+
+Law: the first good answer wins, and nobody can stand in its way: each device that answers is looked at on a thread of
+its own. A good answer from somebody who is not where the routes lead waits a moment for one that is. No failure is
+remembered; the error says who answered and why it would not do.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from ipaddress import IPv4Address
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import TypeAlias
+
+from portmap.errors import Garbled, NATError, NoGateway
+from portmap_upnp.description import Gateway, parse_description
+from portmap_upnp.location import Location
+from portmap_upnp.search import Search
+from portmap_upnp.transfer import Request, exchange
+
+DESCRIPTION_LIMIT = 64 * 1024  # bytes; real ones have 2 to 20 KiB
+DESCRIPTION_PATIENCE = 3.0  # seconds; small routers take their time over it
+GRACE = 0.3  # seconds that a stranger's good answer waits for the default gateway's
+
+_Found: TypeAlias = "Location | Gateway | NATError | None"
+"""An answer to the search, what became of one, or None: the search is over."""
+
+
+def describe(location: Location, patience: float = DESCRIPTION_PATIENCE) -> Gateway:
+    """Fetch and vet one device's description, within `patience` seconds.
+
+    Raises NoGateway, GatewayTimeout or Garbled.
+    """
+    status, document = exchange(location, Request(), limit=DESCRIPTION_LIMIT, patience=patience)
+    if status != 200:
+        raise Garbled(f"{location} answers with HTTP status {status} instead of a description")
+    return parse_description(document, location)
+
+
+def discover(search: Search) -> Gateway:
+    """Search, look at whoever answers, and return the first gateway. Raises NoGateway."""
+    stop = Event()
+    hunt = _Hunt(frozenset(search.gateways()), until=time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
+    _start(_report, search.sightings(stop), hunt.inbox)
+    try:
+        import_module("http.client")  # needed as soon as somebody answers: 20 ms that pass meanwhile
+        gateway = hunt.first_good()
+    finally:
+        stop.set()
+    if gateway is None:
+        raise NoGateway(_nobody(search, hunt.reasons))
+    return gateway
+
+
+@dataclass(slots=True)
+class _Hunt:
+    """What is known so far. `open`: how many threads have yet to report, the search being the first of them."""
+
+    likely: frozenset[IPv4Address]
+    until: float
+    open: int = 1
+    inbox: SimpleQueue[_Found] = field(default_factory=SimpleQueue)
+    reasons: list[str] = field(default_factory=list)
+    _second_best: Gateway | None = None
+
+    def first_good(self) -> Gateway | None:
+        """The first gateway where the routes lead; the first one elsewhere, if there is none within a moment."""
+        for found in self._reports():
+            match found:
+                case Location():
+                    self.open += 1
+                    _start(_look, found, self.inbox)
+                case Gateway() if found.host in self.likely or not self.likely:
+                    return found
+                case Gateway() if self._second_best is None:
+                    self._second_best = found
+                    self.until = min(self.until, time.monotonic() + GRACE)
+                case NATError():
+                    self.reasons.append(str(found))
+        return self._second_best
+
+    def _reports(self) -> Iterator[_Found]:
+        """Reports as they come, until all are in or the time is over."""
+        while self.open:
+            try:
+                found = self.inbox.get(timeout=max(0.0, self.until - time.monotonic()))
+            except Empty:
+                return
+            self.open -= not isinstance(found, Location)
+            yield found
+
+
+def _nobody(search: Search, reasons: list[str]) -> str:
+    if reasons:
+        return f"no UPnP gateway among those that answered: {'; '.join(reasons[:3])}"
+    return f"no UPnP gateway answered within {search.patience:.3g} s; is UPnP switched on in the router?"
+
+
+def _report(sightings: Iterator[Location], inbox: SimpleQueue[_Found]) -> None:
+    for location in sightings:
+        inbox.put(location)
+    inbox.put(None)
+
+
+def _look(location: Location, inbox: SimpleQueue[_Found]) -> None:
+    try:
+        inbox.put(describe(location))
+    except NATError as error:
+        inbox.put(error)
+
+
+def _start(work: Callable[..., None], *arguments: object) -> None:
+    Thread(target=work, args=arguments, name="upnp discovery", daemon=True).start()

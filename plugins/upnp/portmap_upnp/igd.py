@@ -1,0 +1,121 @@
+"""One talk with an IGD: miniupnpc, typed.
+
+Law: miniupnpc is called nowhere else, only through a `Gatekeeper`, and only with values that were checked here: its C
+code takes port 70000 for 4464 and escapes nothing. One object serves one talk on one thread; a shared one crashes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any, Self, TypeVar
+
+from portmap.errors import Garbled, PluginError, Refused, SpecError
+from portmap.model import MAX_PORT, Protocol
+from portmap_upnp.description import Service
+from portmap_upnp.gatekeeper import Gatekeeper
+from portmap_upnp.soaperrors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
+
+try:
+    import miniupnpc
+except ImportError as missing:  # no wheel for this Python or platform
+    raise PluginError("needs miniupnpc: pip install portmap-nat[upnp]") from missing
+
+T = TypeVar("T")
+
+MAX_LEASE = 604800  # one week: WANIPConnection:2 §2.3.16
+_NOT_LISTED = {NO_SUCH_ENTRY, INVALID_INDEX, INVALID_ARGS, ACTION_FAILED}  # routers word it in these four ways
+DESCRIPTION_LENGTH = 32  # characters: with longer or odd ones some routers fail (501)
+_DESCRIPTION = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{DESCRIPTION_LENGTH}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the gateway's table. `client` is its text, `lease` the seconds left (0 = permanent or not told)."""
+
+    client: str
+    port: int
+    description: str
+    lease: int
+
+
+class Igd:
+    """A talk with one service of a gateway, inside `with`, over by `deadline` (time.monotonic).
+
+    Every method raises portmap errors only.
+    """
+
+    def __init__(self, service: Service, deadline: float) -> None:
+        self._gatekeeper = Gatekeeper(service, deadline)
+        self._upnp: Any = None
+
+    def __enter__(self) -> Self:
+        self._gatekeeper.__enter__()
+        try:
+            self._upnp = miniupnpc.UPnP()
+            self._ask(self._upnp.selectigd, self._gatekeeper.description_url)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._upnp = None
+        self._gatekeeper.__exit__()
+
+    def status(self) -> str:
+        """The WAN side's ConnectionStatus, e.g. `Connected`, `Disconnected`."""
+        status, _uptime, _last_error = self._ask(self._upnp.statusinfo)
+        return str(status)
+
+    def external_ip(self) -> str:
+        """What the gateway gives as its external address, unparsed."""
+        return str(self._ask(self._upnp.externalipaddress))
+
+    def entry(self, protocol: Protocol, external_port: int) -> Entry | None:
+        """Who has the external port; None where the gateway lists nobody.
+
+        Raises Refused where the gateway cannot be asked (401, 602, 606).
+        """
+        try:
+            found = self._ask(self._upnp.getspecificportmapping, _port(external_port), protocol.value)
+        except Refused as refusal:
+            if refusal.code in _NOT_LISTED:
+                return None
+            raise
+        if found is None:
+            raise Garbled("the gateway lists an entry that makes no sense")
+        client, port, description, _enabled, lease = found
+        return Entry(str(client), int(port), str(description), max(0, int(lease)))
+
+    def add(
+        self, protocol: Protocol, external_port: int, client: IPv4Address, port: int, description: str, lease: int
+    ) -> None:
+        """Ask for a mapping; lease 0 for a permanent one. The gateway's yes is not proof: look at `entry`."""
+        if not 0 <= lease <= MAX_LEASE:
+            raise SpecError(f"lease {lease} is out of range: use 0 to {MAX_LEASE} seconds")
+        if not _DESCRIPTION.fullmatch(description):
+            raise SpecError(f"mapping description {description!r} is too long or has odd characters")
+        inner = (str(client), _port(port), description, "", lease)
+        self._ask(self._upnp.addportmapping, _port(external_port), protocol.value, *inner)
+
+    def delete(self, protocol: Protocol, external_port: int) -> None:
+        """Delete an entry. Raises Refused with 714 where there is none."""
+        self._ask(self._upnp.deleteportmapping, _port(external_port), protocol.value)
+
+    def _ask(self, call: Callable[..., T], *arguments: object) -> T:
+        """One call of miniupnpc; what the gatekeeper found wrong counts, not what miniupnpc says of it."""
+        self._gatekeeper.expect()
+        try:
+            answer = call(*arguments)
+        except Exception as error:  # miniupnpc raises nothing more precise
+            raise self._gatekeeper.failure or Garbled(f"an answer that miniupnpc does not read: {error}") from error
+        if self._gatekeeper.failure:
+            raise self._gatekeeper.failure
+        return answer
+
+
+def _port(port: int) -> int:
+    if not 1 <= port <= MAX_PORT:
+        raise SpecError(f"port {port} is out of range: use 1 to {MAX_PORT}")
+    return port

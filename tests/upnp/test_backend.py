@@ -1,0 +1,299 @@
+"""The backend against the simulated router, through real sockets and the real miniupnpc."""
+
+import importlib
+import sys
+import time
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portmap.errors import (
+    Conflict,
+    Garbled,
+    GatewayTimeout,
+    NATError,
+    NoGateway,
+    NotAuthorized,
+    OutOfResources,
+    PluginError,
+    Refused,
+    SpecError,
+)
+from portmap.model import Grant, Kind, Protocol
+from portmap.testing import Heard, Quirks, Router
+from portmap_upnp import Upnp
+from portmap_upnp.backend import parse_external_ip
+from portmap_upnp.location import parse_url
+
+if TYPE_CHECKING:
+    from tests.upnp.conftest import BackendFor, WebServers
+
+TCP, UDP = Protocol.TCP, Protocol.UDP
+PORT = 40404
+ALTERNATIVE = 45678  # what conftest's backends draw
+SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>{}</controlURL>"
+
+
+def add(upnp: Upnp, external_port: int = 0, name: str = "node", lifetime: int = 600) -> Grant:
+    return upnp.add_mapping(TCP, external_port, PORT, name, lifetime)
+
+
+def test_the_kind_is_loop() -> None:
+    assert Upnp.kind is Kind.LOOP
+
+
+@pytest.mark.parametrize("argument", [None, "http://192.168.1.1:5000/rootDesc.xml", "HTTP://127.0.0.1/"])
+def test_an_argument_is_nothing_or_the_url_of_a_description(argument: str | None) -> None:
+    assert isinstance(Upnp.from_argument(argument), Upnp)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["", "1.2.3.4", "192.168.1.1", "foo", "http://", "http://router.lan/x", "https://192.168.1.1/", "http://8.8.8.8/x"],
+)
+def test_any_other_argument_is_refused_with_the_right_form(argument: str) -> None:
+    with pytest.raises(SpecError, match=r"write upnp, or upnp:http://192\.168\.1\.1:5000/rootDesc\.xml"):
+        Upnp.from_argument(argument)
+
+
+def test_the_gateway_is_named_once_it_is_known(upnp: Upnp) -> None:
+    assert str(upnp) == "UPnP"
+    upnp.external_ip()
+    assert str(upnp) == "UPnP 127.0.0.1 (IGD:1)"
+
+
+def test_a_given_gateway_is_named_at_once() -> None:
+    assert str(Upnp.from_argument("http://192.168.1.1:5000/x")) == "UPnP 192.168.1.1"
+
+
+def test_the_external_address_is_learnt(router: Router, upnp: Upnp) -> None:
+    router.external_ip = "203.0.113.7"
+    assert upnp.external_ip() == IPv4Address("203.0.113.7")
+
+
+def test_the_gateway_is_searched_for_once(router: Router, upnp: Upnp) -> None:
+    for _ in range(3):
+        upnp.external_ip()
+    assert router.heard == Heard(search=router.heard.search, description=1, external_ip=3, status=3)
+
+
+def test_a_given_description_needs_no_search(router: Router) -> None:
+    Upnp.from_argument(router.description_url).external_ip()
+    assert router.heard == Heard(description=1, external_ip=1, status=1)
+
+
+def test_a_wan_side_that_is_down_is_said(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(wan_down=True)
+    with pytest.raises(Refused, match=r"WAN side is down \('Disconnected'\)"):
+        upnp.external_ip()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", Refused),
+        ("0.0.0.0", Refused),  # noqa: S104  # not bound to
+        ("not-an-ip", Garbled),
+        ("1.2.3", Garbled),
+        ("1.2.3.4.5", Garbled),
+        ("::1", Garbled),
+        ("1.2.3.04", Garbled),
+    ],
+)
+def test_an_external_address_that_is_none_is_an_error(text: str, error: type[NATError]) -> None:
+    with pytest.raises(error):
+        parse_external_ip(text)
+
+
+def test_a_private_external_address_is_passed_on_for_core_to_judge(router: Router, upnp: Upnp) -> None:
+    router.external_ip = "100.64.0.9"
+    assert upnp.external_ip() == IPv4Address("100.64.0.9")
+
+
+def test_a_port_is_opened_for_us(router: Router, upnp: Upnp) -> None:
+    assert add(upnp) == Grant(PORT, 600)
+    (entry,) = router.entries
+    assert (entry.protocol, entry.external_port, entry.internal_port, entry.lifetime) == (TCP, PORT, PORT, 600)
+    assert (entry.internal_client, entry.description) == ("127.0.0.1", "portmap:node")
+
+
+def test_igd_2_is_spoken_too(backend_for: "BackendFor") -> None:
+    with Router(pmp=False, igd=2) as router:
+        upnp = backend_for(router)
+        assert add(upnp) == Grant(PORT, 600)
+        assert str(upnp) == "UPnP 127.0.0.1 (IGD:2)"
+
+
+def test_udp_and_an_external_port_of_ones_choice_are_opened(router: Router, upnp: Upnp) -> None:
+    assert upnp.add_mapping(UDP, 40500, PORT, "", 600) == Grant(40500, 600)
+    assert [(it.protocol, it.external_port, it.internal_port) for it in router.entries] == [(UDP, 40500, PORT)]
+
+
+def test_asked_again_the_mapping_is_renewed_not_doubled(router: Router, upnp: Upnp) -> None:
+    assert add(upnp) == add(upnp) == Grant(PORT, 600)
+    assert len(router.entries) == 1
+
+
+def test_a_hostile_name_does_no_harm(router: Router, upnp: Upnp) -> None:
+    add(upnp, name="</NewPortMappingDescription><NewRemoteHost>9.9.9.9")
+    assert router.entries[0].description == "portmap:--NewPortMappingDescript"
+
+
+@pytest.mark.parametrize("wanted", [0, PORT])
+def test_a_port_that_is_taken_gives_another_one(router: Router, upnp: Upnp, wanted: int) -> None:
+    router.quirks = Quirks(conflicts=frozenset({PORT}))
+    assert add(upnp, wanted) == Grant(ALTERNATIVE, 600)
+
+
+def test_asked_again_without_a_wish_the_other_port_is_kept(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(conflicts=frozenset({PORT}))
+    add(upnp)
+    router.quirks = Quirks()
+    assert add(upnp) == Grant(ALTERNATIVE, 600)
+    assert len(router.entries) == 1
+
+
+def test_no_port_to_be_had_is_a_conflict(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(conflicts=frozenset({PORT, ALTERNATIVE}))
+    with pytest.raises(Conflict):
+        add(upnp)
+
+
+@pytest.mark.parametrize("quirks", [Quirks(only_permanent=True), Quirks(permanent_as_402=True)])
+def test_a_router_without_lifetimes_grants_for_ever(router: Router, upnp: Upnp, quirks: Quirks) -> None:
+    router.quirks = quirks
+    assert add(upnp) == Grant(PORT, 0)
+
+
+def test_a_shorter_lifetime_is_reported(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(caps_lifetime=120)
+    assert add(upnp) == Grant(PORT, 120)
+
+
+def test_a_lifetime_beyond_a_week_asks_for_a_week(router: Router, upnp: Upnp) -> None:
+    add(upnp, lifetime=10_000_000)
+    assert router.entries[0].lifetime == 604800
+
+
+@pytest.mark.parametrize(("code", "error"), [(606, NotAuthorized), (728, OutOfResources), (899, Refused)])
+def test_a_refusal_is_typed(router: Router, upnp: Upnp, code: int, error: type[Refused]) -> None:
+    router.quirks = Quirks(upnp_error=code)
+    with pytest.raises(error) as caught:
+        add(upnp)
+    assert caught.value.code == code
+
+
+def test_a_refusal_is_no_reason_to_search_again(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(upnp_error=606)
+    for _ in range(2):
+        with pytest.raises(NotAuthorized):
+            add(upnp)
+    assert router.heard.description == 1
+
+
+def test_a_yes_without_effect_is_seen_through(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(success_without_effect=True)
+    with pytest.raises(Refused, match="lists nothing"):
+        add(upnp)
+
+
+@pytest.mark.parametrize(("external", "internal", "lifetime"), [(70000, 1, 1), (-1, 1, 1), (1, 0, 1), (1, 1, 0)])
+def test_values_that_cannot_be_send_nothing(
+    router: Router, upnp: Upnp, external: int, internal: int, lifetime: int
+) -> None:
+    with pytest.raises(SpecError):
+        upnp.add_mapping(TCP, external, internal, "", lifetime)
+    assert router.heard == Heard()
+
+
+@pytest.mark.parametrize(("external", "internal"), [(0, 1), (1, 0), (70000, 1), (1, -1)])
+def test_ports_that_cannot_be_are_not_deleted(router: Router, upnp: Upnp, external: int, internal: int) -> None:
+    with pytest.raises(SpecError):
+        upnp.delete_mapping(TCP, external, internal)
+    assert router.heard == Heard()
+
+
+def test_a_mapping_is_deleted_and_a_second_time_does_no_harm(router: Router, upnp: Upnp) -> None:
+    add(upnp)
+    for _ in range(2):
+        upnp.delete_mapping(TCP, PORT, PORT)
+    assert router.entries == ()
+    assert router.heard.delete == 1
+
+
+def test_somebody_elses_mapping_is_not_deleted(router: Router, upnp: Upnp) -> None:
+    add(upnp)
+    upnp.delete_mapping(TCP, PORT, PORT + 1)
+    assert len(router.entries) == 1
+
+
+def test_a_mapping_of_an_earlier_life_is_deleted(router: Router, upnp: Upnp, backend_for: "BackendFor") -> None:
+    add(upnp)
+    backend_for(router).delete_mapping(TCP, PORT, PORT)
+    assert router.entries == ()
+
+
+def test_a_restarted_router_on_a_new_control_port_is_found_again(router: Router, upnp: Upnp) -> None:
+    add(upnp)
+    router.reboot(new_control_port=True)
+    with pytest.raises(NoGateway):
+        add(upnp)
+    assert add(upnp) == Grant(PORT, 600)
+
+
+def test_a_gateway_that_was_not_there_is_found_when_it_is(backend_for: "BackendFor") -> None:
+    with Router(pmp=False) as router:
+        upnp = backend_for(router, patience=0.2)
+        router.quirks = Quirks(silent=True)
+        with pytest.raises(NoGateway):
+            upnp.external_ip()
+        router.quirks = Quirks()
+        assert upnp.external_ip() == IPv4Address(router.external_ip)
+
+
+def test_an_answer_from_a_host_that_it_does_not_point_to_is_ignored(router: Router, backend_for: "BackendFor") -> None:
+    router.quirks = Quirks(wrong_sender=True)
+    with pytest.raises(NoGateway):
+        backend_for(router, patience=0.2).external_ip()
+    assert router.heard.description == 0
+
+
+@pytest.mark.parametrize("quirks", [Quirks(garbage=True), Quirks(truncated=True)])
+def test_a_router_gone_mad_is_an_error_of_ours(router: Router, quirks: Quirks) -> None:
+    upnp = Upnp.from_argument(router.description_url)
+    add(upnp)
+    router.quirks = quirks
+    with pytest.raises(NATError):
+        add(upnp)
+
+
+def test_a_router_gone_silent_is_a_timeout_and_forgotten(router: Router) -> None:
+    upnp = Upnp(parse_url(router.description_url), patience=0.3)
+    add(upnp)
+    router.quirks = Quirks(silent=True)
+    with pytest.raises(GatewayTimeout):
+        add(upnp)
+    router.quirks = Quirks()
+    assert add(upnp) == Grant(PORT, 600)
+
+
+def test_a_dead_first_connection_gives_way_to_a_live_second(router: Router, serve: "WebServers") -> None:
+    live = router.description_url.replace("desc.xml", "ctl/IPConn")
+    services = "".join(f"<service>{SERVICE.format(url)}</service>" for url in (serve.body(b"", "500 Error"), live))
+    described = serve.body(f"<root><device>{services}</device></root>".encode())
+    assert Upnp(described).external_ip() == IPv4Address(router.external_ip)
+
+
+def test_a_mapping_takes_milliseconds(upnp: Upnp) -> None:
+    began = time.monotonic()
+    add(upnp)
+    assert time.monotonic() - began < 0.5
+
+
+def test_without_miniupnpc_the_plugin_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("portmap_upnp")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "miniupnpc", None)
+    with pytest.raises(PluginError, match=r"needs miniupnpc: pip install portmap-nat\[upnp\]"):
+        importlib.import_module("portmap_upnp")

@@ -1,0 +1,172 @@
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv4Address
+
+import pytest
+
+from portmap.errors import Garbled
+from portmap_upnp.description import MAX_SERVICES, Gateway, Service, parse_description, render
+from portmap_upnp.location import Location
+from portmap_upnp.xmltree import MAX_DEPTH, MAX_ELEMENTS, parse
+
+HERE = Location(IPv4Address("192.168.1.1"), 5000, "/root.xml")
+URN = "urn:schemas-upnp-org:service:"
+IP1, IP2, PPP = f"{URN}WANIPConnection:1", f"{URN}WANIPConnection:2", f"{URN}WANPPPConnection:1"
+PRINTER = f"{URN}PrintBasic:1"
+
+
+def service(kind: str, control: str) -> str:
+    return f"<service><serviceType>{kind}</serviceType><controlURL>{control}</controlURL></service>"
+
+
+def device(*services: str, base: str = "", before: str = "", igd: str = "1") -> bytes:
+    kind = f"urn:schemas-upnp-org:device:InternetGatewayDevice:{igd}"
+    inner = f"<device><deviceType>{kind}</deviceType><serviceList>{''.join(services)}</serviceList></device>"
+    return f'<?xml version="1.0"?>{before}<root xmlns="urn:x">{base}{inner}</root>'.encode()
+
+
+GOOD = device(service(IP1, "/ctl"))
+
+
+def controls(document: bytes) -> list[str]:
+    return [str(found.control) for found in parse_description(document, HERE).services]
+
+
+def test_a_gateway_is_read() -> None:
+    control = Location(HERE.host, 5000, "/ctl")
+    assert parse_description(GOOD, HERE) == Gateway(HERE.host, "1", (Service(IP1, control),))
+
+
+def test_a_gateway_is_named_with_its_version() -> None:
+    assert str(parse_description(device(service(IP2, "/ctl"), igd="2"), HERE)) == "UPnP 192.168.1.1 (IGD:2)"
+
+
+@pytest.mark.parametrize("igd", ["", "x", "12345", "\u0661"])
+def test_a_version_that_makes_no_sense_is_not_shown(igd: str) -> None:
+    assert str(parse_description(device(service(IP2, "/ctl"), igd=igd), HERE)) == "UPnP 192.168.1.1"
+
+
+def test_a_ppp_connection_will_do() -> None:
+    assert controls(device(service(PPP, "/ppp"))) == ["http://192.168.1.1:5000/ppp"]
+
+
+def test_two_connections_are_both_offered_ip_before_ppp() -> None:
+    services = (service(PPP, "/ppp"), service(PRINTER, "/print"), service(IP1, "/a"), service(IP1, "/b"))
+    assert [found.rpartition("/")[2] for found in controls(device(*services))] == ["a", "b", "ppp"]
+
+
+def test_url_base_is_what_a_relative_control_url_is_relative_to() -> None:
+    base = "<URLBase>http://192.168.1.1:8080/</URLBase>"
+    assert controls(device(service(IP1, "ctl"), base=base)) == ["http://192.168.1.1:8080/ctl"]
+
+
+def test_prefixes_and_missing_namespaces_are_forgiven() -> None:
+    inner = f"<y:serviceType> {IP1}\n</y:serviceType><z:controlURL>/ctl</z:controlURL>"
+    assert controls(f"<r:root><x:service>{inner}</x:service></r:root>".encode()) == ["http://192.168.1.1:5000/ctl"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        GOOD + b"\x00",
+        GOOD + b"\x00\x00\r\n",
+        GOOD + b"junk",
+        GOOD + b"<more",
+        b"\r\n " + GOOD,
+        b"\xef\xbb\xbf" + GOOD,
+        GOOD.decode().replace('"1.0"', '"1.0" encoding="UTF-16"').encode("utf-16"),
+        GOOD.decode().replace('"1.0"', '"1.0" encoding="iso-8859-1"').encode(),
+    ],
+    ids=["NUL", "NULs", "junk after", "half a tag after", "space before", "BOM", "UTF-16", "latin-1"],
+)
+def test_what_routers_add_by_mistake_is_forgiven(document: bytes) -> None:
+    assert controls(document) == ["http://192.168.1.1:5000/ctl"]
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (b"", "empty|broken"),
+        (b"\x00\x00", "empty|broken"),
+        (b"<element attribute=", "broken"),
+        (b"<a:", "broken"),
+        (b"<html><p>Login</html>", "broken"),
+        (GOOD[:-9], "broken"),
+        (b"\xff" * 100, "broken"),
+        (GOOD.replace(b"/ctl", b"&evil;"), "broken"),
+        (GOOD.replace(b'"1.0"', b'"1.0" encoding="klingon"'), "encoding"),
+        (GOOD.replace(b'"1.0"', b'"1.0" encoding="unicode_escape"'), "encoding"),  # the codec warns on stderr
+        (b"<html><p>Login</p></html>", "no gateway"),
+        (device(service(PRINTER, "/print")), "no gateway"),
+        (device(service(f"{URN}WANIPConnection:99", "/ctl")), "no gateway"),
+        (device(service(IP1, "http://127.0.0.1:22/")), "another host"),
+        (device(service(IP1, "http://192.168.1.254/ctl")), "another host"),
+        (device(service(IP1, "/ctl"), base="<URLBase>http://10.0.0.1/</URLBase>"), "another host"),
+        (device(service(IP1, "")), "empty control URL"),
+    ],
+)
+def test_a_description_that_is_broken_or_foreign_is_refused(document: bytes, why: str) -> None:
+    with pytest.raises(Garbled, match=why):
+        parse_description(document, HERE)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        "<!DOCTYPE root>",
+        '<!DOCTYPE root SYSTEM "http://127.0.0.1/evil.dtd">',
+        '<!DOCTYPE root [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE r [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">]>',
+        '<!DOCTYPE r [<!ENTITY % p SYSTEM "http://127.0.0.1/"> %p;]>',
+    ],
+)
+def test_a_dtd_is_refused_before_it_can_do_anything(doctype: str) -> None:
+    with pytest.raises(Garbled, match="DTD"):
+        parse_description(device(service(IP1, "/ctl"), before=doctype), HERE)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"<a>" * 100_000, b"<a>" * (MAX_DEPTH + 1) + b"</a>" * (MAX_DEPTH + 1), b"<a>" + b"<b/>" * MAX_ELEMENTS + b"</a>"],
+    ids=["endless", "too deep", "too many"],
+)
+def test_xml_without_measure_is_refused(document: bytes) -> None:
+    with pytest.raises(Garbled, match="nests over"):
+        parse(document)
+
+
+def test_what_miniupnpc_reads_is_ours_and_says_the_same() -> None:
+    found = parse_description(GOOD, HERE).services[0]
+    assert parse_description(render(found, "/ctl"), HERE).services == (found,)
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """The least of three: the machine may be busy with something else."""
+
+    def once() -> float:
+        began = time.thread_time()
+        with suppress(Garbled):
+            work()
+        return time.thread_time() - began
+
+    return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<a>\xf0\x9f\x98\x80" + (b"x" * 27 + b"<b/>") * 8000 + b"</a>",
+        b"<a>" * (MAX_DEPTH - 1) + b"<service/>" * 8000 + b"</a>" * (MAX_DEPTH - 1),
+        device(*[service(IP1, f"/{number}") for number in range(2000)]),
+        device(*[service(IP1, "/x")] * 1000, base=f"<URLBase>http://192.168.1.1/{'a/' * 30_000}</URLBase>"),
+    ],
+    ids=["text in pieces", "deep and wide", "many services", "many services on a long URLBase"],
+)
+def test_a_description_made_to_keep_us_busy_fails_to(document: bytes) -> None:
+    assert cpu_seconds(lambda: parse_description(document, HERE)) < 0.05
+
+
+def test_no_more_services_are_offered_than_can_be_tried() -> None:
+    services = [service(PPP, "/ppp"), *[service(IP1, f"/{number}") for number in range(50)]]
+    assert controls(device(*services)) == [f"http://192.168.1.1:5000/{number}" for number in range(MAX_SERVICES)]

@@ -1,0 +1,79 @@
+import time
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portmap.errors import Garbled, GatewayTimeout, NoGateway
+from portmap_upnp.description import Gateway
+from portmap_upnp.discovery import DESCRIPTION_LIMIT, GRACE, _Hunt, describe, discover
+
+if TYPE_CHECKING:
+    from tests.upnp.conftest import SearchAnswerer, WebServers
+
+SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/c</controlURL>"
+GATEWAY = f"<root><device><serviceList><service>{SERVICE}</service></serviceList></device></root>".encode()
+PRINTER = GATEWAY.replace(b"WANIPConnection", b"PrintBasic")
+SLOW_HEADER = b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 100
+
+
+def test_a_device_is_described(serve: "WebServers") -> None:
+    assert len(describe(serve.body(GATEWAY)).services) == 1
+
+
+def test_a_description_that_is_not_there_is_garbled(serve: "WebServers") -> None:
+    with pytest.raises(Garbled, match="HTTP status 404"):
+        describe(serve.body(GATEWAY, "404 Not Found"))
+
+
+def test_a_huge_description_is_not_read(serve: "WebServers") -> None:
+    with pytest.raises(Garbled, match="over 65536 bytes"):
+        describe(serve.body(GATEWAY + b" " * DESCRIPTION_LIMIT))
+
+
+def test_a_dripping_description_is_given_up(serve: "WebServers") -> None:
+    with pytest.raises(GatewayTimeout):
+        describe(serve.drip(SLOW_HEADER, every=0.02), patience=0.2)
+
+
+def test_the_gateway_among_those_that_answer_is_found(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+    gateway = serve.body(GATEWAY)
+    answerer.points_to(serve.body(PRINTER), serve.body(b"<!DOCTYPE x><x/>"), gateway)
+    assert discover(answerer.search()).services[0].control.port == gateway.port
+
+
+def test_a_slow_printer_that_answers_first_delays_nobody(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+    answerer.points_to(serve.drip(SLOW_HEADER, every=0.005), serve.body(GATEWAY))
+    began = time.monotonic()
+    discover(answerer.search(2.5))
+    assert time.monotonic() - began < 0.5
+
+
+def hunt(*hosts: str) -> str:
+    """The gateway chosen among these, which answer in this order while more may come; 192.168.1.1 is the default."""
+    found = _Hunt(frozenset({IPv4Address("192.168.1.1")}), until=time.monotonic() + 60, open=9)
+    for host in hosts:
+        found.inbox.put(Gateway(IPv4Address(host), "1", ()))
+    gateway = found.first_good()
+    return str(gateway.host if gateway else None)
+
+
+def test_a_good_answer_from_elsewhere_gives_way_to_the_default_gateways() -> None:
+    assert hunt("192.168.1.7", "192.168.1.8", "192.168.1.1") == "192.168.1.1"
+
+
+def test_a_good_answer_from_elsewhere_waits_only_a_moment() -> None:
+    began = time.monotonic()
+    assert hunt("192.168.1.7", "192.168.1.8") == "192.168.1.7"
+    assert time.monotonic() - began < 2 * GRACE
+
+
+def test_if_nobody_answers_the_error_says_what_to_try(answerer: "SearchAnswerer") -> None:
+    with pytest.raises(NoGateway, match=r"within 0\.2 s; is UPnP switched on"):
+        discover(answerer.search(0.2))
+
+
+def test_if_nobody_will_do_the_error_says_who_answered(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+    answerer.points_to(serve.body(PRINTER))
+    with pytest.raises(NoGateway, match=r"among those that answered: 127\.0\.0\.1 is no gateway"):
+        discover(answerer.search(0.2))

@@ -1,0 +1,69 @@
+import pytest
+
+from portmap.errors import Garbled, NATError, NoGateway, NotAuthorized, Refused
+from portmap_upnp.soap import parse_reply, render
+
+
+def envelope(inner: str) -> bytes:
+    body = f"<s:Body>{inner}</s:Body>"
+    return f'<?xml version="1.0"?><s:Envelope xmlns:s="urn:s">{body}</s:Envelope>'.encode()
+
+
+def fault(code: str) -> bytes:
+    error = f"<UPnPError><errorCode>{code}</errorCode><errorDescription>Why</errorDescription></UPnPError>"
+    return envelope(f"<s:Fault><faultcode>s:Client</faultcode><detail>{error}</detail></s:Fault>")
+
+
+YES = envelope("<u:DeletePortMappingResponse/>")
+
+
+def test_the_values_of_a_reply_are_read() -> None:
+    reply = envelope("<u:AResponse><NewUptime> 5 </NewUptime><NewName>a &amp; b</NewName></u:AResponse>")
+    assert parse_reply("A", 200, reply) == {"NewUptime": "5", "NewName": "a & b"}
+
+
+def test_a_reply_without_values_is_a_yes() -> None:
+    assert "NewUptime" not in parse_reply("DeletePortMapping", 200, YES)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_fault_is_a_refusal_whatever_the_http_status(status: int) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", status, fault("718"))
+    assert (caught.value.code, caught.value.text) == (718, "Why")
+
+
+@pytest.mark.parametrize(("text", "code"), [("-911", -911), ("", 0), ("x", 0), ("9" * 5000, 0), ("\u0667", 0)])
+def test_an_odd_error_code_harms_nobody(text: str, code: int) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", 500, fault(text))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (404, b"<html>Not found</html>", NoGateway),
+        (404, b"", NoGateway),
+        (405, b"no XML", NoGateway),
+        (401, b"", NotAuthorized),
+        (403, b"<html/>", NotAuthorized),
+        (500, b"", Garbled),
+        (302, b"", Garbled),
+        (500, YES, Garbled),
+        (200, b"", Garbled),
+        (200, b"<html/>", Garbled),
+        (200, b"garbage", Garbled),
+        (200, b"<!DOCTYPE x><Envelope><AResponse/></Envelope>", Garbled),
+    ],
+)
+def test_what_is_no_yes_is_an_error(status: int, body: bytes, error: type[NATError]) -> None:
+    with pytest.raises(error):
+        parse_reply("A", status, body)
+
+
+def test_miniupnpc_reads_only_short_plain_values_with_plain_names() -> None:
+    reply = render({"NewA": "a<b>&\x00\u00e9" + "x" * 500, "bad name": "1", "": "2"})
+    assert reply.startswith(b'<?xml version="1.0"?>\n<Envelope><Body><Response><NewA>a?b????xx')
+    assert reply.count(b"x" * 100) == 1
+    assert len(reply) < 250
