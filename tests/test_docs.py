@@ -98,7 +98,7 @@ def test_every_example_in_the_help_is_understood() -> None:
         words = shlex.split(line.partition("|")[0])
         options = {"--nat": "any", "--lease": "10m", "--for": "1s"}
         command, rest = split_command(words, ["ip", "backends", "demo"], options)
-        assert command == "ip" or Wish.read(*_read(rest, options)).requests
+        assert command == "ip" or Wish.read(*_read(rest, options), state=None, on_conflict="next").requests
 
 
 def _read(words: list[str], options: dict[str, str]) -> tuple[list[str], str, str, str, list[str], str]:

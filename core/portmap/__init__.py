@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from portmap.model import Grant, Kind, Mapping, PortRequest, Protocol, Scope, scope_of
     from portmap.nat import Nat, load
     from portmap.node import LocalNode, Record
-    from portmap.session import Session, open  # noqa: A004  # portmap.open reads best
+    from portmap.opening import open  # noqa: A004  # portmap.open reads best
+    from portmap.session import Session
 
 __version__ = "0.1.0"
 
@@ -79,7 +80,8 @@ _HOMES = {
     "model": ("Grant", "Kind", "Mapping", "PortRequest", "Protocol", "Scope", "scope_of"),
     "nat": ("Nat", "load"),
     "node": ("LocalNode", "Record"),
-    "session": ("Session", "open"),
+    "opening": ("open",),
+    "session": ("Session",),
 }
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import ClassVar, NoReturn
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, PluginError, Refused, SpecError
+from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Key, Kind, Protocol
 from portmap.nat import Nat
@@ -75,7 +75,7 @@ class AnyGateway:
         if self._winner is not None:
             try:
                 return self._winner.external_ip()
-            except (NoGateway, GatewayTimeout, PluginError) as error:
+            except (*SILENCE, PluginError) as error:
                 _log.info("%s no longer answers, so all are asked again: %s", self._winner, error)
         self._winner = None
         self._winner, address = self._race.run()
@@ -85,13 +85,22 @@ class AnyGateway:
     def add_mapping(
         self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int
     ) -> Grant:
-        """Ask who holds the mapping, else the winner; refused, the runners-up. The first refusal is told."""
+        """Ask who holds the mapping, else the winner, then the runners-up.
+
+        What is told of those who would not is the first refusal, and silence only if it was the winner's, who is
+        asked no further: it is raced for anew.
+        """
         key = (protocol, internal_port)
-        refusal: NATError | None = None
+        refusal: PortmapError | None = None
         for nat in self._asked_for(key):
             try:
                 grant = nat.add_mapping(protocol, external_port, internal_port, name, lifetime)
-            except (Refused, Garbled) as error:
+            except SILENCE as error:
+                self._owners.pop(key, None)
+                if nat is self._winner:
+                    raise
+                _log.info("%s no longer answers: %s", nat, error)
+            except (NATError, PluginError) as error:
                 _log.info("%s would not map %s %d: %s", nat, protocol, internal_port, error)
                 refusal = refusal or error
             else:
@@ -109,7 +118,12 @@ class AnyGateway:
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Watch through everybody; only the winner's alerts, and those of who holds a mapping, are passed on."""
-        closers = [nat.watch(self._alert_of(nat, alert)) for nat in self._race.field]
+        closers = []
+        for nat in self._race.field:
+            try:
+                closers.append(nat.watch(self._alert_of(nat, alert)))
+            except (NATError, PluginError) as error:
+                _log.warning("%s cannot watch its gateway: %s", nat.name, error)
 
         def close_all() -> None:
             for close in closers:
@@ -128,7 +142,7 @@ class AnyGateway:
 
     def _alert_of(self, nat: Nat, alert: Alert) -> Alert:
         def pass_on(reason: str) -> None:
-            if nat is self._winner or nat in self._owners.values():
+            if self._winner in (None, nat) or nat in self._owners.values():
                 alert(reason)
 
         return pass_on

@@ -12,11 +12,12 @@ from typing import Protocol, assert_never
 
 from portmap.events import Event
 from portmap.inbox import Inbox, Register, Stop, Unregister
-from portmap.loop import Loop, Policy
 from portmap.model import Key, Kind, PortRequest
 from portmap.nat import Nat, load
 from portmap.node import LocalNode, Record
-from portmap.paths import StaticPath, consume_requests
+from portmap.paths import StaticPath, consume_requests, keep_mapped
+from portmap.policy import Policy
+from portmap.state import State
 
 _log = logging.getLogger("portmap.dispatch")
 
@@ -37,12 +38,14 @@ class Observer(Protocol):
 class PortMapping:
     """The running path. Every method may be called from any thread."""
 
-    def __init__(self, nat: Nat, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
+    def __init__(
+        self, nat: Nat, node: LocalNode, observer: Observer | None, policy: Policy | None, state: State | None = None
+    ) -> None:
         self.nat = nat
         self._node = node
         self._observer = observer
         self._inbox = Inbox()
-        self._path = self._choose(policy)
+        self._path = self._choose(policy, state)
         self._thread = threading.Thread(target=self._run, name=f"portmap {nat.name}", daemon=True)
 
     def start(self) -> None:
@@ -80,14 +83,14 @@ class PortMapping:
         if record is not None and self._observer is not None:
             self._observer.on_record(record)
 
-    def _choose(self, policy: Policy | None) -> Callable[[], None]:
+    def _choose(self, policy: Policy | None, state: State | None) -> Callable[[], None]:
         match self.nat.kind:
             case Kind.NONE:
                 return partial(consume_requests, self._inbox, self._node, self)
             case Kind.STATIC:
                 return StaticPath(self.nat, self._inbox, self._node, self).run
             case Kind.LOOP:
-                return Loop(self.nat, self._inbox, self, policy).run
+                return partial(keep_mapped, self.nat, self._inbox, self, policy, state)
             case _:
                 assert_never(self.nat.kind)
 
@@ -103,12 +106,17 @@ class PortMapping:
 
 
 def setup_port_mapping(
-    nat: Nat | str, node: LocalNode, observer: Observer | None = None, policy: Policy | None = None
+    nat: Nat | str,
+    node: LocalNode,
+    observer: Observer | None = None,
+    policy: Policy | None = None,
+    state: State | None = None,
 ) -> PortMapping:
     """Start port mapping for a node, by the backend's declared kind; the node follows what happens.
 
-    `nat` is a spec or a loaded backend. Register ports on what is returned. Raises SpecError or PluginError.
+    `nat` is a spec or a loaded backend; `state`, if any, remembers ports over restarts. Register ports on what is
+    returned. Raises SpecError or PluginError.
     """
-    running = PortMapping(load(nat) if isinstance(nat, str) else nat, node, observer, policy)
+    running = PortMapping(load(nat) if isinstance(nat, str) else nat, node, observer, policy, state)
     running.start()
     return running

@@ -29,6 +29,9 @@ class GatewayTimeout(NATError):
     """A gateway was addressed and did not answer within the deadline."""
 
 
+SILENCE = (NoGateway, GatewayTimeout)  # nobody said a word: neither yes nor no
+
+
 class Garbled(NATError):
     """An answer that breaks the protocol: wrong length, wrong port, port 0, XML with a DTD."""
 

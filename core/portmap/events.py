@@ -8,6 +8,7 @@ for programs. `to_dict` gives the JSON shape: the event's name, then every field
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, Self
+from typing import Protocol as Interface
 
 from portmap.model import Address, Key, Mapping, Protocol, Scope, scope_of
 
@@ -56,6 +57,14 @@ class GatewayRebooted(GatewayEvent):
     """The gateway may have forgotten our mappings; all of them are asked for again at once."""
 
     event: ClassVar[str] = "gateway.rebooted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChanged(Event):
+    """Something changed on our own side (link, address, route, suspend); everything is asked for again at once."""
+
+    event: ClassVar[str] = "network.changed"
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +187,17 @@ class RecordChanged(Event):
     ip: Address | None = None
     ip6: Address | None = None
     tcp: int | None = None
+    tcp6: int | None = None
     udp: int | None = None
     udp6: int | None = None
     enr: str = ""
+
+
+class Listener(Interface):
+    """Who is told what the loop does; called in the loop's thread, so it must not block."""
+
+    def on_event(self, event: Event) -> None:
+        """Something happened."""
+
+    def on_settled(self) -> None:
+        """For now there is nothing more to do: what was told so far belongs together."""

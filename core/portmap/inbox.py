@@ -14,6 +14,11 @@ from typing import Any, TypeAlias
 
 from portmap.model import Key, PortRequest
 
+TICK = 5.0  # seconds; a wait does not count a suspended machine's time, so it is looked up as often
+NAP = 1.0  # seconds; less is no sleep but two clocks read one after the other
+
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux 2.6.39
+
 
 @dataclass(frozen=True, slots=True)
 class Register:
@@ -37,22 +42,35 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Something changed on our own side: link, address, route, or time itself. The gateway may be another one."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Clean up and end."""
 
 
-Message: TypeAlias = Register | Unregister | Alert | Stop
+Message: TypeAlias = Register | Unregister | Alert | Moved | Stop
 
 
 class Interrupted(Exception):
     """A wait ended early because a stop is waiting in the inbox."""
 
 
-class Inbox:
-    """What the loop sees of the world outside its thread. `clock`: seconds that never jump."""
+def awake_and_asleep() -> float:
+    """Seconds that never jump, and that go on while the machine is suspended, where the system counts those."""
+    return time.clock_gettime(_BOOTTIME) if _BOOTTIME is not None else time.monotonic()
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+
+class Inbox:
+    """What the loop sees of the world outside its thread. `clock`: seconds that never jump, as leases run on it."""
+
+    def __init__(self, clock: Callable[[], float] = awake_and_asleep) -> None:
         self._clock = clock
+        self._asleep = self._clock() - time.monotonic()
         self._messages: deque[Message] = deque()
         self._changed = threading.Condition()
 
@@ -67,9 +85,11 @@ class Inbox:
             self._changed.notify_all()
 
     def next(self, until: float) -> Message | None:
-        """The next message; None when there was none by `until`."""
+        """The next message; None when there was none by `until`. Having been suspended is a message, too."""
         with self._changed:
-            self._changed.wait_for(lambda: self._messages, self._wait_time(until))
+            while not self._messages and (left := until - self._clock()) > 0:
+                self._changed.wait(min(left, TICK))
+                self._notice_sleep()
             return self._messages.popleft() if self._messages else None
 
     def wait(self, call: Future[Any], timeout: float) -> None:
@@ -87,5 +107,8 @@ class Inbox:
     def _stop_waits(self) -> bool:
         return any(isinstance(message, Stop) for message in self._messages)
 
-    def _wait_time(self, until: float) -> float:
-        return min(max(0.0, until - self._clock()), threading.TIMEOUT_MAX)
+    def _notice_sleep(self) -> None:
+        asleep = self._clock() - time.monotonic()
+        if asleep - self._asleep > NAP:
+            self._messages.append(Moved(f"the machine was suspended for {asleep - self._asleep:.0f} s"))
+        self._asleep = asleep

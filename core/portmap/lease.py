@@ -10,7 +10,7 @@ the external port that was held once is asked for again after any failure.
 from dataclasses import dataclass, replace
 from math import inf
 
-from portmap.model import Address, Grant, Key, Mapping, PortRequest
+from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol
 
 RETRY_FIRST = 1.0  # seconds after the first failure, doubling
 RETRY_LAST = 60.0  # seconds between tries at the most
@@ -22,7 +22,9 @@ RETRY_LEAST = 0.25  # seconds; RFC 6886 §3.1 sends no faster
 class Lease:
     """A request and what became of it. `external_port` 0: not open. Times are seconds of the loop's clock.
 
-    `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of.
+    `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of. `asked_at`:
+    when what is granted was asked for. `along`: due only because its companion was touched. `doubtful`:
+    the gateway may have forgotten it; if it refuses now, the port is shut.
     """
 
     request: PortRequest
@@ -35,16 +37,25 @@ class Lease:
     failures: int = 0
     reason: str = ""
     unsure: bool = False
+    asked_at: float = -inf
+    along: bool = False
+    doubtful: bool = False
 
     @classmethod
-    def of(cls, request: PortRequest, now: float) -> "Lease":
-        """A new request: due at once."""
-        return cls(request, due=now, wanted_port=request.external_port)
+    def of(cls, request: PortRequest, now: float, remembered_port: int = 0) -> "Lease":
+        """A new request: due at once. Without a wish of its own, it wishes for the port that it once had."""
+        return cls(request, due=now, wanted_port=request.external_port or remembered_port)
 
     @property
     def key(self) -> Key:
         """The identity of the mapping."""
         return self.request.key
+
+    @property
+    def companion(self) -> Key:
+        """The other protocol's mapping of the same internal port (the term is RFC 6886's, §3.3)."""
+        protocol, port = self.key
+        return (Protocol.UDP if protocol is Protocol.TCP else Protocol.TCP), port
 
     @property
     def held(self) -> bool:
@@ -88,6 +99,9 @@ class Lease:
             failures=0,
             reason="",
             unsure=False,
+            asked_at=now,
+            along=False,
+            doubtful=False,
         )
 
     def failed(self, reason: str, now: float, spread: float, *, unsure: bool = False) -> "Lease":
@@ -105,7 +119,19 @@ class Lease:
 
     def at_once(self, now: float) -> "Lease":
         """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""
-        return replace(self, due=now, failures=0)
+        return replace(self, due=now, failures=0, doubtful=True)
+
+    def shuts(self, companion: "Lease") -> bool:
+        """Whether renewing this may shut the companion's port, so that it must be asked for afterwards.
+
+        miniupnpd 2.3.1 (nftables) deletes the port's newest rule, whatever its protocol, and adds one: that is the
+        companion's rule where the companion was asked for after this. Its own asking mends it, and shuts nothing.
+        """
+        return companion.held and not self.along and companion.asked_at >= self.asked_at
+
+    def go_along(self, now: float) -> "Lease":
+        """The companion was touched: ask for this one again, too."""
+        return replace(self, due=now, along=True)
 
     def lapsed(self, now: float) -> bool:
         """Whether the lease has run out."""
@@ -113,4 +139,4 @@ class Lease:
 
     def lost(self) -> "Lease":
         """The port is shut; the same one is wanted again."""
-        return replace(self, external_port=0, lifetime=0, expires=inf)
+        return replace(self, external_port=0, lifetime=0, expires=inf, doubtful=False)

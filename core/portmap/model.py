@@ -60,6 +60,8 @@ def scope_of(address: Address | None) -> Scope:
             return Scope.CGNAT
         case IPv4Address() if any(address in network for network in _PRIVATE_4):
             return Scope.PRIVATE
+        case IPv6Address() if address.ipv4_mapped:
+            return scope_of(address.ipv4_mapped)  # Pythons before 3.13 take every such address for reserved
         case IPv6Address() if address in _PRIVATE_6:
             return Scope.PRIVATE
     return Scope.PUBLIC if address.is_global and not address.is_multicast else Scope.RESERVED
@@ -95,6 +97,11 @@ class PortRequest:
     def key(self) -> Key:
         """The identity of the mapping that answers this request."""
         return self.protocol, self.internal_port
+
+    @property
+    def wish(self) -> int:
+        """The external port that would be liked best: the one asked for, else the internal one."""
+        return self.external_port or self.internal_port
 
 
 @dataclass(frozen=True, slots=True)

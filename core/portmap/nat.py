@@ -7,6 +7,7 @@ overran its deadline is left behind, and nothing more is asked of that backend u
 
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -14,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address
 from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, PluginError
+from portmap.errors import Garbled, GatewayTimeout, NATError, PluginError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer
 from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Kind, Protocol
 from portmap.plugins import Catalogue, validate_hooks
@@ -39,15 +40,16 @@ class Nat:
     """One backend, called safely. `wait` is how to wait for it: the loop puts its inbox here."""
 
     def __init__(self, backend: Any, name: str, wait: Wait = patiently) -> None:
+        self._hook = validate_hooks(backend, BACKENDS, name).hook
         self.kind: Kind = backend.kind
         self.name = name
         self.wait = wait
         self._backend = backend
-        self._hook = validate_hooks(backend, BACKENDS, name).hook
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._thread: threading.Thread | None = None
         weakref.finalize(self, self._jobs.put, None)  # the thread ends with the door
         self._running: Future[Any] | None = None
+        self._latest: Future[Any] | None = None  # None again while an earlier call is waited for
 
     def __str__(self) -> str:
         try:
@@ -109,11 +111,11 @@ class Nat:
 
     def interrupted_grant(self, timeout: float) -> Grant | None:
         """What an interrupted `add_mapping` came to, if it ends within `timeout` seconds; None if not or badly."""
-        if self._running is None:
+        if self._latest is None:
             return None
-        wait((self._running,), timeout)
+        wait((self._latest,), timeout)
         try:
-            return self._checked_grant(self._running.result(0)) if self._running.done() else None
+            return self._checked_grant(self._latest.result(0)) if self._latest.done() else None
         except (NATError, PluginError):
             return None
 
@@ -125,13 +127,14 @@ class Nat:
                 _log.warning("%s does not end its watch: %s", self.name, error)
 
     def _call(self, work: Callable[[], T], timeout: float) -> T:
+        deadline = time.monotonic() + timeout
+        self._latest = None
         if self._running is not None and not self._running.done():
             self.wait(self._running, timeout)
             if self.busy:
                 raise GatewayTimeout(f"{self} has not come back from an earlier call")
-        call = self._submit(work)
-        self._running = call
-        self.wait(call, timeout)
+        self._running = self._latest = call = self._submit(work)
+        self.wait(call, max(0.0, deadline - time.monotonic()))
         if not call.done():
             raise GatewayTimeout(f"{self} did not come back within {timeout:g} s")
         return call.result()
@@ -149,7 +152,7 @@ class Nat:
             return work()
         except (NATError, PluginError):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # a cancellation, an exit: whatever it is, it is no reason for us to end
             raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
 
     def _checked_address(self, answer: object) -> Address:
@@ -160,13 +163,19 @@ class Nat:
         return answer
 
     def _checked_grant(self, answer: object) -> Grant:
-        if not isinstance(answer, Grant):
+        if not isinstance(answer, Grant) or not _is_well_typed(answer):
             raise PluginError(f"{self.name} answered {answer!r} where a Grant was due")
         if not 1 <= answer.external_port <= MAX_PORT:
             raise Garbled(f"{self} granted port {answer.external_port}, which is none")
         if not 0 <= answer.lifetime <= MAX_LIFETIME:
             raise Garbled(f"{self} granted a lifetime of {answer.lifetime} s, which is none")
         return answer
+
+
+def _is_well_typed(grant: Any) -> bool:
+    """Whether a stranger's Grant holds what its annotations say; nothing checked that when it was made."""
+    numbers = isinstance(grant.external_port, int) and isinstance(grant.lifetime, int)
+    return numbers and isinstance(grant.external_ip, IPv4Address | IPv6Address | None)
 
 
 def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
@@ -183,9 +192,7 @@ def make(plugin_class: Any, spec: Spec, name: str) -> Any:
     """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises."""
     try:
         return plugin_class.from_argument(spec.argument)
-    except (PluginError, ValueError) as error:  # SpecError is a ValueError
-        if type(error) is ValueError:
-            raise PluginError(f"{name} raised ValueError for the spec {spec}: {error}") from error
+    except (PluginError, SpecError):
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"{name} raised {type(error).__name__} for the spec {spec}: {error}") from error

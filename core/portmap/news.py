@@ -3,6 +3,7 @@
 Law: pure; decides no policy and sends nothing.
 """
 
+from portmap import errors
 from portmap.errors import PortmapError
 from portmap.events import (
     MappingAdded,
@@ -19,7 +20,7 @@ from portmap.lease import Lease
 def of_grant(before: Lease, after: Lease) -> MappingEvent:
     """Added where nothing was open, changed where the port or the address is another, else renewed."""
     if not before.held:
-        wanted = before.wanted_port or before.request.internal_port
+        wanted = before.wanted_port or before.request.wish
         other = after.external_port != wanted
         reason = f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
         return MappingAdded.of(after.mapping, reason=reason)
@@ -41,9 +42,9 @@ def of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
     )
 
 
-def of_loss(lease: Lease) -> MappingLost:
-    """The lease ran out."""
-    return MappingLost.of(lease.mapping, reason=lease.reason or "the lease ran out")
+def of_loss(lease: Lease, reason: str) -> MappingLost:
+    """The port is shut: its lease ran out, or it was seen gone."""
+    return MappingLost.of(lease.mapping, reason=reason)
 
 
 def of_removal(lease: Lease, error: PortmapError | None) -> MappingRemoved:
@@ -53,5 +54,5 @@ def of_removal(lease: Lease, error: PortmapError | None) -> MappingRemoved:
 
 
 def error_name(error: PortmapError | None) -> str:
-    """The error as programs know it: the name of its class in `portmap.errors`."""
-    return type(error).__name__ if error else ""
+    """The error as programs know it: the name of its class in `portmap.errors`, or of the nearest one there."""
+    return next((kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__), "")

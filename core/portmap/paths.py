@@ -1,4 +1,4 @@
-"""The two paths that need no loop: nothing to speak to, and nothing to ask.
+"""The three paths: the loop with its surroundings, and the two that need no loop - nothing to speak to, nothing to ask.
 
 Law: like the loop, a path owns its thread's state, reads one inbox and ends at a Stop.
 """
@@ -6,14 +6,33 @@ Law: like the loop, a path owns its thread's state, reads one inbox and ends at 
 import logging
 from math import inf
 
-from portmap.events import ExternalIPChanged, MappingAdded, MappingRemoved
-from portmap.inbox import Alert, Inbox, Message, Register, Stop, Unregister
-from portmap.loop import Listener
+from portmap.events import ExternalIPChanged, Listener, MappingAdded, MappingRemoved
+from portmap.inbox import Alert, Inbox, Interrupted, Message, Moved, Register, Stop, Unregister
+from portmap.links import LinkWatch
+from portmap.loop import Loop
 from portmap.model import Key, Mapping, PortRequest, scope_of
 from portmap.nat import Nat
 from portmap.node import LocalNode
+from portmap.policy import Policy
+from portmap.scribe import Scribe
+from portmap.state import State
 
 _log = logging.getLogger("portmap.dispatch")
+
+
+def keep_mapped(nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: State | None) -> None:
+    """The loop, with somebody who watches our own side of the network, and somebody who writes the journal."""
+    links = LinkWatch(lambda reason: inbox.put(Moved(reason))).start()
+    try:
+        if state is None:
+            Loop(nat, inbox, listener, policy).run()
+        else:
+            scribe = Scribe(listener, state)
+            Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_swept).run()
+    finally:
+        links.close()
+        if state is not None:
+            state.close()
 
 
 def consume_requests(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
@@ -53,7 +72,17 @@ class StaticPath:
         self._mappings: dict[Key, Mapping] = {}
 
     def run(self) -> None:
-        """Run until a Stop is read."""
+        """Run until a Stop is read. A known address that cannot be told is a fault: NATError or PluginError."""
+        self._nat.wait = self._inbox.wait
+        try:
+            self._follow()
+        except Interrupted:
+            _log.debug("stopped during a call to %s", self._nat)
+        for key in list(self._mappings):
+            self._remove(key)
+        self._listener.on_settled()
+
+    def _follow(self) -> None:
         address = self._nat.external_ip()
         self._node.set_static_ip(address)
         self._listener.on_event(ExternalIPChanged(external_ip=address, scope=scope_of(address)))
@@ -63,11 +92,8 @@ class StaticPath:
                     self._add(request)
                 case Unregister(key):
                     self._remove(key)
-                case Alert() | None:
+                case Alert() | Moved() | None:
                     _log.debug("nothing to do for %s", message)
-        for key in list(self._mappings):
-            self._remove(key)
-        self._listener.on_settled()
 
     def _add(self, request: PortRequest) -> None:
         grant = self._nat.add_mapping(

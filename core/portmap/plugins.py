@@ -82,7 +82,7 @@ def validate_hooks(plugin: object, group: str, name: str) -> pluggy.PluginManage
     try:
         manager.register(plugin)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
+    except Exception as error:  # pluggy's own verdict, or what a property of the plugin raised at a glance
         raise PluginError(f"{name} breaks the contract of portmap.hookspecs: {error}") from error
     implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
     missing = [hook for hook in _REQUIRED[group] if hook not in implemented]
@@ -131,7 +131,9 @@ def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
 
 
 def _origin(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "0")
+    """Distribution and version; a half-removed distribution may know neither."""
+    known: Any = entry.dist.metadata if entry.dist else {}
+    return known.get("Name", "unknown"), known.get("Version", "0")
 
 
 def _rank(entry: EntryPoint) -> tuple[bool, str]:

@@ -26,11 +26,11 @@ class Presence:
 
     def stated(self, address: Address, due: float) -> "Presence":
         """The gateway stated its external address; ask again at `due`."""
-        return replace(self, answers=True, address=address, check_due=due, failures=0, reason="")
+        return replace(self, address=address, check_due=due, reason="")
 
     def declined(self, reason: str, due: float) -> "Presence":
-        """The gateway answered, but not with an address."""
-        return replace(self, answers=True, check_due=due, failures=0, reason=reason)
+        """No address was stated, for another reason than silence; ask again at `due`."""
+        return replace(self, check_due=due, reason=reason)
 
     def silent(self, reason: str, now: float, spread: float, interval: float) -> "Presence":
         """No answer, or no gateway: look again soon, then ever less often, never less than once an `interval`."""

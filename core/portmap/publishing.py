@@ -52,7 +52,7 @@ class Desk:
     def _signed(self, record: Record) -> str:
         try:
             text = self._hook.sign_record(record=record)
-        except Exception:  # noqa: BLE001  # a stranger may raise anything
+        except BaseException:  # noqa: BLE001  # a stranger may raise anything
             _log.exception("%s could not sign the record", self.name)
             return ""
         return text if isinstance(text, str) else ""
@@ -63,7 +63,7 @@ class Desk:
                 work()
             except PortmapError as error:
                 _log.warning("%s: %s", self.name, error)
-            except Exception:  # noqa: BLE001  # a stranger may raise anything
+            except BaseException:  # noqa: BLE001  # a stranger may raise anything
                 _log.exception("%s failed", self.name)
 
 

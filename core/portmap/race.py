@@ -6,7 +6,7 @@ Law: the race knows no backend by name; it is given doors (`Nat`). It remembers 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future  # noqa: TC003  # annotations here are read at run time
+from concurrent.futures import Future  # annotations here are read at run time
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -42,10 +42,11 @@ class Race:
         """The first to answer, and the answer. Raises NoGateway, with everybody's reason, when time is up."""
         finished: SimpleQueue[tuple[Nat, Future[Address]]] = SimpleQueue()
         self._deadline = time.monotonic() + self._patience
-        self._heat = {nat: nat.ask_external_ip() for nat in self.field if not nat.busy}
+        self._heat = {nat: answer for nat in self.field if (answer := self._asked(nat))}
         for nat, answer in self._heat.items():
             answer.add_done_callback(partial(_finish, finished, nat))
-        reasons = dict.fromkeys(self.field, f"did not answer within {self._patience:g} s")
+        reasons = dict.fromkeys(self.field, "has not come back from an earlier call")
+        reasons |= dict.fromkeys(self._heat, f"did not answer within {self._patience:g} s")
         for _ in self._heat:
             try:
                 nat, answer = finished.get(timeout=max(0.0, self._deadline - time.monotonic()))
@@ -57,6 +58,13 @@ class Race:
                 _log.debug("%s is out: %s", nat.name, error)
         told = "; ".join(f"{nat}: {reason}" for nat, reason in reasons.items())
         raise NoGateway(f"no gateway answered ({told or 'no backend is installed'})")
+
+    def _asked(self, nat: Nat) -> "Future[Address] | None":
+        """The answer to come; that of the last heat if it is still under way. None while the door is busy otherwise."""
+        under_way = self._heat.get(nat)
+        if under_way is not None and not under_way.done():
+            return under_way
+        return None if nat.busy else nat.ask_external_ip()
 
     def runners_up(self, winner: Nat) -> "list[Nat]":
         """The others who answered in the last heat; those still under way get the rest of its time."""

@@ -22,6 +22,11 @@ _PROTOCOLS = {
 }
 
 
+def requests_of(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
+    """A mapping as a text or as the request itself: `lifetime` is what a text asks for. Raises SpecError."""
+    return (mapping,) if isinstance(mapping, PortRequest) else parse_mapping(mapping, lifetime)
+
+
 def parse_mapping(text: str, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
     """The one or two requests that a mapping's text stands for. Raises SpecError."""
     parts = _MAPPING.fullmatch(text)
@@ -69,7 +74,7 @@ def _name(text: str | None, mapping: str) -> str:
 def _port(text: str, mapping: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise SpecError(f"mapping {mapping!r} has {text!r} where a port is due: {_FORM}")
-    port = int(text[:6])
+    port = int(text.lstrip("0")[:6] or 0)
     if not 1 <= port <= MAX_PORT:
         raise SpecError(f"mapping {mapping!r}: port {text[:12]} is out of range: use 1 to {MAX_PORT}")
     return port

@@ -11,30 +11,17 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from portmap import errors
 from portmap.dispatch import PortMapping
-from portmap.errors import GatewayTimeout, NATError, PortmapError, SpecError
-from portmap.events import (
-    Event,
-    ExternalIPChanged,
-    GatewayEvent,
-    GatewayFound,
-    GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    RecordChanged,
-)
-from portmap.loop import Policy
+from portmap.errors import GatewayTimeout, PortmapError, SpecError
+from portmap.events import Event, RecordChanged
+from portmap.ledger import Ledger
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
-from portmap.nat import Nat, load
+from portmap.nat import Nat
 from portmap.node import LocalNode, Record
-from portmap.publishing import Desk, open_desk
-from portmap.requests import check_distinct, parse_mapping
+from portmap.policy import Policy
+from portmap.publishing import Desk
+from portmap.requests import check_distinct, requests_of
+from portmap.state import State
 
 BACKLOG = 1000  # events kept for a listener that comes late
 DRAIN = 0.3  # seconds that publishers get to finish after the end
@@ -50,23 +37,23 @@ class Session:
         desks: Iterable[Desk] = (),
         policy: Policy | None = None,
         node: LocalNode | None = None,
+        lease: int = DEFAULT_LIFETIME,
+        state: State | None = None,
     ) -> None:
+        self._lease = lease
         self._policy = policy or Policy()
         self._desks = tuple(desks)
         self._signer = next((desk for desk in self._desks if desk.signs), None)
         self._node = node or LocalNode()
         self._changed = threading.Condition()
         self._requests: dict[Key, PortRequest] = {}
-        self._mappings: dict[Key, Mapping] = {}
-        self._failures: dict[Key, PortmapError] = {}
-        self._gateway_failure: PortmapError | None = None
-        self._external_ip: Address | None = None
+        self._ledger = Ledger()
         self._backlog: deque[Event] = deque(maxlen=BACKLOG)
         self._subscribers: list[SimpleQueue[Event | None]] = []
         self._fault: BaseException | None = None
         self._ended = False
         self._stopping = False
-        self._running = PortMapping(nat, self._node, self, self._policy)
+        self._running = PortMapping(nat, self._node, self, self._policy, state)
         for request in requests:
             self.add(request)
         self._running.start()
@@ -86,13 +73,13 @@ class Session:
     @property
     def external_ip(self) -> Address | None:
         """The external address as the gateway last stated it, of whatever scope; None before."""
-        return self._external_ip
+        return self._ledger.external_ip
 
     @property
     def mappings(self) -> tuple[Mapping, ...]:
         """The ports that are open now."""
         with self._changed:
-            return tuple(self._mappings.values())
+            return tuple(self._ledger.mappings.values())
 
     @property
     def record(self) -> Record:
@@ -101,6 +88,8 @@ class Session:
 
     def raise_fault(self) -> None:
         """Raise PortmapError if the session ended by a fault of ours or of a plugin, not by a stop."""
+        if isinstance(self._fault, PortmapError):
+            raise self._fault
         if self._fault is not None:
             raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
 
@@ -127,15 +116,15 @@ class Session:
         with self._changed:
             self._changed.wait_for(lambda: self._complete() or self._ended, timeout)
             if self._complete():
-                return tuple(self._mappings.values())
+                return tuple(self._ledger.mappings.values())
             self.raise_fault()
             raise self._why_incomplete(timeout)
 
     # What shall hold -----------------------------------------------------------------------------------------
 
     def add(self, mapping: str | PortRequest) -> None:
-        """Keep another port open. Raises SpecError for nonsense and for a port that is asked for already."""
-        asked = (mapping,) if isinstance(mapping, PortRequest) else parse_mapping(mapping)
+        """Keep another port open, for a text with the session's lease. Raises SpecError for nonsense and repetition."""
+        asked = requests_of(mapping, self._lease)
         with self._changed:
             check_distinct((*self._requests.values(), *asked))
             self._requests |= {request.key: request for request in asked}
@@ -147,7 +136,8 @@ class Session:
         with self._changed:
             if self._requests.pop(key, None) is None:
                 raise SpecError(f"{key[0]} {key[1]} was never asked for")
-            self._failures.pop(key, None)
+            self._ledger.forget_failure(key)
+            self._changed.notify_all()  # what is left may be complete
         self._running.unregister(key)
 
     def stop(self) -> None:
@@ -175,7 +165,7 @@ class Session:
     def on_event(self, event: Event) -> None:
         """Take note of an event and pass it on."""
         with self._changed:
-            self._note(event)
+            self._ledger.note(event)
             self._backlog.append(event)
             for subscriber in self._subscribers:
                 subscriber.put(event)
@@ -208,86 +198,27 @@ class Session:
                     subscriber.put(None)
                 self._changed.notify_all()
 
-    def _note(self, event: Event) -> None:
-        match event:
-            case MappingAdded() | MappingChanged() | MappingRenewed():
-                self._mappings[event.key] = _mapping(event)
-                self._failures.pop(event.key, None)
-            case MappingLost() | MappingRemoved():
-                self._mappings.pop(event.key, None)
-            case MappingFailed():
-                self._failures[event.key] = _as_error(event)
-            case ExternalIPChanged():
-                self._external_ip = event.external_ip
-            case GatewayFound():
-                self._gateway_failure = None
-            case GatewayLost():
-                self._gateway_failure = _as_error(event)
-
     def _complete(self) -> bool:
-        return self.kind is Kind.NONE or self._requests.keys() <= self._mappings.keys()
+        return self.kind is Kind.NONE or self._requests.keys() <= self._ledger.mappings.keys()
 
     def _why_incomplete(self, timeout: float | None) -> PortmapError:
-        missing = [key for key in self._requests if key not in self._mappings]
-        for key in missing:
-            if key in self._failures:
-                return self._failures[key]
-        if self._gateway_failure is not None:
-            return self._gateway_failure
+        missing = [key for key in self._requests if key not in self._ledger.mappings]
+        reason = self._ledger.why_missing(missing)
+        if reason is not None:
+            return reason
         protocol, port = missing[0]
         when = "before the session ended" if self._ended else f"within {timeout:g} s"
         return GatewayTimeout(f"{self.gateway} has not mapped {protocol} {port} {when}")
 
 
-def open(  # noqa: A001  # portmap.open reads best
-    nat: str | Nat = "any",
-    mappings: Iterable[str | PortRequest] = (),
-    *,
-    lease: int = DEFAULT_LIFETIME,
-    ip_interval: float = 60.0,
-    publish: Iterable[str] = (),
-    node: LocalNode | None = None,
-) -> Session:
-    """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
-
-    `nat` and `publish` are specs, `mappings` texts `[NAME=][EXT:]INT[/tcp|udp|both]` or PortRequests, `lease` the
-    seconds to ask for where a text is given, `ip_interval` the seconds between two looks at the external address.
-    `node` is the caller's own LocalNode, if it has one. Returns at once; nothing was sent yet when this raises:
-    SpecError for what makes no sense, PluginError for a broken plugin.
-    """
-    requests = tuple(
-        request
-        for mapping in mappings
-        for request in ((mapping,) if isinstance(mapping, PortRequest) else parse_mapping(mapping, lease))
-    )
-    check_distinct(requests)
-    if not ip_interval > 0:
-        raise SpecError(f"ip_interval {ip_interval} makes no sense: use a number of seconds above 0")
-    gateway = load(nat) if isinstance(nat, str) else nat
-    desks = [open_desk(spec) for spec in publish]
-    return Session(gateway, requests, desks, Policy(ip_interval=ip_interval), node)
-
-
-def _mapping(event: MappingEvent) -> Mapping:
-    return Mapping(
-        event.protocol,
-        event.internal_port,
-        event.external_port or 0,
-        event.lifetime or 0,
-        event.external_ip,
-        event.name,
-        event.static or False,
-    )
-
-
-def _as_error(event: MappingEvent | GatewayEvent) -> PortmapError:
-    """The error that an event reports, as the class it names."""
-    kind = getattr(errors, event.error, NATError)
-    error: PortmapError = kind(event.reason)
-    return error
-
-
 def _record_changed(record: Record, enr: str) -> RecordChanged:
     return RecordChanged(
-        seq=record.seq, ip=record.ip, ip6=record.ip6, tcp=record.tcp, udp=record.udp, udp6=record.udp6, enr=enr
+        seq=record.seq,
+        ip=record.ip,
+        ip6=record.ip6,
+        tcp=record.tcp,
+        tcp6=record.tcp6,
+        udp=record.udp,
+        udp6=record.udp6,
+        enr=enr,
     )

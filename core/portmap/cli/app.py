@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -48,7 +49,7 @@ def _complete_nat(incomplete: str) -> list[str]:
 
 
 def _complete_mapping(incomplete: str) -> list[str]:
-    return [name for name in ("ip", "backends", "demo") if name.startswith(incomplete)]
+    return [name for name in ("ip", "backends", "plugins", "demo", "router") if name.startswith(incomplete)]
 
 
 def _print_version(wanted: bool) -> None:
@@ -85,6 +86,15 @@ def bare(
     for_: Annotated[
         str | None, typer.Option("--for", metavar="DUR", help="End by itself after so long.", show_default=False)
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|none", help="The folder that remembers ports over restarts; the XDG one.", show_default=False
+        ),
+    ] = None,
+    on_conflict: Annotated[
+        str, typer.Option(metavar="next|fail", help="Where the external port is taken: take another one, or fail.")
+    ] = "next",
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only what goes wrong.")] = False,
     verbose: Verbose = 0,
@@ -95,7 +105,7 @@ def bare(
     """Keep ports open through any NAT, until Ctrl-C; then close them."""
     from portmap.cli.hold import Wish, hold  # noqa: PLC0415  # --version and --help need none of it
 
-    wish = Wish.read(mappings or [], nat, lease, ip_interval, publish or [], for_)
+    wish = Wish.read(mappings or [], nat, lease, ip_interval, publish or [], for_, state, on_conflict)
     hold(wish, as_json=json, quiet=quiet, verbosity=verbose)
 
 
@@ -115,12 +125,75 @@ def backends(json: Json = False) -> None:
     print_backends(as_json=json)
 
 
+plugins_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(plugins_app, name="plugins")
+
+
+@plugins_app.callback()
+def plugins(ctx: typer.Context, json: Json = False) -> None:
+    """List the installed backends and publishers, with their hooks; 'new' writes one to start from."""
+    if ctx.invoked_subcommand is None:
+        from portmap.cli.plugins import print_plugins  # noqa: PLC0415  # only this command needs it
+
+        print_plugins(as_json=json)
+
+
+@plugins_app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The backend's name, as in --nat NAME.")],
+    parent: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="The folder to write portmap-NAME into.")
+    ] = Path(),
+) -> None:
+    """Write a package to start a backend from; its contract test passes as it stands."""
+    from portmap.cli.plugins import print_new_plugin  # noqa: PLC0415  # only this command needs it
+
+    print_new_plugin(name, parent)
+
+
 @app.command()
 def demo() -> None:
     """Show it all against a simulated router on this machine: no router, no root needed."""
     from portmap.cli.demo import run_demo  # noqa: PLC0415  # only this command needs it
 
     run_demo()
+
+
+@app.command()
+def router(
+    address: Annotated[
+        str, typer.Option(metavar="IP", help="Where to listen: loopback, or a private address of this host.")
+    ] = "127.0.0.1",
+    pmp: Annotated[bool, typer.Option("--pmp", help="Speak NAT-PMP; no protocol named: all of them.")] = False,
+    pcp: Annotated[bool, typer.Option("--pcp", help="Speak PCP.")] = False,
+    upnp: Annotated[bool, typer.Option("--upnp", help="Speak UPnP IGD.")] = False,
+    igd: Annotated[int, typer.Option(metavar="1|2", help="The version of UPnP IGD.")] = 1,
+    quirk: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=VALUE]", help="Misbehave so; may be repeated.", show_default=False),
+    ] = None,
+    external_ip: Annotated[str, typer.Option(metavar="IP", help="The external address to state.")] = "1.2.3.4",
+    outside: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="Where mapped ports open; a loopback address of its own.", show_default=False),
+    ] = None,
+    announce: Annotated[bool, typer.Option("--announce", help="Multicast announcements, on that interface.")] = False,
+    list_quirks: Annotated[bool, typer.Option("--list-quirks", help="Print all quirks as a table and exit.")] = False,
+    json: Json = False,
+    for_: Annotated[
+        str | None, typer.Option("--for", metavar="DUR", help="End by itself after so long.", show_default=False)
+    ] = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Be a simulated router that misbehaves on command, to test any client against."""
+    from portmap.cli.router import Wish, print_quirks, run_router  # noqa: PLC0415  # only this command needs it
+
+    if list_quirks:
+        print_quirks(as_json=json)
+        return
+    protocols = (pmp, pcp, upnp)
+    wish = Wish.read(address, outside, external_ip, protocols, igd, quirk or [], announce=announce, for_=for_)
+    run_router(wish, as_json=json, verbosity=verbose)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -32,7 +32,7 @@ class BareGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Note the command, if one is named, and leave its words to it; else parse the words as our own."""
-        taking_value = {name for param in self.params if not getattr(param, "is_flag", False) for name in param.opts}
+        taking_value = {name for param in self.params if _takes_value(param) for name in param.opts}
         command, rest = split_command(args, self.commands, taking_value)
         if command is None:
             return super().parse_args(ctx, args)
@@ -47,3 +47,7 @@ class BareGroup(TyperGroup):
         name, rest = chosen
         with self.commands[name].make_context(name, rest, parent=ctx) as inner:
             return inner.command.invoke(inner)
+
+
+def _takes_value(param: Any) -> bool:
+    return not (getattr(param, "is_flag", False) or getattr(param, "count", False))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Self
 
@@ -14,10 +15,13 @@ import portmap
 from portmap.cli import logs
 from portmap.cli.durations import parse_duration
 from portmap.cli.render import Renderer, as_json_line, for_people, line
+from portmap.errors import SpecError
 from portmap.events import MappingAdded
 from portmap.model import Key, Kind, PortRequest, Protocol
+from portmap.policy import OnConflict
 from portmap.requests import parse_mappings
 from portmap.session import Session
+from portmap.state import default_folder
 
 WEEK = 7 * 86400  # the longest lease of UPnP IGD:2, WANIPConnection:2 §2.3.2
 DAY = 86400
@@ -36,6 +40,8 @@ class Wish:
     ip_interval: int
     publish: tuple[str, ...]
     seconds: int | None
+    state: Path | None
+    on_conflict: OnConflict
 
     @classmethod
     def read(
@@ -46,6 +52,8 @@ class Wish:
         ip_interval: str,
         publish: Sequence[str],
         for_: str | None,
+        state: str | None,
+        on_conflict: str,
     ) -> Self:
         """Check the command line's words. Raises SpecError."""
         lifetime = parse_duration(lease, "--lease", longest=WEEK)
@@ -56,6 +64,8 @@ class Wish:
             parse_duration(ip_interval, "--ip-interval", longest=DAY),
             tuple(publish),
             parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None,
+            _folder(state),
+            _on_conflict(on_conflict),
         )
 
 
@@ -67,7 +77,14 @@ def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
     interval = float(wish.ip_interval)
     with (
         _Ending() as ending,
-        portmap.open(wish.nat, wish.requests, ip_interval=interval, publish=wish.publish) as session,
+        portmap.open(
+            wish.nat,
+            wish.requests,
+            ip_interval=interval,
+            publish=wish.publish,
+            state=wish.state,
+            on_conflict=wish.on_conflict,
+        ) as session,
     ):
         ending.ends(session, wish.seconds)
         try:
@@ -81,6 +98,20 @@ def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
 
 def _seed(lifetime: int) -> tuple[PortRequest, ...]:
     return tuple(PortRequest(protocol, SEED_PORT, lifetime=lifetime) for protocol in Protocol)
+
+
+def _folder(text: str | None) -> Path | None:
+    """Where to remember ports; None for "none"."""
+    if text is None:
+        return default_folder()
+    return None if text == "none" else Path(text)
+
+
+def _on_conflict(text: str) -> OnConflict:
+    try:
+        return OnConflict(text)
+    except ValueError:
+        raise SpecError(f"--on-conflict {text!r} makes no sense: use next or fail") from None
 
 
 def _greet(wish: Wish, session: Session) -> None:

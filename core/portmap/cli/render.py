@@ -23,6 +23,7 @@ from portmap.events import (
     MappingLost,
     MappingRemoved,
     MappingRenewed,
+    NetworkChanged,
     RecordChanged,
 )
 from portmap.model import Scope
@@ -82,6 +83,8 @@ def _words(event: Event) -> tuple[str, str]:
             return "external", _address(event)
         case MappingEvent():
             return _HEADS[type(event)], _mapping(event)
+        case NetworkChanged():
+            return "network", event.reason
         case RecordChanged():
             return "record", event.enr  # without a signature it says nothing that the other lines do not
     return event.event, ""

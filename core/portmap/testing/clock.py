@@ -15,8 +15,8 @@ class ScriptedInbox(Inbox):
     """An inbox on scripted time, from second 0 to second `end`."""
 
     def __init__(self, story: Iterable[tuple[float, Message]] = (), *, end: float) -> None:
-        super().__init__(clock=lambda: self.seconds)
         self.seconds = 0.0
+        super().__init__(clock=lambda: self.seconds)
         self._story = sorted([*story, (end, Stop())], key=lambda scene: scene[0])
 
     def pass_time(self, seconds: float) -> None:

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import ClassVar, Self
 
-from portmap.errors import GatewayTimeout, PortmapError, Refused
+from portmap.errors import GatewayTimeout, Refused
 from portmap.events import Event
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.inbox import Message
-from portmap.loop import Loop, Policy
+from portmap.loop import Loop
 from portmap.model import Address, Grant, Key, Kind, Protocol
 from portmap.nat import Nat
+from portmap.policy import Policy
 from portmap.testing.clock import ScriptedInbox
+
+_ANSWER = "the answer"  # as a hook: what happens after add_mapping has done its work
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class ScriptedBackend:
         self._lifetime = lifetime
         self._ports = ports
         self._addresses: list[tuple[float, Address]] = [(0.0, IPv4Address("1.2.3.4"))]
-        self._troubles: list[tuple[float, float, str, Callable[[], PortmapError], float]] = []
+        self._troubles: list[tuple[float, float, str, Callable[[], Exception], float]] = []
+        self._reboots: list[float] = []
 
     def __str__(self) -> str:
         return "the scripted gateway"
@@ -57,15 +61,22 @@ class ScriptedBackend:
         """No answer: every call (or only those of one hook) takes `after` seconds and times out."""
         return self.fails(since, until, lambda: GatewayTimeout("the scripted gateway is silent"), hook, after)
 
+    def unheard(self, since: float, until: float, *, after: float = 3.75) -> Self:
+        """Mappings are made, but the answer that says so is lost on its way."""
+        return self.silent(since, until, hook=_ANSWER, after=after)
+
     def refuse(self, since: float, until: float, reason: str = "not today", *, hook: str = "add_mapping") -> Self:
         """A hook is refused."""
         return self.fails(since, until, lambda: Refused(reason), hook, 0.0)
 
-    def fails(
-        self, since: float, until: float, error: Callable[[], PortmapError], hook: str, after: float = 0.0
-    ) -> Self:
+    def fails(self, since: float, until: float, error: Callable[[], Exception], hook: str, after: float = 0.0) -> Self:
         """A hook raises what `error` makes, `after` seconds into the call."""
         self._troubles.append((since, until, hook, error, after))
+        return self
+
+    def reboots(self, at: float) -> Self:
+        """At second `at` the table is gone, and nobody is told."""
+        self._reboots.append(at)
         return self
 
     def forget(self, reason: str) -> None:
@@ -87,6 +98,7 @@ class ScriptedBackend:
         self._hear("add_mapping", protocol, external_port, internal_port, lifetime)
         port = self._ports(external_port or internal_port)
         self.table[protocol, internal_port] = port
+        self._suffer(_ANSWER)
         return Grant(port, lifetime if self._lifetime is None else self._lifetime)
 
     @hookimpl
@@ -104,8 +116,15 @@ class ScriptedBackend:
     def _hear(self, hook: str, *arguments: object) -> None:
         now = self.inbox.seconds
         self.calls.append(Call(now, hook, arguments))
+        while self._reboots and self._reboots[0] <= now:
+            del self._reboots[0]
+            self.table.clear()
+        self._suffer(hook)
+
+    def _suffer(self, hook: str) -> None:
+        """Raise what the script has for this hook now."""
         for since, until, only, error, after in self._troubles:
-            if since <= now < until and only in {"", hook}:
+            if since <= self.inbox.seconds < until and (only == hook or (not only and hook != _ANSWER)):
                 self.inbox.pass_time(after)
                 raise error()
 

@@ -1,0 +1,110 @@
+"""The journal: what this session holds at its gateway, written down so that the next one can take over after a crash.
+
+Law: pure - values to text and back. Whatever a file may hold, reading it gives a Journal or raises Garbled; a journal
+is a hint, and nothing in it is believed without asking the gateway.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from portmap.errors import Garbled
+from portmap.model import MAX_PORT, Key, Protocol
+
+VERSION = 1
+MAX_SIZE = 4 * 1024 * 1024  # bytes; 10,000 mappings need a quarter of it
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One mapping at one gateway, which is named as its backend names it.
+
+    `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
+    """
+
+    gateway: str
+    protocol: Protocol
+    internal_port: int
+    external_port: int
+    expires: float | None = None
+    held: bool = True
+
+    @property
+    def key(self) -> Key:
+        """The identity of the mapping."""
+        return self.protocol, self.internal_port
+
+    def alive(self, now: float) -> bool:
+        """Whether the gateway may still hold it at unix time `now`."""
+        return self.held and (self.expires is None or self.expires > now)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Every mapping that we made, and its external port."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def port_of(self, key: Key) -> int:
+        """The external port that the mapping had; 0 where it had none."""
+        return next((entry.external_port for entry in self.entries if entry.key == key), 0)
+
+
+def merged(journals: Iterable[Journal]) -> Journal:
+    """All in one; where two know of a mapping, the later one's word counts."""
+    entries = {entry.key: entry for journal in journals for entry in journal.entries}
+    return Journal(tuple(entries[key] for key in sorted(entries)))
+
+
+def to_text(journal: Journal) -> str:
+    """The journal as a file's content."""
+    rows = [
+        {
+            "gateway": entry.gateway,
+            "protocol": entry.protocol,
+            "internal_port": entry.internal_port,
+            "external_port": entry.external_port,
+            "expires": entry.expires,
+            "held": entry.held,
+        }
+        for entry in journal.entries
+    ]
+    return json.dumps({"v": VERSION, "mappings": rows}, indent=1) + "\n"
+
+
+def from_text(text: str) -> Journal:
+    """The journal that a file's content stands for. Raises Garbled for whatever is none."""
+    try:
+        content = json.loads(text)
+        if content["v"] != VERSION:
+            raise Garbled(f"the journal has version {content['v']!r}, and this is version {VERSION}")
+        return Journal(tuple(_entry(row) for row in content["mappings"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Garbled(f"no journal: {type(error).__name__}: {error}") from error
+
+
+def _entry(row: Any) -> Entry:
+    expires, held = row["expires"], row["held"]
+    if not (expires is None or isinstance(expires, int | float)) or not isinstance(held, bool):
+        raise TypeError(f"{row!r} is no mapping")
+    return Entry(
+        _text(row["gateway"]),
+        Protocol(row["protocol"]),
+        _port(row["internal_port"]),
+        _port(row["external_port"]),
+        None if expires is None else float(expires),
+        held,
+    )
+
+
+def _port(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_PORT:
+        raise ValueError(f"{value!r} is no port")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

@@ -1,0 +1,78 @@
+"""What holds, as far as the events say: the open ports, the external address, and why a port is not open.
+
+Law: pure. Nothing gets in here but by `note`.
+"""
+
+from collections.abc import Iterable
+
+from portmap import errors
+from portmap.errors import NATError, PortmapError
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    GatewayEvent,
+    GatewayFound,
+    GatewayLost,
+    MappingAdded,
+    MappingChanged,
+    MappingEvent,
+    MappingFailed,
+    MappingLost,
+    MappingRemoved,
+    MappingRenewed,
+)
+from portmap.model import Address, Key, Mapping
+
+
+class Ledger:
+    """The sum of the events noted."""
+
+    def __init__(self) -> None:
+        self.mappings: dict[Key, Mapping] = {}
+        self.external_ip: Address | None = None
+        self._failures: dict[Key, PortmapError] = {}
+        self._gateway_failure: PortmapError | None = None
+
+    def note(self, event: Event) -> None:
+        """Take one event in."""
+        match event:
+            case MappingAdded() | MappingChanged() | MappingRenewed():
+                self.mappings[event.key] = _mapping(event)
+                self._failures.pop(event.key, None)
+            case MappingLost() | MappingRemoved():
+                self.mappings.pop(event.key, None)
+            case MappingFailed():
+                self._failures[event.key] = _as_error(event)
+            case ExternalIPChanged():
+                self.external_ip = event.external_ip
+            case GatewayFound():
+                self._gateway_failure = None
+            case GatewayLost():
+                self._gateway_failure = _as_error(event)
+
+    def forget_failure(self, key: Key) -> None:
+        """Nobody wants this port any more."""
+        self._failures.pop(key, None)
+
+    def why_missing(self, keys: Iterable[Key]) -> PortmapError | None:
+        """What the first of these ports that failed failed with, else why there is no gateway; None if all is well."""
+        return next((self._failures[key] for key in keys if key in self._failures), self._gateway_failure)
+
+
+def _mapping(event: MappingEvent) -> Mapping:
+    return Mapping(
+        event.protocol,
+        event.internal_port,
+        event.external_port or 0,
+        event.lifetime or 0,
+        event.external_ip,
+        event.name,
+        event.static or False,
+    )
+
+
+def _as_error(event: MappingEvent | GatewayEvent) -> PortmapError:
+    """The error that an event reports, as the class it names."""
+    kind = getattr(errors, event.error, NATError)
+    error: PortmapError = kind(event.reason)
+    return error

@@ -1,0 +1,67 @@
+"""The scribe: stands between the loop and its listener, and keeps the journal in step with what the events say.
+
+Law: written once a burst, not once an event; what is remembered of a mapping is only what helps the next session: which
+external port it had, and whether the gateway may still hold it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from portmap.events import (
+    Event,
+    GatewayFound,
+    Listener,
+    MappingAdded,
+    MappingChanged,
+    MappingEvent,
+    MappingLost,
+    MappingRemoved,
+    MappingRenewed,
+)
+from portmap.journal import Entry, Journal, merged
+from portmap.model import Key
+from portmap.state import State
+
+
+class Scribe:
+    """A listener that writes down what it passes on. `clock` gives unix seconds."""
+
+    def __init__(self, listener: Listener, state: State, clock: Callable[[], float] = time.time) -> None:
+        self._listener = listener
+        self._state = state
+        self._clock = clock
+        self._gateway = ""
+        self.inherited = merged(state.inherit())
+        self._entries: dict[Key, Entry] = {entry.key: entry for entry in self.inherited.entries}
+
+    def on_event(self, event: Event) -> None:
+        """Take note, and pass it on."""
+        self._note(event)
+        self._listener.on_event(event)
+
+    def on_settled(self) -> None:
+        """Write what was noted, and pass it on."""
+        self._state.save(Journal(tuple(self._entries[key] for key in sorted(self._entries))))
+        self._listener.on_settled()
+
+    def on_swept(self, key: Key) -> None:
+        """A leftover is gone from the gateway."""
+        self._entries[key] = replace(self._entries[key], held=False)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case GatewayFound():
+                self._gateway = event.gateway
+            case MappingAdded() | MappingChanged() | MappingRenewed():
+                self._entries[event.key] = self._entry(event)
+            case MappingRemoved() if event.error:
+                pass  # the gateway did not confirm: it may still be there
+            case MappingLost() | MappingRemoved() if event.key in self._entries:
+                self.on_swept(event.key)
+            case _:
+                pass
+
+    def _entry(self, event: MappingEvent) -> Entry:
+        expires = self._clock() + event.lifetime if event.lifetime else None
+        return Entry(self._gateway, event.protocol, event.internal_port, event.external_port or 0, expires)

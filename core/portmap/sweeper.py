@@ -1,0 +1,52 @@
+"""What an earlier session of ours has left at the gateway, and nobody wants any more: deleted, once there is time.
+
+Law: only what the journal says that we made, only at the gateway where we made it; the backend's own check of whose
+mapping it is stands above the journal's word.
+"""
+
+import logging
+from collections.abc import Callable
+
+from portmap.errors import SILENCE, NATError, PluginError
+from portmap.journal import Journal
+from portmap.model import Key
+from portmap.nat import Nat
+
+_log = logging.getLogger("portmap.loop")
+
+
+class Sweeper:
+    """Leftovers, one at a time. `now` is unix time in seconds: what has run out by then needs no deleting.
+
+    `swept` is told of each that is gone.
+    """
+
+    def __init__(self, nat: Nat, journal: Journal, now: float, swept: Callable[[Key], None]) -> None:
+        self._nat = nat
+        self._swept = swept
+        self._left = [entry for entry in journal.entries if entry.alive(now)]
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to delete here. What is elsewhere waits for the day that we are back there."""
+        here = str(self._nat) if self._left else ""
+        return any(entry.gateway == here for entry in self._left)
+
+    def spare(self, key: Key) -> None:
+        """Somebody wants this mapping again: it is taken over, not deleted."""
+        self._left = [entry for entry in self._left if entry.key != key]
+
+    def sweep_one(self, timeout: float) -> None:
+        """Delete the next leftover. Raises NATError where the gateway is silent: try again when it is not."""
+        here = str(self._nat)
+        entry = next(entry for entry in self._left if entry.gateway == here)
+        try:
+            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, timeout=timeout)
+        except SILENCE:
+            raise
+        except (NATError, PluginError) as error:
+            _log.warning("%s %d of an earlier session could not be deleted: %s", *entry.key, error)
+        else:
+            _log.info("%s %d of an earlier session is deleted", *entry.key)
+            self._swept(entry.key)
+        self.spare(entry.key)

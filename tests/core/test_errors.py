@@ -1,0 +1,58 @@
+"""Ring 1: the error tree, and how an error is named in an event."""
+
+import pytest
+
+from portmap import errors, news
+from portmap.errors import (
+    Conflict,
+    Garbled,
+    GatewayTimeout,
+    NATError,
+    NoGateway,
+    NotAuthorized,
+    OnlyPermanentLeases,
+    OutOfResources,
+    PluginError,
+    PortmapError,
+    Refused,
+    SpecError,
+)
+
+
+@pytest.mark.parametrize("kind", [NoGateway, GatewayTimeout, Garbled, Refused])
+def test_what_a_gateway_does_wrong_is_a_nat_error(kind: type[NATError]) -> None:
+    assert issubclass(kind, NATError)
+
+
+@pytest.mark.parametrize("kind", [Conflict, OnlyPermanentLeases, NotAuthorized, OutOfResources])
+def test_every_no_is_a_refusal(kind: type[Refused]) -> None:
+    assert issubclass(kind, Refused)
+
+
+@pytest.mark.parametrize("kind", [SpecError, PluginError])
+def test_what_is_not_the_networks_fault_is_no_nat_error(kind: type[PortmapError]) -> None:
+    assert not issubclass(kind, NATError)
+
+
+def test_a_refusal_keeps_the_protocols_own_number_and_words() -> None:
+    error = Refused("the gateway refused", code=718, text="ConflictInMappingEntry")
+    assert (str(error), error.code, error.text) == ("the gateway refused", 718, "ConflictInMappingEntry")
+
+
+def test_only_silence_is_silence() -> None:
+    assert set(errors.SILENCE) == {NoGateway, GatewayTimeout}
+
+
+def test_an_error_is_named_by_its_class() -> None:
+    assert news.error_name(Conflict("taken")) == "Conflict"
+
+
+def test_a_plugins_own_error_is_named_by_the_nearest_class_that_everybody_knows() -> None:
+    class VendorSaysNo(OutOfResources):
+        pass
+
+    assert news.error_name(VendorSaysNo("full")) == "OutOfResources"
+
+
+def test_no_error_has_no_name() -> None:
+    assert news.error_name(None) == ""

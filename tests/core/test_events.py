@@ -1,0 +1,120 @@
+"""Ring 1: events and their JSON shape."""
+
+import json
+from dataclasses import FrozenInstanceError
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from portmap import events
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    ExternalIPFailed,
+    GatewayLost,
+    MappingAdded,
+    MappingFailed,
+    RecordChanged,
+)
+from portmap.model import Mapping, Protocol, Scope
+
+PUBLIC = IPv4Address("1.2.3.4")
+OPEN = Mapping(Protocol.TCP, 8080, 80, 600, PUBLIC, "web")
+
+
+def test_every_event_has_the_name_that_the_stream_promises() -> None:
+    kinds = (kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event))
+    names = {kind.event for kind in kinds if "event" in vars(kind)}
+    assert names >= {
+        "gateway.found",
+        "gateway.lost",
+        "gateway.rebooted",
+        "external_ip.changed",
+        "external_ip.failed",
+        "mapping.added",
+        "mapping.changed",
+        "mapping.renewed",
+        "mapping.failed",
+        "mapping.lost",
+        "mapping.removed",
+        "record.changed",
+    }
+
+
+def test_a_mapping_is_told_with_everything_that_applies() -> None:
+    assert MappingAdded.of(OPEN).to_dict() == {
+        "event": "mapping.added",
+        "protocol": "TCP",
+        "internal_port": 8080,
+        "external_port": 80,
+        "external_ip": "1.2.3.4",
+        "scope": "public",
+        "lifetime": 600,
+        "name": "web",
+    }
+
+
+def test_what_has_no_value_is_left_out() -> None:
+    told = MappingFailed(protocol=Protocol.UDP, internal_port=53, reason="full", error="OutOfResources").to_dict()
+    assert list(told) == ["event", "protocol", "internal_port", "reason", "error"]
+
+
+def test_a_permanent_lifetime_is_told_as_0() -> None:
+    assert MappingAdded.of(Mapping(Protocol.TCP, 80, 80, 0)).to_dict()["lifetime"] == 0
+
+
+def test_a_port_forwarded_by_hand_is_told_as_static() -> None:
+    assert MappingAdded.of(Mapping(Protocol.TCP, 80, 80, 0, static=True)).to_dict()["static"] is True
+
+
+def test_an_address_that_nobody_knows_has_an_unknown_scope() -> None:
+    told = MappingAdded.of(Mapping(Protocol.TCP, 80, 80, 600)).to_dict()
+    assert told["scope"] == "unknown"
+    assert "external_ip" not in told
+
+
+def test_a_changed_address_is_told_with_the_one_before() -> None:
+    told = ExternalIPChanged(external_ip=IPv6Address("2606::1"), previous_ip=PUBLIC, scope=Scope.PUBLIC).to_dict()
+    assert told == {
+        "event": "external_ip.changed",
+        "external_ip": "2606::1",
+        "previous_ip": "1.2.3.4",
+        "scope": "public",
+    }
+
+
+def test_a_record_is_told_with_all_its_ports() -> None:
+    told = RecordChanged(seq=7, ip=PUBLIC, tcp=1, tcp6=2, udp=3, udp6=4, enr="enr:x").to_dict()
+    assert told == {
+        "event": "record.changed",
+        "seq": 7,
+        "ip": "1.2.3.4",
+        "tcp": 1,
+        "tcp6": 2,
+        "udp": 3,
+        "udp6": 4,
+        "enr": "enr:x",
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        MappingAdded.of(OPEN),
+        GatewayLost(gateway="g", reason="r", error="GatewayTimeout"),
+        ExternalIPFailed(external_ip=None, scope=Scope.UNKNOWN, reason="no"),
+        RecordChanged(seq=1),
+    ],
+)
+def test_every_event_is_json_ready(event: Event) -> None:
+    assert json.loads(json.dumps(event.to_dict())) == event.to_dict()
+
+
+def test_an_event_cannot_be_changed() -> None:
+    event = MappingAdded.of(OPEN)
+    with pytest.raises(FrozenInstanceError):
+        event.internal_port = 1  # type: ignore[misc]  # the point of the test
+
+
+def test_an_event_is_known_by_its_mapping() -> None:
+    assert MappingAdded.of(OPEN).key == OPEN.key

@@ -1,0 +1,62 @@
+"""Ring 1: specs, split."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portmap.errors import SpecError
+from portmap.spec import Spec, parse_spec
+
+
+def test_a_name_alone_has_no_argument() -> None:
+    assert parse_spec("upnp") == Spec("upnp", None)
+
+
+def test_a_colon_without_more_gives_an_empty_argument() -> None:
+    assert parse_spec("upnp:") == Spec("upnp", "")
+
+
+def test_only_the_first_colon_splits() -> None:
+    assert parse_spec("upnp:http://192.168.1.1:5000/d.xml") == Spec("upnp", "http://192.168.1.1:5000/d.xml")
+
+
+def test_an_ipv6_address_survives() -> None:
+    assert parse_spec("extip:::1") == Spec("extip", "::1")
+
+
+def test_a_name_is_folded_and_an_argument_is_not() -> None:
+    assert parse_spec("PMP:Router") == Spec("pmp", "Router")
+
+
+def test_the_empty_spec_means_none() -> None:
+    assert parse_spec("") == Spec("none", None)
+
+
+def test_the_empty_name_means_none_and_keeps_its_argument() -> None:
+    assert parse_spec(":x") == Spec("none", "x")
+
+
+@pytest.mark.parametrize("text", [" any", "any ", "pmp: 1.2.3.4", "pmp :1.2.3.4", "any\n", "\tany", "any\u00a0", " "])
+def test_white_space_around_a_part_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match="white space"):
+        parse_spec(text)
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\nb", "pmp:\x1b[31m", "a\u202eb", "pmp:1\r\n2"])
+def test_unprintable_characters_are_refused_and_not_echoed_raw(text: str) -> None:
+    with pytest.raises(SpecError, match="unprintable") as caught:
+        parse_spec(text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["pmp", "pmp:192.168.1.1", "extip:::1", "upnp:"])
+def test_a_spec_is_written_as_it_was_read(text: str) -> None:
+    assert str(parse_spec(text)) == text
+
+
+@given(st.text())
+def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
+    with suppress(SpecError):
+        assert parse_spec(text).name

@@ -1,0 +1,135 @@
+"""Who may import whom, and other laws that the code itself can be asked about (design.md, "The house")."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CORE = ROOT / "core" / "portmap"
+PLUGINS = sorted(path for path in (ROOT / "plugins").glob("*/portmap_*") if path.is_dir())
+
+# Each module may import what stands in the rows above its own, or left of it.
+STOREYS = (
+    ("errors", "model", "events"),
+    ("spec", "requests", "lease", "leasebook", "presence", "news", "ledger", "calm", "journal", "state"),
+    ("gateways", "links", "record", "iptrack", "family", "node"),
+    ("hookspecs", "inbox"),
+    ("plugins",),
+    ("nat",),
+    ("policy", "race", "publishing", "sweeper"),
+    ("builtin", "lookout", "keeper"),
+    ("loop",),
+    ("scribe", "paths"),
+    ("dispatch",),
+    ("session",),
+    ("opening",),
+)
+ORDER = [module for storey in STOREYS for module in storey]
+PUBLIC = {"errors", "model", "events", "hookspecs", "gateways", "node"}  # what a plugin may build on
+LIBRARIES = {"upnp": {"miniupnpc"}, "natpmp": {"natpmp"}, "enr": {"cryptography", "Crypto"}, "extip": set[str]()}
+PROTOCOL_NAMES = {"upnp", "pmp", "natpmp", "nat-pmp", "extip"}
+MAX_LINES = 250
+STUBS = {"_typeshed"}  # the standard library's, imported for annotations only
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, `from portmap import x` as portmap.x."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} imports relatively"
+            if node.module == "portmap":
+                yield from (f"portmap.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
+
+
+def strangers(path: Path) -> set[str]:
+    """The packages that a file imports beside the standard library and portmap."""
+    packages = {name.partition(".")[0] for name in imports(path)}
+    return packages - sys.stdlib_module_names - {"portmap"} - STUBS
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def names(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def logic() -> list[Path]:
+    """The modules of the core proper: not the command, not the tools for tests, not the lazy front."""
+    return [path for path in CORE.glob("*.py") if path.stem not in {"__init__", "__main__"}]
+
+
+@pytest.mark.parametrize("path", logic(), ids=lambda path: path.stem)
+def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
+    below = ORDER[: ORDER.index(path.stem)]
+    allowed = {f"portmap.{module}" for module in below}
+    if path.stem == "hookspecs":
+        allowed |= {"portmap.events", "portmap.node"}  # for annotations
+    assert {name for name in imports(path) if name.startswith("portmap")} <= allowed
+
+
+def test_every_module_has_its_place() -> None:
+    assert sorted(path.stem for path in logic()) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("path", logic(), ids=lambda path: path.stem)
+def test_the_core_stands_on_the_standard_library_and_pluggy(path: Path) -> None:
+    assert strangers(path) <= {"pluggy"}
+
+
+@pytest.mark.parametrize("path", modules(CORE / "cli"), ids=names)
+def test_only_the_command_knows_typer(path: Path) -> None:
+    assert strangers(path) <= {"typer"}
+
+
+@pytest.mark.parametrize(
+    ("imported", "not_imported"),
+    [
+        ("portmap.testing", "pytest"),  # the demo runs the simulated router where no pytest is
+        ("portmap.testing.scripted", "pytest"),
+        ("portmap.session", "typer"),  # a library's user pays for no command line
+        ("portmap", "pluggy"),
+        ("portmap.cli", "portmap.session"),  # --version and Tab pay for neither
+    ],
+)
+def test_nobody_pays_for_what_is_not_used(imported: str, not_imported: str) -> None:
+    program = f"import sys, {imported}; sys.exit({not_imported!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0
+
+
+@pytest.mark.parametrize("path", modules(CORE), ids=names)
+def test_the_core_imports_no_plugin_and_names_none(path: Path) -> None:
+    assert not [name for name in imports(path) if name.startswith("portmap_")]
+    if "testing" in path.parts or "cli" in path.parts:
+        return  # a simulated router speaks protocols; the command's help gives examples
+    said = {node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant)}
+    assert not said & PROTOCOL_NAMES
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_a_plugin_builds_on_public_names_its_library_and_itself(folder: Path) -> None:
+    allowed = LIBRARIES[folder.parent.name] | {folder.name}
+    for path in modules(folder):
+        assert strangers(path) <= allowed, path
+        assert {name for name in imports(path) if name.startswith("portmap.")} <= {
+            f"portmap.{module}" for module in PUBLIC
+        }, path
+
+
+@pytest.mark.parametrize("path", [*modules(CORE), *(path for folder in PLUGINS for path in modules(folder))], ids=names)
+def test_a_module_states_its_law_and_keeps_its_size(path: Path) -> None:
+    assert ast.get_docstring(tree(path)), "a file states its law on top"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES, "this is probably two modules"
