@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -57,6 +58,8 @@ class Peer:
 
 MakePeer: TypeAlias = Callable[..., Peer]
 Clock: TypeAlias = Callable[[], float]
+Announce: TypeAlias = Callable[..., None]
+Until: TypeAlias = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture
@@ -98,3 +101,38 @@ def patient() -> Patience:
 def ticking() -> Clock:
     """A clock that moves on by a second whenever it is looked at: patience ends without a wait."""
     return partial(next, itertools.count())
+
+
+@pytest.fixture
+def announced_at() -> tuple[str, int]:
+    """Where announcements are heard: an address of loopback that nobody else uses, in place of the multicast group."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as finder:
+        finder.bind(("127.53.50.1", 0))
+        found: tuple[str, int] = finder.getsockname()
+        return found
+
+
+@pytest.fixture
+def announce(announced_at: tuple[str, int]) -> Announce:
+    """`announce(*datagrams, by=…)`: in hexadecimal, from any port of that address."""
+
+    def announce(*datagrams: str, by: str = "127.0.0.1") -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
+            voice.bind((by, 0))
+            for datagram in datagrams:
+                voice.sendto(bytes.fromhex(datagram), announced_at)
+
+    return announce
+
+
+@pytest.fixture
+def until() -> Until:
+    """`until(condition)` waits until it holds, and fails if it never does."""
+
+    def until(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 5
+        while not condition():
+            assert time.monotonic() < deadline, "in vain"
+            time.sleep(0.002)
+
+    return until

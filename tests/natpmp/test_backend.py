@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ EXTERNAL = IPv4Address("203.0.113.7")
 
 @pytest.fixture
 def talk_to(patient: Patience) -> Callable[["Peer"], NatPmp]:
-    return lambda gateway: NatPmp(HERE, gateway.port, patience=patient)
+    return lambda gateway: NatPmp(HERE, gateway.port, patience=patient, announced_at=())
 
 
 @pytest.fixture
@@ -295,53 +296,68 @@ def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient:
     assert str(backend) == "NAT-PMP"
 
 
-# the watch
+# the watch; what is announced is in test_announce_backend.py
 
 
-def test_a_restarted_gateway_raises_an_alert(talk: Talk) -> None:
+@pytest.fixture
+def watch() -> Iterator[Callable[[NatPmp], list[str]]]:
+    """`watch(backend)` gives the list that its alerts will be in."""
+    with ExitStack() as stack:
+
+        def watch(backend: NatPmp) -> list[str]:
+            alerts: list[str] = []
+            stack.callback(backend.watch(alerts.append))
+            return alerts
+
+        yield watch
+
+
+Watch = Callable[[NatPmp], list[str]]
+
+
+def test_a_restarted_gateway_raises_an_alert(talk: Talk, watch: Watch) -> None:
     backend = talk("00 80 0000 00001388 cb007107", ADDRESS)
-    alerts: list[str] = []
-    backend.watch(alerts.append)
+    alerts = watch(backend)
     backend.external_ip()
     backend.external_ip()
     assert alerts == ["gateway restarted: its clock went from 5000 s to 5 s"]
 
 
-def test_a_gateway_too_young_for_the_time_that_passed_raises_an_alert(peer: "MakePeer", patient: Patience) -> None:
-    now, alerts = [100.0], list[str]()
+def test_a_gateway_too_young_for_the_time_that_passed_raises_an_alert(
+    peer: "MakePeer", patient: Patience, watch: Watch
+) -> None:
+    now = [100.0]
     gateway = peer(ADDRESS, "00 80 0000 00000064 cb007107")  # 5 s, then 100 s
-    backend = NatPmp(HERE, gateway.port, patience=patient, clock=lambda: now[0])
-    backend.watch(alerts.append)
+    backend = NatPmp(HERE, gateway.port, patience=patient, clock=lambda: now[0], announced_at=())
+    alerts = watch(backend)
     backend.external_ip()
     now[0] += 800.0
     backend.external_ip()
     assert alerts == ["gateway restarted: its clock went from 705 s to 100 s"]
 
 
-def test_a_refusal_tells_of_the_restart_too(talk: Talk) -> None:
+def test_a_refusal_tells_of_the_restart_too(talk: Talk, watch: Watch) -> None:
     backend = talk("00 80 0000 00001388 cb007107", "00 80 0003 00000000")
-    alerts: list[str] = []
-    backend.watch(alerts.append)
+    alerts = watch(backend)
     backend.external_ip()
     with pytest.raises(Refused):
         backend.external_ip()
     assert len(alerts) == 1
 
 
-def test_a_steady_gateway_raises_none(talk: Talk) -> None:
+def test_a_steady_gateway_raises_none(talk: Talk, watch: Watch) -> None:
     backend = talk(ADDRESS, GRANT, "00 80 0000 00000006 cb007107")
-    alerts: list[str] = []
-    backend.watch(alerts.append)
+    alerts = watch(backend)
     backend.external_ip()
     backend.add_mapping(Protocol.TCP, 0, 30303, 600)
     backend.external_ip()
     assert alerts == []
 
 
-def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Patience) -> None:
-    gateway, alerts = peer("00 80 0000 00001388 cb007107"), list[str]()
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
-    backend.watch(alerts.append)
+def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Patience, watch: Watch) -> None:
+    gateway = peer("00 80 0000 00001388 cb007107")
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]), announced_at=())
+    alerts = watch(backend)
     backend.external_ip()
     gateway.close()
     with pytest.raises(NoGateway):
@@ -352,11 +368,11 @@ def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Pa
 
 
 def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
-    gateway: "Peer", peer: "MakePeer", patient: Patience
+    gateway: "Peer", peer: "MakePeer", patient: Patience, watch: Watch
 ) -> None:
-    mortal, candidates, alerts = peer(ADDRESS, port=gateway.port), Candidates([HERE]), list[str]()
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
-    backend.watch(alerts.append)
+    mortal, candidates = peer(ADDRESS, port=gateway.port), Candidates([HERE])
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
+    alerts = watch(backend)
     backend.external_ip()
     mortal.close()
     candidates[:] = [GOOD]
@@ -377,10 +393,10 @@ def test_nothing_is_said_after_the_watch_has_ended(talk: Talk) -> None:
     assert alerts == []
 
 
-def test_the_end_of_an_old_watch_leaves_the_new_one_alone(talk: Talk) -> None:
-    backend, alerts = talk("00 80 0000 00001388 cb007107", ADDRESS), list[str]()
+def test_the_end_of_an_old_watch_leaves_the_new_one_alone(talk: Talk, watch: Watch) -> None:
+    backend = talk("00 80 0000 00001388 cb007107", ADDRESS)
     close_old = backend.watch(lambda reason: None)
-    backend.watch(alerts.append)
+    alerts = watch(backend)
     close_old()
     backend.external_ip()
     backend.external_ip()
@@ -445,7 +461,7 @@ def test_a_taken_port_gives_another(router: Router, backend: NatPmp) -> None:
 
 
 def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> None:
-    router.quirks = Quirks(wan_down=True)
+    router.quirks = Quirks(no_wan=True)
     with pytest.raises(Refused, match="no external address yet"):
         backend.external_ip()
 

@@ -106,9 +106,18 @@ def test_the_wait_doubles_with_each_packet(peer: "MakePeer") -> None:
     assert len(gateway.heard) == 4  # at 0, 1, 3 and 7 ticks; the next one would be due at 15
 
 
-def test_by_default_four_packets_fill_the_deadline() -> None:
-    waits = [Patience().first_wait * 2**n for n in range(4)]
-    assert sum(waits) == Patience().deadline == 3.75
+def test_no_wait_is_longer_than_the_longest(peer: "MakePeer") -> None:
+    gateway, tick = peer(""), 1 / 1024
+    ticks = itertools.count(0.0, tick)
+    with pytest.raises(GatewayTimeout):
+        exchange(gateway.address, AddressRequest(), Patience(tick, 9 * tick, 2 * tick), clock=lambda: next(ticks))
+    assert len(gateway.heard) == 5  # at 0, 1, 3, 5 and 7 ticks
+
+
+def test_by_default_five_packets_fill_the_deadline() -> None:
+    patience = Patience()
+    waits = [min(patience.first_wait * 2**n, patience.longest_wait) for n in range(5)]
+    assert (sum(waits), max(waits)) == (patience.deadline, 1.0)
 
 
 def test_nothing_but_garbage_is_garbled_at_the_deadline(peer: "MakePeer", ticking: "Clock") -> None:

@@ -2,30 +2,42 @@
 
 Law: this file decides what to ask and what an answer is worth; bytes are `packets`, sockets `exchange`. A gateway
 that was found, not given, is forgotten with the first failure to talk to it, so that the next call looks anew.
+
+Two threads come here: the core's, which calls the hooks, and while there is a watch the listener's, in `_expected`
+and `_verify`. Only the former writes to the backend; the latter reads, and both learn through `_memory`.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
+from random import random
 from typing import ClassVar, TypeVar
 
 from portmap import gateways
-from portmap.errors import Garbled, GatewayTimeout, NoGateway
+from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
+from portmap_natpmp.announcement import ANNOUNCED_AT
 from portmap_natpmp.argument import parse_gateway
 from portmap_natpmp.discovery import first_good
-from portmap_natpmp.epoch import Epoch
-from portmap_natpmp.exchange import Patience, Question, exchange
+from portmap_natpmp.exchange import Patience, Peer, Question, Receive, exchange, receive
+from portmap_natpmp.listener import Listener
 from portmap_natpmp.packets import PORT, AddressAnswer, AddressRequest, Answer, MappingRequest, Refusal
 from portmap_natpmp.results import NO_ADDRESS_YET, refused
+from portmap_natpmp.sighting import Memory, reason_to_alert, reason_when_announced, sighting
+
+log = logging.getLogger("portmap.natpmp")
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
+
+SPREAD = 0.25  # seconds; RFC 6886 §3.6 has 5, which is for crowds that no home router serves
 
 
 class NatPmp:
     """Speaks NAT-PMP to the given gateway, or to the first of `candidates` that answers.
 
+    An announcement heard at one of the addresses `announced_at` is verified after `random()` times `spread` seconds.
     `port`, `patience`, `candidates` and `clock` are for those who know better: tests, odd networks.
     """
 
@@ -39,6 +51,9 @@ class NatPmp:
         patience: Patience = Patience(),  # noqa: B008  # frozen
         candidates: Callable[[], Sequence[IPv4Address]] = gateways.candidates,
         clock: Callable[[], float] = time.monotonic,
+        announced_at: Sequence[Peer] = ANNOUNCED_AT,
+        spread: float = SPREAD,
+        random: Callable[[], float] = random,
     ) -> None:
         self._given = gateway
         self._gateway = gateway
@@ -46,8 +61,12 @@ class NatPmp:
         self._patience = patience
         self._candidates = candidates
         self._clock = clock
-        self._last: tuple[IPv4Address, Epoch] | None = None
+        self._announced_at = announced_at
+        self._delay = lambda: spread * random()
+        self._answers = False
+        self._memory = Memory()
         self._alert: Alert | None = None
+        self._listener: Listener | None = None
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "NatPmp":
@@ -89,12 +108,19 @@ class NatPmp:
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
-        """Alert when an answer's epoch shows that the gateway lost its state, or when another took its place."""
-        self._alert = alert
+        """Alert when the gateway lost its state or changed its address, or when another took its place.
+
+        An answer's epoch shows it at the next call, an announcement at once.
+        """
+        listener = Listener(self._announced_at, self._expected, self._verify, self._delay)
+        self._alert, self._listener = alert, listener
+        if self._gateway:
+            listener.face(self._gateway)
 
         def close() -> None:
-            if self._alert is alert:  # else a later watch has taken over
-                self._alert = None
+            if self._listener is listener:  # else a later watch has taken over
+                self._alert = self._listener = None
+            listener.close()
 
         return close
 
@@ -104,15 +130,18 @@ class NatPmp:
         try:
             answer = self._exchange(gateway, question)
         except (NoGateway, GatewayTimeout, Garbled):
-            self._gateway = self._given
+            self._gateway, self._answers = self._given, False
             raise
+        self._answers = True
         self._note(gateway, answer)
         return _good(gateway, answer)
 
     def _discover(self) -> tuple[IPv4Address, IPv4Address]:
         """Find the gateway; (its address, its external address)."""
         gateway, answer = first_good(self._candidates(), self._introduce)
-        self._gateway = gateway
+        self._gateway, self._answers = gateway, True
+        if self._listener:
+            self._listener.face(gateway)
         self._note(gateway, answer)
         return gateway, answer.external_ip
 
@@ -122,19 +151,41 @@ class NatPmp:
         _real_address(candidate, answer)
         return answer
 
-    def _exchange(self, gateway: IPv4Address, question: Question[AnswerT]) -> AnswerT | Refusal:
-        return exchange((str(gateway), self._port), question, self._patience, self._clock)
+    def _exchange(
+        self, gateway: IPv4Address, question: Question[AnswerT], receive: Receive = receive
+    ) -> AnswerT | Refusal:
+        return exchange((str(gateway), self._port), question, self._patience, self._clock, receive)
 
     def _note(self, gateway: IPv4Address, answer: Answer | Refusal) -> None:
-        """Compare the answer's epoch with the last one, and alert if our mappings must be gone."""
-        if answer.epoch is None:
-            return
-        epoch = Epoch(answer.epoch, self._clock())
-        last, self._last = self._last, (gateway, epoch)
-        reason = _reason_to_alert(last, (gateway, epoch))
+        """Compare the answer with the last one, and alert if our mappings must be gone."""
+        if now := sighting(gateway, answer, self._clock()):
+            self._tell(reason_to_alert(self._memory.learn(now), now))
+
+    def _tell(self, reason: str) -> None:
         alert = self._alert  # once: the watch may end at any moment
         if reason and alert:
             alert(reason)
+
+    # On the listener's thread ---------------------------------------------------------------------------------
+
+    def _expected(self) -> Sequence[IPv4Address]:
+        """Whose announcements count: our gateway's, or while we have none those of whoever may be it."""
+        gateway = self._gateway  # once: the other thread may lose it
+        return (gateway,) if gateway else self._candidates()
+
+    def _verify(self, gateway: IPv4Address, receive: Receive) -> None:
+        """Ask a gateway that announced something what it is, and alert if it concerns us.
+
+        If it did not answer before, that it does now is news enough.
+        """
+        try:
+            answer = self._exchange(gateway, AddressRequest(), receive)
+        except NATError as error:
+            log.debug("%s announced something, but cannot be asked: %s", gateway, error)
+            return
+        if now := sighting(gateway, answer, self._clock()):
+            reason = reason_when_announced(self._memory.learn(now), now)
+            self._tell(reason or ("" if self._answers else f"{gateway} announced itself"))
 
 
 def _good(gateway: IPv4Address, answer: AnswerT | Refusal) -> AnswerT:
@@ -149,15 +200,3 @@ def _real_address(gateway: IPv4Address, answer: AddressAnswer) -> IPv4Address:
     if answer.external_ip.is_unspecified:
         raise refused(f"NAT-PMP {gateway}", NO_ADDRESS_YET)
     return answer.external_ip
-
-
-def _reason_to_alert(last: tuple[IPv4Address, Epoch] | None, new: tuple[IPv4Address, Epoch]) -> str:
-    """Why our mappings must be gone, or nothing."""
-    if last is None:
-        return ""
-    (before, old), (gateway, epoch) = last, new
-    if gateway != before:
-        return f"gateway changed: {gateway} answers in place of {before}"
-    if old.is_continued_by(epoch):
-        return ""
-    return f"gateway restarted: its clock went from {int(old.expected_at(epoch.heard_at))} s to {epoch.seconds} s"

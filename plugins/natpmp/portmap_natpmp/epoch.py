@@ -7,7 +7,8 @@ to keep its state. A gateway whose epoch is younger than it must be by now has r
 from dataclasses import dataclass
 
 _SLOWEST = 7 / 8  # a gateway's clock may run that slow before we call it restarted
-_TOLERANCE = 2.0  # seconds that an honest answer may be late
+LATENESS = 2.0  # seconds that an honest answer may be late
+ROUNDING = 1.0  # seconds that are lost because an epoch is a whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class Epoch:
         """The least that the gateway's clock must have reached by now."""
         return self.seconds + (now - self.heard_at) * _SLOWEST
 
-    def is_continued_by(self, newer: "Epoch") -> bool:
-        """Whether the gateway kept its state from this answer to the newer one."""
-        return newer.seconds >= self.expected_at(newer.heard_at) - _TOLERANCE
+    def is_continued_by(self, newer: "Epoch", tolerance: float = LATENESS) -> bool:
+        """Whether the gateway kept its state from this answer to the newer one.
+
+        `tolerance`, in seconds, is for answers that may be late; at least ROUNDING is needed.
+        """
+        return newer.seconds >= self.expected_at(newer.heard_at) - tolerance

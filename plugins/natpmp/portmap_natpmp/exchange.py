@@ -1,8 +1,8 @@
 """One question to one gateway, over UDP: send, wait, send again, until it answers or the deadline has come.
 
-Law: the only file that owns a socket, and no OSError leaves it. The socket is connected, so the kernel drops whatever
-does not come from the gateway's own address and port, and tells when nobody listens there. A datagram that is no
-answer is waited past: it must not cost us the answer behind it. There is no select(): descriptors above 1023 work.
+Law: no OSError leaves this file. The socket is connected, so the kernel drops whatever does not come from the
+gateway's own address and port, and tells when nobody listens there. A datagram that is no answer is waited past: it
+must not cost us the answer behind it. There is no select(): descriptors above 1023 work.
 """
 
 import logging
@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap_natpmp.packets import Answer, Refusal
@@ -18,7 +18,9 @@ from portmap_natpmp.packets import Answer, Refusal
 log = logging.getLogger("portmap.natpmp")
 
 AnswerT_co = TypeVar("AnswerT_co", bound=Answer, covariant=True)
-Peer = tuple[str, int]
+Peer: TypeAlias = tuple[str, int]
+Receive: TypeAlias = Callable[[socket.socket, float], bytes]
+"""How to wait for the next datagram, so many seconds. Raises TimeoutError, or OSError as the socket does."""
 
 _MAX_DATAGRAM = 65535  # anything smaller makes Windows fail on a larger one
 _SHOWN = 64  # bytes of a datagram that the log shows: no NAT-PMP packet is longer
@@ -38,12 +40,20 @@ class Question(Protocol[AnswerT_co]):
 class Patience:
     """How long to wait, in seconds: for the first answer, doubled with each packet (RFC 6886 §3.1), and in all.
 
-    The RFC's nine packets take 128 s. Four are sent here, in the 3.75 s after which a gateway on the same link may be
-    called silent; the core loop asks again.
+    The RFC's nine packets take 128 s, the last wait 64 s. Five are sent here, in the 3.75 s after which a gateway on
+    the same link may be called silent; the core loop asks again. No wait is longer than `longest_wait`, so that a
+    gateway that comes back meanwhile is asked within a second.
     """
 
     first_wait: float = 0.25
     deadline: float = 3.75
+    longest_wait: float = 1.0
+
+
+def receive(sock: socket.socket, timeout: float) -> bytes:
+    """The next datagram, for one who has nothing else to wait for."""
+    sock.settimeout(timeout)
+    return sock.recv(_MAX_DATAGRAM)
 
 
 def exchange(
@@ -51,15 +61,18 @@ def exchange(
     question: Question[AnswerT_co],
     patience: Patience,
     clock: Callable[[], float] = time.monotonic,
+    receive: Receive = receive,
 ) -> AnswerT_co | Refusal:
     """The gateway's answer, good or refusing.
 
-    Raises NoGateway if nobody is there, GatewayTimeout for silence, Garbled if only garbage came.
+    Raises NoGateway if nobody is there, GatewayTimeout for silence, Garbled if only garbage came; and what `receive`
+    raises, if that is no OSError.
     """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.connect(peer)
-            return _first_answer(_datagrams(sock, question.to_bytes(), patience, clock), question, peer, patience)
+            datagrams = _datagrams(sock, question.to_bytes(), patience, clock, receive)
+            return _first_answer(datagrams, question, peer, patience)
     except ConnectionError as error:  # an ICMP "port unreachable" came back, at once: RFC 6886 §3.1 says to believe it
         raise NoGateway(f"nobody speaks NAT-PMP at {_name(peer)}: is it switched on there?") from error
     except OSError as error:
@@ -84,7 +97,9 @@ def _first_answer(
     raise Garbled(f"{_name(peer)} answered nothing but garbage: {garbage}; is NAT-PMP what it speaks?") from garbage
 
 
-def _datagrams(sock: socket.socket, request: bytes, patience: Patience, clock: Callable[[], float]) -> Iterator[bytes]:
+def _datagrams(
+    sock: socket.socket, request: bytes, patience: Patience, clock: Callable[[], float], receive: Receive
+) -> Iterator[bytes]:
     """Everything that the gateway sends until the deadline, while the request is repeated ever more slowly."""
     now = send_at = clock()
     end = now + patience.deadline
@@ -94,10 +109,9 @@ def _datagrams(sock: socket.socket, request: bytes, patience: Patience, clock: C
             log.debug("-> %s", request.hex())
             sock.send(request)
             send_at = now + wait
-            wait *= 2
-        sock.settimeout(min(send_at, end) - now)
+            wait = min(wait * 2, patience.longest_wait)
         try:
-            datagram = sock.recv(_MAX_DATAGRAM)
+            datagram = receive(sock, min(send_at, end) - now)
         except TimeoutError:
             pass
         else:

@@ -1,0 +1,260 @@
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from ipaddress import IPv4Address
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portmap_natpmp.exchange import Peer, Receive
+from portmap_natpmp.line import HungUp, Line
+from portmap_natpmp.listener import Listener
+
+if TYPE_CHECKING:
+    from tests.natpmp.conftest import Announce, Until
+
+GATEWAY, OTHER = IPv4Address("127.0.0.1"), IPv4Address("127.0.0.9")
+PMP = "00 80 0000 00000003 0b162101"
+PCP = "02 80 00 00 00000000 00000003" + "00" * 12
+GROUP = "224.0.0.1"
+
+
+class Ears:
+    """A listener for the test's announcements, and what it had verified: by whom, when."""
+
+    def __init__(
+        self,
+        at: Collection[Peer],
+        expected: Collection[IPv4Address] = (GATEWAY,),
+        delay: float = 0.0,
+        rest: float = 0.0,
+    ) -> None:
+        self.verified: SimpleQueue[IPv4Address] = SimpleQueue()
+        self.times: list[float] = []
+        self.then: Callable[[Receive], object] = bool
+        self.listener = Listener(tuple(at), lambda: expected, self._verify, lambda: delay, rest)
+
+    def _verify(self, sender: IPv4Address, receive: Receive) -> None:
+        self.times.append(time.monotonic())
+        self.verified.put(sender)
+        self.then(receive)
+
+    def next(self) -> IPv4Address:
+        return self.verified.get(timeout=5)
+
+
+@pytest.fixture
+def ears(announced_at: Peer) -> Iterator[Callable[..., Ears]]:
+    """`ears(expected=…, delay=…, rest=…)`, closed at the end of the test."""
+    with ExitStack() as stack:
+
+        def make(**arguments: object) -> Ears:
+            made = Ears([announced_at], **arguments)  # type: ignore[arg-type]  # the keywords of Ears
+            stack.callback(made.listener.close)
+            return made
+
+        yield make
+
+
+MakeEars = Callable[..., Ears]
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "announcements" in thread.name]
+
+
+# the line
+
+
+def test_who_waits_is_set_free_when_the_line_is_hung_up() -> None:
+    with Line() as line:
+        timer = threading.Timer(0.02, line.hang_up)
+        timer.start()
+        with pytest.raises(HungUp):
+            line.wait(timeout=5.0)
+        timer.join()
+
+
+def test_a_line_once_hung_up_stays_so() -> None:
+    with Line() as line:
+        line.hang_up()
+        line.hang_up()
+        for _ in range(2):
+            with pytest.raises(HungUp):
+                line.wait()
+
+
+def test_a_wait_ends_when_its_time_is_up() -> None:
+    with Line() as line:
+        assert line.wait(timeout=0.01) is False
+
+
+def test_a_datagram_ends_the_wait_and_is_received() -> None:
+    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with Line() as line, ours, theirs:
+        theirs.send(b"news")
+        assert line.wait([ours], timeout=5.0)
+        assert line.receive(ours, 5.0) == b"news"
+
+
+def test_receiving_nothing_is_a_timeout() -> None:
+    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with Line() as line, ours, theirs, pytest.raises(TimeoutError):
+        line.receive(ours, 0.01)
+
+
+# who is heard
+
+
+@pytest.mark.parametrize("announcement", [PMP, PCP])
+def test_an_announcement_is_verified(announcement: str, ears: MakeEars, announce: "Announce") -> None:
+    heard = ears()
+    announce(announcement)
+    assert heard.next() == GATEWAY
+
+
+def test_neither_nonsense_nor_strangers_are_verified(ears: MakeEars, announce: "Announce") -> None:
+    heard = ears(expected=(OTHER,))
+    announce(PMP, PCP, by=str(GATEWAY))
+    announce("", "ff" * 2000, "00 00", "00 80 0003 00000003 00000000", by=str(OTHER))
+    announce(PMP, by=str(OTHER))
+    assert heard.next() == OTHER
+    assert heard.verified.empty()
+
+
+def test_whoever_of_several_announces_is_verified(ears: MakeEars, announce: "Announce") -> None:
+    heard = ears(expected=(GATEWAY, OTHER), delay=0.05)
+    announce(PMP, by=str(OTHER))
+    announce(PMP, by=str(GATEWAY))
+    assert {heard.next(), heard.next()} == {GATEWAY, OTHER}
+
+
+# floods
+
+
+def test_what_comes_before_the_question_is_answered_by_it(ears: MakeEars, announce: "Announce") -> None:
+    heard = ears(delay=0.03)
+    announce(PCP, PMP, PMP, PCP)
+    heard.next()
+    time.sleep(0.03)
+    assert heard.verified.empty()
+
+
+def test_what_comes_after_the_question_is_verified_after_a_rest(ears: MakeEars, announce: "Announce") -> None:
+    heard = ears(rest=0.1)
+    heard.then = lambda _: announce(PMP) if len(heard.times) == 1 else None
+    announce(PMP)
+    heard.next()
+    heard.next()
+    assert heard.times[1] - heard.times[0] >= 0.1
+
+
+def test_a_flood_is_verified_once_a_rest(ears: MakeEars, announce: "Announce") -> None:
+    heard, begun = ears(rest=0.1), time.monotonic()
+    while time.monotonic() < begun + 0.25:
+        announce(*[PMP] * 20)
+    heard.listener.close()
+    assert 1 <= len(heard.times) <= 3
+    assert all(b - a >= 0.1 for a, b in zip(heard.times, heard.times[1:], strict=False))
+
+
+def test_by_default_the_rest_is_a_second(announced_at: Peer, announce: "Announce") -> None:
+    heard: SimpleQueue[IPv4Address] = SimpleQueue()
+    listener = Listener([announced_at], lambda: (GATEWAY,), lambda sender, _: heard.put(sender), lambda: 0.0)
+    announce(PMP)
+    heard.get(timeout=5)
+    announce(*[PMP] * 50)
+    time.sleep(0.1)
+    listener.close()
+    assert heard.empty()
+
+
+# the end
+
+
+def test_a_closed_listener_leaves_no_thread_and_no_socket(ears: MakeEars) -> None:
+    listener = ears().listener
+    assert threads()
+    listener.close()
+    listener.close()
+    assert not threads()
+    assert [ear.fileno() for ear in listener._ears] == [-1]
+
+
+@pytest.mark.parametrize("busy", ["delay", "rest", "verification"])
+def test_the_end_comes_at_once_whatever_goes_on(busy: str, ears: MakeEars, announce: "Announce") -> None:
+    heard = ears(delay=30.0 * (busy == "delay"), rest=30.0)
+    silent, other = socket.socketpair(type=socket.SOCK_DGRAM)
+    with silent, other:
+        if busy == "verification":
+            heard.then = lambda receive: receive(silent, 30.0)
+        announce(PMP)
+        time.sleep(0.05)
+        begun = time.monotonic()
+        heard.listener.close()
+        assert time.monotonic() - begun < 0.2
+    assert not threads()
+
+
+def test_it_may_be_closed_from_its_own_thread(ears: MakeEars, announce: "Announce", until: "Until") -> None:
+    heard = ears()
+    heard.then = lambda _: heard.listener.close()
+    announce(PMP)
+    heard.next()
+    until(lambda: not threads())
+
+
+# sockets that cannot be had, networks that are not there
+
+
+def test_a_port_that_is_not_shared_is_done_without(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "portmap.natpmp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as selfish:
+        selfish.bind(announced_at)
+        Ears([announced_at]).listener.close()
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["announcements to 127.53.50.1"]
+
+
+def test_the_group_is_shared_with_other_programs(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "portmap.natpmp")
+    several = [Ears([(GROUP, announced_at[1])]) for _ in range(3)]
+    for heard in several:
+        heard.listener.close()
+    assert caplog.records == []
+
+
+def test_a_server_on_the_same_port_keeps_its_questions(announced_at: Peer) -> None:
+    port = announced_at[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("", port))
+        heard = Ears([(GROUP, port)])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"question", ("127.0.0.1", port))
+        server.settimeout(5)
+        assert server.recv(16) == b"question"
+        heard.listener.close()
+
+
+def test_the_group_is_joined_once_a_network(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "portmap.natpmp")
+    heard = Ears([(GROUP, announced_at[1])])
+    heard.listener.face(GATEWAY)
+    heard.listener.face(GATEWAY)
+    heard.listener.close()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("gateway", ["255.255.255.255", "127.0.0.1"])
+def test_a_group_that_cannot_be_joined_is_logged_only(
+    gateway: str, announced_at: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "portmap.natpmp")
+    heard = Ears([(GROUP, announced_at[1])])
+    heard.listener.close()  # its sockets are closed: what was 127.0.0.1's group can no longer be joined
+    heard.listener.face(IPv4Address(gateway))
+    assert "may not be heard" in caplog.text

@@ -1,0 +1,159 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from portmap.errors import Garbled
+from portmap_natpmp.announcement import ANNOUNCED_AT, Announcement, read_announcement
+from portmap_natpmp.epoch import Epoch
+from portmap_natpmp.packets import AddressAnswer, MappingAnswer, Refusal
+from portmap_natpmp.sighting import Memory, Sighting, reason_to_alert, reason_when_announced, sighting
+
+PCP = "02 80 00 00 00000000 00000003" + "00" * 12  # as miniupnpd 2.3.1 sends it when it starts
+PMP = "00 80 0000 00000003 0b162101"  # as it sends it when its address changes
+
+GATEWAY, OTHER = IPv4Address("192.168.1.1"), IPv4Address("192.168.1.254")
+FIRST, SECOND = IPv4Address("203.0.113.7"), IPv4Address("203.0.113.8")
+SEEN = Sighting(GATEWAY, Epoch(5000, heard_at=100.0), FIRST)
+
+
+def later(seconds: float, epoch: int, address: IPv4Address | None = FIRST) -> Sighting:
+    """What the gateway of SEEN says so many seconds later."""
+    return Sighting(GATEWAY, Epoch(epoch, heard_at=100.0 + seconds), address)
+
+
+# reading
+
+
+def test_it_is_listened_for_where_the_rfc_and_where_old_drafts_say() -> None:
+    assert ANNOUNCED_AT == (("224.0.0.1", 5350), ("224.0.0.1", 5351))
+
+
+def test_a_nat_pmp_announcement_tells_epoch_and_address() -> None:
+    assert read_announcement(bytes.fromhex(PMP)) == Announcement(3, IPv4Address("11.22.33.1"))
+
+
+def test_a_pcp_announcement_tells_the_epoch_only() -> None:
+    assert read_announcement(bytes.fromhex(PCP)) == Announcement(3)
+
+
+def test_an_option_behind_a_pcp_announcement_is_let_pass() -> None:
+    assert read_announcement(bytes.fromhex(PCP + "7f 00 0000")) == Announcement(3)
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        "",
+        "00",
+        "00 00",  # a question
+        "00 80 0000 00000003",  # cut off
+        "00 80 0003 00000003 00000000",  # a refusal
+        "00 80 0001 00000003 00000000",  # a refusal of our version
+        "00 81 0000 00000003 765f 765f 00000258",  # a mapping
+        "01 80 0000 00000003 0b162101",  # version 1, which never was
+        "ff" * 64,
+        "02",
+        "02 80 00 00 00000000 00000003",  # cut off
+        "02 00 00 00 00000000" + "00" * 16,  # a client's question
+        "02 81 00 00 00000258 00000003" + "00" * 48,  # a mapping
+        "02 80 00 01 00000000 00000003" + "00" * 12,  # a refusal
+    ],
+)
+def test_anything_else_is_no_announcement(datagram: str) -> None:
+    with pytest.raises(Garbled):
+        read_announcement(bytes.fromhex(datagram))
+
+
+# sightings
+
+
+def test_an_answer_becomes_a_sighting() -> None:
+    assert sighting(GATEWAY, AddressAnswer(5000, FIRST), 100.0) == SEEN
+
+
+@pytest.mark.parametrize("answer", [MappingAnswer(5, 30303, 600), Refusal(5, 3), AddressAnswer(5, IPv4Address(0))])
+def test_an_answer_without_an_address_states_none(answer: AddressAnswer | MappingAnswer | Refusal) -> None:
+    assert sighting(GATEWAY, answer, 1.0) == Sighting(GATEWAY, Epoch(5, heard_at=1.0))
+
+
+def test_an_answer_without_an_epoch_is_no_sighting() -> None:
+    assert sighting(GATEWAY, Refusal(None, 1), 1.0) is None
+
+
+def test_the_memory_shows_what_was_before() -> None:
+    memory = Memory()
+    assert memory.learn(SEEN) is None
+    assert memory.learn(later(1, 5001)) == SEEN
+
+
+def test_the_memory_keeps_the_address_through_answers_that_state_none() -> None:
+    memory = Memory()
+    memory.learn(SEEN)
+    memory.learn(later(1, 5001, None))
+    assert memory.learn(later(2, 5002, SECOND)) == later(1, 5001, FIRST)
+
+
+def test_one_gateways_address_is_not_taken_for_anothers() -> None:
+    memory, stranger = Memory(), Sighting(OTHER, Epoch(5, heard_at=101.0))
+    memory.learn(SEEN)
+    memory.learn(stranger)
+    assert memory.learn(SEEN) == stranger
+
+
+def test_of_many_threads_that_learn_of_a_restart_one_alerts() -> None:
+    memory, restarted = Memory(), later(10, 0)
+    memory.learn(SEEN)
+    with ThreadPoolExecutor(8) as pool:
+        before = list(pool.map(memory.learn, [restarted] * 64))
+    assert [bool(reason_to_alert(sight, restarted)) for sight in before].count(True) == 1
+
+
+# reasons
+
+
+def test_the_first_sighting_is_no_reason() -> None:
+    assert reason_to_alert(None, SEEN) == reason_when_announced(None, SEEN) == ""
+
+
+def test_a_steady_gateway_is_no_reason() -> None:
+    assert reason_to_alert(SEEN, later(60, 5060)) == reason_when_announced(SEEN, later(60, 5060)) == ""
+
+
+def test_a_restart_is_a_reason_however_it_was_learnt() -> None:
+    reason = "gateway restarted: its clock went from 5056 s to 0 s"
+    assert reason_to_alert(SEEN, later(64, 0)) == reason_when_announced(SEEN, later(64, 0)) == reason
+
+
+def test_another_gateway_is_a_reason() -> None:
+    assert "gateway changed" in reason_when_announced(SEEN, replace(SEEN, gateway=OTHER, external_ip=SECOND))
+
+
+def test_an_announced_address_is_a_reason_by_itself() -> None:
+    reason = reason_when_announced(SEEN, later(60, 5060, SECOND))
+    assert reason == "external address announced: 203.0.113.7 -> 203.0.113.8"
+
+
+def test_an_announced_address_says_more_than_the_epoch_that_was_reset_for_it() -> None:
+    assert "announced" in reason_when_announced(SEEN, later(60, 0, SECOND))
+
+
+def test_an_address_that_is_gone_or_was_not_known_is_no_reason() -> None:
+    assert reason_when_announced(SEEN, later(60, 5060, None)) == ""
+    assert reason_when_announced(replace(SEEN, external_ip=None), later(60, 5060, SECOND)) == ""
+
+
+def test_an_address_that_came_with_an_ordinary_answer_is_the_cores_to_notice() -> None:
+    assert reason_to_alert(SEEN, later(60, 5060, SECOND)) == ""
+
+
+def test_a_gateway_that_starts_twice_in_two_seconds_and_says_so_is_believed() -> None:
+    young = Sighting(GATEWAY, Epoch(0, heard_at=100.0), FIRST)
+    assert reason_to_alert(young, later(1.5, 0)) == ""  # RFC 6886 §3.6: it might be late
+    assert "restarted" in reason_when_announced(young, later(1.5, 0))
+
+
+@pytest.mark.parametrize(("seconds", "epoch"), [(0.0, 5000), (0.0, 4999), (0.99, 5000), (1.2, 5001), (8.0, 5007)])
+def test_a_whole_number_of_seconds_that_lags_by_less_than_one_is_no_reason(seconds: float, epoch: int) -> None:
+    assert reason_when_announced(SEEN, later(seconds, epoch)) == ""
