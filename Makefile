@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint lab bench build clean
+.PHONY: demo test lint lab bench fuzz build clean
 
 demo: .venv/ready
 	$(BIN)/portmap demo
@@ -20,6 +20,11 @@ lab: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python tests/bench/run.py
+
+# A minute for each parser, or `make fuzz SECONDS=600`; guided by coverage where atheris installs.
+fuzz: .venv/ready
+	-$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz.long --seconds $(or $(SECONDS),60)
 
 build: .venv/ready
 	$(BIN)/python -m build --outdir dist

@@ -50,7 +50,12 @@ class Keeper:
         return inf if first is None else first.wake_at
 
     def want(self, request: PortRequest, remembered_port: int = 0) -> None:
-        """Keep this port open from now on; what is kept already is left as it is."""
+        """Keep this port open from now on; what is kept already is left as it is.
+
+        The port that it had once is asked for again - unless only one port is good enough.
+        """
+        if self._policy.on_conflict is OnConflict.FAIL:
+            remembered_port = 0
         if request.key not in self._book:
             self._book.put(Lease.of(request, self._inbox.now(), remembered_port))
 

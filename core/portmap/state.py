@@ -5,6 +5,7 @@ old content or the new. A file that makes no sense is set aside, never deleted. 
 of ports, not the mappings: it is a warning, not an error.
 """
 
+import errno
 import logging
 import os
 import secrets
@@ -32,6 +33,18 @@ def default_folder() -> Path:
     return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "portmap"
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder, for its owner alone, unless it is there. Raises SpecError where no journal can be kept in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise SpecError(
+            f"the state folder {folder} cannot be used: {error.strerror}; choose another with --state, or none"
+        ) from error
+
+
 class State:
     """One session's journal file, and the folder around it. Raises SpecError where `folder` cannot be used."""
 
@@ -40,13 +53,8 @@ class State:
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.json"
         self._written = ""
         self._inherited: dict[Path, IO[bytes]] = {}
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = _lock_of(self._path).open("wb")
-        except OSError as error:
-            raise SpecError(
-                f"the state folder {folder} cannot be used: {error.strerror}; choose another with --state, or none"
-            ) from error
+        make_folder(folder)
+        self._lock = _lock_of(self._path).open("wb")
         _try_lock(self._lock)
 
     def inherit(self) -> tuple[Journal, ...]:

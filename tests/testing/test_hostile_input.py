@@ -5,8 +5,9 @@ from contextlib import suppress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portmap.testing import natpmp, soap, ssdp, web
+from portmap.testing import natpmp, pcp, pcpserver, soap, ssdp, web
 from portmap.testing.box import Box
+from portmap.testing.gena import Subscriptions
 
 patient = settings(deadline=None, max_examples=200)
 pieces = st.sampled_from(
@@ -21,6 +22,27 @@ def test_any_datagram_gets_an_answer_or_none(data: bytes) -> None:
     request = natpmp.read(data)
     if request is not None:
         assert len(natpmp.answer(request, "127.0.0.1", Box(), 0.0)) in (8, 12, 16)
+
+
+@patient
+@given(st.binary(max_size=100), st.sampled_from([b"", b"\2\0", b"\2\1" + bytes(2), b"\2\1" + bytes(58)]))
+def test_any_datagram_gets_a_pcp_answer_or_none(data: bytes, start: bytes) -> None:
+    request = pcp.read(start + data)
+    if request is not None:
+        answer = pcpserver.answer(request, "127.0.0.1", Box(), 0.0)
+        assert 24 <= len(answer) <= pcp.LONGEST
+        assert (answer[0], len(answer) % 4) == (2, 0)
+
+
+@patient
+@given(st.sampled_from(["SUBSCRIBE", "UNSUBSCRIBE"]), shapes, shapes, shapes)
+def test_any_subscription_is_had_or_refused(method: str, callback: bytes, sid: bytes, timeout: bytes) -> None:
+    headers = {"callback": callback.decode("latin-1"), "sid": sid.decode("latin-1"), "nt": "upnp:event"}
+    headers["timeout"] = timeout.decode("latin-1")
+    if not sid:
+        del headers["sid"]
+    request = web.Request(method, "/evt/WANIPConn1", headers)
+    assert Subscriptions().respond(request, "127.0.0.1", 0.0)[1].encode()
 
 
 @patient

@@ -161,8 +161,8 @@ def test_only_the_actions_of_its_services_are_known(service: str, action: str, i
         (Quirks(permanent_as_402=True), "600", 402),
         (Quirks(upnp_error=501), "600", 501),
         (Quirks(upnp_error=501), "0", 501),
-        (Quirks(conflicts=frozenset({80})), "600", 718),
-        (Quirks(wan_down=True), "600", 501),
+        (Quirks(conflict=frozenset({80})), "600", 718),
+        (Quirks(no_wan=True), "600", 501),
     ],
 )
 def test_a_refusing_quirk_gives_its_code(quirks: Quirks, lease: str, code: int) -> None:
@@ -187,7 +187,7 @@ def test_secure_mode_deletes_nobody_elses_mapping() -> None:
 
 
 def test_a_router_with_no_wan_is_disconnected_and_has_no_address() -> None:
-    box = Box(quirks=Quirks(wan_down=True))
+    box = Box(quirks=Quirks(no_wan=True))
     assert do("GetStatusInfo", box)["NewConnectionStatus"] == "Disconnected"
     assert do("GetExternalIPAddress", box) == {"NewExternalIPAddress": ""}
 

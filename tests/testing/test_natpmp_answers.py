@@ -31,7 +31,7 @@ def test_the_external_address_comes_with_the_epoch() -> None:
 
 
 def test_without_an_external_address_the_result_is_network_failure() -> None:
-    assert said("00 00", box(Quirks(wan_down=True))) == spaced("00 80 0003  00000007  00000000")
+    assert said("00 00", box(Quirks(no_wan=True))) == spaced("00 80 0003  00000007  00000000")
 
 
 def test_a_tcp_mapping_is_granted_as_asked() -> None:

@@ -3,7 +3,6 @@
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from http.client import HTTPException
 from random import Random
 from typing import TypeAlias
@@ -12,7 +11,6 @@ from urllib.request import urlopen
 import pytest
 
 from portmap.testing import Heard, Quirks, Router
-from portmap.testing.quirks import catalogue
 
 Start: TypeAlias = Callable[..., Router]
 ADDRESS = b"\0\0"
@@ -72,15 +70,15 @@ def test_silent_is_silent_in_http_too(start: Start) -> None:
         description(router, SHORT)
 
 
-def test_delay_is_what_every_answer_takes(start: Start, sock: socket.socket) -> None:
-    router, begun = start(quirks=Quirks(delay=0.05)), time.monotonic()
+def test_slow_is_what_every_answer_takes(start: Start, sock: socket.socket) -> None:
+    router, begun = start(quirks=Quirks(slow=0.05)), time.monotonic()
     assert ask(router, sock)
     assert description(router)
     assert time.monotonic() - begun >= 0.1
 
 
-def test_a_delayed_answer_holds_nobody_up(start: Start, sock: socket.socket) -> None:
-    router = start(quirks=Quirks(delay=30))
+def test_a_slow_answer_holds_nobody_up(start: Start, sock: socket.socket) -> None:
+    router = start(quirks=Quirks(slow=30))
     sock.sendto(ADDRESS, (router.address, router.pmp_port))
     while router.heard.address == 0:
         time.sleep(0.001)
@@ -132,10 +130,28 @@ def test_replacing_the_quirks_counts_losses_anew(router: Router, sock: socket.so
     assert ask(router, sock, SHORT) is None
 
 
-def test_every_switch_says_what_it_does() -> None:
-    assert list(catalogue()) == [switch.name for switch in fields(Quirks)]
-    assert all(catalogue().values())
+def test_duplicate_answers_twice(start: Start, sock: socket.socket) -> None:
+    router = start(quirks=Quirks(duplicate=True))
+    assert ask(router, sock) == (HONEST, router.address)
+    assert sock.recv(2048) == HONEST
+    assert router.heard == Heard(address=1)
 
 
-def test_the_default_is_a_router_without_a_fault() -> None:
-    assert not any(getattr(Quirks(), name) for name in catalogue())
+def test_reorder_lets_the_next_answer_overtake(start: Start, sock: socket.socket) -> None:
+    router = start(quirks=Quirks(reorder=True))
+    assert ask(router, sock, SHORT) is None
+    sock.sendto(b"\0\x05", (router.address, router.pmp_port))
+    assert [sock.recv(2048)[1], sock.recv(2048)[1]] == [0x85, 0x80]
+
+
+def test_drip_comes_byte_by_byte(start: Start) -> None:
+    router, begun = start(quirks=Quirks(drip=0.0001)), time.monotonic()
+    page = description(router, 9)
+    assert time.monotonic() - begun >= 0.0001 * len(page)
+
+
+def test_a_dripping_answer_holds_nobody_up(start: Start, sock: socket.socket) -> None:
+    router = start(quirks=Quirks(drip=0.05))
+    with pytest.raises(TimeoutError), urlopen(router.description_url, timeout=SHORT):  # noqa: S310  # the router's own
+        pass
+    assert ask(router, sock) == (HONEST, router.address)

@@ -171,13 +171,13 @@ def test_upnpc_maps_lists_and_deletes(start: Start) -> None:
 
 
 def test_upnpc_maps_anywhere_on_igd_2(start: Start) -> None:
-    router = start(igd=2, quirks=Quirks(conflicts=frozenset({40080})))
+    router = start(igd=2, quirks=Quirks(conflict=frozenset({40080})))
     run("upnpc", "-u", router.description_url, "-n", "127.0.0.1", "40081", "40080", "UDP", "600")
     assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(Protocol.UDP, 40081)]
 
 
 def test_upnpc_understands_a_conflict(start: Start) -> None:
-    router = start(quirks=Quirks(conflicts=frozenset({40080})))
+    router = start(quirks=Quirks(conflict=frozenset({40080})))
     run("upnpc", "-u", router.description_url, "-a", "127.0.0.1", "40081", "40080", "TCP", "600")
     assert router.heard.add == 1
     assert not router.entries

@@ -14,6 +14,7 @@ from typing import Self
 import portmap
 from portmap.cli import logs
 from portmap.cli.durations import parse_duration
+from portmap.cli.exits import complain
 from portmap.cli.render import Renderer, as_json_line, for_people, line
 from portmap.errors import SpecError
 from portmap.events import MappingAdded
@@ -21,7 +22,7 @@ from portmap.model import Key, Kind, PortRequest, Protocol
 from portmap.policy import OnConflict
 from portmap.requests import parse_mappings
 from portmap.session import Session
-from portmap.state import default_folder
+from portmap.state import default_folder, make_folder
 
 WEEK = 7 * 86400  # the longest lease of UPnP IGD:2, WANIPConnection:2 §2.3.2
 DAY = 86400
@@ -101,10 +102,16 @@ def _seed(lifetime: int) -> tuple[PortRequest, ...]:
 
 
 def _folder(text: str | None) -> Path | None:
-    """Where to remember ports; None for "none"."""
-    if text is None:
-        return default_folder()
-    return None if text == "none" else Path(text)
+    """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
+    if text is not None:
+        return None if text == "none" else Path(text)
+    folder = default_folder()
+    try:
+        make_folder(folder)
+    except SpecError as error:
+        complain(f"ports are not remembered: {error}")
+        return None
+    return folder
 
 
 def _on_conflict(text: str) -> OnConflict:

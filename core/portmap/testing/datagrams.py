@@ -7,9 +7,10 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
+from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import PortmapError
@@ -26,46 +27,77 @@ LONGEST = 65535  # no UDP datagram is longer
 
 
 class Datagrams:
-    """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken."""
+    """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken.
 
-    def __init__(self, reactor: Reactor, where: Peer, box: Box, wire: Wire, hear: Hear) -> None:
-        self._reactor, self._box, self._wire, self._hear = reactor, box, wire, hear
+    While `astray` is true, answers leave from another port.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        where: Peer,
+        box: Box,
+        wire: Wire,
+        hear: Hear,
+        *,
+        astray: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._reactor, self._box, self._wire, self._astray = reactor, box, wire, astray
+        self._address = where[0]
         self._sock = listening(socket.SOCK_DGRAM, where)
         self._ears: list[socket.socket] = []
         self.port: int = self._sock.getsockname()[1]
-        self.also(self._sock)
+        _keep_multicast_near(self._sock, self._address)
+        self.also(self._sock, hear)
 
-    def also(self, sock: socket.socket) -> None:
+    def also(self, sock: socket.socket, hear: Hear) -> None:
         """Hear what arrives on this socket too; answers leave from the first one."""
         self._ears.append(sock)
-        self._reactor.watch(sock, READ, partial(self._ready, sock))
+        self._reactor.watch(sock, READ, partial(self._ready, sock, hear))
 
     def close(self) -> None:
         """Hear no more."""
         for sock in self._ears:
             self._reactor.discard(sock)
 
-    def _ready(self, sock: socket.socket, _events: int) -> None:
+    def say(self, data: bytes, where: Peer) -> None:
+        """Send something that nobody asked for, through the same wire."""
+        self._send(data, where)
+
+    def _ready(self, sock: socket.socket, hear: Hear, _events: int) -> None:
         try:
             data, peer = sock.recvfrom(LONGEST)
         except OSError:  # Windows reports here that an earlier answer found nobody
             return
         log.debug("<- %s:%d %s", *peer, data.hex())
         if self._wire.lets_in():
-            for answer in self._hear(data, peer):
-                self._reactor.later(self._box.quirks.delay, partial(self._send, answer, peer))
+            for answer in hear(data, peer):
+                for parcel in self._wire.deals(partial(self._send, answer, peer)):
+                    self._reactor.later(self._box.quirks.slow, parcel)
 
     def _send(self, answer: bytes, peer: Peer) -> None:
         data = self._wire.lets_out(answer)
-        if data is None:  # swallowed, or lost
+        if data is None or self._sock.fileno() < 0:  # swallowed or lost, or the router has closed
             return
         log.debug("-> %s:%d %s", *peer, data.hex())
-        with suppress(OSError):  # UDP promises nothing: a peer that is gone is no fault of the router
-            if self._box.quirks.wrong_sender:
-                with closing(listening(socket.SOCK_DGRAM, (loopback_address(), 0))) as stranger:
-                    stranger.sendto(data, peer)
-            else:
-                self._sock.sendto(data, peer)
+        with suppress(OSError), self._mouth() as mouth:  # UDP promises nothing: a peer that is gone is no fault here
+            mouth.sendto(data, peer)
+
+    @contextmanager
+    def _mouth(self) -> Iterator[socket.socket]:
+        """The socket from which an answer leaves."""
+        if not (self._box.quirks.wrong_sender or self._astray()):
+            yield self._sock
+            return
+        address = loopback_address() if self._box.quirks.wrong_sender else self._address
+        with closing(listening(socket.SOCK_DGRAM, (address, 0))) as stranger:
+            yield stranger
+
+
+def _keep_multicast_near(sock: socket.socket, address: str) -> None:
+    """What is multicast leaves by this address's interface, and goes no further: not even that far from loopback."""
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0 if IPv4Address(address).is_loopback else 1)
 
 
 def listening(kind: socket.SocketKind, where: Peer) -> socket.socket:

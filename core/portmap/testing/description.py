@@ -11,35 +11,71 @@ from portmap.testing.soap import COMMON, SCHEMAS, WAN_IP
 PATH = "/desc.xml"
 CONTROL_IP = "/ctl/IPConn"
 CONTROL_COMMON = "/ctl/CmnIfCfg"
+EVENTS_IP = "/evt/WANIPConn1"
+EVENTS_COMMON = "/evt/WANCommonIFC1"
 GATEWAY, WAN, CONNECTION = "InternetGatewayDevice", "WANDevice", "WANConnectionDevice"
+SECOND = "/second"  # where the second gateway is, and the dead line
+PRINTER = "/printer"
+PRINTER_TYPE = f"{SCHEMAS}:device:Printer:1"
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a router says of itself. `igd` is 1 or 2, `boot` counts its reboots (BOOTID.UPNP.ORG, UDA 1.1 §1.2.2)."""
+    """What a router says of itself. `igd` is 1 or 2, `boot` counts its reboots (BOOTID.UPNP.ORG, UDA 1.1 §1.2.2).
+
+    `prefix` begins every path; `where` is a location that is not its own.
+    """
 
     address: str
     http_port: int
     igd: int = 1
     boot: int = 0
+    prefix: str = ""
+    where: str = ""
+
+    @property
+    def base(self) -> str:
+        """The beginning of every URL."""
+        return f"http://{self.address}:{self.http_port}"
 
     @property
     def location(self) -> str:
         """The URL of the root description."""
-        return f"http://{self.address}:{self.http_port}{PATH}"
+        return self.where or f"{self.base}{self.prefix}{PATH}"
 
     def udn(self, name: str) -> str:
         """The unique name of one of the three devices, the same for ever at this address."""
-        return f"uuid:{uuid5(NAMESPACE_URL, f'http://{self.address}/{name}')}"
+        return f"uuid:{uuid5(NAMESPACE_URL, f'http://{self.address}{self.prefix}/{name}')}"
 
 
-def root(device: Device) -> bytes:
+def root(device: Device, *, dead_line_first: bool = False) -> bytes:
     """The root description, as fetched from `device.location`."""
-    connection = _device(device, CONNECTION, [_service(f"{WAN_IP}:{device.igd}", "WANIPConn1", CONTROL_IP)])
-    wan = _device(device, WAN, [_service(f"{COMMON}:1", "WANCommonIFC1", CONTROL_COMMON)], connection)
-    gateway = _device(device, GATEWAY, [], wan)
+    lines = [SECOND, device.prefix] if dead_line_first else [device.prefix]
+    connections = "".join(_connection(device, prefix) for prefix in lines)
+    common = _service(f"{COMMON}:1", "WANCommonIFC1", device.prefix + CONTROL_COMMON, EVENTS_COMMON)
+    wan = _device(device, WAN, [common], connections)
+    return _document(_device(device, GATEWAY, [], wan))
+
+
+def printer(device: Device) -> bytes:
+    """The description of something that is no gateway."""
+    return _document(
+        f"\n<device><deviceType>{PRINTER_TYPE}</deviceType><friendlyName>Simulated printer</friendlyName>"
+        f"<manufacturer>portmap</manufacturer><modelName>portmap.testing</modelName><UDN>{device.udn('printer')}</UDN>"
+        "<serviceList>\n<service><serviceType>urn:schemas-upnp-org:service:PrintBasic:1</serviceType>"
+        "<serviceId>urn:upnp-org:serviceId:1</serviceId><controlURL>/printer/ctl</controlURL>"
+        "<eventSubURL>/printer/evt</eventSubURL><SCPDURL>/printer.xml</SCPDURL></service></serviceList></device>"
+    )
+
+
+def _document(device: str) -> bytes:
     version = "<specVersion><major>1</major><minor>0</minor></specVersion>"
-    return f'<?xml version="1.0"?>\n<root xmlns="{SCHEMAS}:device-1-0">{version}{gateway}</root>\n'.encode()
+    return f'<?xml version="1.0"?>\n<root xmlns="{SCHEMAS}:device-1-0">{version}{device}</root>\n'.encode()
+
+
+def _connection(device: Device, prefix: str) -> str:
+    service = _service(f"{WAN_IP}:{device.igd}", "WANIPConn1", prefix + CONTROL_IP, EVENTS_IP)
+    return _device(device, CONNECTION, [service])
 
 
 def _device(device: Device, name: str, services: list[str], inner: str = "") -> str:
@@ -53,10 +89,10 @@ def _device(device: Device, name: str, services: list[str], inner: str = "") -> 
     )
 
 
-def _service(kind: str, name: str, control: str) -> str:
+def _service(kind: str, name: str, control: str, events: str) -> str:
     return (
         f"\n<service><serviceType>{SCHEMAS}:service:{kind}</serviceType>"
         f"<serviceId>urn:upnp-org:serviceId:{name}</serviceId>"
-        f"<controlURL>{control}</controlURL><eventSubURL>/evt/{name}</eventSubURL><SCPDURL>/{name}.xml</SCPDURL>"
+        f"<controlURL>{control}</controlURL><eventSubURL>{events}</eventSubURL><SCPDURL>/{name}.xml</SCPDURL>"
         "</service>"
     )

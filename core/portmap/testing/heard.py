@@ -17,6 +17,12 @@ class Heard:
     """NAT-PMP: requests to map or to renew (RFC 6886 §3.3)."""
     unmap: int = 0
     """NAT-PMP: requests with lifetime 0 (RFC 6886 §3.4)."""
+    pcp_map: int = 0
+    """PCP: requests to map or to renew (RFC 6887 §11)."""
+    pcp_unmap: int = 0
+    """PCP: requests with lifetime 0 (RFC 6887 §15.1)."""
+    announce: int = 0
+    """PCP: ANNOUNCE requests, which ask for a sign of life (RFC 6887 §14.1)."""
     search: int = 0
     """SSDP: M-SEARCH, one for each search target."""
     description: int = 0
@@ -41,6 +47,14 @@ class Heard:
     """SOAP: GetGenericPortMappingEntry."""
     link: int = 0
     """SOAP: GetCommonLinkProperties."""
+    subscribe: int = 0
+    """GENA: SUBSCRIBE, new or renewed (UDA 1.1 §4.1)."""
+    unsubscribe: int = 0
+    """GENA: UNSUBSCRIBE (UDA 1.1 §4.1.4)."""
+    second: int = 0
+    """HTTP and SOAP: whatever was asked of the second gateway or the dead line (quirks)."""
+    trap: int = 0
+    """HTTP: requests to the host to which only a faulty or hostile answer leads (quirks)."""
     unknown: int = 0
     """Anything else: another version, opcode, path or action, or bytes that make no sense."""
 

@@ -15,6 +15,7 @@ from portmap.testing.soap import COMMON, SCHEMAS, WAN_IP, Call, Fault
 from portmap.testing.table import Entry
 
 LONGEST_LEASE = 604800  # seconds: WANIPConnection:2 §2.3.15
+PICKY = 32  # characters, for the quirk `picky_description`
 Results: TypeAlias = dict[str, str]
 
 
@@ -72,14 +73,27 @@ class Asked:
 
 
 def _external_ip(asked: Asked) -> Results:
-    return {"NewExternalIPAddress": "" if asked.box.quirks.wan_down else asked.box.external_ip}
+    return {"NewExternalIPAddress": asked.box.stated(asked.now)}
+
+
+def status_of(box: Box, now: float) -> str:
+    """ConnectionStatus: WANIPConnection:1 §2.2.2, and another word for it."""
+    if not box.wan_up(now):
+        return "Disconnected"
+    return "Up" if box.quirks.status_up else "Connected"
+
+
+def link_of(box: Box, now: float) -> str:
+    """PhysicalLinkStatus: WANCommonInterfaceConfig:1 §2.2.4."""
+    return "Up" if box.wan_up(now) else "Down"
 
 
 def _status(asked: Asked) -> Results:
+    uptime = asked.box.epoch(asked.now)
     return {
-        "NewConnectionStatus": "Disconnected" if asked.box.quirks.wan_down else "Connected",
+        "NewConnectionStatus": status_of(asked.box, asked.now),
         "NewLastConnectionError": "ERROR_NONE",
-        "NewUptime": str(asked.box.epoch(asked.now)),
+        "NewUptime": str(-1 - uptime if asked.box.quirks.negative_uptime else uptime),
     }
 
 
@@ -87,8 +101,8 @@ def _connection_type(_asked: Asked) -> Results:
     return {"NewConnectionType": "IP_Routed", "NewPossibleConnectionTypes": "IP_Routed"}
 
 
-def _nat_status(_asked: Asked) -> Results:
-    return {"NewRSIPAvailable": "0", "NewNATEnabled": "1"}
+def _nat_status(asked: Asked) -> Results:
+    return {"NewRSIPAvailable": "0", "NewNATEnabled": "0" if asked.box.quirks.nat_said_off else "1"}
 
 
 def _link(asked: Asked) -> Results:
@@ -96,26 +110,32 @@ def _link(asked: Asked) -> Results:
         "NewWANAccessType": "Ethernet",
         "NewLayer1UpstreamMaxBitRate": "100000000",
         "NewLayer1DownstreamMaxBitRate": "100000000",
-        "NewPhysicalLinkStatus": "Down" if asked.box.quirks.wan_down else "Up",
+        "NewPhysicalLinkStatus": link_of(asked.box, asked.now),
     }
 
 
 def _add(asked: Asked) -> Results:
-    wish = _admitted(asked)
-    if asked.box.conflict(wish, asked.now):
-        raise Fault(718)
-    asked.box.grant(wish, asked.now)
+    wish, box = _admitted(asked), asked.box
+    if box.conflict(wish, asked.now):
+        raise Fault(501 if box.quirks.conflict_as_501 else 718)
+    if not (box.quirks.no_refresh and _is_held(wish, asked)):
+        box.grant(wish, asked.now)
     return {}
 
 
+def _is_held(wish: Entry, asked: Asked) -> bool:
+    held = asked.box.table.at(wish.protocol, wish.external_port, asked.now)
+    return held is not None and held.internal_port == wish.internal_port
+
+
 def _add_any(asked: Asked) -> Results:
-    wish = _admitted(asked)
-    elsewhere = asked.box.quirks.other_port or asked.box.conflict(wish, asked.now)
-    port = asked.box.port_for(wish, asked.now) if elsewhere else wish.external_port
+    wish, box = _admitted(asked), asked.box
+    elsewhere = box.quirks.other_port or box.quirks.vpn_gateway or box.conflict(wish, asked.now)
+    port = box.port_for(wish, asked.now) if elsewhere else wish.external_port
     if port is None:
         raise Fault(728)
-    asked.box.grant(replace(wish, external_port=port), asked.now)
-    return {"NewReservedPort": str(port)}
+    granted = box.grant(replace(wish, external_port=port), asked.now)
+    return {"NewReservedPort": str(box.told_port(granted))}
 
 
 def _admitted(asked: Asked) -> Entry:
@@ -130,16 +150,22 @@ def _admitted(asked: Asked) -> Entry:
 
 def _objection(wish: Entry, asked: Asked) -> int | None:
     """The first errorCode that stands against the wish; None where none does."""
-    quirks, foreign = asked.box.quirks, wish.internal_client != asked.client
+    box = asked.box
+    quirks, foreign = box.quirks, wish.internal_client != asked.client
     objections = (
         (quirks.upnp_error is not None, quirks.upnp_error),
         (quirks.only_permanent and wish.lifetime, 725),
         (quirks.permanent_as_402 and wish.lifetime, 402),
+        (quirks.no_infinite and not wish.lifetime, 402),
         (asked.text("NewRemoteHost"), 726),
         (wish.external_port == 0, 716),
         (wish.internal_port == 0, 732),
-        (quirks.secure_mode and foreign, 606 if asked.box.igd >= 2 else 718),
-        (quirks.wan_down, 501),
+        (quirks.same_port_required and wish.external_port != wish.internal_port, 724),
+        (quirks.picky_description and len(wish.description) > PICKY, 501),
+        (box.forbids(wish.external_port), 606),
+        (quirks.secure_mode and foreign, 606 if box.igd >= 2 else 718),
+        (not box.wan_up(asked.now), 501),
+        (quirks.full_table and not _is_held(wish, asked), 728),
     )
     return next((code for stands, code in objections if stands), None)
 
@@ -148,7 +174,7 @@ def _delete(asked: Asked) -> Results:
     entry = asked.entry()
     if asked.box.quirks.secure_mode and entry.internal_client != asked.client:
         raise Fault(606)
-    asked.box.table.remove(entry)
+    asked.box.remove(entry)
     return {}
 
 
@@ -160,7 +186,7 @@ def _list(asked: Asked) -> Results:
     entries = asked.box.table.alive(asked.now)
     index = asked.number("NewPortMappingIndex", MAX_PORT)
     if index >= len(entries):
-        raise Fault(713)
+        raise Fault(asked.box.quirks.list_ends_with or 713)
     entry = entries[index]
     names = {"NewRemoteHost": "", "NewExternalPort": str(entry.external_port), "NewProtocol": entry.protocol.value}
     return names | _details(entry, asked.now)
@@ -200,11 +226,11 @@ ACTIONS = {
 }
 
 
-def action_of(call: Call, igd: int) -> Action | None:
+def action_of(call: Call, igd: int, schemas: str = SCHEMAS) -> Action | None:
     """The action that a call names, if a router of this version has it."""
     action = ACTIONS.get(call.action)
     if action is None or action.since > igd:
         return None
     versions = range(1, igd + 1) if action.service == WAN_IP else (1,)
-    services = [f"{SCHEMAS}:service:{action.service}:{version}" for version in versions]
+    services = [f"{schemas}:service:{action.service}:{version}" for version in versions]
     return action if call.service in services else None

@@ -77,7 +77,7 @@ def read(data: bytes) -> Request | None:
         return None
     version, opcode = data[0], data[1]
     if version != VERSION:
-        return Strange(0, Result.UNSUPPORTED_VERSION)  # §3.5 shows Vers 0, OP 0: the R bit is clear
+        return Strange(opcode | ANSWER, Result.UNSUPPORTED_VERSION)
     if opcode & ANSWER:
         return None  # §3.5: a server ignores opcodes from 128 on
     if opcode == OP_ADDRESS:
@@ -103,8 +103,15 @@ def answer(request: Request, client: str, box: Box, now: float) -> bytes:
             return _map(request, client, box, now)
         case UnmapRequest():
             return _unmap(request, client, box, now)
+        case Strange(_, Result.UNSUPPORTED_VERSION) if not box.quirks.r_bit_in_version_error:
+            return _head(0, Result.UNSUPPORTED_VERSION, box, now)  # §3.5 shows Vers 0, OP 0: the R bit is clear
         case Strange(opcode, result):
             return _head(opcode, result, box, now)
+
+
+def announcement(box: Box, now: float) -> bytes:
+    """What is said to all when the address changes or the table is lost: an answer that nobody asked for (§3.2.1)."""
+    return _address(box, now)
 
 
 def _head(opcode: int, result: int, box: Box, now: float) -> bytes:
@@ -112,28 +119,32 @@ def _head(opcode: int, result: int, box: Box, now: float) -> bytes:
 
 
 def _address(box: Box, now: float) -> bytes:
-    address = box.address()
+    address = box.address(now)
     result = Result.NETWORK_FAILURE if address is None else Result.SUCCESS
     return _head(ANSWER | OP_ADDRESS, result, box, now) + (address.packed if address else bytes(4))
 
 
 def _map(request: MapRequest, client: str, box: Box, now: float) -> bytes:
-    result = _refusal(request, box)
+    result = _refusal(request, box, now)
     entry = None if result else _grant(request, client, box, now)
     if entry is None:
         result, external_port, lifetime = result or Result.OUT_OF_RESOURCES, 0, 0
     else:
-        external_port, lifetime = entry.external_port, entry.lifetime
+        external_port, lifetime = box.told_port(entry), entry.lifetime
     head = _head(ANSWER | OPCODE[request.protocol], result, box, now)
-    return head + struct.pack("!HHI", request.internal_port, external_port, lifetime)
+    return head + struct.pack("!HHI", box.told_internal_port(request.internal_port), external_port, lifetime)
 
 
-def _refusal(request: MapRequest, box: Box) -> int:
-    if box.quirks.pmp_result is not None:
-        return box.quirks.pmp_result
-    if box.address() is None:
-        return Result.NETWORK_FAILURE
-    return Result.NOT_AUTHORIZED if request.internal_port == 0 else Result.SUCCESS
+def _refusal(request: MapRequest, box: Box, now: float) -> int:
+    quirks = box.quirks
+    objections = (
+        (quirks.pmp_result is not None, quirks.pmp_result or 0),
+        (box.address(now) is None, Result.NETWORK_FAILURE),
+        (request.internal_port == 0 and not quirks.vpn_gateway, Result.NOT_AUTHORIZED),
+        (quirks.no_port_zero and request.external_port == 0, Result.OUT_OF_RESOURCES),
+        (box.forbids(request.external_port or request.internal_port), Result.NOT_AUTHORIZED),
+    )
+    return next((result for stands, result in objections if stands), Result.SUCCESS)
 
 
 def _grant(request: MapRequest, client: str, box: Box, now: float) -> Entry | None:
@@ -148,7 +159,7 @@ def _unmap(request: UnmapRequest, client: str, box: Box, now: float) -> bytes:
     """Remove, and answer success whether or not there was anything (§3.4)."""
     for entry in box.table.alive(now):
         whose = entry.internal_client == client and entry.protocol == request.protocol
-        if whose and request.internal_port in (0, entry.internal_port):
-            box.table.remove(entry)
+        if whose and box.means(request.internal_port, entry):
+            box.remove(entry)
     head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, box, now)
     return head + struct.pack("!HHI", request.internal_port, 0, 0)

@@ -1,18 +1,29 @@
-"""What is wrong with the simulated router: named switches, each one bug that a real router has, all combinable.
+"""What is wrong with the simulated router: named switches, each one thing that a real router does, all combinable.
 
-Law: data only; a switch's own words stand in its metadata (`says`), for people, docs and command lines. The effects
-are where the behaviour is: `wire` (bytes under way), `box` (what is granted), `natpmp` and `igd` (what is answered).
+Law: data only. Beside each switch stand its own words and the value that it usually has; `sightings` tells which
+routers do it, `switches` makes tables and command lines of all that. The effects are where the behaviour is: `wire`,
+`datagrams` and `webserver` (bytes under way), `box` (what is granted), `natpmp`, `pcpserver` and `igd` (what is
+answered), `masks` (how searches and pages look).
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def _switch(off: T, says: str) -> T:
-    switch: T = field(default=off, metadata={"says": says})
+def _is(says: str) -> bool:
+    """A switch that is on or off."""
+    return _has(False, True, says)
+
+
+def _has(off: T, usual: object, says: str) -> T:
+    """A switch with a value: what it is when off, and what `NAME` alone stands for on a command line."""
+    switch: T = field(default=off, metadata={"usual": usual, "says": says})
     return switch
+
+
+_NO_NUMBERS: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,31 +31,94 @@ class Quirks:
     """A router's character. The default is a router without a fault."""
 
     # Under way: UDP and HTTP alike, except where it says so.
-    loss: float = _switch(0.0, "the share of datagrams that is lost, each way")
-    lost_first: int = _switch(0, "so many datagrams to the router are lost before one gets through")
-    delay: float = _switch(0.0, "seconds that every answer takes")
-    silent: bool = _switch(off=False, says="hears everything, does it, and never answers")
-    garbage: bool = _switch(off=False, says="answers with as many random bytes")
-    truncated: bool = _switch(off=False, says="answers with the first half only")
-    wrong_sender: bool = _switch(off=False, says="datagrams are answered from another address")
+    loss: float = _has(0.0, 0.3, "this share of datagrams is lost, each way")
+    lost_first: int = _has(0, 1, "so many datagrams are lost before one gets through")
+    slow: float = _has(0.0, 1.0, "every answer takes so many seconds")
+    drip: float = _has(0.0, 0.05, "HTTP answers come byte by byte, so many seconds apart")
+    duplicate: bool = _is("every datagram is answered twice")
+    reorder: bool = _is("an answer waits until the next one has overtaken it")
+    silent: bool = _is("hears everything, does it, and never answers")
+    garbage: bool = _is("answers with as many random bytes")
+    truncated: bool = _is("answers with the first half only")
+    wrong_sender: bool = _is("datagrams are answered from another address")
 
-    # What is granted.
-    conflicts: frozenset[int] = _switch(frozenset(), "external ports that somebody else holds")
-    other_port: bool = _switch(off=False, says="never grants the external port that was asked for, where it may choose")
-    caps_lifetime: int | None = _switch(None, "grants at most so many seconds, also where permanent was asked")
-    success_without_effect: bool = _switch(off=False, says="says yes and maps nothing")
-    wan_down: bool = _switch(off=False, says="has no external address: NAT-PMP result 3, UPnP Disconnected")
+    # What is granted, and what becomes of it.
+    conflict: frozenset[int] = _has(_NO_NUMBERS, frozenset({30303}), "somebody else holds these external ports")
+    other_port: bool = _is("grants another external port than asked for, where it may choose")
+    zero_port: bool = _is("says that the granted external port is 0")
+    caps_lifetime: int | None = _has(None, 60, "grants at most so many seconds, also where permanent was asked")
+    success_without_effect: bool = _is("says yes and maps nothing")
+    zombie_mapping: bool = _is("a mapping is listed but not forwarded until it was deleted once and made again")
+    prunes: float = _has(0.0, 600.0, "throws a mapping out after so many seconds, whatever its lease")
+    full_table: bool = _is("has no room: NAT-PMP 4, PCP 8, UPnP 728")
+    high_ports_only: bool = _is("refuses external ports under 1024")
+    vpn_gateway: bool = _is("leases of 60 s; draws the external port, each time anew; internal port 0 or 1: the same")
 
-    # NAT-PMP.
-    pmp_result: int | None = _switch(None, "refuses to map with this result code (RFC 6886 section 3.5)")
+    # The line and the clock.
+    no_wan: bool = _is("has no external address: NAT-PMP 3, PCP 7, UPnP Disconnected")
+    wan_flap: float = _has(0.0, 5.0, "the line is up for so many seconds, down for as many, and so on")
+    private_wan: bool = _is("the external address is private: double NAT")
+    cgnat_wan: bool = _is("the external address is the provider's (100.64.0.0/10)")
+    zero_wan: bool = _is("says that its external address is 0.0.0.0")
+    two_wans: float = _has(0.0, 1.0, "states one of two external addresses in turn, each for so many seconds")
+    epoch_reset: int = _has(0, 5, "its clock begins anew every so many seconds, though it forgets nothing")
+    new_control_port_on_reboot: bool = _is("HTTP is on another port after a reboot")
 
-    # UPnP.
-    upnp_error: int | None = _switch(None, "refuses to map with this errorCode")
-    only_permanent: bool = _switch(off=False, says="refuses every lifetime with 725 OnlyPermanentLeasesSupported")
-    permanent_as_402: bool = _switch(off=False, says="refuses every lifetime with 402 Invalid Args")
-    secure_mode: bool = _switch(off=False, says="maps to the asking host only: 606 (IGD:2) or 718 (IGD:1)")
+    # NAT-PMP and PCP.
+    pmp_result: int | None = _has(None, 2, "NAT-PMP refuses to map with this result (RFC 6886 §3.5)")
+    pcp_result: int | None = _has(
+        None, 2, "PCP refuses to map with this result (RFC 6887 §7.4); 12 tells of a NAT in between"
+    )
+    no_port_zero: bool = _is("refuses external port 0, which means: you choose")
+    wrong_internal_port: bool = _is("NAT-PMP and PCP answers are for another internal port")
+    wrong_nonce: bool = _is("PCP answers carry another nonce")
+    short_errors: bool = _is("PCP errors are 24 bytes, without the request's copy")
+    zero_error_lifetime: bool = _is("PCP errors live for 0 s")
+    extra_option: bool = _is("PCP answers carry an option that nobody knows")
+    r_bit_in_version_error: bool = _is("a NAT-PMP-only router sets the response bit in its answer to PCP")
 
+    # SSDP.
+    multicast_only: bool = _is("answers no search that comes by unicast")
+    needs_mx: bool = _is("answers no search without an MX of 1 to 5")
+    first_match_only: bool = _is("answers ssdp:all with the root device only")
+    igd_2_only: bool = _is("an IGD:2 that answers no search for version 1")
+    other_search_port: bool = _is("search answers leave from another port")
+    lowercase_headers: bool = _is("header names in lower case, no blank after the colon")
+    bad_uuid: bool = _is("USN and UDN are no UUIDs")
+    search_flood: int = _has(0, 100, "so many unknown devices answer first")
+    printer_answers_first: bool = _is("a printer answers first, whatever is searched for")
+    two_gateways: bool = _is("a second gateway, whose line is down, answers first")
+    evil_location: bool = _is("LOCATION leads to another host")
+    null_location: bool = _is("LOCATION has the host (null)")
 
-def catalogue() -> dict[str, str]:
-    """Every switch and what it does, in words."""
-    return {switch.name: switch.metadata["says"] for switch in fields(Quirks)}
+    # The description, and HTTP.
+    evil_control_url: bool = _is("the control URL leads to another host")
+    redirect: bool = _is("HTTP redirects to another host")
+    xml_bomb: bool = _is("XML with entities that multiply without end")
+    huge_body: int = _has(0, 16 << 20, "every XML page is so many bytes longer")
+    junk_after_xml: bool = _is("bytes after the end of the XML, NUL among them")
+    no_namespaces: bool = _is("XML without namespace declarations on the description")
+    odd_content_type: bool = _is("XML as text/html")
+    legacy_service_types: bool = _is("urn:dslforum-org instead of urn:schemas-upnp-org")
+    dead_line_first: bool = _is("two WAN connections, the first one disconnected")
+    url_base: bool = _is("URLBase, and control URLs relative to it")
+    double_slash: bool = _is("control URLs begin with two slashes")
+    absolute_control_url: bool = _is("control URLs are absolute")
+
+    # SOAP.
+    upnp_error: int | None = _has(None, 718, "UPnP refuses to map with this errorCode")
+    upnp_off: bool = _is("answers 501 to every action")
+    only_permanent: bool = _is("refuses every lifetime with 725 OnlyPermanentLeasesSupported")
+    permanent_as_402: bool = _is("refuses every lifetime with 402 Invalid Args")
+    no_infinite: bool = _is("refuses lifetime 0 with 402 Invalid Args")
+    no_refresh: bool = _is("asking again says yes and extends nothing")
+    no_overwrite: bool = _is("718 also for one's own mapping: delete it first")
+    same_port_required: bool = _is("724 unless external and internal port are the same")
+    conflict_as_501: bool = _is("a taken port is 501 Action Failed")
+    picky_description: bool = _is("501 for a description of more than 32 characters")
+    secure_mode: bool = _is("maps to the asking host only: 606 (IGD:2) or 718 (IGD:1)")
+    throttle: float = _has(0.0, 0.2, "501 for a call that comes less than so many seconds after the last")
+    list_ends_with: int | None = _has(None, 402, "the end of the list is this errorCode instead of 713")
+    status_up: bool = _is("the line is Up instead of Connected")
+    nat_said_off: bool = _is("says that NAT is off")
+    negative_uptime: bool = _is("the uptime is negative")

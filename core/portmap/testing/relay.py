@@ -95,6 +95,7 @@ class Relays:
     def __init__(self, reactor: Reactor, outside: str) -> None:
         self._reactor, self._outside = reactor, outside
         self._open: dict[tuple[Protocol, int], Relay] = {}
+        self._followed: tuple[Entry, ...] = ()
 
     def usable(self, protocol: Protocol, external_port: int) -> bool:
         """Whether the router could listen there, or does so already.
@@ -111,6 +112,9 @@ class Relays:
 
     def follow(self, entries: tuple[Entry, ...]) -> None:
         """Close what is no longer mapped, or mapped elsewhere, and open what is."""
+        if entries is self._followed:  # the table gives the same tuple until something changes
+            return
+        self._followed = entries
         wanted = {(e.protocol, e.external_port): (e.internal_client, e.internal_port) for e in entries}
         for slot in [slot for slot, relay in self._open.items() if wanted.get(slot) != relay.client]:
             self._open.pop(slot).close()

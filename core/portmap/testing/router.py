@@ -1,16 +1,15 @@
-"""The simulated router: NAT-PMP and UPnP IGD on loopback with real sockets, really relaying TCP and UDP.
+"""The simulated router: NAT-PMP, PCP and UPnP IGD on loopback with real sockets, really relaying TCP and UDP.
 
     with Router(loopback_address(), quirks=Quirks(other_port=True)) as router:
-        ...                                 # speak NAT-PMP to (router.address, router.pmp_port)
+        ...                                 # speak NAT-PMP or PCP to (router.address, router.pmp_port)
         assert router.heard == Heard(map=1)
         connect((router.outside, router.entries[0].external_port))   # arrives at the internal client
 
-Law: it binds what it is told to and nothing else, and sends to nobody who has not asked. All state belongs to the
-reactor's thread; what other threads see are frozen values. Leases and epoch run on `clock`, delays in real seconds.
+Law: it binds what it is told to and nothing else, and sends to nobody who has not asked, but for announcements, to the
+targets that it was given, and events, to their subscribers. All state belongs to the reactor's thread; what other
+threads see are frozen values. Leases and epoch run on `clock`, delays in real seconds.
 """
 
-import logging
-import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,29 +17,28 @@ from random import Random
 from typing import Self
 
 from portmap.errors import PortmapError
-from portmap.testing import natpmp, ssdp, upnp, web
+from portmap.testing import natpmp
+from portmap.testing.announcer import check_targets
 from portmap.testing.box import Box
-from portmap.testing.datagrams import Datagrams, Hear, Peer, joined
+from portmap.testing.datagrams import Peer
 from portmap.testing.description import Device
+from portmap.testing.front import Front, Listener
 from portmap.testing.heard import Heard
 from portmap.testing.loopback import loopback_address
+from portmap.testing.plant import Plant, Ports
 from portmap.testing.quirks import Quirks
-from portmap.testing.reactor import Reactor
-from portmap.testing.relay import Relays
 from portmap.testing.table import Entry
-from portmap.testing.webserver import WebServer
-from portmap.testing.wire import Wire
-
-log = logging.getLogger("portmap.testing")
-GLANCE = 0.05  # seconds between looks at the clock while leases run: a scripted one may jump
 
 
 class Router:
     """One router, from `with` or `start()` until `close()`. Port 0: any; `outside` None: a loopback address of its own.
 
-    `address` is where its LAN speaks to it, `outside` where the world would. `uptime`: seconds that it has been up
-    already; a client can tell a reboot by the epoch only from an uptime of a few seconds on (RFC 6886 §3.6).
-    Raises PortmapError where a port is taken.
+    `address` is where its LAN speaks to it, `outside` where the world would. `pcp` None: as `pmp`, whose port it
+    shares. `uptime`: seconds that it has been up already; a client can tell a reboot by the epoch only from an uptime
+    of a few seconds on (RFC 6886 §3.6). `announce` are the (group, port) for NAT-PMP and PCP, really 224.0.0.1 port
+    5350; `notify` those for SSDP, really 239.255.255.250 port 1900; a loopback router's never leave the host. They
+    are repeated after the times of the standards multiplied by `pace`. `listener` hears each request, on the router's
+    own thread. Raises PortmapError where a port is taken.
     """
 
     def __init__(
@@ -50,6 +48,7 @@ class Router:
         outside: str | None = None,
         external_ip: str = "1.2.3.4",
         pmp: bool = True,
+        pcp: bool | None = None,
         upnp: bool = True,
         pmp_port: int = natpmp.PORT,
         ssdp_port: int = 0,
@@ -57,38 +56,47 @@ class Router:
         igd: int = 1,
         uptime: float = 0.0,
         quirks: Quirks | None = None,
+        announce: tuple[Peer, ...] = (),
+        notify: tuple[Peer, ...] = (),
+        pace: float = 1.0,
+        listener: Listener | None = None,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
     ) -> None:
+        check_targets(address, announce + notify, pace)
         self.address = address
         self.outside = outside or loopback_address()
-        self.pmp_port, self.ssdp_port, self.http_port = pmp_port, ssdp_port, http_port
-        self._pmp, self._upnp = pmp, upnp
         self._clock = clock
-        self._heard = Heard()
         self._boot = 0
-        self._web: WebServer | None = None
-        self._ports: list[Datagrams] = []
-        self._box = Box(external_ip, quirks or Quirks(), booted=clock() - uptime, igd=igd)
-        self._wire = Wire(self._box, random or Random())  # noqa: S311  # a die, not a secret
-        self._reactor = Reactor(f"router {address}", self._tick)
-        self._relays = Relays(self._reactor, self.outside)
-        self._box.usable = self._relays.usable
+        self._ports = Ports(
+            mapping=pmp_port if pmp or pcp else None,
+            ssdp=ssdp_port if upnp else None,
+            http=http_port if upnp else None,
+            announce=announce,
+            notify=notify,
+            pace=pace,
+        )
+        now = clock()
+        random = random or Random()  # noqa: S311  # a die, not a secret
+        self._box = Box(external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, since=now)
+        self._front = Front(self._box, self._device, clock, pmp=pmp, pcp=pmp if pcp is None else pcp)
+        if listener is not None:
+            self._front.listener = listener
+        self._plant = Plant(self.address, self.outside, self._box, self._front, clock, self._ports)
 
     def start(self) -> Self:
         """Open the sockets and begin to answer."""
         try:
-            self._open()
+            self._plant.open()
         except PortmapError:
             self.close()
             raise
-        self._reactor.start()
+        self._plant.reactor.start()
         return self
 
     def close(self) -> None:
         """Close every socket and forward no more. What was heard and what is mapped can still be read."""
-        self._reactor.run(self._shut)
-        self._reactor.close()
+        self._plant.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -97,28 +105,43 @@ class Router:
         self.close()
 
     @property
+    def pmp_port(self) -> int:
+        """The UDP port of NAT-PMP and PCP; 0 where neither is spoken."""
+        return self._ports.mapping or 0
+
+    @property
+    def ssdp_port(self) -> int:
+        """The UDP port for searches; 0 without UPnP."""
+        return self._ports.ssdp or 0
+
+    @property
+    def http_port(self) -> int:
+        """The TCP port of the description; 0 without UPnP, another one after some reboots."""
+        return self._ports.http or 0
+
+    @property
     def heard(self) -> Heard:
         """What has arrived so far."""
-        return self._heard
+        return self._front.heard
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What is mapped now, in the order in which it was made."""
-        return self._reactor.run(lambda: self._box.table.alive(self._clock()))
+        return self._plant.reactor.run(lambda: self._box.table.alive(self._clock()))
 
     @property
     def description_url(self) -> str:
-        """Where the UPnP root description is; elsewhere after a reboot with `new_control_port`."""
+        """Where the UPnP root description is."""
         return self._device().location
 
     @property
     def external_ip(self) -> str:
-        """The address that the router says it has, any text: empty, private, reserved, nonsense."""
+        """The address that the router has, any text: empty, private, reserved, nonsense."""
         return self._box.external_ip
 
     @external_ip.setter
     def external_ip(self, address: str) -> None:
-        self._box.external_ip = str(address)
+        self._plant.reactor.run(partial(self._move, str(address)))
 
     @property
     def quirks(self) -> Quirks:
@@ -127,99 +150,34 @@ class Router:
 
     @quirks.setter
     def quirks(self, quirks: Quirks) -> None:
-        self._box.quirks = quirks
-        self._wire.begin_again()
+        self._plant.reactor.run(partial(self._turn, quirks))
 
-    def reboot(self, *, downtime: float = 0.0, new_control_port: bool = False) -> None:
-        """Cut every connection and forget every mapping; the epoch begins anew.
+    def reboot(self, *, downtime: float = 0.0, new_control_port: bool = False, byebye: bool = False) -> None:
+        """Cut every connection and forget every mapping and subscription; the epoch begins anew.
 
         For `downtime` seconds nothing is heard or answered. `new_control_port`: HTTP is elsewhere afterwards.
+        `byebye`: say so before, as a service that is restarted does and one that loses power does not.
         """
-        self._reactor.run(partial(self._go_down, downtime, new_control_port=new_control_port))
+        self._plant.reactor.run(partial(self._reboot, downtime, new_control_port=new_control_port, byebye=byebye))
 
-    def _go_down(self, downtime: float, *, new_control_port: bool) -> None:
-        self._wire.down = True
+    def _reboot(self, downtime: float, *, new_control_port: bool, byebye: bool) -> None:
+        self._plant.go_down(byebye=byebye)
         self._box.reboot(self._clock())
         self._boot += 1
-        self._follow()
-        if self._web is not None and new_control_port:
-            old, self._web = self._web, self._serve_http(port=0)
-            old.close()
-        elif self._web is not None:
-            self._web.hang_up()
-        self._reactor.later(downtime, self._come_up)
+        self._plant.hang_up(elsewhere=new_control_port or self._box.quirks.new_control_port_on_reboot)
+        self._plant.reactor.later(downtime, self._come_up)
 
     def _come_up(self) -> None:
         self._box.reboot(self._clock())
-        self._wire.down = False
+        self._plant.come_up()
 
-    def _open(self) -> None:
-        if self._pmp:
-            self.pmp_port = self._listen(self.pmp_port, self._hear_pmp).port
-        if self._upnp:
-            self._web = self._serve_http(self.http_port)
-            searches = self._listen(self.ssdp_port, self._hear_ssdp)
-            self.ssdp_port = searches.port
-            if self.ssdp_port == ssdp.PORT:
-                self._join(searches)
+    def _move(self, address: str) -> None:
+        self._box.external_ip = address
+        self._plant.look()
 
-    def _shut(self) -> None:
-        self._wire.down = True
-        self._follow()
-        while self._ports:
-            self._ports.pop().close()
-        if self._web is not None:
-            self._web.close()
-            self._web = None
-
-    def _listen(self, port: int, hear: Hear) -> Datagrams:
-        self._ports.append(Datagrams(self._reactor, (self.address, port), self._box, self._wire, hear))
-        return self._ports[-1]
-
-    def _serve_http(self, port: int) -> WebServer:
-        server = WebServer(self._reactor, (self.address, port), self._box, self._wire, self._hear_http)
-        self.http_port = server.port
-        return server
-
-    def _join(self, searches: Datagrams) -> None:
-        """Hear searches that are multicast too, where the system lets us: unicast works without."""
-        try:
-            searches.also(joined(ssdp.GROUP, ssdp.PORT, self.address))
-        except PortmapError as error:
-            log.info("no multicast searches: %s", error)
+    def _turn(self, quirks: Quirks) -> None:
+        self._box.turn(quirks, self._clock())
+        self._plant.wire.begin_again()
 
     def _device(self) -> Device:
         return Device(self.address, self.http_port, self._box.igd, self._boot)
-
-    def _hear_pmp(self, data: bytes, peer: Peer) -> tuple[bytes, ...]:
-        request = natpmp.read(data)
-        self._count(request.heard if request else "unknown")
-        if request is None:
-            return ()
-        answer = natpmp.answer(request, peer[0], self._box, self._clock())
-        self._follow()  # the port is open before the client hears so
-        return (answer,)
-
-    def _hear_ssdp(self, data: bytes, _peer: Peer) -> tuple[bytes, ...]:
-        search = ssdp.read(data)
-        self._count("search" if search else "unknown")
-        return ssdp.answers(search, self._device()) if search else ()
-
-    def _hear_http(self, request: web.Request, client: str) -> web.Response:
-        heard, response = upnp.respond(request, client, self._device(), self._box, self._clock())
-        self._count(heard)
-        self._follow()
-        return response
-
-    def _count(self, name: str) -> None:
-        self._heard = self._heard.plus(name)
-
-    def _follow(self) -> None:
-        """Bring the relays in line with the table; while the router is down it relays nothing."""
-        self._relays.follow(() if self._wire.down else self._box.table.alive(self._clock()))
-
-    def _tick(self) -> float:
-        """Shut what has run out; seconds until the next look."""
-        self._follow()
-        left = self._box.table.next_expiry() - self._clock()
-        return left if math.isinf(left) else min(left, GLANCE)

@@ -7,17 +7,21 @@ has run out, so an expired mapping is never seen. One external port of a protoco
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from portmap.model import MAX_PORT, Protocol
 
 FIRST_UNPRIVILEGED = 1024  # where a search that wrapped around goes on, as miniupnpd does
+Slot: TypeAlias = tuple[Protocol, int]
+"""What identifies an entry: protocol and external port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One mapping. `lifetime` in seconds as granted (0 = permanent); addresses as text, as on the wire.
 
-    `expires` is when it ends on the router's clock; it takes no part in comparisons.
+    `expires` is when it ends on the router's clock, `pruned` when the router throws it out all the same; the two take
+    no part in comparisons.
     """
 
     protocol: Protocol
@@ -27,6 +31,17 @@ class Entry:
     lifetime: int
     description: str = ""
     expires: float = field(default=math.inf, compare=False, repr=False)
+    pruned: float = field(default=math.inf, compare=False, repr=False)
+
+    @property
+    def slot(self) -> Slot:
+        """The place in the table."""
+        return self.protocol, self.external_port
+
+    @property
+    def ends(self) -> float:
+        """When it is gone, for whatever reason."""
+        return min(self.expires, self.pruned)
 
     def remaining(self, now: float) -> int:
         """Whole seconds left, rounded up; 0 for a permanent mapping."""
@@ -37,12 +52,16 @@ class Table:
     """All mappings of one router."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[Protocol, int], Entry] = {}
+        self._entries: dict[Slot, Entry] = {}
+        self._alive: tuple[Entry, ...] = ()  # the same, kept until something changes: looks are many
+        self._next = math.inf
 
     def alive(self, now: float) -> tuple[Entry, ...]:
-        """Every mapping that holds now, in the order in which they were made."""
-        self._entries = {slot: entry for slot, entry in self._entries.items() if entry.expires > now}
-        return tuple(self._entries.values())
+        """Every mapping that holds now, in the order in which they were made; the same tuple until that changes."""
+        if now >= self._next:
+            self._entries = {slot: entry for slot, entry in self._entries.items() if entry.ends > now}
+            self._changed()
+        return self._alive
 
     def at(self, protocol: Protocol, external_port: int, now: float) -> Entry | None:
         """The mapping of this external port."""
@@ -58,15 +77,21 @@ class Table:
 
     def put(self, entry: Entry) -> None:
         """Enter a mapping, in place of whatever had its external port."""
-        self._entries[entry.protocol, entry.external_port] = entry
+        self._entries[entry.slot] = entry
+        self._changed()
 
     def remove(self, entry: Entry) -> None:
         """Take a mapping out; no matter if it has gone already."""
-        self._entries.pop((entry.protocol, entry.external_port), None)
+        self._entries.pop(entry.slot, None)
+        self._changed()
 
     def next_expiry(self) -> float:
-        """When the next lease runs out on the router's clock; infinity where none does."""
-        return min((entry.expires for entry in self._entries.values()), default=math.inf)
+        """When the next mapping ends on the router's clock; infinity where none does."""
+        return self._next
+
+    def _changed(self) -> None:
+        self._alive = tuple(self._entries.values())
+        self._next = min((entry.ends for entry in self._alive), default=math.inf)
 
 
 def ports_from(wanted: int) -> Iterator[int]:

@@ -1,36 +1,63 @@
 """The web site of the simulated router: a request -> what it counts as, and the response.
 
-Law: pure. Three things are there: the root description and the control URLs of two services. The SCPD documents, which
-no port mapper needs, are not.
+Law: pure. Two things are there: root descriptions and the control URLs of their services; subscriptions to events are
+`gena`'s. The SCPD documents, which no port mapper needs, are not.
 """
 
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from portmap.testing import soap
 from portmap.testing.box import Box
-from portmap.testing.description import CONTROL_COMMON, CONTROL_IP, PATH, Device, root
+from portmap.testing.description import CONTROL_COMMON, CONTROL_IP, PATH, PRINTER, SECOND, Device, printer, root
 from portmap.testing.igd import Asked, action_of
+from portmap.testing.masks import schemas
+from portmap.testing.soap import Call
 from portmap.testing.web import Request, Response
 
 
-def respond(request: Request, client: str, device: Device, box: Box, now: float) -> tuple[str, Response]:
-    """Do what is asked; the name of the counter in `Heard`, and the response. `client` is the asker's address."""
-    match request.method, request.path:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a request counts as in `Heard`, the response, and the call that it made, if it made one."""
+
+    heard: str
+    response: Response
+    call: Call | None = None
+
+
+def respond(request: Request, client: str, device: Device, boxes: tuple[Box, Box], now: float) -> Told:
+    """Do what is asked. `client` is the asker's address; the second box is behind the second gateway."""
+    match request.method, request.path.removeprefix(SECOND):
+        case "GET", path if path == PATH and request.path == path:
+            return Told("description", Response(body=root(device, dead_line_first=boxes[0].quirks.dead_line_first)))
         case "GET", path if path == PATH:
-            return "description", Response(body=root(device))
+            return Told("second", Response(body=root(replace(device, prefix=SECOND))))
+        case "GET", path if path == PRINTER + PATH:
+            return Told("description", Response(body=printer(device)))
         case "POST", path if path in (CONTROL_IP, CONTROL_COMMON):
-            return _control(request, client, box, now)
-    return "unknown", Response(HTTPStatus.NOT_FOUND)
+            if path != request.path:
+                return replace(_control(request, client, boxes[1], boxes[0], now), heard="second")
+            return _control(request, client, boxes[0], boxes[0], now)
+    return Told("unknown", Response(HTTPStatus.NOT_FOUND))
 
 
-def _control(request: Request, client: str, box: Box, now: float) -> tuple[str, Response]:
-    heard = "unknown"
+def _control(request: Request, client: str, box: Box, house: Box, now: float) -> Told:
+    """Make a call on a box; `house` knows the ways of the whole device."""
+    heard, call = "unknown", None
     try:
         call = soap.read(request)
-        action = action_of(call, box.igd)
+        action = action_of(call, house.igd, schemas(house.quirks))
         if action is None:
             raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
         heard = action.heard
-        return heard, soap.answer(call, action.do(Asked(call, client, box, now)))
+        _keep_pace(house, now)
+        return Told(heard, soap.answer(call, action.do(Asked(call, client, box, now))), call)
     except soap.Fault as fault:
-        return heard, soap.refusal(fault)
+        return Told(heard, soap.refusal(fault), call)
+
+
+def _keep_pace(box: Box, now: float) -> None:
+    """Raises Fault 501 where this router answers nothing, or not so soon."""
+    since, box.called = now - box.called, now
+    if box.quirks.upnp_off or since < box.quirks.throttle:
+        raise soap.Fault(501)

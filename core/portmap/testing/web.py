@@ -31,22 +31,24 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response; with a body it is XML."""
+    """One response; `headers` come beside those that every response has."""
 
     status: HTTPStatus = HTTPStatus.OK
     body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = 'text/xml; charset="utf-8"'
 
     def encode(self) -> bytes:
         """The bytes on the wire."""
-        head = (
-            f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
-            'Content-Type: text/xml; charset="utf-8"\r\n'
-            f"Content-Length: {len(self.body)}\r\n"
-            f"Server: {SERVER}\r\n"
-            "Connection: close\r\n"
-            "Ext:\r\n\r\n"
+        common = (
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.body))),
+            ("Server", SERVER),
+            ("Connection", "close"),
+            ("Ext", ""),
         )
-        return head.encode("ascii") + self.body
+        lines = "".join(f"{name}: {value}\r\n" for name, value in (*common, *self.headers))
+        return f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n{lines}\r\n".encode("ascii") + self.body
 
 
 def read(data: bytes) -> Request | None:

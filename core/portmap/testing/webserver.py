@@ -13,12 +13,14 @@ from typing import TypeAlias
 from portmap.testing import web
 from portmap.testing.box import Box
 from portmap.testing.datagrams import Peer, listening
+from portmap.testing.masks import spelt
 from portmap.testing.reactor import READ, WRITE, Reactor
 from portmap.testing.wire import Wire
 
 log = logging.getLogger("portmap.testing")
 Serve: TypeAlias = Callable[[web.Request, str], web.Response]
 GULP = 65536
+LOGGED = 4096  # bytes of a page that go to the log
 
 
 class WebServer:
@@ -28,7 +30,7 @@ class WebServer:
         self.reactor, self.box, self.wire, self.serve = reactor, box, wire, serve
         self._listener = listening(socket.SOCK_STREAM, where)
         self._visits: set[Visit] = set()
-        self.port: int = self._listener.getsockname()[1]
+        self.address, self.port = where[0], int(self._listener.getsockname()[1])
         reactor.watch(self._listener, READ, self._accept)
 
     def hang_up(self) -> None:
@@ -57,7 +59,7 @@ class Visit:
     def __init__(self, server: WebServer, sock: socket.socket, client: str) -> None:
         self._server, self._sock, self._client = server, sock, client
         self._got = b""
-        self._waiting = b""
+        self._waiting = memoryview(b"")
         self._served = False
         sock.setblocking(False)
         server.reactor.watch(sock, READ, self._ready)
@@ -96,20 +98,27 @@ class Visit:
 
     def _answer(self, response: web.Response) -> None:
         self._served = True
-        self._server.reactor.later(self._server.box.quirks.delay, partial(self._send, response))
+        self._server.reactor.later(self._server.box.quirks.slow, partial(self._send, response))
 
     def _send(self, response: web.Response) -> None:
-        data = self._server.wire.carries(response.encode())
+        data = self._server.wire.carries(spelt(response.encode(), self._server.box.quirks))
         if data is None or self._sock.fileno() < 0:  # swallowed, or nobody waits any more
             return
-        log.debug("-> %s %d %s", self._client, response.status, response.body.decode("latin-1"))
-        self._waiting = data
+        log.debug("-> %s %d %s", self._client, response.status, response.body[:LOGGED].decode("latin-1"))
+        self._waiting = memoryview(data)
         self._ready(WRITE)
 
     def _write(self) -> None:
+        drip = self._server.box.quirks.drip
         with suppress(BlockingIOError):
-            self._waiting = self._waiting[self._sock.send(self._waiting) :]
+            self._waiting = self._waiting[self._sock.send(self._waiting[: 1 if drip else len(self._waiting)]) :]
         if not self._waiting:
             self._sock.shutdown(socket.SHUT_WR)
-        events = READ | WRITE if self._waiting else READ
+        events = READ | WRITE if self._waiting and not drip else READ
         self._server.reactor.watch(self._sock, events, self._ready)
+        if self._waiting and drip:
+            self._server.reactor.later(drip, self._drip)
+
+    def _drip(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._ready(WRITE)

@@ -1,0 +1,115 @@
+"""The commands about plugins: what is installed, in a table or as JSON, and a package to start one from."""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from portmap.cli.render import JSON_VERSION
+from portmap.errors import PluginError
+from portmap.hookspecs import BACKENDS, PUBLISHERS, BackendSpec, PublisherSpec
+from portmap.plugins import Catalogue, Plugin, validate_hooks
+from portmap.scaffold import write_package
+
+_WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
+_SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What is told of a plugin. A broken one has a `reason`, and neither kind nor hooks: nobody vouches for them."""
+
+    group: str
+    names: tuple[str, ...]
+    kind: str | None
+    distribution: str
+    version: str
+    hooks: tuple[str, ...]
+    status: str
+    reason: str
+
+    @classmethod
+    def of(cls, plugin: Plugin) -> Self:
+        """Import the plugin to see whether it works."""
+        kind: str | None = None
+        hooks: tuple[str, ...] = ()
+        reason = ""
+        try:
+            loaded = plugin.load()
+            kind, hooks = _kind(loaded), _hooks(loaded, plugin.group)
+        except PluginError as error:
+            reason = str(error)
+        return cls(
+            group=_WORD[plugin.group],
+            names=plugin.names,
+            kind=kind,
+            distribution=plugin.distribution,
+            version=plugin.version,
+            hooks=hooks,
+            status="broken" if reason else "ok",
+            reason=reason,
+        )
+
+
+def rows_of(*groups: str) -> list[Row]:
+    """Every installed plugin of these groups."""
+    return [Row.of(plugin) for group in groups for plugin in Catalogue(group).plugins]
+
+
+def print_plugins(*, as_json: bool) -> None:
+    """Print every installed backend and publisher; a broken one with the reason."""
+    rows = rows_of(BACKENDS, PUBLISHERS)
+    if as_json:
+        print_json(plugins=[asdict(row) for row in rows])
+        return
+    print_table(
+        ("GROUP", "NAMES", "KIND", "FROM", "HOOKS", "STATUS"),
+        (
+            (
+                row.group,
+                ", ".join(row.names),
+                row.kind or "-",
+                f"{row.distribution} {row.version}",
+                ", ".join(row.hooks) or "-",
+                f"{row.status}: {row.reason}" if row.reason else row.status,
+            )
+            for row in rows
+        ),
+    )
+
+
+def print_new_plugin(name: str, parent: Path) -> None:
+    """Write a package to start from, and print what to do with it. Raises SpecError."""
+    folder = write_package(name, parent)
+    print(f"wrote {folder}: a working backend, on a gateway in memory, and its contract test")
+    there = shlex.quote(str(folder))
+    print(f"test it     pytest {there}")
+    print(f"install it  pip install -e {there}")
+    print(f"use it      portmap --nat {name} --for 10s 8080")
+
+
+def print_json(**told: Any) -> None:
+    """One JSON object on one line."""
+    print(json.dumps({"v": JSON_VERSION, **told}, separators=(",", ":")))
+
+
+def print_table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
+    """Columns aligned, the last one as long as it likes."""
+    table = [heads, *rows]
+    widths = [max(len(cells[column]) for cells in table) for column in range(len(heads) - 1)]
+    for *cells, last in table:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)) + f"  {last}")
+
+
+def _kind(loaded: Any) -> str | None:
+    kind = getattr(loaded, "kind", None)  # a publisher has none
+    return None if kind is None else str(kind.value)
+
+
+def _hooks(loaded: Any, group: str) -> tuple[str, ...]:
+    """The hooks that it implements, in the order of `portmap.hookspecs`."""
+    callers = validate_hooks(loaded, group, "").get_hookcallers(loaded) or ()
+    implemented = {caller.name for caller in callers}
+    return tuple(hook for hook in vars(_SPECS[group]) if hook in implemented)

@@ -1,0 +1,53 @@
+"""Whether somebody speaks to the network, as Python's own audit events tell (PEP 578).
+
+Law: it listens, and changes nothing. C code that opens sockets of its own is not heard.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+_EVENTS = frozenset(
+    f"socket.{call}"
+    for call in ("bind", "connect", "getaddrinfo", "gethostbyaddr", "gethostbyname", "getnameinfo", "sendmsg", "sendto")
+)
+
+
+@dataclass(slots=True)
+class Ear:
+    """`heard`: the calls, in words. `deaf_to`: threads that were there before, whose calls are not ours."""
+
+    deaf_to: frozenset[int | None]
+    heard: list[str] = field(default_factory=list)
+
+
+_ears: list[Ear] = []  # a process-wide thing, as the audit hook is: it can be added once and never be removed
+
+
+@contextmanager
+def network_calls() -> Iterator[list[str]]:
+    """What this thread, and those that begin meanwhile, ask of the network."""
+    _listen()
+    others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+    ear = Ear(frozenset(others))
+    _ears.append(ear)
+    try:
+        yield ear.heard
+    finally:
+        _ears.remove(ear)
+
+
+@cache
+def _listen() -> None:
+    sys.addaudithook(_hear)
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if not _ears or event not in _EVENTS:
+        return
+    for ear in _ears:
+        if threading.get_ident() not in ear.deaf_to:
+            ear.heard.append(f"{event}{arguments[1:]}")

@@ -1,0 +1,43 @@
+"""What a backend of kind STATIC promises: it knows its address, takes ports on trust, and speaks to nobody."""
+
+# ruff: noqa: D102  # a test's name is its docstring
+
+import pytest
+
+from portmap.testing.contract.network import network_calls
+from portmap.testing.contract.plugin import PluginContract
+from portmap.testing.contract.promise import require
+from portmap.testing.contract.subject import INTERNAL, WISH, Subject
+
+PATIENCE = 2.0  # seconds for a call that does no I/O
+
+
+class StaticPromises(PluginContract):
+    """Say what follows the colon in `argument`."""
+
+    @pytest.fixture
+    def static(self) -> Subject:
+        """The backend, made in this thread; every call is made in another."""
+        return Subject(self.plugin.from_argument(self.argument), PATIENCE)
+
+    def test_it_knows_the_external_address(self, static: Subject) -> None:
+        static.external_ip()
+
+    def test_it_grants_the_external_port_that_is_wished_for(self, static: Subject) -> None:
+        granted = static.add().external_port
+        require(granted == WISH, f"{WISH} was wished for, {granted} granted")
+
+    def test_without_a_wish_it_grants_the_internal_port(self, static: Subject) -> None:
+        granted = static.add(external_port=0).external_port
+        require(granted == INTERNAL, f"without a wish {granted} was granted, not the internal port {INTERNAL}")
+
+    def test_it_deletes_without_a_murmur(self, static: Subject) -> None:
+        static.delete()
+        static.delete()
+
+    def test_it_sends_nothing(self, static: Subject) -> None:
+        with network_calls() as calls:
+            static.external_ip()
+            static.add()
+            static.delete()
+        require(not calls, f"a static backend sends nothing, but this one asks the network: {calls}")

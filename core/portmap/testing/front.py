@@ -1,0 +1,141 @@
+"""What the simulated router does with what arrives at its ports: bytes or a request in, answers out, all of it counted.
+
+Law: no socket, no thread of its own; whoever calls it does so from one thread. Which quirk shows where is decided
+here; how it shows is `masks`' and the protocols' own affair.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from typing import TypeAlias
+
+from portmap.testing import masks, natpmp, pcp, pcpserver, ssdp, upnp, web
+from portmap.testing.box import Box
+from portmap.testing.datagrams import Peer
+from portmap.testing.description import Device
+from portmap.testing.gena import Notice, Subscriptions, state_of
+from portmap.testing.heard import Heard
+from portmap.testing.quirks import Quirks
+
+Answers: TypeAlias = tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One request as it arrived: which counter of `Heard` it moved, who asked, and what for."""
+
+    name: str
+    client: str
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+Listener: TypeAlias = Callable[[Hearing], None]
+
+
+def _nobody(_hearing: Hearing) -> None:
+    """The listener where nobody listens."""
+
+
+class Front:
+    """All ports of one router. `device` tells where it is now, `trap` where the trap is, `listener` hears each request.
+
+    Set `listener` and `trap` before anything arrives.
+    """
+
+    def __init__(
+        self, box: Box, device: Callable[[], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
+    ) -> None:
+        self.heard = Heard()
+        self.listener: Listener = _nobody
+        self.trap = ""
+        self._box, self._device, self._clock = box, device, clock
+        self._pmp, self.speaks_pcp = pmp, pcp
+        self._second = Box("", Quirks(no_wan=True))  # behind the second gateway, or the dead line
+        self._subscriptions = Subscriptions()
+
+    # What arrives.
+
+    def hear_mapping(self, data: bytes, peer: Peer) -> Answers:
+        """NAT-PMP and PCP, which share a port: the version tells them apart (RFC 6887 §9 and appendix A)."""
+        is_pcp = self.speaks_pcp and (not self._pmp or data[:1] != b"\0")
+        return self._hear_pcp(data, peer) if is_pcp else self._hear_pmp(data, peer)
+
+    def _hear_pmp(self, data: bytes, peer: Peer) -> Answers:
+        request = natpmp.read(data)
+        if request is None:
+            return self._not_understood(data, peer)
+        self._note(request.heard, peer[0], asdict(request))
+        return (natpmp.answer(request, peer[0], self._box, self._clock()),)
+
+    def _hear_pcp(self, data: bytes, peer: Peer) -> Answers:
+        request = pcp.read(data)
+        if request is None:
+            return self._not_understood(data, peer)
+        self._note(request.heard, peer[0], asdict(request))
+        return (pcpserver.answer(request, peer[0], self._box, self._clock()),)
+
+    def _not_understood(self, data: bytes, peer: Peer) -> Answers:
+        self._note("unknown", peer[0], {"data": data})
+        return ()
+
+    def hear_search(self, data: bytes, peer: Peer) -> Answers:
+        """SSDP by unicast."""
+        answers = self.hear_multicast_search(data, peer)
+        return () if self._box.quirks.multicast_only else answers
+
+    def hear_multicast_search(self, data: bytes, peer: Peer) -> Answers:
+        """SSDP by multicast; what is no search is somebody else's announcement."""
+        search = ssdp.read(data)
+        if search is None:
+            return self._not_understood(data, peer)
+        self._note(search.heard, peer[0], asdict(search))
+        return masks.answers(search, self._device(), self._box.quirks, self.trap)
+
+    def hear_http(self, request: web.Request, client: str) -> web.Response:
+        """A description, a SOAP call, or a subscription."""
+        if request.method in {"SUBSCRIBE", "UNSUBSCRIBE"}:
+            heard, response = self._subscriptions.respond(request, client, self._clock())
+            self._note(heard, client, {"path": request.path})
+            return response
+        device, quirks = self._device(), self._box.quirks
+        told = upnp.respond(request, client, device, (self._box, self._second), self._clock())
+        details = {"action": told.call.action} | told.call.arguments if told.call else {"path": request.path}
+        self._note(told.heard, client, details)
+        return masks.redirected(quirks, self.trap) or masks.page(told.response, device, quirks, self.trap)
+
+    def hear_trap(self, request: web.Request, client: str) -> web.Response:
+        """Somebody has followed what nobody should."""
+        self._note("trap", client, {"path": request.path})
+        return web.Response(HTTPStatus.NOT_FOUND)
+
+    def _note(self, name: str, client: str, details: Mapping[str, object]) -> None:
+        self.heard = self.heard.plus(name)
+        self.listener(Hearing(name, client, details))
+
+    # What is said unasked.
+
+    def announcements(self) -> Answers:
+        """For whoever listens on the port for announcements."""
+        now = self._clock()
+        pmp = (natpmp.announcement(self._box, now),) if self._pmp else ()
+        return pmp + ((pcpserver.announcement(self._box, now),) if self.speaks_pcp else ())
+
+    def alive(self) -> Answers:
+        """SSDP: here we are, and where."""
+        device = masks.located(self._device(), self._box.quirks, self.trap)
+        return masks.dressed(ssdp.alive(device), self._box.quirks)
+
+    def byebye(self) -> Answers:
+        """SSDP: we are gone."""
+        return masks.dressed(ssdp.byebye(self._device()), self._box.quirks)
+
+    def events(self) -> tuple[Notice, ...]:
+        """GENA: what subscribers have yet to be told."""
+        if not len(self._subscriptions):
+            return ()
+        now = self._clock()
+        return tuple(self._subscriptions.due(state_of(self._box, now), now))
+
+    def forget_subscribers(self) -> None:
+        """A reboot does that."""
+        self._subscriptions.forget()

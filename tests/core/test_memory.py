@@ -1,0 +1,89 @@
+"""Sticky and crash-safe: what a session remembers of the one before, on scripted time."""
+
+from portmap.inbox import Register
+from portmap.journal import Entry, Journal
+from portmap.loop import Loop
+from portmap.model import Key, PortRequest, Protocol
+from portmap.nat import Nat
+from portmap.policy import OnConflict, Policy
+from portmap.testing.clock import ScriptedInbox
+from portmap.testing.scripted import ScriptedBackend, Told
+
+HERE = "the scripted gateway"
+TCP = PortRequest(Protocol.TCP, 8080)
+
+
+def entry(port: int, *, at: str = HERE, held: bool = True, external: int = 9090) -> Entry:
+    return Entry(at, Protocol.TCP, port, external, expires=None, held=held)
+
+
+def play(
+    backend: ScriptedBackend, journal: Journal, *wanted: PortRequest, policy: Policy | None = None, end: float = 100
+) -> list[Key]:
+    """Run the real loop with a journal; the leftovers that it says are gone."""
+    swept: list[Key] = []
+    inbox = backend.inbox = ScriptedInbox([(0, Register(request)) for request in wanted], end=end)
+    Loop(Nat(backend, "scripted"), inbox, Told(inbox), policy, journal, swept.append, lambda: 0.0).run()
+    return swept
+
+
+def asked(backend: ScriptedBackend, hook: str) -> list[tuple[object, ...]]:
+    return [call.arguments for call in backend.calls if call.hook == hook]
+
+
+def test_the_external_port_is_asked_for_again_after_a_restart() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080),)), TCP)
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+
+
+def test_a_port_that_was_given_back_is_remembered_too() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080, held=False),)), TCP)
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+
+
+def test_the_users_own_wish_stands_above_memory() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080),)), PortRequest(Protocol.TCP, 8080, 443))
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 443, 8080, 600)
+
+
+def test_where_only_one_port_will_do_memory_is_not_asked() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080),)), TCP, policy=Policy(on_conflict=OnConflict.FAIL))
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 0, 8080, 600)
+
+
+def test_a_leftover_that_nobody_wants_is_deleted() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
+    assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 7070)]
+
+
+def test_a_leftover_that_is_wanted_again_is_taken_over_not_deleted() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((entry(8080),)), TCP, end=1) == []
+    assert [call.hook for call in backend.calls] == ["external_ip", "add_mapping", "delete_mapping"]  # ours, at the end
+
+
+def test_a_leftover_at_another_gateway_is_left_for_the_day_that_we_are_back_there() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((entry(7070, at="another gateway"),))) == []
+    assert asked(backend, "delete_mapping") == []
+
+
+def test_a_leftover_whose_lease_ran_out_needs_no_deleting() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((Entry(HERE, Protocol.TCP, 7070, 9090, expires=1.0),))) == []
+
+
+def test_a_silent_gateway_is_asked_to_delete_a_leftover_again_later() -> None:
+    backend = ScriptedBackend().silent(0, 30, hook="delete_mapping")
+    assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
+
+
+def test_a_refused_deletion_is_not_repeated() -> None:
+    backend = ScriptedBackend().refuse(0, 1000, hook="delete_mapping")
+    assert play(backend, Journal((entry(7070),))) == []
+    assert len(asked(backend, "delete_mapping")) == 1

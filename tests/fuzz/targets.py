@@ -1,0 +1,69 @@
+"""What is fuzzed: every parser that reads what strangers or users wrote, as data.
+
+Law: a target takes any bytes up to its `limit`, the most that its caller lets in. It returns, or raises one of its
+`allowed` errors; whatever else it raises is a bug, an AssertionError too: where a parser says yes, the target checks
+what that yes promises. `seeds` are good inputs to begin from, `words` the pieces that the format gives meaning to.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tests.fuzz import enr, natpmp, router, seeds, upnp, user
+
+from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
+from portmap_enr.enr import MAX_SIZE
+from portmap_upnp.discovery import DESCRIPTION_LIMIT
+from portmap_upnp.gatekeeper import REPLY_LIMIT
+
+Feed = Callable[[bytes], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One parser. See the module's docstring."""
+
+    name: str
+    feed: Feed
+    seeds: tuple[bytes, ...]
+    words: tuple[bytes, ...] = ()
+    allowed: tuple[type[PortmapError], ...] = (Garbled,)
+    limit: int = 4096
+
+    def try_out(self, data: bytes) -> None:
+        """Feed it; an allowed error is a good answer."""
+        with suppress(*self.allowed):
+            self.feed(data[: self.limit])
+
+
+TARGETS = (
+    Target("natpmp-address", natpmp.address, natpmp.SEEDS, natpmp.WORDS, limit=1100),
+    Target("natpmp-mapping", natpmp.mapping, natpmp.SEEDS, natpmp.WORDS, limit=1100),
+    Target("natpmp-announcement", natpmp.announcement, natpmp.ANNOUNCEMENTS, natpmp.WORDS, limit=1100),
+    Target("ssdp", upnp.ssdp_answer, seeds.SEARCH_ANSWERS, seeds.HEADER_WORDS, limit=upnp.SSDP_LIMIT),
+    Target("ssdp-notice", upnp.ssdp_notice, seeds.NOTICES, seeds.HEADER_WORDS, limit=upnp.SSDP_LIMIT),
+    Target("gena-subscription", upnp.subscription, seeds.SUBSCRIPTIONS, seeds.HEADER_WORDS),
+    Target("gena-event", upnp.event, seeds.EVENTS, (*seeds.HEADER_WORDS, *seeds.XML_WORDS), limit=REPLY_LIMIT),
+    Target("location", upnp.location, seeds.URLS, seeds.URL_WORDS),
+    Target("control-url", upnp.control_url, seeds.CONTROL_URLS, seeds.URL_WORDS, limit=DESCRIPTION_LIMIT),
+    Target("description", upnp.device_description, seeds.DESCRIPTIONS, seeds.XML_WORDS, limit=DESCRIPTION_LIMIT),
+    Target("soap", upnp.soap_reply, seeds.REPLIES, seeds.XML_WORDS, (Garbled, Refused, NoGateway), REPLY_LIMIT),
+    Target("http", upnp.http_response, seeds.RESPONSES, seeds.HTTP_WORDS, (Garbled, NoGateway), upnp.HTTP_LIMIT),
+    Target("external-ip", upnp.external_ip, user.ADDRESSES, user.ADDRESS_WORDS, (Garbled, Refused)),
+    Target("rlp", enr.rlp_item, enr.RECORDS, enr.WORDS, limit=MAX_SIZE),
+    Target("enr", enr.record, enr.RECORDS, enr.WORDS, limit=MAX_SIZE),
+    Target("enr-text", enr.text, enr.TEXTS, enr.TEXT_WORDS),
+    Target("key-file", enr.key_file, enr.KEY_FILES, user.NUMBERS, (SpecError,), limit=1024),
+    Target("routes", user.routes, user.ROUTES, user.ROUTE_WORDS, limit=16 * 1024),
+    Target("spec", user.spec, user.SPECS, user.WORDS, (SpecError,)),
+    Target("mapping", user.mapping, user.MAPPINGS, user.WORDS, (SpecError,)),
+    Target("duration", user.duration, user.DURATIONS, user.WORDS, (SpecError,)),
+    Target("pmp-argument", user.pmp_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
+    Target("extip-argument", user.extip_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
+    Target("upnp-argument", user.upnp_argument, seeds.URLS, seeds.URL_WORDS, (SpecError,)),
+    Target("router-natpmp", router.datagram, router.DATAGRAMS, natpmp.WORDS, limit=1100),
+    Target("router-pcp", router.pcp, router.PCP_DATAGRAMS, router.PCP_WORDS, limit=1200),
+    Target("router-ssdp", router.search, router.SEARCHES, seeds.HEADER_WORDS),
+    Target("router-http", router.request, router.REQUESTS, (*seeds.HTTP_WORDS, *seeds.XML_WORDS), (), router.LIMIT),
+)
+BY_NAME = {target.name: target for target in TARGETS}

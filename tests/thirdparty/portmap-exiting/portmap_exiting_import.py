@@ -1,0 +1,5 @@
+"""It raises SystemExit when it is imported."""
+
+import sys
+
+sys.exit(0)
