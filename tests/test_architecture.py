@@ -17,7 +17,7 @@ STOREYS = (
     ("errors", "model", "events"),
     ("spec", "requests", "lease", "leasebook", "presence", "news", "ledger", "calm", "journal", "state"),
     ("gateways", "links", "record", "iptrack", "family", "node"),
-    ("hookspecs", "inbox"),
+    ("hookspecs", "inbox", "limit"),
     ("plugins",),
     ("nat",),
     ("policy", "race", "publishing", "sweeper"),

@@ -19,6 +19,7 @@ from portmap.cli.hold import Wish
 from portmap.hookspecs import BACKENDS, PUBLISHERS, BackendSpec, PublisherSpec
 from portmap.plugins import Catalogue, validate_hooks
 from portmap.testing import Router, loopback_address
+from portmap.testing.switches import table_markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -40,10 +41,10 @@ def test_a_console_block_shows_what_the_command_prints(block: str, router: Route
     command, _, shown = block.partition("\n")
     words = shlex.split(command.removeprefix("$ portmap "))
     words = [word.replace(GATEWAY, router.address).replace("KEYFILE", str(tmp_path / "key")) for word in words]
-    if words[0] not in {"ip", "demo"}:
+    if words[0] not in {"ip", "demo", "plugins"}:
         words += ["--for", "1s"]
     ran = subprocess.run(
-        [sys.executable, "-m", "portmap", *words], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-m", "portmap", *words], capture_output=True, text=True, check=True, timeout=30, cwd=tmp_path
     )
     printed = ran.stdout.replace(router.address, GATEWAY).replace(str(tmp_path / "key"), "KEYFILE")
     assert normal(printed) == normal(shown)
@@ -78,6 +79,10 @@ def test_a_python_block_runs(block: str, router: Router) -> None:
         validate_hooks(acme(), BACKENDS, "the README's backend")
 
 
+def test_the_table_of_quirks_is_the_real_one() -> None:
+    assert table_markdown().strip() in README
+
+
 @pytest.mark.parametrize("spec", [BackendSpec, PublisherSpec])
 def test_every_hook_is_in_the_readme_with_its_arguments(spec: type) -> None:
     for name, hook in inspect.getmembers(spec, inspect.isfunction):
@@ -97,7 +102,7 @@ def test_every_example_in_the_help_is_understood() -> None:
     for line in re.findall(r"^  portmap (.*?)(?:   .*)?$", EXAMPLES, re.MULTILINE):
         words = shlex.split(line.partition("|")[0])
         options = {"--nat": "any", "--lease": "10m", "--for": "1s"}
-        command, rest = split_command(words, ["ip", "backends", "demo"], options)
+        command, rest = split_command(words, ["ip", "backends", "demo", "plugins", "router"], options)
         assert command == "ip" or Wish.read(*_read(rest, options), state=None, on_conflict="next").requests
 
 

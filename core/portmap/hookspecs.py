@@ -20,7 +20,7 @@ A **backend** speaks to one kind of gateway. It is a class, found through the en
         @hookimpl
         def delete_mapping(self, protocol, external_port, internal_port) -> None: ...
 
-The rules, which `portmap.testing` checks:
+The rules, which `portmap.testing.BackendContract` checks:
 
 - Hooks are synchronous and may block. The core calls a backend from one thread at a time, its own, and gives every
   call a deadline; a hung backend delays nobody. Set your own, shorter time limits all the same.

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, PluginError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer
+from portmap.limit import within_limit
 from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Kind, Protocol
 from portmap.plugins import Catalogue, validate_hooks
 from portmap.spec import Spec, parse_spec
@@ -191,7 +192,7 @@ def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
 def make(plugin_class: Any, spec: Spec, name: str) -> Any:
     """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises."""
     try:
-        return plugin_class.from_argument(spec.argument)
+        return within_limit(lambda: plugin_class.from_argument(spec.argument), f"from_argument of {name}")
     except (PluginError, SpecError):
         raise
     except (Exception, SystemExit) as error:

@@ -13,6 +13,7 @@ import pluggy
 
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
+from portmap.limit import within_limit
 from portmap.model import Kind
 from portmap.spec import Spec
 
@@ -43,7 +44,7 @@ class Plugin:
         if self.taken_by:
             raise PluginError(f"{self}: the name is already taken by {self.taken_by}; rename the entry point")
         try:
-            loaded = self.entry.load()
+            loaded = within_limit(self.entry.load, f"the import of {self.value}")
         except PluginError as error:
             raise PluginError(f"{self}: {error}") from error
         except (Exception, SystemExit) as error:  # a stranger's import may raise anything
