@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from portmap.errors import SpecError
+from portmap.errors import PortmapError, SpecError
 from portmap.model import DEFAULT_LIFETIME, Kind, PortRequest
 from portmap.nat import Nat, load
 from portmap.node import LocalNode
 from portmap.policy import OnConflict, Policy
-from portmap.publishing import open_desk
+from portmap.publishing import Desk, open_desk
 from portmap.requests import check_distinct, requests_of
 from portmap.session import Session
 from portmap.state import State
@@ -40,6 +40,18 @@ def open(  # noqa: A001  # portmap.open reads best
     if not ip_interval > 0:
         raise SpecError(f"ip_interval {ip_interval} makes no sense: use a number of seconds above 0")
     gateway = load(nat) if isinstance(nat, str) else nat
-    desks = [open_desk(spec) for spec in publish]
+    desks = _open_desks(publish)
     memory = State(Path(state)) if state is not None and gateway.kind is Kind.LOOP else None
     return Session(gateway, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lease, memory)
+
+
+def _open_desks(specs: Iterable[str]) -> list[Desk]:
+    """A desk for each publisher; none stays open where one of them cannot be."""
+    desks: list[Desk] = []
+    try:
+        desks.extend(map(open_desk, specs))  # what was opened before one fails is in the list
+    except PortmapError:
+        for desk in desks:
+            desk.close()
+        raise
+    return desks

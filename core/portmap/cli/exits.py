@@ -1,7 +1,9 @@
 """Exit codes, and how an error ends the command: one line on stderr that says what happened and what to try."""
 
+import os
 import sys
 
+from portmap.cli.text import harmless
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused, SpecError
 
 OK = 0
@@ -29,5 +31,10 @@ def code_of(error: PortmapError) -> int:
 
 
 def complain(message: str) -> None:
-    """Say on stderr, in one line, why the command ends."""
-    print(f"portmap: {' '.join(message.split())}", file=sys.stderr)
+    """Say on stderr, in one line and without control characters, why the command ends."""
+    print(f"portmap: {harmless(' '.join(message.split()))}", file=sys.stderr)
+
+
+def silence_stdout() -> None:
+    """Nobody reads any more: let the interpreter's last flush go nowhere instead of failing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,21 +1,18 @@
 """The bare form: hold the mappings until a signal, or until the time is up."""
 
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Self
 
 import portmap
 from portmap.cli import logs
 from portmap.cli.durations import parse_duration
-from portmap.cli.exits import complain
+from portmap.cli.exits import complain, silence_stdout
 from portmap.cli.render import Renderer, as_json_line, for_people, line
+from portmap.cli.signals import Ending
 from portmap.errors import SpecError
 from portmap.events import MappingAdded
 from portmap.model import Key, Kind, PortRequest, Protocol
@@ -76,8 +73,9 @@ def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
     plain = not (as_json or quiet)
     show = as_json_line if as_json else for_people(quiet=quiet, renewals=verbosity > 0)
     interval = float(wish.ip_interval)
+    end = _End()
     with (
-        _Ending() as ending,
+        Ending(end.ask),
         portmap.open(
             wish.nat,
             wish.requests,
@@ -87,13 +85,13 @@ def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
             on_conflict=wish.on_conflict,
         ) as session,
     ):
-        ending.ends(session, wish.seconds)
+        end.concerns(session, wish.seconds)
         try:
             if plain:
                 _greet(wish, session)
             _show_all(session, show, hint_at=len(wish.requests) if plain else None)
         except BrokenPipeError:
-            _silence_stdout()
+            silence_stdout()
     session.raise_fault()
 
 
@@ -151,40 +149,25 @@ def _print(text: str) -> None:
     print(text, flush=True)  # somebody may be reading a pipe, line by line
 
 
-def _silence_stdout() -> None:
-    """Nobody reads any more: let the interpreter's last flush go nowhere instead of failing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Ending:
-    """While it lasts, the first SIGINT or SIGTERM, or the clock, ends the session; a second signal the process."""
+class _End:
+    """The end of a session that may not have begun yet: asked for by a signal, or by the clock."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
         self._asked = False
-        self._timer: threading.Timer | None = None
 
-    def ends(self, session: Session, seconds: int | None) -> None:
+    def ask(self) -> None:
+        """End the session, now or when it begins."""
+        self._asked = True
+        if self._session is not None:
+            self._session.stop()
+
+    def concerns(self, session: Session, seconds: int | None) -> None:
         """Name the session to end, after so many seconds if any are given."""
         self._session = session
         if self._asked:
             session.stop()
         if seconds is not None:
-            self._timer = threading.Timer(seconds, session.stop)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _stop(self, number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        self._asked = True
-        if self._session is not None:
-            self._session.stop()
+            timer = threading.Timer(seconds, session.stop)
+            timer.daemon = True
+            timer.start()

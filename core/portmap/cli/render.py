@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from portmap.cli.durations import format_duration
+from portmap.cli.text import harmless
 from portmap.events import (
     Event,
     ExternalIPEvent,
@@ -67,7 +68,7 @@ def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:
 
 def line(word: str, text: str, at: float) -> str:
     """One aligned line: local time, a word, the rest."""
-    return f"{time.strftime('%H:%M:%S', time.localtime(at))} {word:<9}{text}"
+    return f"{time.strftime('%H:%M:%S', time.localtime(at))} {word:<9}{harmless(text)}"
 
 
 def _is_trouble(event: Event) -> bool:

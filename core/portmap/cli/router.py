@@ -5,22 +5,20 @@ line for each request, and ends with 0 on SIGINT, SIGTERM or when the time is up
 """
 
 import json
-import os
-import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from ipaddress import AddressValueError, IPv4Address
 from queue import Empty, SimpleQueue
-from types import FrameType
 from typing import Self
 
 from portmap.cli import logs
 from portmap.cli.durations import parse_duration
+from portmap.cli.exits import silence_stdout
 from portmap.cli.hold import YEAR
 from portmap.cli.render import JSON_VERSION, line
+from portmap.cli.signals import Ending
 from portmap.errors import SpecError
 from portmap.model import Scope, scope_of
 from portmap.testing import Quirks, Router, loopback_address
@@ -100,13 +98,12 @@ def run_router(wish: Wish, *, as_json: bool, verbosity: int) -> None:
     """Be a router until a signal, or the end of the time. Raises PortmapError where a port is taken."""
     logs.set_up(verbosity)
     inbox: SimpleQueue[Hearing | None] = SimpleQueue()
-    _end_on_signals(inbox)
-    with _router(wish, inbox) as router:
+    with Ending(lambda: inbox.put(None)), _router(wish, inbox) as router:
         try:
             _greet(router, wish, as_json=as_json)
             _tell_all(inbox, wish.seconds, as_json=as_json)
-        except BrokenPipeError:  # nobody reads any more: let the last flush go nowhere instead of failing
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:
+            silence_stdout()
 
 
 def _router(wish: Wish, inbox: SimpleQueue[Hearing | None]) -> Router:
@@ -124,17 +121,6 @@ def _router(wish: Wish, inbox: SimpleQueue[Hearing | None]) -> Router:
         notify=((GROUP, SSDP_PORT),) if wish.announce else (),
         listener=inbox.put,
     )
-
-
-def _end_on_signals(inbox: SimpleQueue[Hearing | None]) -> None:
-    """The first signal ends the command in order, a second one at once."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        inbox.put(None)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
 
 
 def _tell_all(inbox: SimpleQueue[Hearing | None], seconds: int | None, *, as_json: bool) -> None:
