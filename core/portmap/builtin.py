@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import ClassVar, NoReturn
 
-from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, SpecError
+from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Key, Kind, Protocol
 from portmap.nat import Nat
@@ -59,6 +59,7 @@ class AnyGateway:
         self._race = race
         self._winner: Nat | None = None
         self._owners: dict[Key, Nat] = {}
+        self._unclear: dict[Key, set[Nat]] = {}  # who may have mapped it, too: neither a yes nor a refusal
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "AnyGateway":
@@ -102,6 +103,8 @@ class AnyGateway:
                 _log.info("%s no longer answers: %s", nat, error)
             except (NATError, PluginError) as error:
                 _log.info("%s would not map %s %d: %s", nat, protocol, internal_port, error)
+                if not isinstance(error, Refused):
+                    self._unclear.setdefault(key, set()).add(nat)
                 refusal = refusal or error
             else:
                 self._owners[key] = nat
@@ -110,10 +113,15 @@ class AnyGateway:
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Ask who made the mapping, else the winner."""
-        nat = self._owners.pop((protocol, internal_port), self._winner)
-        if nat is not None:
-            nat.delete_mapping(protocol, external_port, internal_port)
+        """Ask who made the mapping, else the winner; and who may have made it, too."""
+        key = (protocol, internal_port)
+        nat = self._owners.pop(key, self._winner)
+        try:
+            if nat is not None:
+                nat.delete_mapping(protocol, external_port, internal_port)
+        finally:
+            for other in self._unclear.pop(key, set()) - {nat}:
+                _try_to_delete(other, protocol, external_port, internal_port)
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
@@ -151,6 +159,13 @@ class AnyGateway:
 def _refuse(argument: str | None, name: str) -> None:
     if argument is not None:
         raise SpecError(f"{name} takes no argument, but was given {argument!r}: write {name!r} alone")
+
+
+def _try_to_delete(nat: Nat, protocol: Protocol, external_port: int, internal_port: int) -> None:
+    try:
+        nat.delete_mapping(protocol, external_port, internal_port)
+    except (NATError, PluginError) as error:
+        _log.info("%s may still map %s %d: %s", nat, protocol, internal_port, error)
 
 
 def _no_nat() -> NoReturn:

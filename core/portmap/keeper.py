@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import inf
 
 from portmap import news
-from portmap.errors import SILENCE, Conflict, GatewayTimeout, NATError, PluginError, PortmapError
+from portmap.errors import SILENCE, Conflict, GatewayTimeout, NATError, PluginError, PortmapError, Refused
 from portmap.events import Event
 from portmap.inbox import Inbox, Interrupted
 from portmap.lease import Lease
@@ -108,7 +108,9 @@ class Keeper:
             self._doubt(error)
         except (NATError, PluginError) as error:
             self._answered()
-            self._refused(self._lose(lease, str(error)) if lease.held and lease.doubtful else lease, error)
+            doubted = lease.held and lease.doubtful
+            unsure = doubted or not isinstance(error, Refused)  # a refusal is clear; other words may hide a yes
+            self._refused(self._lose(lease, str(error)) if doubted else lease, error, unsure=unsure)
         else:
             self._answered()
             self._granted(lease, grant, asked_at)

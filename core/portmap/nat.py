@@ -27,7 +27,7 @@ Wait: TypeAlias = Callable[["Future[Any]", float], None]
 _Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]] | None
 
 CALL_DEADLINE = 15.0  # seconds; above every backend's own time limits, so that theirs, which say more, come first
-CLOSE_DEADLINE = 0.2  # seconds; a watch that does not end by then ends with the process
+CLOSE_DEADLINE = 0.5  # seconds; a watch that does not end by then ends with the process
 
 _log = logging.getLogger("portmap.nat")
 

@@ -144,6 +144,14 @@ def router() -> Iterator[Router]:
         yield simulated
 
 
+def free_port() -> int:
+    """A UDP port that nobody has just now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 BackendFor: TypeAlias = Callable[..., Upnp]
 ALTERNATIVE = 45678  # the port that is "drawn" when the wanted one is taken
 
@@ -155,7 +163,7 @@ def backend_for() -> BackendFor:
     def make(router: Router, patience: float = 2.5) -> Upnp:
         gateways = [IPv4Address(router.address)]
         search = Search(lambda: gateways, multicast=None, port=router.ssdp_port, patience=patience)
-        return Upnp(search=search, choose=lambda: ALTERNATIVE)
+        return Upnp(search=search, choose=lambda: ALTERNATIVE, announced_at=("127.0.0.1", free_port()))
 
     return make
 

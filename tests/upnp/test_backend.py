@@ -24,7 +24,11 @@ from portmap.model import Grant, Kind, Protocol
 from portmap.testing import Heard, Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.backend import parse_external_ip
+from portmap_upnp.contact import Contact
+from portmap_upnp.description import Service
 from portmap_upnp.location import parse_url
+from portmap_upnp.marks import host_id
+from portmap_upnp.search import Search
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, WebServers
@@ -84,7 +88,7 @@ def test_a_given_description_needs_no_search(router: Router) -> None:
 
 
 def test_a_wan_side_that_is_down_is_said(router: Router, upnp: Upnp) -> None:
-    router.quirks = Quirks(wan_down=True)
+    router.quirks = Quirks(no_wan=True)
     with pytest.raises(Refused, match=r"WAN side is down \('Disconnected'\)"):
         upnp.external_ip()
 
@@ -115,7 +119,7 @@ def test_a_port_is_opened_for_us(router: Router, upnp: Upnp) -> None:
     assert add(upnp) == Grant(PORT, 600)
     (entry,) = router.entries
     assert (entry.protocol, entry.external_port, entry.internal_port, entry.lifetime) == (TCP, PORT, PORT, 600)
-    assert (entry.internal_client, entry.description) == ("127.0.0.1", "portmap:node")
+    assert (entry.internal_client, entry.description) == ("127.0.0.1", f"portmap:{host_id()}:node")
 
 
 def test_igd_2_is_spoken_too(backend_for: "BackendFor") -> None:
@@ -137,17 +141,17 @@ def test_asked_again_the_mapping_is_renewed_not_doubled(router: Router, upnp: Up
 
 def test_a_hostile_name_does_no_harm(router: Router, upnp: Upnp) -> None:
     add(upnp, name="</NewPortMappingDescription><NewRemoteHost>9.9.9.9")
-    assert router.entries[0].description == "portmap:--NewPortMappingDescript"
+    assert router.entries[0].description == f"portmap:{host_id()}:--NewPortMappingD"
 
 
 @pytest.mark.parametrize("wanted", [0, PORT])
 def test_a_port_that_is_taken_gives_another_one(router: Router, upnp: Upnp, wanted: int) -> None:
-    router.quirks = Quirks(conflicts=frozenset({PORT}))
+    router.quirks = Quirks(conflict=frozenset({PORT}))
     assert add(upnp, wanted) == Grant(ALTERNATIVE, 600)
 
 
 def test_asked_again_without_a_wish_the_other_port_is_kept(router: Router, upnp: Upnp) -> None:
-    router.quirks = Quirks(conflicts=frozenset({PORT}))
+    router.quirks = Quirks(conflict=frozenset({PORT}))
     add(upnp)
     router.quirks = Quirks()
     assert add(upnp) == Grant(ALTERNATIVE, 600)
@@ -155,7 +159,7 @@ def test_asked_again_without_a_wish_the_other_port_is_kept(router: Router, upnp:
 
 
 def test_no_port_to_be_had_is_a_conflict(router: Router, upnp: Upnp) -> None:
-    router.quirks = Quirks(conflicts=frozenset({PORT, ALTERNATIVE}))
+    router.quirks = Quirks(conflict=frozenset({PORT, ALTERNATIVE}))
     with pytest.raises(Conflict):
         add(upnp)
 
@@ -234,12 +238,64 @@ def test_a_mapping_of_an_earlier_life_is_deleted(router: Router, upnp: Upnp, bac
     assert router.entries == ()
 
 
-def test_a_restarted_router_on_a_new_control_port_is_found_again(router: Router, upnp: Upnp) -> None:
+def test_a_restarted_router_on_a_new_control_port_is_found_again_within_the_call(router: Router, upnp: Upnp) -> None:
     add(upnp)
     router.reboot(new_control_port=True)
-    with pytest.raises(NoGateway):
-        add(upnp)
     assert add(upnp) == Grant(PORT, 600)
+
+
+def test_a_given_router_on_a_new_control_port_is_found_again_at_its_address(router: Router) -> None:
+    search = Search(port=router.ssdp_port, patience=1)
+    upnp = Upnp(parse_url(router.description_url), search=search)
+    add(upnp)
+    router.reboot(new_control_port=True)
+    assert add(upnp) == Grant(PORT, 600)
+
+
+def test_a_given_router_that_never_was_there_is_not_replaced_by_another(router: Router) -> None:
+    upnp = Upnp(parse_url("http://127.0.0.1:9/desc.xml"), search=Search(port=router.ssdp_port, patience=1))
+    with pytest.raises(NoGateway):
+        upnp.external_ip()
+    assert router.heard == Heard()
+
+
+def test_an_alert_tells_core_that_the_router_was_found_anew(router: Router, upnp: Upnp) -> None:
+    alerts: list[str] = []
+    close = upnp.watch(alerts.append)
+    upnp.external_ip()
+    router.reboot(new_control_port=True)
+    upnp.external_ip()
+    close()
+    (alert,) = alerts
+    assert alert.startswith(f"{upnp} was gone (127.0.0.1:")
+    assert alert.endswith(f"and is found again at port {router.http_port}")
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "500 Internal Server Error"])
+def test_a_control_url_that_has_gone_is_looked_for_anew_within_the_call(
+    upnp: Upnp, serve: "WebServers", status: str
+) -> None:
+    upnp.external_ip()
+    now = upnp._talks.contact
+    assert now
+    gone = Service(now.service.kind, serve.body(b"", status))
+    upnp._talks._turn_to(Contact(now.gateway, gone, now.us))
+    assert add(upnp) == Grant(PORT, 600)
+
+
+def test_the_talk_goes_on_from_call_to_call(router: Router, upnp: Upnp) -> None:
+    add(upnp)
+    talk = upnp._talks._igd
+    upnp.external_ip()
+    assert upnp._talks._igd is talk
+    assert router.heard.description == 1
+
+
+def test_the_second_failure_in_one_call_is_told_as_the_first(router: Router, upnp: Upnp) -> None:
+    add(upnp)
+    router.close()
+    with pytest.raises(NoGateway, match="cannot be reached"):
+        add(upnp)
 
 
 def test_a_gateway_that_was_not_there_is_found_when_it_is(backend_for: "BackendFor") -> None:

@@ -35,7 +35,16 @@ def controls(document: bytes) -> list[str]:
 
 def test_a_gateway_is_read() -> None:
     control = Location(HERE.host, 5000, "/ctl")
-    assert parse_description(GOOD, HERE) == Gateway(HERE.host, "1", (Service(IP1, control),))
+    assert parse_description(GOOD, HERE) == Gateway(HERE, "1", (Service(IP1, control),))
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [("/evt", Location(HERE.host, 5000, "/evt")), ("http://192.168.1.9/evt", None), ("", None)],
+)
+def test_events_are_had_from_the_gateway_itself_or_not_at_all(events: str, found: Location | None) -> None:
+    described = device(service(IP1, "/ctl").replace("</service>", f"<eventSubURL>{events}</eventSubURL></service>"))
+    assert parse_description(described, HERE).services[0].events == found
 
 
 def test_a_gateway_is_named_with_its_version() -> None:

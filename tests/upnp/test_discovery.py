@@ -7,6 +7,7 @@ import pytest
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap_upnp.description import Gateway
 from portmap_upnp.discovery import DESCRIPTION_LIMIT, GRACE, _Hunt, describe, discover
+from portmap_upnp.location import Location
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import SearchAnswerer, WebServers
@@ -53,7 +54,7 @@ def hunt(*hosts: str) -> str:
     """The gateway chosen among these, which answer in this order while more may come; 192.168.1.1 is the default."""
     found = _Hunt(frozenset({IPv4Address("192.168.1.1")}), until=time.monotonic() + 60, open=9)
     for host in hosts:
-        found.inbox.put(Gateway(IPv4Address(host), "1", ()))
+        found.inbox.put(Gateway(Location(IPv4Address(host), 80, "/"), "1", ()))
     gateway = found.first_good()
     return str(gateway.host if gateway else None)
 
@@ -77,3 +78,8 @@ def test_if_nobody_will_do_the_error_says_who_answered(answerer: "SearchAnswerer
     answerer.points_to(serve.body(PRINTER))
     with pytest.raises(NoGateway, match=r"among those that answered: 127\.0\.0\.1 is no gateway"):
         discover(answerer.search(0.2))
+
+
+def test_the_boot_id_of_the_answer_goes_with_the_gateway(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+    answerer.answers = [f"HTTP/1.1 200 OK\r\nLOCATION: {serve.body(GATEWAY)}\r\nBOOTID.UPNP.ORG: 7\r\n\r\n".encode()]
+    assert discover(answerer.search()).boot == "7"

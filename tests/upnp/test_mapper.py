@@ -9,24 +9,29 @@ import pytest
 
 from portmap.errors import Conflict, NotAuthorized, OutOfResources, Refused
 from portmap.model import Grant, Protocol
+from portmap_upnp.forward import Forward, granted
 from portmap_upnp.igd import Igd
-from portmap_upnp.mapper import ALTERNATIVES, Forward, Mapper, describe, granted, random_port
+from portmap_upnp.mapper import ALTERNATIVES, Mapper, random_port
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import Scripted
 
 US = IPv4Address("192.168.1.5")
+HOST = "c0ffee"
+MARK = "portmap:c0ffee:x"
 WANTED = Forward(Protocol.TCP, 30303, US, 30303)
 ADD, GET, DELETE = "AddPortMapping", "GetSpecificPortMappingEntry", "DeletePortMapping"
 YES: dict[str, str] = {}
 
 
-def entry(client: str = str(US), port: int = 30303, description: str = "portmap:x", lease: int = 600) -> dict[str, str]:
+def entry(
+    client: str = str(US), port: int = 30303, description: str = MARK, lease: int = 600, enabled: str = "1"
+) -> dict[str, str]:
     return {
         "NewInternalClient": client,
         "NewInternalPort": str(port),
         "NewPortMappingDescription": description,
-        "NewEnabled": "1",
+        "NewEnabled": enabled,
         "NewLeaseDuration": str(lease),
     }
 
@@ -36,12 +41,12 @@ THEIRS = entry("192.168.1.6")
 
 @pytest.fixture
 def mapper() -> Mapper:
-    return Mapper(chain([40001, 40002], repeat(40003)).__next__)
+    return Mapper(chain([40001, 40002], repeat(40003)).__next__, HOST, lives_at=lambda *_: True)
 
 
 def opens(mapper: Mapper, igd: Igd, wanted: Forward = WANTED) -> Grant:
     with igd:
-        return mapper.open(igd, wanted, "portmap:x", 600)
+        return mapper.open(igd, wanted, "x", 600)
 
 
 def closes(mapper: Mapper, igd: Igd) -> None:
@@ -63,8 +68,24 @@ def test_a_port_that_another_host_has_is_never_asked_for(mapper: Mapper, scripte
 
 @pytest.mark.parametrize(
     "holder",
-    [entry(description="geth"), entry(port=30304), entry("router.lan"), entry("192.168.1.6", description="portmap:x")],
-    ids=["another program", "another port of ours", "a name", "another host of ours"],
+    [
+        entry(description="geth"),
+        entry(port=30304),
+        entry("router.lan"),
+        entry("192.168.1.6", description="portmap:bad0d0:x"),
+        entry("192.168.1.6", description="portmap:c0ffee:y"),
+        entry("192.168.1.6", 30304),
+        entry("192.168.1.6"),
+    ],
+    ids=[
+        "another program",
+        "another port of ours",
+        "a name",
+        "another host's portmap",
+        "another mapping of ours",
+        "another port of ours elsewhere",
+        "this very mapping, of a living clone",
+    ],
 )
 def test_an_entry_that_is_not_this_mapping_of_ours_is_left_alone(
     mapper: Mapper, scripted: "Scripted", holder: dict[str, str]
@@ -167,10 +188,80 @@ def test_a_gateway_that_wants_the_same_port_and_has_it_taken_is_a_conflict(
         opens(mapper, igd)
 
 
-def test_a_yes_without_an_entry_is_not_believed(mapper: Mapper, scripted: "Scripted") -> None:
-    igd, _ = scripted({GET: [714], ADD: [YES]})
+def test_a_yes_without_an_entry_is_insisted_on_and_then_not_believed(mapper: Mapper, scripted: "Scripted") -> None:
+    igd, gateway = scripted({GET: [714], ADD: [YES], DELETE: [714]})
     with pytest.raises(Refused, match=r"said yes to TCP 30303 to 192\.168\.1\.5:30303, but lists nothing"):
         opens(mapper, igd)
+    assert gateway.heard == [GET, ADD, GET, ADD, GET, DELETE, ADD, GET] * 2  # another port is tried once
+
+
+def test_a_yes_that_takes_effect_the_second_time_will_do(mapper: Mapper, scripted: "Scripted") -> None:
+    igd, gateway = scripted({GET: [714, 714, entry()], ADD: [YES]})
+    assert opens(mapper, igd) == Grant(30303, 600)
+    assert gateway.heard == [GET, ADD, GET, ADD, GET]
+
+
+def test_a_yes_that_takes_effect_on_another_port_only_gives_that(mapper: Mapper, scripted: "Scripted") -> None:
+    igd, _ = scripted({GET: [714, 714, 714, 714, 714, entry()], ADD: [YES], DELETE: [714]})
+    assert opens(mapper, igd) == Grant(40001, 600)
+
+
+def test_an_entry_that_is_switched_off_is_made_anew(mapper: Mapper, scripted: "Scripted") -> None:
+    igd, gateway = scripted({GET: [714, entry(enabled="0"), entry()], ADD: [YES], DELETE: [YES]})
+    assert opens(mapper, igd) == Grant(30303, 600)
+    assert gateway.heard == [GET, ADD, GET, DELETE, ADD, GET]
+
+
+def test_an_entry_that_stays_switched_off_is_an_error(mapper: Mapper, scripted: "Scripted") -> None:
+    igd, _ = scripted({GET: [714, entry(enabled="0")], ADD: [YES], DELETE: [YES]})
+    with pytest.raises(Refused, match="lists as switched off"):
+        opens(mapper, igd)
+
+
+# After another address for our host: what is left behind leads to the old one.
+
+OLD = entry("192.168.1.4")
+
+
+def test_what_we_left_behind_at_an_address_where_nobody_lives_is_replaced(scripted: "Scripted") -> None:
+    asked: list[tuple[str, int]] = []
+
+    def lives_at(client: str, port: int) -> bool:
+        asked.append((client, port))
+        return False
+
+    mapper = Mapper(lambda: 40001, HOST, lives_at)
+    igd, gateway = scripted({GET: [OLD, entry()], ADD: [YES], DELETE: [YES]})
+    assert opens(mapper, igd) == Grant(30303, 600)
+    assert gateway.heard == [GET, DELETE, ADD, GET]
+    assert asked == [("192.168.1.4", 30303)]
+
+
+def test_what_we_have_just_made_ourselves_at_our_old_address_is_replaced_unasked(
+    mapper: Mapper, scripted: "Scripted"
+) -> None:
+    before = replace(WANTED, client=IPv4Address("192.168.1.4"))
+    opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], before)
+    igd, gateway = scripted({GET: [OLD, entry()], ADD: [YES], DELETE: [YES]})
+    assert opens(mapper, igd) == Grant(30303, 600)
+    assert gateway.heard == [GET, DELETE, ADD, GET]
+
+
+def test_a_gateway_that_keeps_what_we_left_behind_gives_another_port_and_that_is_said(
+    scripted: "Scripted", caplog: pytest.LogCaptureFixture
+) -> None:
+    mapper = Mapper(lambda: 40001, HOST, lives_at=lambda *_: False)
+    igd, _ = scripted({GET: [OLD, 714, entry()], ADD: [YES], DELETE: [606]})
+    with caplog.at_level("INFO", "portmap.upnp"):
+        assert opens(mapper, igd) == Grant(40001, 600)
+    assert "30303/TCP still leads to 192.168.1.4, and the gateway keeps it until its lease ends" in caplog.text
+
+
+def test_what_we_left_behind_is_deleted_on_the_way_out_too(mapper: Mapper, scripted: "Scripted") -> None:
+    opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], replace(WANTED, client=IPv4Address("192.168.1.4")))
+    igd, gateway = scripted({GET: [OLD, 714], DELETE: [YES]})
+    closes(mapper, igd)
+    assert gateway.heard == [GET, DELETE, GET]
 
 
 @pytest.mark.parametrize("code", [401, 602])
@@ -241,22 +332,6 @@ def test_a_yes_to_a_deletion_that_did_not_happen_is_not_believed(mapper: Mapper,
     igd, _ = scripted({GET: [entry()], DELETE: [YES]})
     with pytest.raises(Refused, match="still lists it"):
         closes(mapper, igd)
-
-
-@pytest.mark.parametrize(
-    ("name", "description"),
-    [
-        ("", "portmap:30303"),
-        ("my node", "portmap:my node"),
-        ("</NewPortMappingDescription>", "portmap:--NewPortMappingDescript"),
-        ("caf\u00e9 \u2603\n", "portmap:caf- --"),
-        ("x" * 99, "portmap:" + "x" * 24),
-        ("&<>\"'", "portmap:-----"),
-        ("   ", "portmap:30303"),
-    ],
-)
-def test_the_description_is_ours_short_and_plain(name: str, description: str) -> None:
-    assert describe(name, 30303) == description
 
 
 def test_drawn_ports_are_high_and_differ() -> None:

@@ -1,19 +1,18 @@
 import time
 from contextlib import closing
+from ipaddress import IPv4Address
 from threading import Event
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portmap_upnp.search import IN_ALL, PER_HOST, Search
+from portmap_upnp.search import IN_ALL, PER_HOST, Search, Sighting
 from portmap_upnp.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from tests.upnp.conftest import SearchAnswerer
-
-    from portmap_upnp.location import Location
 
 HERE = "http://127.0.0.1:5000/root.xml"
 
@@ -23,9 +22,9 @@ def stop() -> Event:
     return Event()
 
 
-def first(sightings: "Iterator[Location]") -> str:
-    with closing(cast("Generator[Location, None, None]", sightings)):
-        return str(next(sightings))
+def first(sightings: "Iterator[Sighting]") -> str:
+    with closing(cast("Generator[Sighting, None, None]", sightings)):
+        return str(next(sightings).location)
 
 
 def test_the_usual_target_is_asked_for_first(answerer: "SearchAnswerer", stop: Event) -> None:
@@ -47,7 +46,7 @@ def test_a_lost_question_is_asked_again(answerer: "SearchAnswerer", stop: Event)
 
 def test_the_same_answer_to_five_questions_is_one_sighting(answerer: "SearchAnswerer", stop: Event) -> None:
     answerer.points_to(HERE)
-    assert [str(it) for it in answerer.search(0.2).sightings(stop)] == [HERE]
+    assert [str(it.location) for it in answerer.search(0.2).sightings(stop)] == [HERE]
 
 
 def test_a_bad_answer_before_a_good_one_does_no_harm(answerer: "SearchAnswerer", stop: Event) -> None:
@@ -79,3 +78,8 @@ def test_a_gateway_without_a_route_does_not_spoil_the_search(answerer: "SearchAn
 
 def test_by_default_the_standard_group_and_port_are_asked() -> None:
     assert (Search().multicast, Search().port) == ("239.255.255.250", 1900)
+
+
+def test_a_search_at_one_host_asks_nobody_else() -> None:
+    here = Search().at(IPv4Address("192.168.1.1"))
+    assert (list(here.gateways()), here.multicast) == ([IPv4Address("192.168.1.1")], None)

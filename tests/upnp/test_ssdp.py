@@ -1,7 +1,7 @@
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.ssdp import MAX_ANSWER, TARGETS, m_search, parse_answer
+from portmap_upnp.ssdp import MAX_DATAGRAM, TARGETS, Answer, Notice, Says, m_search, parse_answer, parse_notice
 
 URL = "http://192.168.1.1:5000/rootDesc.xml"
 
@@ -31,7 +31,7 @@ def test_a_search_is_spelt_as_the_strictest_routers_want_it() -> None:
     ids=["usual", "no space", "lower case", "LF only", "bare", "junk around", "empty first"],
 )
 def test_an_answer_is_understood_however_it_is_spelt(answer: str) -> None:
-    assert parse_answer(answer.encode("latin-1")) == URL
+    assert parse_answer(answer.encode("latin-1")) == Answer(URL)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,52 @@ def test_what_is_no_answer_is_garbled(datagram: bytes) -> None:
 
 def test_an_answer_that_is_too_long_is_not_read() -> None:
     with pytest.raises(Garbled, match="over the 4096"):
-        parse_answer(f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\n".encode().ljust(MAX_ANSWER + 1, b" "))
+        parse_answer(f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\n".encode().ljust(MAX_DATAGRAM + 1, b" "))
+
+
+def test_the_boot_id_of_an_answer_is_kept() -> None:
+    answer = f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\nBOOTID.UPNP.ORG: 17\r\n\r\n"
+    assert parse_answer(answer.encode()) == Answer(URL, "17")
+
+
+@pytest.mark.parametrize("boot", ["\x1b[2J", "9" * 99, "1 2", "\u0661"])
+def test_a_boot_id_that_is_none_is_not_shown_to_anybody(boot: str) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\nBOOTID.UPNP.ORG: {boot}\r\n\r\n"
+    assert parse_answer(answer.encode()).boot == ""
+
+
+def notify(says: str, target: str = TARGETS[0], **headers: str) -> bytes:
+    more = "".join(f"{name.replace('_', '.')}: {value}\r\n" for name, value in headers.items())
+    return f"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNT: {target}\r\nNTS: {says}\r\n{more}\r\n".encode()
+
+
+def test_an_alive_is_read() -> None:
+    assert parse_notice(notify("ssdp:alive", LOCATION=URL, BOOTID_UPNP_ORG="5")) == Notice(Says.ALIVE, URL, "5")
+
+
+def test_a_byebye_is_read() -> None:
+    assert parse_notice(notify("ssdp:byebye", BOOTID_UPNP_ORG="5")) == Notice(Says.BYEBYE, "", "5")
+
+
+def test_an_update_names_the_boot_id_that_follows_without_a_restart() -> None:
+    update = notify("ssdp:update", LOCATION=URL, BOOTID_UPNP_ORG="5", NEXTBOOTID_UPNP_ORG="6")
+    assert parse_notice(update) == Notice(Says.UPDATE, URL, "6")
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"",
+        b"\x00\x80\x00\x00",
+        m_search(TARGETS[0]),
+        notify("ssdp:alive"),
+        notify("ssdp:hello", LOCATION=URL),
+        notify("ssdp:alive", "urn:schemas-upnp-org:device:MediaServer:1", LOCATION=URL),
+        notify("ssdp:alive", "upnp:rootdevice", LOCATION=URL),
+        notify("ssdp:alive", LOCATION=URL).ljust(MAX_DATAGRAM + 1, b" "),
+    ],
+    ids=["empty", "binary", "search", "no location", "unknown", "media server", "any device", "too long"],
+)
+def test_what_is_no_gateways_announcement_is_garbled(datagram: bytes) -> None:
+    with pytest.raises(Garbled):
+        parse_notice(datagram)

@@ -7,28 +7,35 @@ import pytest
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap_upnp.location import Location
-from portmap_upnp.transfer import Request, exchange
+from portmap_upnp.transfer import Reply, Request, exchange
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
 
 
+def content(reply: Reply) -> tuple[int, bytes]:
+    return reply.status, reply.body
+
+
 def test_a_body_is_fetched(serve: "WebServers") -> None:
-    assert exchange(serve.body(b"hello"), Request(), limit=5, patience=2) == (200, b"hello")
+    assert content(exchange(serve.body(b"hello"), Request(), limit=5, patience=2)) == (200, b"hello")
 
 
 def test_a_chunked_body_is_fetched(serve: "WebServers") -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
-    assert exchange(serve.raw(chunked), Request(), limit=9, patience=2) == (200, b"hello")
+    assert content(exchange(serve.raw(chunked), Request(), limit=9, patience=2)) == (200, b"hello")
 
 
 def test_a_body_without_a_length_ends_with_the_connection(serve: "WebServers") -> None:
-    assert exchange(serve.raw(b"HTTP/1.0 200 OK\r\n\r\nhello"), Request(), limit=9, patience=2) == (200, b"hello")
+    assert content(exchange(serve.raw(b"HTTP/1.0 200 OK\r\n\r\nhello"), Request(), limit=9, patience=2)) == (
+        200,
+        b"hello",
+    )
 
 
 def test_a_body_shorter_than_announced_is_handed_on_since_routers_miscount(serve: "WebServers") -> None:
     miscounted = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"
-    assert exchange(serve.raw(miscounted), Request(), limit=9, patience=2) == (200, b"hello")
+    assert content(exchange(serve.raw(miscounted), Request(), limit=9, patience=2)) == (200, b"hello")
 
 
 def test_a_body_is_posted_with_its_length_and_headers(serve: "WebServers") -> None:
@@ -47,7 +54,7 @@ def test_a_body_is_posted_with_its_length_and_headers(serve: "WebServers") -> No
 def test_a_redirect_is_not_followed(serve: "WebServers") -> None:
     target = serve.body(b"secret")
     answer = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
-    assert exchange(serve.raw(answer), Request(), limit=9, patience=2) == (302, b"")
+    assert content(exchange(serve.raw(answer), Request(), limit=9, patience=2)) == (302, b"")
 
 
 def test_one_byte_too_many_is_too_many(serve: "WebServers") -> None:

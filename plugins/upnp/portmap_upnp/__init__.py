@@ -1,8 +1,9 @@
 """UPnP Internet Gateway Devices, IGD:1 and IGD:2: the backend `upnp`.
 
-From bytes to backend: `ssdp`, `location`, `xmltree`, `description`, `soaperrors` and `soap` are pure; `transfer` and
-`search` own the sockets; `discovery` finds a gateway; `gatekeeper` and `igd` let miniupnpc speak to it; `mapper`
-decides.
+From bytes to backend: `ssdp`, `gena`, `location`, `xmltree`, `description`, `soaperrors` and `soap` are pure;
+`transfer` and `search` own the sockets; `discovery` finds a gateway; `gatekeeper` and `igd` let miniupnpc speak to it,
+for as long as `talks` has it; `mapper` decides, by `marks` and `neighbour` whose an entry is. `ear`, `doorbell` and
+`events` hear what the gateway says unasked, and `watch` judges it.
 """
 
 from portmap_upnp.backend import Upnp

@@ -1,36 +1,39 @@
-"""The backend `upnp`: the three hooks for a UPnP Internet Gateway Device.
+"""The backend `upnp`: the hooks for a UPnP Internet Gateway Device.
 
-Law: the gateway is looked for when it is needed, and forgotten as soon as talk with it fails: its control port changes
-with every restart. A refusal is talk that worked. No failure is remembered.
+Law: this file decides what to ask and what an answer is worth; whom to ask is `talks`', how to map `mapper`'s.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused, SpecError
-from portmap.gateways import local_address_towards
-from portmap.hookspecs import hookimpl
+from portmap.errors import Garbled, Refused, SpecError
+from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, PortRequest, Protocol
-from portmap_upnp.description import Gateway, Service
-from portmap_upnp.discovery import describe as describe_device
-from portmap_upnp.discovery import discover
-from portmap_upnp.igd import Igd
+from portmap_upnp import ssdp
+from portmap_upnp.contact import Contact
+from portmap_upnp.ear import Peer
+from portmap_upnp.forward import Forward
+from portmap_upnp.igd import UP, Igd, Status
 from portmap_upnp.location import Location, parse_url
-from portmap_upnp.mapper import Forward, Mapper, describe, random_port
+from portmap_upnp.mapper import Mapper, random_port
+from portmap_upnp.pace import PAUSE, Pace
 from portmap_upnp.search import Search
+from portmap_upnp.talks import Talks
+from portmap_upnp.uptime import Uptime
+from portmap_upnp.watch import Watch
 
 _FORM = "write upnp, or upnp:http://192.168.1.1:5000/rootDesc.xml"
-PATIENCE = 9.0  # seconds for one hook, search included: the core gives it 10
+PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
 _log = logging.getLogger("portmap.upnp")
-_UP = ("Connected", "Up")  # WANIPConnection:1 §2.2.2 and what some routers say instead
 
 
 class Upnp:
-    """UPnP IGD:1 and IGD:2. `location`: a description to use instead of searching; `patience`: seconds for one hook."""
+    """UPnP IGD:1 and IGD:2. `location`: a description to use instead of searching; `patience`: seconds for one hook;
+    `pace`: seconds of pause after each burst of mappings (`pace.BURST`); `announced_at`: where NOTIFYs are heard.
+    """
 
     kind: ClassVar[Kind] = Kind.LOOP
 
@@ -41,14 +44,16 @@ class Upnp:
         search: Search | None = None,
         choose: Callable[[], int] = random_port,
         patience: float = PATIENCE,
+        pace: float = PAUSE,
+        announced_at: Peer = (ssdp.ADDRESS, ssdp.PORT),
     ) -> None:
-        self._location = location
         self._search = search or Search()
+        self._talks = Talks(location, self._search, patience)
         self._choose = choose
-        self._patience = patience
-        self._gateway: Gateway | None = None  # the last one found: its name, for people
-        self._service: Service | None = None  # what we talk to; None: to be found
+        self._pace = Pace(pace)
+        self._announced_at = announced_at
         self._mappers: dict[IPv4Address, Mapper] = {}
+        self._uptime = Uptime()
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Upnp":
@@ -61,18 +66,12 @@ class Upnp:
             raise SpecError(f"upnp: {error}; {_FORM}") from error
 
     def __str__(self) -> str:
-        if self._gateway:
-            return str(self._gateway)
-        return f"UPnP {self._location.host}" if self._location else "UPnP"
+        return str(self._talks)
 
     @hookimpl
     def external_ip(self) -> IPv4Address:
         """Ask for the external address; WAN down, no address and nonsense are errors."""
-        with self._talk() as (igd, _, _):
-            if (status := _status(igd)) not in _UP:
-                self._service = None  # another of its connections, or another gateway, may be up
-                raise Refused(f"the gateway's WAN side is down ({status[:40]!r}); look at its line", text=status[:40])
-            return parse_external_ip(igd.external_ip())
+        return self._talks.do(self._external_ip)
 
     @hookimpl
     def add_mapping(
@@ -80,61 +79,69 @@ class Upnp:
     ) -> Grant:
         """Open a port for this host, on another external port where the wanted one is taken."""
         request = PortRequest(protocol, internal_port, external_port, name, lifetime)
-        with self._talk() as (igd, mapper, us):
+
+        def add(igd: Igd, contact: Contact) -> Grant:
+            mapper = self._mapper(contact)
             port = external_port or mapper.usual_port(protocol, internal_port)
-            wanted = Forward(protocol, port, us, internal_port)
-            return mapper.open(igd, wanted, describe(request.name, internal_port), request.lifetime)
+            wanted = Forward(protocol, port, contact.us, internal_port)
+            return mapper.open(igd, wanted, request.name, request.lifetime)
+
+        self._pace.begin()
+        try:
+            return self._talks.do(add)
+        finally:
+            self._pace.end()
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Shut a port that leads to this host and was opened by us."""
+        """Shut a port that leads to this host and was opened by us. Not paced: on the way out time is short."""
         if not (1 <= external_port <= MAX_PORT and 1 <= internal_port <= MAX_PORT):
             raise SpecError(f"ports {external_port} and {internal_port}: use 1 to {MAX_PORT}")
-        with self._talk() as (igd, mapper, us):
-            mapper.close(igd, Forward(protocol, external_port, us, internal_port))
 
-    @contextmanager
-    def _talk(self) -> Iterator[tuple[Igd, Mapper, IPv4Address]]:
-        """A talk with the gateway: with whom, who keeps the books there, and our own address on that side."""
-        deadline = time.monotonic() + self._patience
-        service = self._service = self._service or self._find(deadline)
-        host = service.control.host
-        try:
-            us = local_address_towards(host)
-            with Igd(service, deadline) as igd:
-                yield igd, self._mappers.setdefault(host, Mapper(self._choose)), us
-        except (NoGateway, GatewayTimeout, Garbled):
-            self._service = None
-            raise
+        def close(igd: Igd, contact: Contact) -> None:
+            self._mapper(contact).close(igd, Forward(protocol, external_port, contact.us, internal_port))
 
-    def _find(self, deadline: float) -> Service:
-        self._gateway = describe_device(self._location) if self._location else discover(self._search)
-        return _connected(self._gateway.services, deadline)
+        self._talks.do(close)
+
+    @hookimpl
+    def watch(self, alert: Alert) -> Closer:
+        """Alert when the gateway restarted, moved, came back or got another external address, as far as it tells."""
+        talks = self._talks
+        watch = Watch(lambda: talks.contact, self._search.gateways, talks.heard.put, alert, self._announced_at)
+        talks.turned, talks.tell = watch.nudge, alert
+
+        def close() -> None:
+            if talks.tell is alert:  # else a later watch has taken over
+                talks.be_quiet()
+            watch.close()
+
+        return close
+
+    def _mapper(self, contact: Contact) -> Mapper:
+        """Who keeps the books of what we hold at a gateway."""
+        host = contact.gateway.host
+        if host not in self._mappers:
+            self._mappers[host] = Mapper(self._choose)
+        return self._mappers[host]
+
+    def _external_ip(self, igd: Igd, _contact: Contact) -> IPv4Address:
+        status = _status(igd)
+        if reason := self._uptime.note(status.uptime, time.monotonic()):
+            self._talks.alert(f"{self} {reason}")
+        if status.connection not in UP:
+            self._talks.forget()  # another of its connections, or another gateway, may be up
+            shown = status.connection[:40]
+            raise Refused(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown)
+        return parse_external_ip(igd.external_ip())
 
 
-def _connected(services: tuple[Service, ...], deadline: float) -> Service:
-    """The service whose WAN side is up, where a gateway has several (some list a dead one first)."""
-    if len(services) == 1:
-        return services[0]
-    return next((service for service in services if _answers_up(service, deadline)), services[0])
-
-
-def _answers_up(service: Service, deadline: float) -> bool:
-    try:
-        with Igd(service, deadline) as igd:
-            return igd.status() in _UP
-    except NATError as error:
-        _log.debug("%s passed over: %s", service.control, error)
-        return False
-
-
-def _status(igd: Igd) -> str:
+def _status(igd: Igd) -> Status:
     """The WAN side's status; taken for up where the gateway does not tell."""
     try:
         return igd.status()
     except (Refused, Garbled) as error:
         _log.debug("the gateway does not tell its status: %s", error)
-        return _UP[0]
+        return Status(UP[0])
 
 
 def parse_external_ip(text: str) -> IPv4Address:

@@ -4,6 +4,7 @@ Law: only what this file has understood and vetted goes on. miniupnpc never read
 minimal one that `render` writes: its C parser has known memory errors (minixml.c, fixed upstream, not released).
 """
 
+import logging
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -20,6 +21,7 @@ SERVICES = (
 
 MAX_SERVICES = 16  # each is a place to try; a gateway has one to three
 
+_log = logging.getLogger("portmap.upnp")
 _DEVICE = "urn:schemas-upnp-org:device:InternetGatewayDevice:"
 _MINIMAL = """<?xml version="1.0"?>
 <root xmlns="urn:schemas-upnp-org:device-1-0"><device><deviceType>{device}1</deviceType>\
@@ -30,19 +32,29 @@ _MINIMAL = """<?xml version="1.0"?>
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service that maps ports: its type, one of `SERVICES`, and where it is controlled."""
+    """One service that maps ports: its type, one of `SERVICES`, where it is controlled, and where its events are."""
 
     kind: str
     control: Location
+    events: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A device that maps ports. `services` is never empty, best first; `igd` is its version, "" if it does not say."""
+    """A device that maps ports. `services` is never empty, best first; `igd` is its version, "" if it does not say.
 
-    host: IPv4Address
+    `location` is where it describes itself, `boot` the BOOTID under which it was found there; "" for none.
+    """
+
+    location: Location
     igd: str
     services: tuple[Service, ...]
+    boot: str = ""
+
+    @property
+    def host(self) -> IPv4Address:
+        """Its address."""
+        return self.location.host
 
     def __str__(self) -> str:
         return f"UPnP {self.host} (IGD:{self.igd})" if self.igd else f"UPnP {self.host}"
@@ -54,17 +66,28 @@ def parse_description(document: bytes, location: Location) -> Gateway:
     services = _services(root, location)
     if not services:
         raise Garbled(f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection")
-    return Gateway(location.host, _igd(root), services)
+    return Gateway(location, _igd(root), services)
 
 
 def _services(root: Element, location: Location) -> tuple[Service, ...]:
     base = root.text_of("URLBase")
-    elements = [element for element in root.walk() if element.name == "service"]
-    known = [(element.text_of("serviceType"), element.text_of("controlURL")) for element in elements]
-    wanted = sorted((pair for pair in known if pair[0] in SERVICES), key=lambda pair: SERVICES.index(pair[0]))[
-        :MAX_SERVICES
-    ]
-    return tuple(Service(kind, resolve_control(control, base, location)) for kind, control in wanted)
+    elements = [it for it in root.walk() if it.name == "service" and it.text_of("serviceType") in SERVICES]
+    elements.sort(key=lambda it: SERVICES.index(it.text_of("serviceType")))
+    return tuple(_service(element, base, location) for element in elements[:MAX_SERVICES])
+
+
+def _service(element: Element, base: str, location: Location) -> Service:
+    control = resolve_control(element.text_of("controlURL"), base, location)
+    return Service(element.text_of("serviceType"), control, _events(element, base, location))
+
+
+def _events(element: Element, base: str, location: Location) -> Location | None:
+    """Where events can be had, if that is said and stays on the host; nobody needs them."""
+    try:
+        return resolve_control(element.text_of("eventSubURL"), base, location)
+    except Garbled as error:
+        _log.debug("no events: %s", error)
+        return None
 
 
 def _igd(root: Element) -> str:

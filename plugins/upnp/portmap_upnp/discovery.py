@@ -7,42 +7,45 @@ remembered; the error says who answered and why it would not do.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from ipaddress import IPv4Address
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError, NoGateway
 from portmap_upnp.description import Gateway, parse_description
+from portmap_upnp.line import Line
 from portmap_upnp.location import Location
-from portmap_upnp.search import Search
+from portmap_upnp.search import Search, Sighting
 from portmap_upnp.transfer import Request, exchange
 
 DESCRIPTION_LIMIT = 64 * 1024  # bytes; real ones have 2 to 20 KiB
 DESCRIPTION_PATIENCE = 3.0  # seconds; small routers take their time over it
 GRACE = 0.3  # seconds that a stranger's good answer waits for the default gateway's
 
-_Found: TypeAlias = "Location | Gateway | NATError | None"
+_Found: TypeAlias = "Sighting | Gateway | NATError | None"
 """An answer to the search, what became of one, or None: the search is over."""
 
 
-def describe(location: Location, patience: float = DESCRIPTION_PATIENCE) -> Gateway:
+def describe(location: Location, patience: float = DESCRIPTION_PATIENCE, line: Line | None = None) -> Gateway:
     """Fetch and vet one device's description, within `patience` seconds.
 
-    Raises NoGateway, GatewayTimeout or Garbled.
+    Raises NoGateway, GatewayTimeout or Garbled, and HungUp as `exchange` does.
     """
-    status, document = exchange(location, Request(), limit=DESCRIPTION_LIMIT, patience=patience)
-    if status != 200:
-        raise Garbled(f"{location} answers with HTTP status {status} instead of a description")
-    return parse_description(document, location)
+    reply = exchange(location, Request(), limit=DESCRIPTION_LIMIT, patience=patience, line=line)
+    if reply.status != 200:
+        raise Garbled(f"{location} answers with HTTP status {reply.status} instead of a description")
+    return parse_description(reply.body, location)
 
 
-def discover(search: Search) -> Gateway:
-    """Search, look at whoever answers, and return the first gateway. Raises NoGateway."""
+def discover(search: Search, deadline: float = inf) -> Gateway:
+    """Search, look at whoever answers, and return the first gateway, by `deadline`. Raises NoGateway."""
     stop = Event()
-    hunt = _Hunt(frozenset(search.gateways()), until=time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
+    until = min(deadline, time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
+    hunt = _Hunt(frozenset(search.gateways()), until)
     _start(_report, search.sightings(stop), hunt.inbox)
     try:
         import_module("http.client")  # needed as soon as somebody answers: 20 ms that pass meanwhile
@@ -69,7 +72,7 @@ class _Hunt:
         """The first gateway where the routes lead; the first one elsewhere, if there is none within a moment."""
         for found in self._reports():
             match found:
-                case Location():
+                case Sighting():
                     self.open += 1
                     _start(_look, found, self.inbox)
                 case Gateway() if found.host in self.likely or not self.likely:
@@ -88,7 +91,7 @@ class _Hunt:
                 found = self.inbox.get(timeout=max(0.0, self.until - time.monotonic()))
             except Empty:
                 return
-            self.open -= not isinstance(found, Location)
+            self.open -= not isinstance(found, Sighting)
             yield found
 
 
@@ -98,15 +101,15 @@ def _nobody(search: Search, reasons: list[str]) -> str:
     return f"no UPnP gateway answered within {search.patience:.3g} s; is UPnP switched on in the router?"
 
 
-def _report(sightings: Iterator[Location], inbox: SimpleQueue[_Found]) -> None:
-    for location in sightings:
-        inbox.put(location)
+def _report(sightings: Iterator[Sighting], inbox: SimpleQueue[_Found]) -> None:
+    for sighting in sightings:
+        inbox.put(sighting)
     inbox.put(None)
 
 
-def _look(location: Location, inbox: SimpleQueue[_Found]) -> None:
+def _look(sighting: Sighting, inbox: SimpleQueue[_Found]) -> None:
     try:
-        inbox.put(describe(location))
+        inbox.put(replace(describe(sighting.location), boot=sighting.boot))
     except NATError as error:
         inbox.put(error)
 

@@ -1,4 +1,4 @@
-"""Stands between miniupnpc and the gateway, on loopback, for the length of one talk.
+"""Stands between miniupnpc and the gateway, on loopback, for the length of a talk.
 
 Law: miniupnpc meets nobody else. It fetches its description here (`description.render`) and posts its SOAP here; the
 gatekeeper carries the request to the vetted control URL with limits of its own, judges the reply (`soap`), keeps the
@@ -33,11 +33,12 @@ _log = logging.getLogger("portmap.upnp")
 
 
 class Gatekeeper:
-    """Serves one service of one gateway, inside `with`; all talk ends by `deadline` (time.monotonic)."""
+    """Serves one service of one gateway, inside `with`."""
 
     def __init__(self, service: Service, deadline: float) -> None:
         self._service = service
-        self._deadline = deadline
+        self.deadline = deadline
+        """When all talk ends (time.monotonic). Whoever talks may move it between two calls."""
         self._path = f"/{os.urandom(8).hex()}"  # other users of this host do not know it
         self._open = True
         self.failure: NATError | None = None
@@ -110,13 +111,13 @@ class Gatekeeper:
         return 200, soap.render(values)
 
     def _call(self, action: str, request: Request) -> dict[str, str]:
-        patience = min(CALL_PATIENCE, self._deadline - time.monotonic())
+        patience = min(CALL_PATIENCE, self.deadline - time.monotonic())
         if patience <= 0:
             raise GatewayTimeout(f"no time left for {action}: {self._service.control.host} answers too slowly")
         _log.debug("-> %s %r", self._service.control, request.body)
-        status, body = exchange(self._service.control, request, limit=REPLY_LIMIT, patience=patience)
-        _log.debug("<- %s %d %r", self._service.control, status, body[:_SHOWN])
-        return soap.parse_reply(action, status, body)
+        reply = exchange(self._service.control, request, limit=REPLY_LIMIT, patience=patience)
+        _log.debug("<- %s %d %r", self._service.control, reply.status, reply.body[:_SHOWN])
+        return soap.parse_reply(action, reply.status, reply.body)
 
 
 def _read_headers(lines: BinaryIO) -> dict[str, str]:

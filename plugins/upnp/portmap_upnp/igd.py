@@ -23,6 +23,7 @@ except ImportError as missing:  # no wheel for this Python or platform
 
 T = TypeVar("T")
 
+UP = ("Connected", "Up")  # WANIPConnection:1 §2.2.2 and what some routers say instead
 MAX_LEASE = 604800  # one week: WANIPConnection:2 §2.3.16
 _NOT_LISTED = {NO_SUCH_ENTRY, INVALID_INDEX, INVALID_ARGS, ACTION_FAILED}  # routers word it in these four ways
 DESCRIPTION_LENGTH = 32  # characters: with longer or odd ones some routers fail (501)
@@ -37,6 +38,15 @@ class Entry:
     port: int
     description: str
     lease: int
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The WAN side: ConnectionStatus, e.g. `Connected`, and how many seconds it has been so (0 = not told)."""
+
+    connection: str
+    uptime: int = 0
 
 
 class Igd:
@@ -63,10 +73,15 @@ class Igd:
         self._upnp = None
         self._gatekeeper.__exit__()
 
-    def status(self) -> str:
-        """The WAN side's ConnectionStatus, e.g. `Connected`, `Disconnected`."""
-        status, _uptime, _last_error = self._ask(self._upnp.statusinfo)
-        return str(status)
+    def until(self, deadline: float) -> "Igd":
+        """The same talk, going on until then (time.monotonic)."""
+        self._gatekeeper.deadline = deadline
+        return self
+
+    def status(self) -> Status:
+        """How the WAN side is."""
+        connection, uptime, _last_error = self._ask(self._upnp.statusinfo)
+        return Status(str(connection), int(uptime))
 
     def external_ip(self) -> str:
         """What the gateway gives as its external address, unparsed."""
@@ -85,8 +100,8 @@ class Igd:
             raise
         if found is None:
             raise Garbled("the gateway lists an entry that makes no sense")
-        client, port, description, _enabled, lease = found
-        return Entry(str(client), int(port), str(description), max(0, int(lease)))
+        client, port, description, enabled, lease = found
+        return Entry(str(client), int(port), str(description), max(0, int(lease)), bool(enabled))
 
     def add(
         self, protocol: Protocol, external_port: int, client: IPv4Address, port: int, description: str, lease: int

@@ -1,22 +1,23 @@
-"""How one port is opened and shut at an IGD: look first, ask, read back.
+"""How one port is opened and shut at an IGD: look first, ask, read back, insist.
 
-Law: never in place of anybody else's entry, and nothing is believed that the gateway does not list afterwards. Where
-the wanted external port is taken others are tried, and what was granted is the answer.
+Law: never in place of anybody else's entry (`marks` tells whose it is), and nothing is believed that the gateway does
+not list afterwards: to our present address and port, enabled, its lease grown. Where it is not so, we ask again, then
+delete and ask, then try another external port; then it is an error, and core's turn. What was granted is the answer.
 """
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
 
 from portmap.errors import Conflict, Refused
 from portmap.model import Grant, Protocol
 from portmap_upnp import soaperrors as code
-from portmap_upnp.igd import DESCRIPTION_LENGTH, MAX_LEASE, Entry, Igd
+from portmap_upnp.forward import Forward, granted, stands_still, taken
+from portmap_upnp.igd import MAX_LEASE, Entry, Igd
+from portmap_upnp.marks import PREFIX, describe, host_id, is_of_host, is_ours
+from portmap_upnp.neighbour import lives_at
 
-OUR_MARK = "portmap:"
 ALTERNATIVES = 4  # further external ports to try
 _FIRST, _LAST = 10000, 65534  # where they are drawn from: go-ethereum's p2p/nat/natupnp.go
 _ANOTHER_PORT_MAY_DO = {
@@ -35,126 +36,166 @@ def random_port() -> int:
     return _FIRST + int.from_bytes(os.urandom(4), "big") % (_LAST - _FIRST + 1)
 
 
-def describe(name: str, internal_port: int) -> str:
-    """The entry's description: our mark, then the user's word in characters that need no escaping."""
-    word = re.sub(r"[^A-Za-z0-9 _.:-]", "-", name).strip() or str(internal_port)
-    return (OUR_MARK + word)[:DESCRIPTION_LENGTH].strip()
-
-
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """What shall lead where: an external port to a port of one host of the LAN, `client`."""
+class _Wish:
+    """A forward with what else is asked for it."""
 
-    protocol: Protocol
-    external_port: int
-    client: IPv4Address
-    internal_port: int
+    forward: Forward
+    description: str
+    lifetime: int
 
-    @property
-    def key(self) -> tuple[Protocol, int]:
-        """What identifies an entry at the gateway."""
-        return self.protocol, self.external_port
 
-    def is_in(self, entry: Entry | None) -> bool:
-        """Whether the gateway's entry does just this."""
-        return entry is not None and (entry.client, entry.port) == (str(self.client), self.internal_port)
-
-    def __str__(self) -> str:
-        return f"{self.protocol} {self.external_port} to {self.client}:{self.internal_port}"
+class _InVain(Refused):
+    """The gateway said yes, and whatever we tried did not do it."""
 
 
 class Mapper:
-    """Opens and shuts ports at one gateway; knows what it holds there, and whether lifetimes are known there."""
+    """Opens and shuts ports at one gateway; knows what it holds there, and whether lifetimes are known there.
 
-    def __init__(self, choose: Callable[[], int] = random_port) -> None:
+    `choose` draws other external ports, `host` is the id in our marks, `lives_at` tells whether a client is somebody.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[], int] = random_port,
+        host: str | None = None,
+        lives_at: Callable[[str, int], bool] = lives_at,
+    ) -> None:
         self._choose = choose
-        self._held: dict[tuple[Protocol, int], int] = {}  # (protocol, external port) -> internal port
+        self._host = host or host_id()
+        self._lives_at = lives_at
+        self._held: dict[tuple[Protocol, int], Forward] = {}  # by (protocol, external port)
         self._permanent_only = False
 
     def usual_port(self, protocol: Protocol, internal_port: int) -> int:
         """The external port for who has no wish: what we hold for it already, else the internal port."""
-        held = (key[1] for key, inside in self._held.items() if (key[0], inside) == (protocol, internal_port))
+        held = (
+            it.external_port
+            for it in self._held.values()
+            if (it.protocol, it.internal_port) == (protocol, internal_port)
+        )
         return next(held, internal_port)
 
-    def open(self, igd: Igd, wanted: Forward, description: str, lifetime: int) -> Grant:
+    def open(self, igd: Igd, wanted: Forward, name: str, lifetime: int) -> Grant:
         """Open or extend. Raises Conflict where no port could be had, else the gateway's own refusal."""
+        wish = _Wish(wanted, describe(name, wanted.internal_port, self._host), lifetime)
         first: Refused | None = None
-        for forward in self._alternatives(wanted):
+        for port in self._ports(wanted):
+            attempt = replace(wish, forward=replace(wanted, external_port=port))
             try:
-                return self._open(igd, forward, description, lifetime)
+                return self._open(igd, attempt)
             except Refused as refusal:
-                if refusal.code == code.SAME_PORTS_REQUIRED and forward.external_port != forward.internal_port:
-                    return self._open(igd, replace(forward, external_port=forward.internal_port), description, lifetime)
-                if refusal.code not in _ANOTHER_PORT_MAY_DO:
+                if refusal.code == code.SAME_PORTS_REQUIRED and port != wanted.internal_port:
+                    return self._open(igd, replace(wish, forward=replace(wanted, external_port=wanted.internal_port)))
+                if isinstance(first, _InVain):  # one other port is enough
+                    raise first from refusal
+                if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, _InVain):
                     raise
-                _log.debug("%s: %s", forward, refusal)
-                first = first or refusal
-        raise first or _taken(wanted, "somebody")
+                _log.debug("%s: %s", attempt.forward, refusal)
+                first = refusal if isinstance(refusal, _InVain) else first or refusal
+        raise first or taken(wanted, "somebody")
 
     def close(self, igd: Igd, forward: Forward) -> None:
         """Shut what is ours; leave alone what is not. Raises Refused where the gateway keeps it all the same."""
-        ours = self._is_ours(forward, self._look(igd, forward))
+        entry = self._look(igd, forward)
+        ours = self._is_ours(forward, entry) or self._was_ours(forward, entry)
         if ours:
             _delete(igd, forward)
         else:
             _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
         self._held.pop(forward.key, None)
-        if ours and forward.is_in(self._look(igd, forward)):
+        if ours and self._look(igd, forward) == entry:
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
-    def _alternatives(self, wanted: Forward) -> Iterator[Forward]:
-        yield wanted
+    def _ports(self, wanted: Forward) -> Iterator[int]:
+        yield wanted.external_port
         for _ in range(ALTERNATIVES):
-            yield replace(wanted, external_port=self._choose())
+            yield self._choose()
 
-    def _open(self, igd: Igd, forward: Forward, description: str, lifetime: int) -> Grant:
-        """Open just this external port, or extend it."""
-        before = self._look(igd, forward)
-        if before is not None and not self._is_ours(forward, before):
-            self._held.pop(forward.key, None)
-            raise _taken(forward, before.client)
-        asked = self._ask(igd, forward, description, lifetime, before)
+    # One external port -----------------------------------------------------------------------------------------
+
+    def _open(self, igd: Igd, wish: _Wish) -> Grant:
+        """Open just this external port, or extend it; insist where a yes has no effect."""
+        forward = wish.forward
+        before = self._own_entry(igd, wish)
+        asked = self._ask(igd, wish, before)
         listed = self._read_back(igd, forward)
-        if before is not None and _stands_still(before.lease, listed.lease, asked):
-            _delete(igd, forward)
-            asked = self._ask(igd, forward, description, lifetime, None)
+        if listed is None:
+            asked = self._add(igd, wish)
             listed = self._read_back(igd, forward)
+        if listed is None or not listed.enabled or stands_still(before, listed, asked):
+            _delete(igd, forward)
+            asked = self._add(igd, wish)
+            listed = self._read_back(igd, forward)
+        if listed is None or not listed.enabled:
+            self._held.pop(forward.key, None)
+            what = "as switched off" if listed else "nothing"
+            message = f"the gateway said yes to {forward}, but lists {what}; restart it, or map the port by hand"
+            raise _InVain(message, code=code.NO_SUCH_ENTRY)
         return Grant(forward.external_port, granted(asked, listed.lease))
 
-    def _ask(self, igd: Igd, forward: Forward, description: str, lifetime: int, before: Entry | None) -> int:
+    def _own_entry(self, igd: Igd, wish: _Wish) -> Entry | None:
+        """What we have there already. Raises Conflict where it is somebody else's."""
+        entry = self._look(igd, wish.forward)
+        if entry is None or self._is_ours(wish.forward, entry):
+            return entry
+        left_behind = self._is_left_behind(wish, entry)
+        self._held.pop(wish.forward.key, None)
+        if not left_behind:
+            raise taken(wish.forward, entry.client)
+        self._take_away(igd, wish.forward, entry)
+        return None
+
+    def _take_away(self, igd: Igd, forward: Forward, entry: Entry) -> None:
+        """Delete what we left behind. In secure mode gateways let only the client itself do that, which is no more."""
+        try:
+            _delete(igd, forward)
+        except Refused as refusal:
+            _log.info(
+                "our old entry for external port %d/%s still leads to %s, and the gateway keeps it until its lease "
+                "ends, so another port is asked for: %s",
+                forward.external_port,
+                forward.protocol,
+                entry.client,
+                refusal,
+            )
+            raise taken(forward, f"our own old entry, which leads to {entry.client}") from refusal
+        _log.info("our old entry for external port %d/%s led to %s: replaced", *reversed(forward.key), entry.client)
+
+    def _ask(self, igd: Igd, wish: _Wish, before: Entry | None) -> int:
         """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
         try:
-            return self._add(igd, forward, description, lifetime)
+            return self._add(igd, wish)
         except Conflict:
             if before is None:
                 raise
-            _delete(igd, forward)
-            return self._add(igd, forward, description, lifetime)
+            _delete(igd, wish.forward)
+            return self._add(igd, wish)
 
-    def _add(self, igd: Igd, forward: Forward, description: str, lifetime: int) -> int:
+    def _add(self, igd: Igd, wish: _Wish) -> int:
         """Add with a lease, or without one where the gateway knows none. Answers with the lease asked for."""
-        lease = 0 if self._permanent_only else min(lifetime, MAX_LEASE)
+        forward = wish.forward
+        lease = 0 if self._permanent_only else min(wish.lifetime, MAX_LEASE)
         try:
-            igd.add(*forward.key, forward.client, forward.internal_port, description, lease)
+            igd.add(*forward.key, forward.client, forward.internal_port, wish.description, lease)
         except Refused as refusal:
             if lease == 0 or refusal.code not in _NO_LIFETIMES:
                 raise
-            igd.add(*forward.key, forward.client, forward.internal_port, description, 0)
+            igd.add(*forward.key, forward.client, forward.internal_port, wish.description, 0)
             self._permanent_only = True
             return 0
         return lease
 
-    def _read_back(self, igd: Igd, forward: Forward) -> Entry:
-        """The entry as the gateway lists it. Raises Refused where it said yes and did not do it."""
-        self._held[forward.key] = forward.internal_port
+    def _read_back(self, igd: Igd, forward: Forward) -> Entry | None:
+        """Our entry as the gateway lists it; None where it said yes and did not do it. Raises Conflict."""
+        self._held[forward.key] = forward
         listed = self._look(igd, forward)
-        if listed is not None and forward.is_in(listed):
+        if listed is None or forward.is_in(listed):
             return listed
         self._held.pop(forward.key, None)
-        if listed is not None:
-            raise _taken(forward, listed.client)
-        message = f"the gateway said yes to {forward}, but lists nothing; restart it, or map the port by hand"
-        raise Refused(message, code=code.NO_SUCH_ENTRY)
+        raise taken(forward, listed.client)
+
+    # Whose is it -----------------------------------------------------------------------------------------------
 
     def _look(self, igd: Igd, forward: Forward) -> Entry | None:
         """What the gateway lists for the external port; where it cannot be asked, what we believe to hold."""
@@ -164,33 +205,27 @@ class Mapper:
             if refusal.code not in _CANNOT_BE_ASKED:
                 raise
             _log.debug("the gateway's table cannot be read: %s", refusal)
-            believed = Entry(str(forward.client), forward.internal_port, OUR_MARK, lease=0)
+            believed = Entry(str(forward.client), forward.internal_port, PREFIX, lease=0)
             return believed if forward.key in self._held else None
 
     def _is_ours(self, forward: Forward, entry: Entry | None) -> bool:
         """Whether the entry leads to us and was made by us: now, in an earlier life, or nobody says."""
         if entry is None or not forward.is_in(entry):
             return False
-        return forward.key in self._held or entry.description.startswith(OUR_MARK) or not entry.description
+        return self._held.get(forward.key) == forward or is_ours(entry.description)
 
+    def _was_ours(self, forward: Forward, entry: Entry | None) -> bool:
+        """Whether the entry leads to an address that was ours when we made it."""
+        held = self._held.get(forward.key)
+        if entry is None or held is None or held.internal_port != forward.internal_port:
+            return False
+        return held.is_in(entry) and is_of_host(entry.description, self._host)
 
-def granted(asked: int, listed: int) -> int:
-    """The lifetime to report, 0 = permanent: what is listed, never more than was asked for.
-
-    The list tells what is left, and a second may have passed since.
-
-    Some routers list 0 for a lease that they keep all the same: the lease asked for is then believed, since renewing
-    what is permanent costs little and not renewing what is not costs the mapping. Where permanent was asked for and a
-    lease is listed (IGD:2 makes 0 a week), the list is right.
-    """
-    if not asked or not listed:
-        return asked or listed
-    return asked if listed >= asked - 1 else listed
-
-
-def _stands_still(before: int, after: int, asked: int) -> bool:
-    """Whether the gateway said yes to a renewal and let the old lease run on: old miniupnpd versions do."""
-    return 0 < after < asked // 2 and after <= before
+    def _is_left_behind(self, wish: _Wish, entry: Entry) -> bool:
+        """Whether the entry is this very mapping, made on this host when it had another address."""
+        if (entry.description, entry.port) != (wish.description, wish.forward.internal_port):
+            return False
+        return self._was_ours(wish.forward, entry) or not self._lives_at(entry.client, entry.port)
 
 
 def _delete(igd: Igd, forward: Forward) -> None:
@@ -199,8 +234,3 @@ def _delete(igd: Igd, forward: Forward) -> None:
     except Refused as refusal:
         if refusal.code != code.NO_SUCH_ENTRY:
             raise
-
-
-def _taken(forward: Forward, by: str) -> Conflict:
-    message = f"external port {forward.external_port}/{forward.protocol} is taken by {by}; ask for another one"
-    return Conflict(message, code=code.CONFLICT, text="ConflictInMappingEntry")

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from threading import Event
 
@@ -22,13 +22,29 @@ from portmap.gateways import candidates, local_address_towards
 from portmap_upnp import ssdp
 from portmap_upnp.location import Location, parse_location
 
-VOLLEYS = ((0.0, ssdp.TARGETS[:1]), (0.1, ssdp.TARGETS[1:]), (0.35, ssdp.TARGETS), (0.85, ssdp.TARGETS))
-"""(seconds after the start, targets): a datagram is easily lost, and asking again costs little."""
+VOLLEYS = (
+    (0.0, ssdp.TARGETS[:1]),
+    (0.1, ssdp.TARGETS[1:]),
+    (0.35, ssdp.TARGETS),
+    (0.85, ssdp.TARGETS),
+    (1.4, ssdp.TARGETS[:1]),
+    (1.9, ssdp.TARGETS[:1]),
+)
+"""(seconds after the start, targets): a datagram is easily lost, asking again costs little, and a gateway that is just
+starting hears a later one."""
 
 PER_HOST = 4  # different LOCATIONs that one host may name: a flood of them is none of our business
 IN_ALL = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Somebody who answered: the vetted LOCATION and the BOOTID, as `ssdp.Answer` has them."""
+
+    location: Location
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +56,12 @@ class Search:
     port: int = ssdp.PORT
     patience: float = 2.5
 
-    def sightings(self, stop: Event) -> Iterator[Location]:
-        """Every vetted LOCATION, once each, as the answers come; ends with the patience, or soon after `stop`.
+    def at(self, host: IPv4Address) -> "Search":
+        """The same at one host only."""
+        return replace(self, gateways=lambda: (host,), multicast=None)
+
+    def sightings(self, stop: Event) -> Iterator[Sighting]:
+        """Who answers with a good LOCATION, each LOCATION once; ends with the patience, or soon after `stop`.
 
         Asks at once, before it returns. Raises NoGateway where there is no socket to be had.
         """
@@ -49,16 +69,16 @@ class Search:
         self._ask(sock, VOLLEYS[0][1])
         return _distinct(self._answers(sock, stop))
 
-    def _answers(self, sock: socket.socket, stop: Event) -> Iterator[Location]:
+    def _answers(self, sock: socket.socket, stop: Event) -> Iterator[Sighting]:
         began = time.monotonic()
         due = list(VOLLEYS[1:])
         with closing(sock):
             while not stop.is_set() and (now := time.monotonic()) < began + self.patience:
                 if due and now >= began + due[0][0]:
                     self._ask(sock, due.pop(0)[1])
-                location = _receive(sock)
-                if location:
-                    yield location
+                sighting = _receive(sock)
+                if sighting:
+                    yield sighting
 
     def _ask(self, sock: socket.socket, targets: Sequence[str]) -> None:
         gateways = self.gateways()
@@ -106,25 +126,27 @@ def _send(sock: socket.socket, request: bytes, host: str, port: int, egress: IPv
         _log.debug("-> %s:%d %r", host, port, request)
 
 
-def _receive(sock: socket.socket) -> Location | None:
-    """The next answer's LOCATION; None for nothing yet, or nothing good."""
+def _receive(sock: socket.socket) -> Sighting | None:
+    """The next answer; None for nothing yet, or nothing good."""
     try:
-        datagram, (host, port) = sock.recvfrom(ssdp.MAX_ANSWER + 1)
+        datagram, (host, port) = sock.recvfrom(ssdp.MAX_DATAGRAM + 1)
     except OSError:  # time for a glance, or (Windows) a port that an earlier question found shut
         return None
     _log.debug("<- %s:%d %r", host, port, datagram)
     try:
-        return parse_location(ssdp.parse_answer(datagram), IPv4Address(host))
+        answer = ssdp.parse_answer(datagram)
+        return Sighting(parse_location(answer.location, IPv4Address(host)), answer.boot)
     except Garbled as error:
         _log.debug("answer of %s ignored: %s", host, error)
         return None
 
 
-def _distinct(locations: Iterator[Location]) -> Iterator[Location]:
+def _distinct(sightings: Iterator[Sighting]) -> Iterator[Sighting]:
     seen: set[Location] = set()
     by_host: Counter[IPv4Address] = Counter()
-    for location in locations:
+    for sighting in sightings:
+        location = sighting.location
         if location not in seen and by_host[location.host] < PER_HOST and len(seen) < IN_ALL:
             seen.add(location)
             by_host[location.host] += 1
-            yield location
+            yield sighting

@@ -25,7 +25,14 @@ def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
         raise _bare(action, status)
     if not any(element.name.endswith("Response") for element in root.walk()):
         raise Garbled(f"the gateway answered {action} with something that is no reply to it")
-    return values
+    return values | _enabled(values)
+
+
+def _enabled(values: dict[str, str]) -> dict[str, str]:
+    """NewEnabled of an entry as miniupnpc reads it: only "1" is yes. Some routers write a word, some nothing at all."""
+    if "NewInternalClient" not in values:
+        return {}
+    return {"NewEnabled": "0" if values.get("NewEnabled", "").lower() in ("0", "false", "no") else "1"}
 
 
 def _parse(action: str, status: int, body: bytes) -> Element:

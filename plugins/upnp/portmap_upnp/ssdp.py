@@ -1,16 +1,21 @@
-"""SSDP datagrams (UPnP Device Architecture 1.1 §1.3): the question as bytes, the answer as a value; pure.
+"""SSDP datagrams (UPnP Device Architecture 1.1 §1.2 and §1.3): our question as bytes, what devices say as values; pure.
 
-Law: an answer is hostile until `location` has vetted it. Spelling, spacing, order and line ends are forgiven, since
-routers get them wrong; size, status and the presence of a LOCATION are not.
+Law: what a device says is hostile until `location` has vetted it. Spelling, spacing, order and line ends are forgiven,
+since routers get them wrong; size, status and the presence of what matters are not.
 """
+
+import re
+from dataclasses import dataclass
+from enum import Enum
 
 from portmap.errors import Garbled
 
 ADDRESS = "239.255.255.250"  # UDA 1.1 §1.3.2
 PORT = 1900
 TTL = 2  # UDA 1.1 §1.3.2
-MAX_ANSWER = 4096  # a real one has about 400 bytes
+MAX_DATAGRAM = 4096  # a real one has about 400 bytes
 _MX = 1  # seconds that answers may be spread over; devices ignore a search without it
+_BOOT = re.compile(r"[0-9A-Za-z.-]{1,16}")  # 31 bits (UDA 1.1 §1.2.2), spelt somehow; people get to see it
 
 TARGETS = (
     "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
@@ -20,6 +25,31 @@ TARGETS = (
     "urn:schemas-upnp-org:service:WANPPPConnection:1",
 )
 """Whom we ask for: some routers answer to only one of these names, most (IGD:2 as well) to the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A search answer: the LOCATION, unvetted, and the BOOTID, which changes with a restart; "" if it has none."""
+
+    location: str
+    boot: str = ""
+
+
+class Says(Enum):
+    """What a device tells everybody about itself."""
+
+    ALIVE = "ssdp:alive"
+    BYEBYE = "ssdp:byebye"
+    UPDATE = "ssdp:update"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a gateway tells everybody. `location` is unvetted, and "" in a byebye."""
+
+    says: Says
+    location: str = ""
+    boot: str = ""
 
 
 def m_search(target: str) -> bytes:
@@ -34,16 +64,48 @@ def m_search(target: str) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii")
 
 
-def parse_answer(datagram: bytes) -> str:
-    """The LOCATION that a search answer names, unvetted. Raises Garbled for all that is not a 200 with one."""
-    if len(datagram) > MAX_ANSWER:
-        raise Garbled(f"an SSDP answer of {len(datagram)} bytes is over the {MAX_ANSWER} that we read")
-    first, *lines = datagram.decode("latin-1").split("\n")
-    version, _, status = first.strip().partition(" ")
+def parse_answer(datagram: bytes) -> Answer:
+    """Read a search answer. Raises Garbled for all that is not a 200 with a LOCATION."""
+    first, headers = _headers(datagram)
+    version, _, status = first.partition(" ")
     if not version.upper().startswith("HTTP/1.") or status.split()[:1] != ["200"]:
         raise Garbled(f"not an SSDP answer: {first[:60]!r}")
+    if "location" not in headers:
+        raise Garbled("an SSDP answer without a LOCATION")
+    return Answer(headers["location"], _boot(headers))
+
+
+def parse_notice(datagram: bytes) -> Notice:
+    """Read an announcement. Raises Garbled for all that no gateway says of its port mapping.
+
+    The same host may be a media server as well, with a LOCATION and a BOOTID of its own: only `TARGETS` concern us.
+    """
+    first, headers = _headers(datagram)
+    if first.split()[:2] != ["NOTIFY", "*"] or headers.get("nt") not in TARGETS:
+        raise Garbled(f"not a gateway's announcement: {first[:60]!r} {headers.get('nt', '')[:60]!r}")
+    match headers.get("nts"):
+        case "ssdp:alive" if "location" in headers:
+            return Notice(Says.ALIVE, headers["location"], _boot(headers))
+        case "ssdp:byebye":
+            return Notice(Says.BYEBYE, boot=_boot(headers))
+        case "ssdp:update" if "location" in headers:
+            return Notice(Says.UPDATE, headers["location"], _boot(headers, "nextbootid.upnp.org"))
+    raise Garbled(f"an announcement that says nothing: NTS {headers.get('nts', '')[:60]!r}")
+
+
+def _headers(datagram: bytes) -> tuple[str, dict[str, str]]:
+    """The first line, and the headers that have a value: names in lower case, the first of each name."""
+    if len(datagram) > MAX_DATAGRAM:
+        raise Garbled(f"an SSDP datagram of {len(datagram)} bytes is over the {MAX_DATAGRAM} that we read")
+    first, *lines = datagram.decode("latin-1").split("\n")
+    headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
-        if name.strip().lower() == "location" and value.strip():
-            return value.strip()
-    raise Garbled("an SSDP answer without a LOCATION")
+        if value.strip():
+            headers.setdefault(name.strip().lower(), value.strip())
+    return first.strip(), headers
+
+
+def _boot(headers: dict[str, str], name: str = "bootid.upnp.org") -> str:
+    boot = headers.get(name, "")
+    return boot if _BOOT.fullmatch(boot) else ""

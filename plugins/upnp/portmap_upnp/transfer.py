@@ -1,24 +1,27 @@
 """One HTTP exchange with a gateway, bounded in every direction.
 
 Law: the whole exchange ends by its time limit however slowly the bytes drip, reads no more than it was told to,
-follows no redirect, and lets only portmap errors out. The gateway is called by address: no name is ever looked up.
+follows no redirect, and lets only portmap errors out - and HungUp, where the caller waits on a `Line` that is hung up
+meanwhile. The gateway is called by address: no name is ever looked up.
 
 `http.client` is imported where it is used: it takes 20 ms, which the wait for the first SSDP answer hides
 (`discovery`).
 """
 
+import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
+from portmap_upnp.line import Line
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
 CONNECT_PATIENCE = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
@@ -33,12 +36,23 @@ class Request:
     body: bytes | None = None
 
 
-def exchange(location: Location, request: Request, *, limit: int, patience: float) -> tuple[int, bytes]:
-    """Send the request and return status and body, of at most `limit` bytes, within `patience` seconds.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. The names of `headers` are in lower case."""
 
-    Raises NoGateway where nobody listens, GatewayTimeout, and Garbled for what is no HTTP or too long.
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def exchange(location: Location, request: Request, *, limit: int, patience: float, line: Line | None = None) -> Reply:
+    """Send the request and return the reply, whose body has at most `limit` bytes, within `patience` seconds.
+
+    Raises NoGateway where nobody listens, GatewayTimeout, and Garbled for what is no HTTP or too long; HungUp as soon
+    as `line` is hung up.
     """
-    with _our_errors(location, limit, patience), closing(_connect(location, patience)) as link:
+    with _our_errors(location, limit, patience), closing(_Link(patience, HEAD_LIMIT + limit, line)) as link:
+        link.reach(location)
         return _ask(link, location, request, limit)
 
 
@@ -67,39 +81,63 @@ class _Link(socket.socket):
     """A TCP socket with limits for all that is received, not for each piece: one instant, and a number of bytes.
 
     `http.client` alone counts neither interim answers nor headers nor trailers, and reads a chunk of size -1 for ever.
+    It also sends head and body apart: here they leave together, with the first look for an answer, in one packet.
     """
 
-    deadline = 0.0
-    allowance = 0
+    def __init__(self, patience: float, allowance: int, line: Line | None) -> None:
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM)
+        self._deadline = time.monotonic() + patience
+        self._allowance = allowance
+        self._line = line
+        self._unsent = bytearray()
+
+    def reach(self, location: Location) -> None:
+        """Connect."""
+        patience = min(CONNECT_PATIENCE, self._left())
+        where = (str(location.host), location.port)
+        if self._line is None:
+            self.settimeout(patience)
+            self.connect(where)
+            return
+        self.setblocking(False)
+        self.connect_ex(where)
+        self._await(self._line, patience, self)
+        if error := self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, os.strerror(error))
+
+    def sendall(self, data: "ReadableBuffer", _flags: int = 0, /) -> None:
+        self._unsent += data
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time for the whole answer is over")
-        self.settimeout(left)
+        self.settimeout(self._left())
+        if self._unsent:
+            super().sendall(self._unsent)
+            self._unsent.clear()
+        if self._line:
+            self._await(self._line, self._left())
         received = super().recv_into(buffer, nbytes, flags)
-        self.allowance -= received
-        if self.allowance < 0:
+        self._allowance -= received
+        if self._allowance < 0:
             raise _Flood
         return received
 
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for the whole answer is over")
+        return left
 
-def _connect(location: Location, patience: float) -> _Link:
-    link = _Link(socket.AF_INET, socket.SOCK_STREAM)
-    link.deadline = time.monotonic() + patience
-    try:
-        link.settimeout(max(0.0, min(CONNECT_PATIENCE, patience)) or 0.001)
-        link.connect((str(location.host), location.port))
-    except OSError:
-        link.close()
-        raise
-    return link
+    def _await(self, line: Line, patience: float, writer: socket.socket | None = None) -> None:
+        """Wait until there is something to read, or the `writer` is connected. Raises TimeoutError or HungUp."""
+        until = time.monotonic() + patience
+        while not line.wait(() if writer else (self,), max(0.0, until - time.monotonic()), writer=writer):
+            if time.monotonic() >= until:
+                raise TimeoutError("nothing came in time")
 
 
-def _ask(link: _Link, location: Location, request: Request, limit: int) -> tuple[int, bytes]:
+def _ask(link: _Link, location: Location, request: Request, limit: int) -> Reply:
     from http.client import HTTPConnection  # noqa: PLC0415  # see above
 
-    link.allowance = HEAD_LIMIT + limit
     connection = HTTPConnection(str(location.host), location.port)
     connection.sock = link
     connection.request(request.method, location.path, request.body, {**request.headers, "Connection": "close"})
@@ -107,4 +145,4 @@ def _ask(link: _Link, location: Location, request: Request, limit: int) -> tuple
         body = response.read(limit + 1)
         if len(body) > limit:
             raise _Flood
-        return response.status, body
+        return Reply(response.status, body, {name.lower(): value for name, value in response.getheaders()})

@@ -15,7 +15,7 @@ from portmap.errors import Garbled
 MAX_DEPTH = 32  # a description of an IGD nests 9 deep
 MAX_ELEMENTS = 8192  # the largest description seen in the field has about 500
 # Else the sender chooses among all of Python's codecs, and some of them warn on stderr.
-_ENCODING = re.compile(r"utf-?(8|16)|us-ascii|iso-?8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]", re.IGNORECASE)
+_ENCODING = re.compile(r"utf-?(8|16)|us-ascii|latin-?1|iso-?8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]", re.IGNORECASE)
 
 
 @dataclass(slots=True)

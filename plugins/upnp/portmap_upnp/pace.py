@@ -1,0 +1,41 @@
+"""The pace at which mappings are asked for: bursts, and a pause after each.
+
+Law: nobody waits for a pause that has passed by itself. Home routers have died of SOAP calls that followed each other
+without end (go-ethereum#21370, which is why geth waits 200 ms after each); they do not die of some dozens.
+"""
+
+import time
+from collections.abc import Callable
+
+BURST = 25  # mappings; each is about three SOAP calls
+PAUSE = 0.2  # seconds
+
+
+class Pace:
+    """After each `burst` steps without a pause of `pause` seconds between two of them, one is made."""
+
+    def __init__(
+        self,
+        pause: float = PAUSE,
+        burst: int = BURST,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._pause = pause
+        self._burst = burst
+        self._clock = clock
+        self._sleep = sleep
+        self._steps = 0
+        self._quiet_since = -pause
+
+    def begin(self) -> None:
+        """A step is about to be made: wait, if it is time for a pause."""
+        quiet = self._clock() - self._quiet_since
+        if quiet < self._pause and self._steps >= self._burst:
+            self._sleep(self._pause - quiet)
+            quiet = self._pause
+        self._steps = 1 if quiet >= self._pause else self._steps + 1
+
+    def end(self) -> None:
+        """The step is made."""
+        self._quiet_since = self._clock()
