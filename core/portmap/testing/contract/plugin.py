@@ -11,7 +11,7 @@ import pytest
 from portmap.errors import PluginError, SpecError
 from portmap.plugins import manager_for, validate_hooks
 from portmap.testing.contract import hostile
-from portmap.testing.contract.network import network_calls
+from portmap.testing.contract.network import asked_of_network
 from portmap.testing.contract.promise import in_time, require
 
 PARSING = 2.0  # seconds for from_argument, which does no network I/O
@@ -50,11 +50,13 @@ class PluginContract:
     @pytest.mark.usefixtures("folder")
     @pytest.mark.parametrize("argument", hostile.ARGUMENTS.values(), ids=hostile.ARGUMENTS)
     def test_a_strange_argument_is_a_spec_error_or_accepted_and_nothing_is_sent(self, argument: str | None) -> None:
-        with network_calls() as calls:
-            try:
-                in_time(lambda: self.plugin.from_argument(argument), PARSING, "from_argument")
-            except SpecError as error:
-                require(bool(str(error)), "a SpecError without a word helps nobody: say what is wrong and what to try")
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the finding
-                pytest.fail(f"from_argument({argument!r}) raised {error!r}: raise SpecError", pytrace=False)
+        calls = asked_of_network(lambda: self._parse_strange(argument))
         require(not calls, f"from_argument({argument!r}) asks the network ({calls}): it only parses")
+
+    def _parse_strange(self, argument: str | None) -> None:
+        try:
+            in_time(lambda: self.plugin.from_argument(argument), PARSING, "from_argument")
+        except SpecError as error:
+            require(bool(str(error)), "a SpecError without a word helps nobody: say what is wrong and what to try")
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the finding
+            pytest.fail(f"from_argument({argument!r}) raised {error!r}: raise SpecError", pytrace=False)

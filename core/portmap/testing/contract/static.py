@@ -4,7 +4,7 @@
 
 import pytest
 
-from portmap.testing.contract.network import network_calls
+from portmap.testing.contract.network import asked_of_network
 from portmap.testing.contract.plugin import PluginContract
 from portmap.testing.contract.promise import require
 from portmap.testing.contract.subject import INTERNAL, WISH, Subject
@@ -36,8 +36,10 @@ class StaticPromises(PluginContract):
         static.delete()
 
     def test_it_sends_nothing(self, static: Subject) -> None:
-        with network_calls() as calls:
+        def use() -> None:
             static.external_ip()
             static.add()
             static.delete()
+
+        calls = asked_of_network(use)
         require(not calls, f"a static backend sends nothing, but this one asks the network: {calls}")
