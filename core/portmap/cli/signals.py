@@ -47,9 +47,7 @@ class Ending:
                 if number[0] not in SIGNALS:
                     continue  # somebody else's handler
                 if asked:
-                    os._exit(
-                        128 + number[0]
-                    )  # as the shell says it; no cleaning up: it was asked for twice
+                    os._exit(128 + number[0])  # as the shell says it; no cleaning up: it was asked for twice
                 asked = True
                 self._stop()
 

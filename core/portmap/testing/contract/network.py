@@ -27,12 +27,16 @@ class Ear:
 _ears: list[Ear] = []  # a process-wide thing, as the audit hook is: it can be added once and never be removed
 
 
+def other_threads() -> frozenset[int | None]:
+    """Every thread but this one."""
+    return frozenset(thread.ident for thread in threading.enumerate()) - {threading.get_ident()}
+
+
 @contextmanager
-def network_calls() -> Iterator[list[str]]:
-    """What this thread, and those that begin meanwhile, ask of the network."""
+def network_calls(deaf_to: frozenset[int | None] | None = None) -> Iterator[list[str]]:
+    """What this thread, and those that begin meanwhile, ask of the network; `deaf_to`: threads not to listen to."""
     _listen()
-    others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
-    ear = Ear(frozenset(others))
+    ear = Ear(other_threads() if deaf_to is None else deaf_to)
     _ears.append(ear)
     try:
         yield ear.heard
@@ -42,9 +46,9 @@ def network_calls() -> Iterator[list[str]]:
 
 def asked_of_network(work: Callable[[], object]) -> list[str]:
     """What the work asks of the network, every time: what it asks once in three was somebody else's thread."""
-    heard = []
+    heard, others = [], other_threads()
     for _ in range(3):
-        with network_calls() as calls:
+        with network_calls(others) as calls:
             work()
         if not calls:
             return []
