@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from portmap.builtin import AnyGateway, NoNat
-from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, Refused
+from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, PluginError, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.inbox import Register
 from portmap.model import Grant, Kind, PortRequest, Protocol
@@ -229,6 +229,24 @@ def test_who_made_the_mapping_deletes_it(any_gateway: AnyGateway, a: Gateway, b:
     add(any_gateway)
     any_gateway.delete_mapping(TCP, 80, 80)
     assert (a.asked("delete_mapping"), b.asked("delete_mapping")) == (0, 1)
+
+
+def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+    a.fails(0, 1, lambda: Garbled("port 0"), "the answer")
+    add(any_gateway)
+    assert holders(a, b) == [A, B]
+    any_gateway.delete_mapping(TCP, 80, 80)
+    assert holders(a, b) == []
+
+
+def test_who_answered_nonsense_and_has_gone_does_not_hinder_the_deleting(
+    any_gateway: AnyGateway, a: Gateway, b: Gateway
+) -> None:
+    a.now(Garbled("port 0"), "add_mapping")
+    add(any_gateway)
+    a.now(NoGateway("gone"))
+    any_gateway.delete_mapping(TCP, 80, 80)
+    assert holders(a, b) == []
 
 
 def test_a_mapping_that_nobody_is_known_to_have_made_is_the_winners(any_gateway: AnyGateway, a: Gateway) -> None:

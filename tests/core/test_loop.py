@@ -561,6 +561,19 @@ def test_to_unregister_a_stranger_is_harmless() -> None:
 # the way out
 
 
+def test_a_mapping_whose_answer_made_no_sense_is_deleted_all_the_same() -> None:
+    backend = ScriptedBackend(ports=lambda _: 0)
+    play(backend, wanted(WEB), end=100)
+    assert backend.table == {}
+
+
+def test_a_mapping_refused_after_an_alert_may_be_there_still_and_is_deleted() -> None:
+    backend = ScriptedBackend().refuse(50, 60)
+    told = play(backend, [*wanted(WEB), (50, Alert("rebooted"))], end=50.5)
+    assert "mapping.lost" in told.names()
+    assert backend.table == {}
+
+
 def test_on_the_way_out_everything_that_is_held_is_deleted_and_told() -> None:
     backend = ScriptedBackend()
     told = play(backend, wanted(WEB, DNS), end=100)

@@ -26,6 +26,7 @@ from portmap_upnp import Upnp
 from portmap_upnp.backend import parse_external_ip
 from portmap_upnp.contact import Contact
 from portmap_upnp.description import Service
+from portmap_upnp.igd import BREATH
 from portmap_upnp.location import parse_url
 from portmap_upnp.marks import host_id
 from portmap_upnp.search import Search
@@ -194,6 +195,45 @@ def test_a_refusal_is_no_reason_to_search_again(router: Router, upnp: Upnp) -> N
         with pytest.raises(NotAuthorized):
             add(upnp)
     assert router.heard.description == 1
+
+
+def test_a_gateway_that_cannot_be_asked_so_fast_is_given_a_breath(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(throttle=0.2)
+    assert add(upnp) == Grant(PORT, 600)
+    upnp.delete_mapping(TCP, PORT, PORT)
+    assert router.entries == ()
+
+
+def test_a_gateway_that_fails_for_another_reason_is_given_one_breath_a_talk(router: Router, upnp: Upnp) -> None:
+    upnp.external_ip()
+    router.quirks = Quirks(upnp_error=501)
+    began = time.monotonic()
+    with pytest.raises(Refused):
+        add(upnp)
+    assert time.monotonic() - began < 2 * BREATH
+
+
+def test_a_gateway_with_the_old_names_is_spoken_to_in_them(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(legacy_service_types=True)
+    assert (str(upnp.external_ip()), add(upnp)) == ("1.2.3.4", Grant(PORT, 600))
+
+
+def test_where_the_first_gateway_has_no_line_the_second_is_used(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(two_gateways=True)
+    for _ in range(2):
+        assert str(upnp.external_ip()) == "1.2.3.4"
+    assert add(upnp) == Grant(PORT, 600)
+    assert len(router.entries) == 1
+
+
+def test_a_gateway_whose_line_is_up_again_is_passed_over_no_more(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(no_wan=True)
+    with pytest.raises(Refused):
+        upnp.external_ip()
+    assert upnp._talks._rather_not == parse_url(router.description_url)
+    router.quirks = Quirks()
+    upnp.external_ip()
+    assert upnp._talks._rather_not is None
 
 
 def test_a_yes_without_effect_is_seen_through(router: Router, upnp: Upnp) -> None:

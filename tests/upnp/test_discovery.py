@@ -50,6 +50,14 @@ def test_a_slow_printer_that_answers_first_delays_nobody(answerer: "SearchAnswer
     assert time.monotonic() - began < 0.5
 
 
+def test_who_is_passed_over_is_taken_if_there_is_no_other(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+    first, second = serve.body(GATEWAY), serve.body(GATEWAY)
+    answerer.points_to(first)
+    assert discover(answerer.search(), rather_not=first).location == first
+    answerer.points_to(second)
+    assert discover(answerer.search(), rather_not=first).location == second
+
+
 def hunt(*hosts: str) -> str:
     """The gateway chosen among these, which answer in this order while more may come; 192.168.1.1 is the default."""
     found = _Hunt(frozenset({IPv4Address("192.168.1.1")}), until=time.monotonic() + 60, open=9)

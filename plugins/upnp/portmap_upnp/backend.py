@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
 
-from portmap.errors import Garbled, Refused, SpecError
+from portmap.errors import SILENCE, Garbled, Refused, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, PortRequest, Protocol
 from portmap_upnp import ssdp
@@ -28,6 +28,10 @@ from portmap_upnp.watch import Watch
 _FORM = "write upnp, or upnp:http://192.168.1.1:5000/rootDesc.xml"
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
 _log = logging.getLogger("portmap.upnp")
+
+
+class _LineDown(Refused):
+    """The gateway is of no use now; another one may be."""
 
 
 class Upnp:
@@ -70,8 +74,17 @@ class Upnp:
 
     @hookimpl
     def external_ip(self) -> IPv4Address:
-        """Ask for the external address; WAN down, no address and nonsense are errors."""
-        return self._talks.do(self._external_ip)
+        """Ask for the external address; WAN down, no address and nonsense are errors.
+
+        Where several gateways answer searches, one whose WAN side is down is passed over for another.
+        """
+        try:
+            return self._talks.do(self._external_ip)
+        except _LineDown as refusal:
+            try:
+                return self._talks.do(self._external_ip)
+            except SILENCE:
+                raise refusal from None
 
     @hookimpl
     def add_mapping(
@@ -129,9 +142,10 @@ class Upnp:
         if reason := self._uptime.note(status.uptime, time.monotonic()):
             self._talks.alert(f"{self} {reason}")
         if status.connection not in UP:
-            self._talks.forget()  # another of its connections, or another gateway, may be up
             shown = status.connection[:40]
-            raise Refused(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown)
+            error = _LineDown if self._talks.pass_over() else Refused
+            raise error(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown)
+        self._talks.stay()
         return parse_external_ip(igd.external_ip())
 
 

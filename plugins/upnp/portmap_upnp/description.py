@@ -16,8 +16,10 @@ SERVICES = (
     "urn:schemas-upnp-org:service:WANIPConnection:2",
     "urn:schemas-upnp-org:service:WANIPConnection:1",
     "urn:schemas-upnp-org:service:WANPPPConnection:1",
+    "urn:dslforum-org:service:WANIPConnection:1",
+    "urn:dslforum-org:service:WANPPPConnection:1",
 )
-"""The services that map ports, best first."""
+"""The services that map ports, best first. The old names at the end are all that some gateways know (Huawei HG531)."""
 
 MAX_SERVICES = 16  # each is a place to try; a gateway has one to three
 
@@ -37,6 +39,11 @@ class Service:
     kind: str
     control: Location
     events: Location | None = None
+
+    @property
+    def usual_kind(self) -> str:
+        """The same by its usual name, the only one that miniupnpc knows."""
+        return self.kind.replace("urn:dslforum-org:", "urn:schemas-upnp-org:", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +105,4 @@ def _igd(root: Element) -> str:
 
 def render(service: Service, control: str) -> bytes:
     """The description that makes miniupnpc speak this one service, at our own control path."""
-    return _MINIMAL.format(device=_DEVICE, kind=service.kind, control=control).encode("ascii")
+    return _MINIMAL.format(device=_DEVICE, kind=service.usual_kind, control=control).encode("ascii")

@@ -41,11 +41,14 @@ def describe(location: Location, patience: float = DESCRIPTION_PATIENCE, line: L
     return parse_description(reply.body, location)
 
 
-def discover(search: Search, deadline: float = inf) -> Gateway:
-    """Search, look at whoever answers, and return the first gateway, by `deadline`. Raises NoGateway."""
+def discover(search: Search, deadline: float = inf, rather_not: Location | None = None) -> Gateway:
+    """Search, look at whoever answers, and return the first gateway, by `deadline`. Raises NoGateway.
+
+    The gateway described at `rather_not` is taken only if there is no other.
+    """
     stop = Event()
     until = min(deadline, time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
-    hunt = _Hunt(frozenset(search.gateways()), until)
+    hunt = _Hunt(frozenset(search.gateways()), until, rather_not=rather_not)
     _start(_report, search.sightings(stop), hunt.inbox)
     try:
         import_module("http.client")  # needed as soon as somebody answers: 20 ms that pass meanwhile
@@ -64,18 +67,19 @@ class _Hunt:
     likely: frozenset[IPv4Address]
     until: float
     open: int = 1
+    rather_not: Location | None = None
     inbox: SimpleQueue[_Found] = field(default_factory=SimpleQueue)
     reasons: list[str] = field(default_factory=list)
     _second_best: Gateway | None = None
 
     def first_good(self) -> Gateway | None:
-        """The first gateway where the routes lead; the first one elsewhere, if there is none within a moment."""
+        """The first gateway where the routes lead; the first other one, if there is none within a moment."""
         for found in self._reports():
             match found:
                 case Sighting():
                     self.open += 1
                     _start(_look, found, self.inbox)
-                case Gateway() if found.host in self.likely or not self.likely:
+                case Gateway() if self._is_likely(found):
                     return found
                 case Gateway() if self._second_best is None:
                     self._second_best = found
@@ -83,6 +87,9 @@ class _Hunt:
                 case NATError():
                     self.reasons.append(str(found))
         return self._second_best
+
+    def _is_likely(self, gateway: Gateway) -> bool:
+        return gateway.location != self.rather_not and (gateway.host in self.likely or not self.likely)
 
     def _reports(self) -> Iterator[_Found]:
         """Reports as they come, until all are in or the time is over."""

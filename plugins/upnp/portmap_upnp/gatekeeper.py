@@ -101,9 +101,10 @@ class Gatekeeper:
         headers = _read_headers(lines)
         body = lines.read(min(int(headers["Content-Length"]), _MAX_BODY))
         action = headers["SOAPAction"].strip('"').rpartition("#")[2]
-        passed_on = {name: headers[name] for name in _PASSED_ON if name in headers}
+        ours, theirs = self._service.usual_kind, self._service.kind
+        passed_on = {name: headers[name].replace(ours, theirs) for name in _PASSED_ON if name in headers}
         try:
-            values = self._call(action, Request("POST", passed_on, body))
+            values = self._call(action, Request("POST", passed_on, body.replace(ours.encode(), theirs.encode())))
         except NATError as error:
             self.failure = error
             return 500, soap.render({})

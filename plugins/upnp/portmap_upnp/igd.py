@@ -5,6 +5,7 @@ code takes port 70000 for 4464 and escapes nothing. One object serves one talk o
 """
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -24,6 +25,7 @@ except ImportError as missing:  # no wheel for this Python or platform
 T = TypeVar("T")
 
 UP = ("Connected", "Up")  # WANIPConnection:1 §2.2.2 and what some routers say instead
+BREATH = 0.25  # seconds: some gateways fail (501) when a call follows the last too soon; geth leaves 0.2 (geth#21370)
 MAX_LEASE = 604800  # one week: WANIPConnection:2 §2.3.16
 _NOT_LISTED = {NO_SUCH_ENTRY, INVALID_INDEX, INVALID_ARGS, ACTION_FAILED}  # routers word it in these four ways
 DESCRIPTION_LENGTH = 32  # characters: with longer or odd ones some routers fail (501)
@@ -58,6 +60,8 @@ class Igd:
     def __init__(self, service: Service, deadline: float) -> None:
         self._gatekeeper = Gatekeeper(service, deadline)
         self._upnp: Any = None
+        self._gave_a_breath = False
+        self._breathless = False
 
     def __enter__(self) -> Self:
         self._gatekeeper.__enter__()
@@ -76,6 +80,7 @@ class Igd:
     def until(self, deadline: float) -> "Igd":
         """The same talk, going on until then (time.monotonic)."""
         self._gatekeeper.deadline = deadline
+        self._gave_a_breath = False
         return self
 
     def status(self) -> Status:
@@ -119,6 +124,21 @@ class Igd:
         self._ask(self._upnp.deleteportmapping, _port(external_port), protocol.value)
 
     def _ask(self, call: Callable[..., T], *arguments: object) -> T:
+        """One call. Where it failed without a reason, once more, after a breath; if that helps, always after one."""
+        if self._breathless:
+            time.sleep(BREATH)
+        try:
+            return self._call(call, *arguments)
+        except Refused as refusal:
+            if refusal.code != ACTION_FAILED or self._breathless or self._gave_a_breath:
+                raise
+        self._gave_a_breath = True
+        time.sleep(BREATH)
+        answer = self._call(call, *arguments)
+        self._breathless = True
+        return answer
+
+    def _call(self, call: Callable[..., T], *arguments: object) -> T:
         """One call of miniupnpc; what the gatekeeper found wrong counts, not what miniupnpc says of it."""
         self._gatekeeper.expect()
         try:

@@ -23,8 +23,10 @@ TARGETS = (
     "urn:schemas-upnp-org:service:WANIPConnection:1",
     "urn:schemas-upnp-org:service:WANIPConnection:2",
     "urn:schemas-upnp-org:service:WANPPPConnection:1",
+    "urn:dslforum-org:device:InternetGatewayDevice:1",
 )
-"""Whom we ask for: some routers answer to only one of these names, most (IGD:2 as well) to the first."""
+"""Whom we ask for: some routers answer to only one of these names, most (IGD:2 as well) to the first; a few know only
+the last, which is an old one."""
 
 
 @dataclass(frozen=True, slots=True)

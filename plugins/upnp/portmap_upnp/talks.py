@@ -41,6 +41,7 @@ class Talks:
         self._location = location
         self._search = search
         self._patience = patience
+        self._rather_not: Location | None = None  # the gateway that was passed over last
         self._igd: Igd | None = None
         self._hang_up: Callable[[], object] = _nothing
         self.gateway: Gateway | None = None  # the last one found: its name, for people
@@ -90,8 +91,21 @@ class Talks:
         self.turned, self.tell = _nothing, None
 
     def forget(self) -> None:
-        """Look for a gateway the next time: another one may do better."""
+        """Look for a gateway the next time."""
         self._turn_to(None)
+
+    def pass_over(self) -> bool:
+        """Look for a gateway the next time, and rather for another one. Whether this one was not passed over before."""
+        location = self.contact.gateway.location if self.contact else None
+        is_new = self._location is None and location != self._rather_not
+        self._rather_not = location
+        self.forget()
+        return is_new
+
+    def stay(self) -> None:
+        """The gateway will do after all, if it was passed over."""
+        if self.contact and self.contact.gateway.location == self._rather_not:
+            self._rather_not = None
 
     def _attempt(self, work: Callable[[Igd, Contact], T], deadline: float) -> T:
         try:
@@ -115,7 +129,7 @@ class Talks:
 
     def _find(self, deadline: float) -> Gateway:
         if self._location is None:
-            return discover(self._search, deadline)
+            return discover(self._search, deadline, self._rather_not)
         try:
             return describe(self._location, max(0.0, deadline - time.monotonic()))
         except _NO_TALK:

@@ -1,0 +1,11 @@
+"""`python -m tests.matrix`, from the project's folder: every backend meets every quirk; prints what was seen."""
+
+import logging
+
+from tests.matrix.matrix import markdown, results
+from tests.matrix.pairs import PAIRS
+
+if __name__ == "__main__":
+    logging.disable()
+    with results() as seen:
+        print(markdown(seen), markdown(seen, PAIRS), sep="\n")

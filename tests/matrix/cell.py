@@ -1,0 +1,160 @@
+"""One cell: a backend meets a router, and what came of it.
+
+Law: everything goes through the core's own door, or its own loop; what is seen is seen from outside.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from typing import TypeVar
+
+from tests.matrix.columns import Column
+from tests.matrix.lan import NEIGHBOUR, ours, plant, reached
+from tests.matrix.leaping import LeapingInbox, Scene
+from tests.matrix.outcomes import LEASE, Deceived, Holds, Lost, Outcome, Raises, Seen, Works
+from tests.matrix.rows import Row, Story
+
+from portmap import errors
+from portmap.errors import NATError, PluginError
+from portmap.events import Event, MappingAdded, MappingChanged, MappingLost, MappingRemoved, MappingRenewed
+from portmap.inbox import Register
+from portmap.loop import Loop
+from portmap.model import Grant, PortRequest, Protocol
+from portmap.nat import Nat
+from portmap.policy import Policy
+from portmap.testing import Quirks, Router
+
+T = TypeVar("T")
+
+
+def meet(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
+    """Let the backend map the service's port at a router with these quirks, once or for a while."""
+    if row.story is None:
+        return _once(column, quirks, row, internal_port)
+    return _for_a_while(column, quirks, row, row.story, internal_port)
+
+
+def _public(error: Exception) -> type[Exception]:
+    """The error as everybody knows it: its class, or the nearest one in `portmap.errors`."""
+    return next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+
+
+# Once ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One backend at one router, through the door."""
+
+    nat: Nat
+    router: Router
+    internal_port: int
+    wish: int
+    slowest: float = 0.0
+
+    def run(self) -> tuple[Outcome, int]:
+        """The outcome, and how many of our mappings are left after deleting."""
+        address = self._address()
+        grants: list[tuple[Protocol, Grant]] = []
+        try:
+            for protocol in Protocol:
+                grants.append((protocol, self._add(protocol)))  # noqa: PERF401  # the first is kept if the second fails
+        except (NATError, PluginError) as error:
+            outcome: Outcome = Raises(_public(error))
+        else:
+            outcome = self._mapped(address, grants)
+        return outcome, self._left_of(grants)
+
+    def _add(self, protocol: Protocol) -> Grant:
+        return self._call(partial(self.nat.add_mapping, protocol, self.wish, self.internal_port, "matrix", LEASE))
+
+    def _mapped(self, address: str, grants: list[tuple[Protocol, Grant]]) -> Outcome:
+        if not all(reached(self.router, protocol, grant.external_port) for protocol, grant in grants):
+            return Deceived()
+        same = all(grant.external_port == (self.wish or self.internal_port) for _, grant in grants)
+        return Works(same, max(grant.lifetime for _, grant in grants), address)
+
+    def _left_of(self, grants: list[tuple[Protocol, Grant]]) -> int:
+        """What was never granted may be left behind: that is for the loop."""
+        for protocol, grant in grants:
+            with suppress(NATError):
+                self._call(partial(self.nat.delete_mapping, protocol, grant.external_port, self.internal_port))
+        return len(ours(self.router, self.internal_port)) if grants else 0
+
+    def _address(self) -> str:
+        try:
+            return str(self._call(self.nat.external_ip))
+        except (NATError, PluginError) as error:
+            return _public(error).__name__
+
+    def _call(self, hook: Callable[[], T]) -> T:
+        began = time.monotonic()
+        try:
+            return hook()
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - began)
+
+
+def _once(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
+    with column.router(time.monotonic, quirks, upnp_only=row.upnp_only) as router:
+        plant(router)
+        visit = _Visit(column.door(router, time.monotonic), router, internal_port, row.wish)
+        outcome, left = visit.run()
+        return Seen(outcome, visit.slowest, router.heard.trap, NEIGHBOUR not in router.entries, left)
+
+
+# For a while ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Told:
+    """What the loop told."""
+
+    events: list[Event] = field(default_factory=list)
+    ports: dict[Protocol, int] = field(default_factory=dict)
+
+    def on_event(self, event: Event) -> None:
+        self.events.append(event)
+        match event:
+            case MappingAdded() | MappingChanged() | MappingRenewed():
+                self.ports[event.protocol] = event.external_port or 0
+            case MappingLost() | MappingRemoved():
+                self.ports.pop(event.protocol, None)
+
+    def on_settled(self) -> None:
+        """Nothing more for now."""
+
+    def arrive(self, router: Router) -> bool:
+        """Whether bytes arrive where it was told that they would."""
+        return len(self.ports) == len(Protocol) and all(reached(router, *each) for each in self.ports.items())
+
+    def names(self) -> list[str]:
+        return [event.event for event in self.events]
+
+
+def _for_a_while(column: Column, quirks: Quirks, row: Row, story: Story, internal_port: int) -> Seen:
+    inbox = LeapingInbox()
+    with column.router(inbox.now, quirks, upnp_only=row.upnp_only) as router:
+        plant(router)
+        arrived: list[bool] = []
+        requests = [PortRequest(protocol, internal_port, row.wish, lifetime=story.lease) for protocol in Protocol]
+        scenes: list[Scene] = [(0.0, partial(Register, request)) for request in requests]
+        scenes += [(at, partial(what, router)) for at, what in story.happenings]
+        told = Told()
+        scenes += [(story.span, lambda: arrived.append(told.arrive(router)))]
+        inbox.tell(scenes, story.span, partial(_shut_at, router, internal_port))
+        nat = column.door(router, inbox.now)
+        Loop(nat, inbox, told, Policy(story.ip_interval), random=lambda: 0.5).run()
+        outcome = Holds(inbox.gaps.longest) if arrived == [True] else Lost(", ".join(told.names()))
+        reboots = any(what is Router.reboot for _, what in story.happenings)
+        touched = NEIGHBOUR not in router.entries and not reboots
+        return Seen(outcome, 0.0, router.heard.trap, touched, len(ours(router, internal_port)))
+
+
+def _shut_at(router: Router, internal_port: int) -> float:
+    """When the first of our two ports will be shut; -inf where one is."""
+    entries = ours(router, internal_port)
+    return min(max((it.ends for it in entries if it.protocol is each), default=-inf) for each in Protocol)
