@@ -39,6 +39,40 @@ class Table:
         return "\n".join([*head, "|---|--:|--:|--:|--:|", *rows, "", *bars, ""])
 
 
+@dataclass(frozen=True)
+class Row:
+    """One line of a grid: a cell a contestant, and the bar for those of ours."""
+
+    name: str
+    cells: dict[str, str]
+    bar: str = ""
+    reached: bool | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Single figures side by side: what is measured down, who is measured across; `note` says how."""
+
+    title: str
+    note: str
+    contestants: list[str]
+    rows: list[Row]
+
+    def markdown(self) -> str:
+        """The table, and the note."""
+        lines = [
+            f"| {row.name} | {' | '.join(row.cells.get(who, '') for who in self.contestants)} | {_verdict(row)} |"
+            for row in self.rows
+        ]
+        head = [f"### {self.title}", "", f"| | {' | '.join(self.contestants)} | bar |"]
+        return "\n".join([*head, f"|---|{'--:|' * len(self.contestants)}---|", *lines, "", self.note, ""])
+
+
+def _verdict(row: Row) -> str:
+    said = {True: "reached: ", False: "MISSED: ", None: ""}[row.reached]
+    return said + row.bar
+
+
 def interleaved(contestants: Mapping[str, Callable[[], float]], rounds: int) -> Samples:
     """Run A B C A B C …, so that a slow moment of the machine falls on everybody alike."""
     samples: Samples = {name: [] for name in contestants}

@@ -1,38 +1,81 @@
-"""The benchmarks, in the lab, each beside its peers in the same run: `python tests/bench/run.py`.
+"""The benchmarks, in the lab, each beside its peers in the same run: `python tests/bench/run.py [--only NAME]…`.
 
 Prints Markdown. A missed bar is printed, not an error: the exit code is 0 unless a measurement cannot be made.
 """
 
+import argparse
+import os
 import platform
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for `tests`, when run as a script
 
-from tests.bench import first_mapping, in_process, memory, start_up
-from tests.bench.figures import Table
+from tests.bench import cost, first_mapping, in_process, loss, memory, recovery, start_up, thousand
+from tests.bench.contestants import Libtorrent
+from tests.bench.figures import Grid, Table
 from tests.lab.lab import Lab
 from tests.lab.namespace import why_not
 
+IN_TURN: dict[str, Callable[[Lab], list[Table]]] = {
+    "first_mapping": first_mapping.measure,
+    "in_process": lambda lab: [in_process.measure(lab)],
+    "start_up": lambda _: [start_up.measure()],
+    "memory": lambda lab: [memory.measure(lab)],
+}
+THOUSAND = "thousand"
+BESIDE: dict[str, Callable[[Libtorrent], Grid]] = {
+    "recovery": recovery.measure,
+    "loss": loss.measure,
+    "cost": cost.measure,
+}
+NAMES = [*IN_TURN, THOUSAND, *BESIDE]
 
-def measure(lab: Lab) -> Iterator[Table]:
-    """Every table, one after the other: nothing is measured while something else runs."""
-    yield from first_mapping.measure(lab)
-    yield in_process.measure(lab)
-    yield start_up.measure()
-    yield memory.measure(lab)
+
+def in_turn(names: list[str]) -> Iterator[Table]:
+    """What takes milliseconds, one after the other: nothing is measured while something else runs."""
+    with Lab() as lab:
+        lab.router.start_miniupnpd()
+        for name in names:
+            yield from IN_TURN[name](lab)
+
+
+def beside(names: list[str]) -> Iterator[Grid]:
+    """What takes minutes, most of them spent waiting: side by side, each in labs of its own."""
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        libtorrent = Libtorrent(stack)
+        running = [pool.submit(BESIDE[name], libtorrent) for name in names]
+        for grid in running:
+            yield grid.result()
+
+
+def measure(names: list[str]) -> Iterator[Table | Grid]:
+    """Every table that was asked for, as they come."""
+    yield from in_turn([name for name in names if name in IN_TURN])
+    if THOUSAND in names:
+        yield thousand.measure()
+    yield from beside([name for name in names if name in BESIDE])
 
 
 def main() -> None:
     """Print the tables as they come."""
+    parser = argparse.ArgumentParser(description="Measures portmap beside its peers; prints Markdown.")
+    parser.add_argument("--only", action="append", choices=NAMES, help="this measurement; may be repeated")
+    names = parser.parse_args().only or NAMES
     if reason := why_not():
         sys.exit(f"the lab {reason}")
+    begun = time.monotonic()
     print(f"Python {platform.python_version()}, {platform.system()} {platform.release()}\n", flush=True)
-    with Lab() as lab:
-        lab.router.start_miniupnpd()
-        for table in measure(lab):
+    with tempfile.TemporaryDirectory(prefix="portmap-bench-") as home:
+        os.environ["XDG_STATE_HOME"] = home  # what was held before is none of the benchmark's business
+        for table in measure(names):
             print(table.markdown(), flush=True)
+    print(f"All of it took {(time.monotonic() - begun) / 60:.1f} min.")
 
 
 if __name__ == "__main__":

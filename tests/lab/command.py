@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any, NamedTuple, Self
 
 from tests.lab.namespace import Namespace
@@ -22,14 +23,14 @@ class Exit(NamedTuple):
     seconds: float
 
 
-class Portmap:
-    """`portmap --json ARGUMENTS…` in a namespace; a context manager that leaves no process behind."""
+class Program:
+    """A program in a namespace that tells what happens, one JSON object a line; leaves no process behind."""
 
-    def __init__(self, namespace: Namespace, *arguments: str) -> None:
+    def __init__(self, namespace: Namespace, *words: str) -> None:
         self.events: list[Event] = []
         self._news = threading.Condition()
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed on exit
-        self.process = namespace.popen([*PORTMAP, "--json", *arguments], stdout=subprocess.PIPE, stderr=self._errors)
+        self.process = namespace.popen([*words], stdout=subprocess.PIPE, stderr=self._errors)
         assert self.process.stdout
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,))
         self._reader.start()
@@ -43,11 +44,14 @@ class Portmap:
         self._reader.join()
         self._errors.close()
 
-    def wait_for(self, event: str, *, timeout: float = 10, **fields: object) -> Event:
-        """The first event of that name and with those fields, waiting for it up to `timeout` seconds."""
+    def wait_for(self, event: str, *, timeout: float = 10, since: int = 0, **fields: object) -> Event:
+        """The first event of that name and with those fields, waiting for it up to `timeout` seconds.
+
+        `since`: not one of the first so many events.
+        """
         wanted = {"event": event, **fields}
         with self._news:
-            found = self._news.wait_for(lambda: self._find(wanted), timeout)
+            found = self._news.wait_for(lambda: self._find(wanted, since), timeout)
             assert found, f"no {wanted} within {timeout} s\n{self.story()}"
             return found
 
@@ -66,8 +70,17 @@ class Portmap:
         events = "\n".join(json.dumps(event) for event in self.events)
         return f"events:\n{events}\nstderr:\n{self._errors.read()}"
 
-    def _find(self, wanted: Event) -> Event | None:
-        return next((event for event in self.events if wanted.items() <= event.items()), None)
+    def told(self, event: str) -> list[Event]:
+        """All events of that name so far."""
+        return [told for told in list(self.events) if told["event"] == event]
+
+    def port(self, protocol: str = "TCP") -> int:
+        """The external port of the only mapping of that protocol, as last told; 0 before."""
+        ports = [event["external_port"] for event in list(self.events) if _opens(event, protocol)]
+        return int(ports[-1]) if ports else 0
+
+    def _find(self, wanted: Event, since: int) -> Event | None:
+        return next((event for event in self.events[since:] if wanted.items() <= event.items()), None)
 
     def _read(self, stdout: IO[str]) -> None:
         with stdout:
@@ -75,3 +88,17 @@ class Portmap:
                 with self._news:
                     self.events.append(json.loads(line))
                     self._news.notify_all()
+
+
+class Portmap(Program):
+    """`portmap --json ARGUMENTS…` in a namespace.
+
+    `state` is its folder to remember ports in; without one it remembers nothing, whoever has run here before.
+    """
+
+    def __init__(self, namespace: Namespace, *arguments: str, state: Path | None = None) -> None:
+        super().__init__(namespace, *PORTMAP, "--json", "--state", str(state or "none"), *arguments)
+
+
+def _opens(event: Event, protocol: str) -> bool:
+    return event["event"] in ("mapping.added", "mapping.changed", "mapping.renewed") and event["protocol"] == protocol

@@ -9,6 +9,9 @@ import pytest
 from tests.lab.endurance import Endurance
 from tests.lab.lab import Lab
 from tests.lab.namespace import why_not
+from tests.lab.ordeals import Ordeals
+
+LONG = {"endurance", "own_lab"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,8 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker("lab")
-    # What takes a minute runs beside the others and is judged at the end.
-    items.sort(key=lambda item: "endurance" in getattr(item, "fixturenames", ()))
+    # What takes long runs beside the others and is judged at the end.
+    items.sort(key=lambda item: not LONG.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +44,34 @@ def _endurance_begins_first(request: pytest.FixtureRequest) -> None:
         # Where it cannot even begin, pytest remembers why, and says so to the tests that ask for it.
         with contextlib.suppress(Exception):
             request.getfixturevalue("endurance")
+
+
+@pytest.fixture(scope="session")
+def _ordeals(laboratory: None, request: pytest.FixtureRequest) -> Iterator[Ordeals]:
+    with Ordeals(item for item in request.session.items if "own_lab" in getattr(item, "fixturenames", ())) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ordeals_begin_first(request: pytest.FixtureRequest) -> None:
+    if any("own_lab" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        with contextlib.suppress(Exception):  # as above
+            request.getfixturevalue("_ordeals")
+
+
+@pytest.fixture
+def own_lab(_ordeals: Ordeals) -> Ordeals:
+    """A lab with miniupnpd running, of which the test has been the only user since the session began."""
+    return _ordeals
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    ordeals = pyfuncitem.funcargs.get("own_lab")
+    if not isinstance(ordeals, Ordeals):
+        return None
+    ordeals.judge(pyfuncitem)
+    return True
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@
                         ├── lan 192.168.77.1 [router: miniupnpd] wan 11.22.33.1 ── internet 11.22.33.254
     neighbour …77.3 ────┘
 
+A second router can take the first one's place: 192.168.88.1 inside, 12.34.56.1 outside.
+
 Law: nothing leaves the namespaces. The addresses outside are somebody's on the real internet; here they are ours.
 """
 
@@ -22,6 +24,9 @@ from tests.lab.traffic import Service, Vigil, knock
 HOST = "192.168.77.2"
 NEIGHBOUR = "192.168.77.3"
 INTERNET = "11.22.33.254"
+
+OTHER_LAN, OTHER_HOST = "192.168.88.1", "192.168.88.2"
+OTHER_WAN, OTHER_INTERNET = "12.34.56.1", "12.34.56.254"
 
 _numbers = itertools.count()
 
@@ -45,8 +50,8 @@ class Lab:
         self._stack.close()
 
     def serve(self, port: int) -> None:
-        """Start the service that answers on this port of the LAN host, TCP and UDP."""
-        service = self.lan.inside(lambda: Service(HOST, port))
+        """Start the service that answers on this port of the LAN host, TCP and UDP, whatever the host's address."""
+        service = self.lan.inside(lambda: Service("", port))
         self._stack.callback(service.close)
 
     def bytes_arrive(self, protocol: str, external_port: int, *, within: float = 0) -> bool:
@@ -70,19 +75,45 @@ class Lab:
         """The provider gives the router another outer address."""
         self.router.wan_address(address)
 
+    def host_address(self, address: str, before: str = HOST) -> None:
+        """The LAN host gets another address, as by DHCP: the old one goes, and the default route with it."""
+        self.lan.ip(f"addr del {before}/24 dev eth0", f"addr add {address}/24 dev eth0")
+        self.lan.ip(f"route replace default via {self.router.lan}")
+
+    def buy_router(self) -> Router:
+        """Another router, on the internet already; nobody is plugged into it yet."""
+        router = Router(f"{self._prefix}-other", self._home, OTHER_LAN, OTHER_WAN)
+        self._stack.enter_context(router)
+        router.ip(
+            "link add lan type bridge mcast_snooping 0",
+            "link add host type veth peer name nobody",  # where the cable of the LAN host will be
+            f"link add wan type veth peer name eth1 netns {self.internet.name}",
+        )
+        self.internet.ip(f"addr add {OTHER_INTERNET}/8 dev eth1", "link set eth1 up")
+        router.configure()
+        return router
+
+    def move_to(self, router: Router) -> None:
+        """The LAN host is unplugged, and plugged into the other router's network; the old one runs on without it."""
+        self.router.ip("link delete host")
+        router.ip("link delete host", f"link add host type veth peer name eth0 netns {self.lan.name}")
+        router.ip("link set host master lan up")
+        self.router = router
+        _attach(self.lan, OTHER_HOST, router.lan)
+
     def _build(self, stack: ExitStack) -> None:
-        prefix = f"pm-{os.getpid()}-{next(_numbers)}"
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portmap-lab-")))
-        self.router = Router(f"{prefix}-router", home)
+        self._prefix = f"pm-{os.getpid()}-{next(_numbers)}"
+        self._home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portmap-lab-")))
+        self.router = Router(f"{self._prefix}-router", self._home)
         self.lan, self.neighbour, self.internet = (
-            Namespace(f"{prefix}-{role}") for role in ("host", "neighbour", "internet")
+            Namespace(f"{self._prefix}-{role}") for role in ("host", "neighbour", "internet")
         )
         for namespace in (self.router, self.lan, self.neighbour, self.internet):
             stack.enter_context(namespace)
         self._lay_cables()
         self.router.configure()
-        _attach(self.lan, HOST)
-        _attach(self.neighbour, NEIGHBOUR)
+        _attach(self.lan, HOST, LAN)
+        _attach(self.neighbour, NEIGHBOUR, LAN)
         self.internet.ip(f"addr add {INTERNET}/8 dev eth0", "link set eth0 up")
 
     def _lay_cables(self) -> None:
@@ -97,5 +128,5 @@ class Lab:
         )
 
 
-def _attach(host: Namespace, address: str) -> None:
-    host.ip(f"addr add {address}/24 dev eth0", "link set eth0 up", f"route add default via {LAN}")
+def _attach(host: Namespace, address: str, gateway: str) -> None:
+    host.ip(f"addr add {address}/24 dev eth0", "link set eth0 up", f"route add default via {gateway}")

@@ -20,8 +20,12 @@ WAN = "11.22.33.1"  # globally routable on purpose: miniupnpd refuses reserved r
 
 _TABLES = """
 table inet filter {
+    chain trouble_in { }
+    chain trouble_out { }
+    chain output { type filter hook output priority 0; oifname "lan" jump trouble_out; }
     chain input {
         type filter hook input priority 0; policy accept;
+        iifname "lan" jump trouble_in
         ct state established,related accept
         iifname "wan" drop
     }
@@ -62,7 +66,7 @@ _OPTIONS = {
     "max_lifetime": "86400",
     "uuid": "fd3fff59-0055-48d4-9080-dedae093a8c8",
 }
-_RULES = "allow 1024-65535 192.168.77.0/24 1024-65535\ndeny 0-65535 0.0.0.0/0 0-65535\n"
+_RULES = "allow 1024-65535 192.168.0.0/16 1024-65535\ndeny 0-65535 0.0.0.0/0 0-65535\n"
 
 # The daemon logs to syslog, too, which without a syslogd means the console: a serial line takes milliseconds for every
 # line. `ip netns exec` has made us a mount namespace of our own, so that this mount is seen by the daemon only.
@@ -83,18 +87,21 @@ class Entry:
 
 
 class Router(Namespace):
-    """The router; `home` is a folder for the daemon's files."""
+    """The router, `lan` its address inside and `wan` that outside; `home` is a folder for the daemon's files."""
 
-    def __init__(self, name: str, home: Path) -> None:
+    def __init__(self, name: str, home: Path, lan: str = LAN, wan: str = WAN) -> None:
         super().__init__(name)
-        self.wan = WAN
-        self._log = home / "miniupnpd.log"
-        self._config = home / "miniupnpd.conf"
+        self.lan = lan
+        self.wan = wan
+        self._log = home / f"{name}.log"
+        self._config = home / f"{name}.conf"
         self._daemon: Process | None = None
 
     def configure(self) -> None:
         """Addresses, forwarding and NAT. The interfaces `lan`, `host` and `wan` must be there."""
-        self.ip(f"addr add {LAN}/24 dev lan", f"addr add {self.wan}/8 dev wan", "link set lan up", "link set wan up")
+        self.ip(
+            f"addr add {self.lan}/24 dev lan", f"addr add {self.wan}/8 dev wan", "link set lan up", "link set wan up"
+        )
         self.set("net/ipv4/ip_forward", 1)
         self.run(["nft", "-f", "-"], stdin=_TABLES)
 
@@ -119,7 +126,7 @@ class Router(Namespace):
         """Where the daemon's UPnP description is."""
         port = re.search(r"HTTP listening on port (\d+)", self.log)
         assert port, "miniupnpd serves no HTTP"
-        return f"http://{LAN}:{port[1]}/rootDesc.xml"
+        return f"http://{self.lan}:{port[1]}/rootDesc.xml"
 
     def kill(self) -> None:
         """The daemon dies without a word; what it opened stays open."""
@@ -141,8 +148,24 @@ class Router(Namespace):
 
     def drop(self, port: int | None = None) -> None:
         """From now on whatever comes from the LAN to this UDP port, or at all, is lost without an answer."""
-        match = f"udp dport {port}" if port else ""
-        self.run(["nft", "insert", "rule", "inet", "filter", "input", f'iifname "lan" {match} drop'])
+        self._trouble("in", f"udp dport {port} drop" if port else "drop")
+
+    def mute(self) -> None:
+        """From now on nobody hears what the router tells everybody: NAT-PMP and PCP announcements, SSDP NOTIFY."""
+        self._trouble("out", "ip daddr 224.0.0.0/4 drop")
+
+    def lose(self, percent: int) -> None:
+        """From now on so many of the packets between the LAN and the router itself are lost, both ways.
+
+        What it forwards is not, or a knock would not tell a lost mapping from a lost packet.
+        """
+        for way in ("in", "out"):
+            self._trouble(way, f"numgen random mod 100 < {percent} drop")
+
+    def recover(self) -> None:
+        """The end of all `drop`, `mute` and `lose`."""
+        for way in ("in", "out"):
+            self.run(["nft", "flush", "chain", "inet", "filter", f"trouble_{way}"])
 
     def packets_heard(self) -> int:
         """How many frames the first LAN host has sent so far, ARP included."""
@@ -161,10 +184,17 @@ class Router(Namespace):
             for number, external, client, internal in _DNAT.findall(rules)
         )
 
+    def wait_until_left(self, *entries: Entry) -> None:
+        """Until these are all that the kernel forwards; the daemon looks at its leases about once a second."""
+        _until(lambda: self.mappings() == sorted(entries), f"not just {entries} is left")
+
     def wan_address(self, address: str) -> None:
         """The provider gives the router another address."""
         self.ip(f"addr del {self.wan}/8 dev wan", f"addr add {address}/8 dev wan")
         self.wan = address
+
+    def _trouble(self, way: str, rule: str) -> None:
+        self.run(["nft", "add", "rule", "inet", "filter", f"trouble_{way}", rule])
 
 
 def _until(met: Callable[[], bool], complaint: str) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 _ANSWER = b"heard: "
-_PATIENCE = 0.25  # seconds for an answer that has three namespaces to cross
+PATIENCE = 0.25  # seconds for an answer that has three namespaces to cross
 
 
 class _AnswerTCP(socketserver.BaseRequestHandler):
@@ -45,20 +45,27 @@ class Service:
             thread.join()
 
 
-def knock(protocol: str, address: str, port: int) -> bool:
+def knock(protocol: str, address: str, port: int, patience: float = PATIENCE) -> bool:
     """Send a few random bytes and tell whether the service answered them. Call it inside a namespace.
 
     Two quick tries: miniupnpd renews a NAT-PMP lease by deleting its rule and adding it again, which leaves the
     router deaf for a millisecond or two that no client can help.
     """
-    return any(_try(protocol, address, port) for _ in range(2))
+    return any(_try(protocol, address, port, patience) for _ in range(2))
 
 
-def _try(protocol: str, address: str, port: int) -> bool:
+def reach(address: str, port: int, patience: float = PATIENCE) -> bool:
+    """Whether somebody accepts a TCP connection there: for programs that have a service of their own."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
+        link.settimeout(patience)
+        return link.connect_ex((address, port)) == 0
+
+
+def _try(protocol: str, address: str, port: int, patience: float) -> bool:
     kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM
     token = secrets.token_hex(8).encode()
     with socket.socket(socket.AF_INET, kind) as link:
-        link.settimeout(_PATIENCE)
+        link.settimeout(patience)
         try:
             link.connect((address, port))
             link.send(token)
