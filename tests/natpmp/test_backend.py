@@ -376,10 +376,18 @@ def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
     backend.external_ip()
     mortal.close()
     candidates[:] = [GOOD]
-    with pytest.raises(NoGateway):
-        backend.external_ip()
     backend.external_ip()
     assert alerts == ["gateway changed: 127.0.0.4 answers in place of 127.0.0.1"]
+
+
+def test_a_gateway_that_routes_no_longer_lead_to_is_asked_on_where_nobody_else_answers(
+    gateway: "Peer", patient: Patience
+) -> None:
+    candidates = Candidates([GOOD])
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
+    first = backend.external_ip()
+    candidates[:] = [IPv4Address("127.0.0.9")]
+    assert backend.external_ip() == first
 
 
 def test_nothing_is_said_after_the_watch_has_ended(talk: Talk) -> None:

@@ -81,6 +81,11 @@ class NatPmp:
         """The gateway's external address; 0.0.0.0 counts as the refusal that it means."""
         if self._gateway is None:
             return self._discover()[1]
+        if self._is_elsewhere(self._gateway):
+            try:
+                return self._discover()[1]
+            except NATError as error:  # a VPN may have taken the routes, and our gateway still be there
+                log.debug("%s is asked, although routes lead elsewhere: %s", self._gateway, error)
         return _real_address(self._gateway, self._ask(AddressRequest()))
 
     @hookimpl
@@ -144,6 +149,11 @@ class NatPmp:
             self._listener.face(gateway)
         self._note(gateway, answer)
         return gateway, answer.external_ip
+
+    def _is_elsewhere(self, gateway: IPv4Address) -> bool:
+        """Whether routes lead elsewhere by now, so that its silence need not be waited for first."""
+        candidates = self._candidates() if self._given is None else ()
+        return bool(candidates) and gateway not in candidates
 
     def _introduce(self, candidate: IPv4Address) -> AddressAnswer:
         """Ask a candidate for its external address. Runs on a thread of discovery's own: changes nothing here."""

@@ -24,6 +24,7 @@ PATIENCE = 2.0  # seconds for its answer
 _PARTING = 0.5  # seconds for the unsubscribing from one that we turn away from: it may be gone
 FAREWELL = 0.1  # seconds for the unsubscribing, which ends with the watch's 0.2 s or by itself
 _TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says "down", then "up" with the new address
+_MANY = 20  # so many of those at the most: somebody else's mappings make events, too
 _LIMIT = 4096  # bytes of an answer's body, which should be empty
 _GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: UDA 1.1 §4.1.3
 _log = logging.getLogger("portmap.upnp")
@@ -71,7 +72,10 @@ class Events:
         """Take in the events that come. A reason to alert, if something has changed."""
         before = dict(self._values)
         self._take_in()
-        while self._line.wait(self.ears, _TOGETHER):
+        before = before or dict(self._values)  # a first event is no news; what comes right behind it is
+        for _ in range(_MANY):
+            if not self._line.wait(self.ears, _TOGETHER):
+                break
             self._take_in()
         return gena.news(before, self._values)
 

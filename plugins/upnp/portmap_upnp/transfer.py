@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
 CONNECT_PATIENCE = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
+KNOCK_AGAIN = 0.3  # seconds; TCP itself repeats a lost SYN after 1 s, then 3: RFC 6298 §2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,10 @@ def exchange(location: Location, request: Request, *, limit: int, patience: floa
     Raises NoGateway where nobody listens, GatewayTimeout, and Garbled for what is no HTTP or too long; HungUp as soon
     as `line` is hung up.
     """
-    with _our_errors(location, limit, patience), closing(_Link(patience, HEAD_LIMIT + limit, line)) as link:
-        link.reach(location)
+    with (
+        _our_errors(location, limit, patience),
+        closing(_connected(location, HEAD_LIMIT + limit, patience, line)) as link,
+    ):
         return _ask(link, location, request, limit)
 
 
@@ -92,8 +95,8 @@ class _Link(socket.socket):
         self._unsent = bytearray()
 
     def reach(self, location: Location) -> None:
-        """Connect."""
-        patience = min(CONNECT_PATIENCE, self._left())
+        """Connect, soon or not at all."""
+        patience = min(KNOCK_AGAIN, self._left())
         where = (str(location.host), location.port)
         if self._line is None:
             self.settimeout(patience)
@@ -133,6 +136,22 @@ class _Link(socket.socket):
         while not line.wait(() if writer else (self,), max(0.0, until - time.monotonic()), writer=writer):
             if time.monotonic() >= until:
                 raise TimeoutError("nothing came in time")
+
+
+def _connected(location: Location, allowance: int, patience: float, line: Line | None) -> _Link:
+    """A link to the gateway, by as many new connections as it takes: on a lossy network that is sooner than waiting."""
+    deadline = time.monotonic() + patience
+    give_up = min(deadline, time.monotonic() + CONNECT_PATIENCE)
+    while True:
+        link = _Link(deadline - time.monotonic(), allowance, line)
+        try:
+            link.reach(location)
+        except BaseException as error:  # HungUp, too: whatever it is, the socket is ours to close
+            link.close()
+            if not isinstance(error, TimeoutError) or time.monotonic() >= give_up:
+                raise
+        else:
+            return link
 
 
 def _ask(link: _Link, location: Location, request: Request, limit: int) -> Reply:
