@@ -39,11 +39,8 @@ def measure(lab: Lab) -> Table:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # py-natpmp leaves its socket to the collector
         samples = lab.lan.inside(lambda: interleaved(contestants, ROUNDS))
-    # The router's own 6 ms are most of both figures: 5 % is what the same code differs by from run to run.
-    bar = Bar(
-        "no slower than py-natpmp's map_port (within 5 %)",
-        lambda m: m["portmap natpmp"] <= 1.05 * m["py-natpmp map_port"],
-    )
+    # The router's own 5 ms are most of both figures, and the same code differs by some 5 % from run to run.
+    bar = Bar("no slower than py-natpmp's map_port", lambda m: m["portmap natpmp"] <= m["py-natpmp map_port"])
     return Table("First mapping over NAT-PMP, in-process", "ms", samples, "portmap natpmp", [bar])
 
 
