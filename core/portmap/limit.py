@@ -18,14 +18,15 @@ SECONDS = 5.0  # importing the largest of ours takes 0.1 s on a slow machine
 def within_limit(work: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
     """What `work` returns or raises. Raises PluginError, which tells `what` it was, if that takes too long."""
     call: Future[T] = Future()
-    threading.Thread(target=_do, args=(call, work), name=what, daemon=True).start()
+    threading.Thread(target=settle, args=(call, work), name=what, daemon=True).start()
     wait((call,), seconds)
     if not call.done():
         raise PluginError(f"{what} did not come back within {seconds:g} s: it must not wait for anything there")
     return call.result()
 
 
-def _do(call: Future[T], work: Callable[[], T]) -> None:
+def settle(call: Future[T], work: Callable[[], T]) -> None:
+    """Do the work, and give the call what it returned or raised."""
     try:
         call.set_result(work())
     except BaseException as error:  # noqa: BLE001  # handed to the caller, whatever it is

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, PluginError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer
-from portmap.limit import within_limit
+from portmap.limit import settle, within_limit
 from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Kind, Protocol
 from portmap.plugins import Catalogue, validate_hooks
 from portmap.spec import Spec, parse_spec
@@ -202,9 +202,5 @@ def make(plugin_class: Any, spec: Spec, name: str) -> Any:
 def _work(jobs: "SimpleQueue[_Job]") -> None:
     """The backend's thread: a daemon, so that a hung backend never holds up the process's exit."""
     while (job := jobs.get()) is not None:
-        call, work = job
-        try:
-            call.set_result(work())
-        except BaseException as error:  # noqa: BLE001  # handed to the caller, whatever it is
-            call.set_exception(error)
-        del job, call, work  # a waiting thread shall keep nothing alive
+        settle(*job)
+        del job  # a waiting thread shall keep nothing alive

@@ -19,9 +19,9 @@ from portmap.spec import Spec
 
 DISTRIBUTION = "portmap-nat"  # ours: where two distributions claim a name, ours keeps it
 
-_SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
+SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
 _REQUIRED = {BACKENDS: ("external_ip", "add_mapping", "delete_mapping"), PUBLISHERS: ("on_event",)}
-_WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
+WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Plugin:
     taken_by: str = ""
 
     def __str__(self) -> str:
-        return f"{_WORD[self.group]} {self.names[0]!r} ({self.distribution} {self.version})"
+        return f"{WORD[self.group]} {self.names[0]!r} ({self.distribution} {self.version})"
 
     def load(self) -> Any:
         """Import and validate the class. Raises PluginError, whatever the plugin raised."""
@@ -52,14 +52,6 @@ class Plugin:
         self._validate(loaded)
         return loaded
 
-    def broken(self) -> str:
-        """Why the plugin cannot be used; empty when it can."""
-        try:
-            self.load()
-        except PluginError as error:
-            return str(error)
-        return ""
-
     def _validate(self, loaded: Any) -> None:
         if not isinstance(loaded, type):
             raise PluginError(f"{self}: {self.value} is no class")
@@ -73,7 +65,7 @@ class Plugin:
 def manager_for(group: str) -> pluggy.PluginManager:
     """A plugin manager that knows the hooks of the group and holds no plugin yet."""
     manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(_SPECS[group])
+    manager.add_hookspecs(SPECS[group])
     return manager
 
 
@@ -112,7 +104,7 @@ class Catalogue:
         known = sorted(name for plugin in self.plugins for name in plugin.names if not plugin.taken_by)
         near = get_close_matches(spec.name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"unknown {_WORD[self.group]} {spec.name!r}: {hint}installed are {', '.join(known) or 'none'}"
+        return f"unknown {WORD[self.group]} {spec.name!r}: {hint}installed are {', '.join(known) or 'none'}"
 
 
 def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:

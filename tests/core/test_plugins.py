@@ -48,6 +48,15 @@ def found(name: str, group: str = BACKENDS) -> Plugin:
     return plugin
 
 
+def why_broken(plugin: Plugin) -> str:
+    """Why the plugin cannot be loaded; empty when it can."""
+    try:
+        plugin.load()
+    except PluginError as error:
+        return str(error)
+    return ""
+
+
 def test_what_a_distribution_offers_is_found_by_its_entry_point(install: Install) -> None:
     install("acme-nat", ACME, acme_nat=GOOD)
     assert str(found("acme")) == "backend 'acme' (acme-nat 1.0)"
@@ -114,7 +123,7 @@ def test_a_broken_plugin_is_named_with_its_distribution_and_the_reason(
     install: Install, source: str, reason: str
 ) -> None:
     install("acme-nat", ACME, acme_nat=source)
-    why = found("acme").broken()
+    why = why_broken(found("acme"))
     assert why.startswith("backend 'acme' (acme-nat 1.0)")
     assert reason in why
 
@@ -124,7 +133,7 @@ def test_a_broken_plugin_harms_nobody_else(install: Install, source: str) -> Non
     install("acme-nat", ACME, acme_nat=source)
     others = [plugin for plugin in Catalogue(BACKENDS).plugins if plugin.distribution != "acme-nat"]
     assert len(others) >= 5
-    assert not any(plugin.broken() for plugin in others)
+    assert not any(why_broken(plugin) for plugin in others)
 
 
 def test_choosing_a_broken_plugin_gives_its_reason(install: Install) -> None:
@@ -135,12 +144,12 @@ def test_choosing_a_broken_plugin_gives_its_reason(install: Install) -> None:
 
 def test_a_good_plugin_has_no_reason(install: Install) -> None:
     install("acme-nat", ACME, acme_nat=GOOD)
-    assert found("acme").broken() == ""
+    assert why_broken(found("acme")) == ""
 
 
 def test_an_entry_point_without_a_module_is_broken(install: Install) -> None:
     install("acme-nat", "[portmap.backends]\nacme = !!!\n")
-    assert "cannot be imported" in found("acme").broken()
+    assert "cannot be imported" in why_broken(found("acme"))
 
 
 def test_a_half_removed_distribution_is_listed_all_the_same(install: Install) -> None:
@@ -158,12 +167,12 @@ def test_ours_keeps_its_name(install: Install) -> None:
 
 def test_a_claim_to_a_taken_name_is_listed_as_broken(install: Install) -> None:
     install("acme-nat", "[portmap.backends]\nupnp = acme_nat:Acme\n", acme_nat=GOOD)
-    assert "the name is already taken by portmap-nat " in found("upnp").broken()
+    assert "the name is already taken by portmap-nat " in why_broken(found("upnp"))
 
 
 def test_the_case_of_a_name_takes_none(install: Install) -> None:
     install("acme-nat", "[portmap.backends]\nUPnP = acme_nat:Acme\n", acme_nat=GOOD)
-    assert "already taken" in found("upnp").broken()
+    assert "already taken" in why_broken(found("upnp"))
 
 
 def test_a_plugin_loses_only_the_name_that_is_taken(install: Install) -> None:
@@ -209,13 +218,13 @@ class Acme:
 
 def test_a_publisher_needs_no_kind(install: Install) -> None:
     install("acme-nat", "[portmap.publishers]\nacme = acme_nat:Acme\n", acme_nat=PUBLISHER)
-    assert found("acme", PUBLISHERS).broken() == ""
+    assert why_broken(found("acme", PUBLISHERS)) == ""
 
 
 def test_a_publisher_without_its_hook_is_broken(install: Install) -> None:
     source = PUBLISHER.replace("@hookimpl", "")
     install("acme-nat", "[portmap.publishers]\nacme = acme_nat:Acme\n", acme_nat=source)
-    assert found("acme", PUBLISHERS).broken() == (
+    assert why_broken(found("acme", PUBLISHERS)) == (
         "publisher 'acme' (acme-nat 1.0) lacks the hook on_event: mark it with @hookimpl"
     )
 

@@ -10,6 +10,7 @@ import typer
 from portmap import __version__
 from portmap.cli import exits
 from portmap.cli.group import BareGroup
+from portmap.errors import PortmapError
 
 EXAMPLES = """
 Examples:
@@ -206,11 +207,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except typer.TyperException as error:
         exits.complain(f"{_message_of(error)} (try: portmap --help)")
         code = exits.USAGE
-    except Exception as error:
-        from portmap.errors import PortmapError  # noqa: PLC0415  # only the unlucky pay for it
-
-        if not isinstance(error, PortmapError):
-            raise
+    except PortmapError as error:
         exits.complain(str(error))
         code = exits.code_of(error)
     sys.exit(code)

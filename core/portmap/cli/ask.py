@@ -26,7 +26,7 @@ def print_backends(*, as_json: bool) -> None:
         return
     print_table(
         ("NAMES", "KIND", "FROM", "STATUS"),
-        ((", ".join(row.names), row.kind or row.status, _origin(row), row.reason or row.status) for row in rows),
+        ((", ".join(row.names), row.kind or row.status, row.origin, row.reason or row.status) for row in rows),
     )
 
 
@@ -34,10 +34,6 @@ def _as_backend(row: Row) -> dict[str, object]:
     return {
         "names": row.names,
         "kind": row.kind or row.status,
-        "distribution": _origin(row),
+        "distribution": row.origin,
         "reason": row.reason,
     }
-
-
-def _origin(row: Row) -> str:
-    return f"{row.distribution} {row.version}"

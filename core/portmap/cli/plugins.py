@@ -9,12 +9,9 @@ from typing import Any, Self
 
 from portmap.cli.render import JSON_VERSION
 from portmap.errors import PluginError
-from portmap.hookspecs import BACKENDS, PUBLISHERS, BackendSpec, PublisherSpec
-from portmap.plugins import Catalogue, Plugin, validate_hooks
+from portmap.hookspecs import BACKENDS, PUBLISHERS
+from portmap.plugins import SPECS, WORD, Catalogue, Plugin, validate_hooks
 from portmap.scaffold import write_package
-
-_WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
-_SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +27,11 @@ class Row:
     status: str
     reason: str
 
+    @property
+    def origin(self) -> str:
+        """Where it comes from: distribution and version."""
+        return f"{self.distribution} {self.version}"
+
     @classmethod
     def of(cls, plugin: Plugin) -> Self:
         """Import the plugin to see whether it works."""
@@ -42,7 +44,7 @@ class Row:
         except PluginError as error:
             reason = str(error)
         return cls(
-            group=_WORD[plugin.group],
+            group=WORD[plugin.group],
             names=plugin.names,
             kind=kind,
             distribution=plugin.distribution,
@@ -71,7 +73,7 @@ def print_plugins(*, as_json: bool) -> None:
                 row.group,
                 ", ".join(row.names),
                 row.kind or "-",
-                f"{row.distribution} {row.version}",
+                row.origin,
                 ", ".join(row.hooks) or "-",
                 f"{row.status}: {row.reason}" if row.reason else row.status,
             )
@@ -112,4 +114,4 @@ def _hooks(loaded: Any, group: str) -> tuple[str, ...]:
     """The hooks that it implements, in the order of `portmap.hookspecs`."""
     callers = validate_hooks(loaded, group, "").get_hookcallers(loaded) or ()
     implemented = {caller.name for caller in callers}
-    return tuple(hook for hook in vars(_SPECS[group]) if hook in implemented)
+    return tuple(hook for hook in vars(SPECS[group]) if hook in implemented)
