@@ -40,12 +40,15 @@ class Refused(NATError):
     """The gateway understood and said no.
 
     `code` is the protocol's own number (RFC 6886 §3.5, RFC 6887 §7.4, UPnP errorCode), `text` its own words.
+    `retry_after` is for how many seconds the gateway said that it would answer the same (RFC 6887 §7.4), 0 if it did
+    not say.
     """
 
-    def __init__(self, message: str, *, code: int = 0, text: str = "") -> None:
+    def __init__(self, message: str, *, code: int = 0, text: str = "", retry_after: float = 0) -> None:
         super().__init__(message)
         self.code = code
         self.text = text
+        self.retry_after = retry_after
 
 
 class Conflict(Refused):

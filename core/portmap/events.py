@@ -24,7 +24,7 @@ class Event:
         shown: dict[str, object] = {"event": self.event}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and value != "":
+            if value is not None and value not in ("", ()):
                 shown[field.name] = str(value) if isinstance(value, IPv4Address | IPv6Address) else value
         return shown
 
@@ -40,9 +40,15 @@ class GatewayEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayFound(GatewayEvent):
-    """The gateway gave its first good answer, or its first after having been lost."""
+    """The gateway gave its first good answer, or its first after having been lost.
+
+    `ms`: how long it took to find it and to get that answer. `evidence`: what the backend based its choice on, one
+    fact each - who answered and when, who did not and why.
+    """
 
     event: ClassVar[str] = "gateway.found"
+    ms: int | None = None
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +99,12 @@ class ExternalIPFailed(ExternalIPEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingEvent(Event):
-    """Something about one mapping; (`protocol`, `internal_port`) identify it.
+class PortEvent(Event):
+    """Something about one port of ours; (`protocol`, `internal_port`) identify it among its kind.
 
-    `external_port` is the open one, or in `mapping.lost` and `mapping.removed` the one that was; `lifetime` is the
-    granted number of seconds (0 = permanent); `static` is true where the port is forwarded by hand.
+    `external_port` is the open one, or where the port is lost or removed the one that was; `lifetime` is the granted
+    number of seconds (0 = permanent); `static` is true where nothing was sent: forwarded by hand, or no NAT at all.
+    `follow`: the application is to listen on the external port.
     """
 
     protocol: Protocol
@@ -108,12 +115,13 @@ class MappingEvent(Event):
     lifetime: int | None = None
     name: str = ""
     static: bool | None = None
+    follow: bool | None = None
     reason: str = ""
     error: str = ""
 
     @property
     def key(self) -> Key:
-        """The identity of the mapping."""
+        """The identity of the port."""
         return self.protocol, self.internal_port
 
     @classmethod
@@ -128,9 +136,15 @@ class MappingEvent(Event):
             lifetime=mapping.lifetime,
             name=mapping.name,
             static=mapping.static or None,
+            follow=mapping.follow or None,
             reason=reason,
             error=error,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingEvent(PortEvent):
+    """Something about one mapping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,19 @@ The rules, which `portmap.testing.BackendContract` checks:
   look anew at the next call, remember no failure.
 - Never touch a mapping that is not ours.
 
+What the class may declare beside its `kind`, each optional::
+
+    opens_ports: ClassVar[bool] = True          # False: it only learns the address (STUN); nothing is said to be open
+    preference: ClassVar[int | None] = 0        # for `any`: of two that answer together the higher one is taken;
+                                                # None: ask me only by name
+    default_lifetime: ClassVar[int] = 600       # seconds to ask for where the user did not say
+    default_mappings: ClassVar[tuple[str, ...]] # what to map where the user named nothing, as in ("1=follow/both",)
+
+    @classmethod
+    def ipv6_from_argument(cls, argument: str | None) -> "AcmePinholes":
+        ...     # the same gateway's IPv6 firewall, as a backend of its own: `external_ip` is our own global address,
+                # `add_mapping` opens a pinhole to it. Raises SpecError where that argument names no IPv6 gateway.
+
 A **publisher** tells somebody what holds now. Group `portmap.publishers`, again a class with `from_argument`.
 """
 
@@ -68,18 +81,23 @@ class BackendSpec:
 
     @hookspec(firstresult=True)
     def add_mapping(  # type: ignore[empty-body]  # pluggy: a spec has no body
-        self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int
+        self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int, token: str
     ) -> Grant:
         """Open the port, or extend it: asked again for what is already held, this renews.
 
-        `external_port` 0: choose, preferably the internal port. `name` is the user's word for the mapping, free text
-        and maybe empty: escape it. `lifetime` in seconds, never 0. Answer with what was really granted; another port
-        or lifetime than asked for is no error. Raises as `external_ip`, and Conflict where no port could be had.
+        `external_port` 0: choose, preferably the internal port. `internal_port` 0: only for gateways that need none.
+        `name` is the user's word for the mapping, free text and maybe empty: escape it. `lifetime` in seconds, never
+        0. `token` is what the last Grant for this mapping had, maybe in an earlier life; empty the first time. Answer
+        with what was really granted; another port or lifetime than asked for is no error. Raises as `external_ip`,
+        and Conflict where no port could be had.
         """
 
     @hookspec(firstresult=True)
-    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Shut the port, if the mapping is ours. Deleting what is not there is a success, not an error."""
+    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
+        """Shut the port, if the mapping is ours. Deleting what is not there is a success, not an error.
+
+        `token` as in `add_mapping`; empty where none is known.
+        """
 
     @hookspec
     def watch(self, alert: Alert) -> Closer:  # type: ignore[empty-body]  # pluggy: a spec has no body
@@ -87,6 +105,24 @@ class BackendSpec:
 
         Returns at once with a function that ends the watch. The core then asks for every mapping again.
         """
+
+    @hookspec(firstresult=True)
+    def hint(self) -> str:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. What would help to find this gateway again at the next start, such as a URL; empty for nothing.
+
+        Called after a good answer; kept in the journal. It does no I/O.
+        """
+
+    @hookspec(firstresult=True)
+    def take_hint(self, hint: str) -> None:
+        """Optional. What `hint` said in an earlier life: to be tried at once, while the usual search is under way.
+
+        It may be stale, or tampered with: check it as if it came from the network. It does no I/O.
+        """
+
+    @hookspec(firstresult=True)
+    def evidence(self) -> tuple[str, ...]:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. What the last finding of the gateway was based on, one fact each, for people. It does no I/O."""
 
 
 class PublisherSpec:

@@ -51,6 +51,20 @@ _PRIVATE_4 = tuple(IPv4Network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.
 _PRIVATE_6 = IPv6Network("fc00::/7")  # RFC 4193 §3.1
 
 
+_MEANING = {
+    Scope.PUBLIC: "",
+    Scope.PRIVATE: "double NAT: another router is in front of this gateway, so a mapping here is not enough",
+    Scope.CGNAT: "double NAT: the provider shares one address among many (CGNAT), so a mapping here cannot be reached",
+    Scope.RESERVED: "a reserved address: nobody outside can reach it",
+    Scope.UNKNOWN: "no address is known yet",
+}
+
+
+def meaning_of(scope: Scope) -> str:
+    """What a scope means to somebody who wants to be reached, in words; empty where all is well."""
+    return _MEANING[scope]
+
+
 def scope_of(address: Address | None) -> Scope:
     """Classify an external address; None (not learnt yet) is UNKNOWN."""
     match address:
@@ -76,7 +90,9 @@ class PortRequest:
     """One port that shall be reachable from outside.
 
     `external_port` 0 means: the gateway chooses, preferably the internal port. `lifetime` is the number of seconds
-    to ask for. Raises SpecError for a port or a lifetime that cannot be.
+    to ask for. `paired`: the other protocol's request for the same internal port wants the same external port.
+    `follow`: the application listens on whatever external port is granted; the internal port 0 then means that the
+    gateway needs none (VPN gateways). Raises SpecError for a port or a lifetime that cannot be.
     """
 
     protocol: Protocol
@@ -84,9 +100,11 @@ class PortRequest:
     external_port: int = 0
     name: str = ""
     lifetime: int = DEFAULT_LIFETIME
+    paired: bool = False
+    follow: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.internal_port <= MAX_PORT:
+        if not (0 if self.follow else 1) <= self.internal_port <= MAX_PORT:
             raise SpecError(f"internal port {self.internal_port} is out of range: use 1 to {MAX_PORT}")
         if not 0 <= self.external_port <= MAX_PORT:
             raise SpecError(f"external port {self.external_port} is out of range: use 1 to {MAX_PORT}")
@@ -108,17 +126,24 @@ class PortRequest:
 class Grant:
     """What a gateway answered: the external port it opened and for how many seconds (0 = permanent).
 
-    `external_ip` only where the protocol states it with the grant.
+    `external_ip` only where the protocol states it with the grant. `token` is whatever the backend wants to be given
+    with each later call for this mapping, also after a restart (PCP's nonce); core keeps it and never reads it.
+    `static`: nothing was sent, the port is reachable as it stands.
     """
 
     external_port: int
     lifetime: int
     external_ip: Address | None = None
+    token: str = ""
+    static: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """One open port as its users see it. `static`: forwarded by hand, taken on trust, nothing was sent."""
+    """One open port as its users see it. `static`: nothing was sent, it is taken on trust or needs no NAT.
+
+    `follow`: the application is to listen on the external port.
+    """
 
     protocol: Protocol
     internal_port: int
@@ -127,6 +152,7 @@ class Mapping:
     external_ip: Address | None = None
     name: str = ""
     static: bool = False
+    follow: bool = False
 
     @property
     def key(self) -> Key:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portmap_natpmp.exchange import Peer, Receive
-from portmap_natpmp.line import HungUp, Line
-from portmap_natpmp.listener import Listener
+from portmap.wire import HungUp, Line, Listener, Peer, Receive
+from portmap_natpmp.announcement import read_announcement
 
 if TYPE_CHECKING:
     from tests.natpmp.conftest import Announce, Until
@@ -36,7 +35,7 @@ class Ears:
         self.verified: SimpleQueue[IPv4Address] = SimpleQueue()
         self.times: list[float] = []
         self.then: Callable[[Receive], object] = bool
-        self.listener = Listener(tuple(at), lambda: expected, self._verify, lambda: delay, rest)
+        self.listener = Listener(tuple(at), lambda: expected, read_announcement, self._verify, lambda: delay, rest)
 
     def _verify(self, sender: IPv4Address, receive: Receive) -> None:
         self.times.append(time.monotonic())
@@ -90,7 +89,7 @@ def test_a_line_once_hung_up_stays_so() -> None:
 
 def test_a_wait_ends_when_its_time_is_up() -> None:
     with Line() as line:
-        assert line.wait(timeout=0.01) is False
+        assert not line.wait(timeout=0.01)
 
 
 def test_a_datagram_ends_the_wait_and_is_received() -> None:
@@ -164,7 +163,9 @@ def test_a_flood_is_verified_once_a_rest(ears: MakeEars, announce: "Announce") -
 
 def test_by_default_the_rest_is_a_second(announced_at: Peer, announce: "Announce") -> None:
     heard: SimpleQueue[IPv4Address] = SimpleQueue()
-    listener = Listener([announced_at], lambda: (GATEWAY,), lambda sender, _: heard.put(sender), lambda: 0.0)
+    listener = Listener(
+        [announced_at], lambda: (GATEWAY,), read_announcement, lambda sender, _: heard.put(sender), lambda: 0.0
+    )
     announce(PMP)
     heard.get(timeout=5)
     announce(*[PMP] * 50)
@@ -212,7 +213,7 @@ def test_it_may_be_closed_from_its_own_thread(ears: MakeEars, announce: "Announc
 
 
 def test_a_port_that_is_not_shared_is_done_without(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "portmap.natpmp")
+    caplog.set_level(logging.INFO, "portmap.wire")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as selfish:
         selfish.bind(announced_at)
         Ears([announced_at]).listener.close()
@@ -220,7 +221,7 @@ def test_a_port_that_is_not_shared_is_done_without(announced_at: Peer, caplog: p
 
 
 def test_the_group_is_shared_with_other_programs(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "portmap.natpmp")
+    caplog.set_level(logging.INFO, "portmap.wire")
     several = [Ears([(GROUP, announced_at[1])]) for _ in range(3)]
     for heard in several:
         heard.listener.close()
@@ -241,7 +242,7 @@ def test_a_server_on_the_same_port_keeps_its_questions(announced_at: Peer) -> No
 
 
 def test_the_group_is_joined_once_a_network(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "portmap.natpmp")
+    caplog.set_level(logging.DEBUG, "portmap.wire")
     heard = Ears([(GROUP, announced_at[1])])
     heard.listener.face(GATEWAY)
     heard.listener.face(GATEWAY)
@@ -253,7 +254,7 @@ def test_the_group_is_joined_once_a_network(announced_at: Peer, caplog: pytest.L
 def test_a_group_that_cannot_be_joined_is_logged_only(
     gateway: str, announced_at: Peer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "portmap.natpmp")
+    caplog.set_level(logging.DEBUG, "portmap.wire")
     heard = Ears([(GROUP, announced_at[1])])
     heard.listener.close()  # its sockets are closed: what was 127.0.0.1's group can no longer be joined
     heard.listener.face(IPv4Address(gateway))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from portmap.wire.line import HungUp, Line
 from portmap_upnp.contact import Contact
 from portmap_upnp.description import Gateway, Service
 from portmap_upnp.doorbell import LIMIT, PATIENCE, Doorbell
 from portmap_upnp.events import Events
-from portmap_upnp.line import HungUp, Line
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from portmap.errors import GatewayTimeout, NoGateway
-from portmap_upnp.line import HungUp, Line
+from portmap.wire.line import HungUp, Line
 from portmap_upnp.location import parse_url
 from portmap_upnp.transfer import Request, exchange
 

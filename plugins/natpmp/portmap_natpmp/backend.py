@@ -18,11 +18,9 @@ from portmap import gateways
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
-from portmap_natpmp.announcement import ANNOUNCED_AT
+from portmap.wire import Listener, Patience, Peer, Question, Receive, exchange, first_good, receive
+from portmap_natpmp.announcement import ANNOUNCED_AT, read_announcement
 from portmap_natpmp.argument import parse_gateway
-from portmap_natpmp.discovery import first_good
-from portmap_natpmp.exchange import Patience, Peer, Question, Receive, exchange, receive
-from portmap_natpmp.listener import Listener
 from portmap_natpmp.packets import PORT, AddressAnswer, AddressRequest, Answer, MappingRequest, Refusal
 from portmap_natpmp.results import NO_ADDRESS_YET, refused
 from portmap_natpmp.sighting import Memory, reason_to_alert, reason_when_announced, sighting
@@ -31,6 +29,7 @@ log = logging.getLogger("portmap.natpmp")
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
+SPEAKS = "NAT-PMP"
 SPREAD = 0.25  # seconds; RFC 6886 §3.6 has 5, which is for crowds that no home router serves
 
 
@@ -117,7 +116,7 @@ class NatPmp:
 
         An answer's epoch shows it at the next call, an announcement at once.
         """
-        listener = Listener(self._announced_at, self._expected, self._verify, self._delay)
+        listener = Listener(self._announced_at, self._expected, read_announcement, self._verify, self._delay)
         self._alert, self._listener = alert, listener
         if self._gateway:
             listener.face(self._gateway)
@@ -129,7 +128,7 @@ class NatPmp:
 
         return close
 
-    def _ask(self, question: Question[AnswerT]) -> AnswerT:
+    def _ask(self, question: Question[AnswerT | Refusal]) -> AnswerT:
         """The gateway's good answer. If it cannot be talked to it is forgotten, unless it was given to us."""
         gateway = self._gateway or self._discover()[0]
         try:
@@ -143,7 +142,7 @@ class NatPmp:
 
     def _discover(self) -> tuple[IPv4Address, IPv4Address]:
         """Find the gateway; (its address, its external address)."""
-        gateway, answer = first_good(self._candidates(), self._introduce)
+        gateway, answer = first_good(self._candidates(), self._introduce, speaks=SPEAKS)
         self._gateway, self._answers = gateway, True
         if self._listener:
             self._listener.face(gateway)
@@ -162,9 +161,9 @@ class NatPmp:
         return answer
 
     def _exchange(
-        self, gateway: IPv4Address, question: Question[AnswerT], receive: Receive = receive
+        self, gateway: IPv4Address, question: Question[AnswerT | Refusal], receive: Receive = receive
     ) -> AnswerT | Refusal:
-        return exchange((str(gateway), self._port), question, self._patience, self._clock, receive)
+        return exchange((str(gateway), self._port), question, self._patience, self._clock, receive, speaks=SPEAKS)
 
     def _note(self, gateway: IPv4Address, answer: Answer | Refusal) -> None:
         """Compare the answer with the last one, and alert if our mappings must be gone."""

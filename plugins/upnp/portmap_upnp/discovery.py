@@ -16,8 +16,8 @@ from threading import Event, Thread
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError, NoGateway
+from portmap.wire.line import Line
 from portmap_upnp.description import Gateway, parse_description
-from portmap_upnp.line import Line
 from portmap_upnp.location import Location
 from portmap_upnp.search import Search, Sighting
 from portmap_upnp.transfer import Request, exchange

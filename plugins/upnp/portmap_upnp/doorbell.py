@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from ipaddress import IPv4Address
 
-from portmap_upnp.line import Line
+from portmap.wire.line import Line
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
 PATIENCE = 1.0  # seconds for one event

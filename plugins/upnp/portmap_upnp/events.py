@@ -11,11 +11,11 @@ from collections.abc import Collection
 from math import inf
 
 from portmap.errors import Garbled, NATError, Refused
+from portmap.wire.line import Line
 from portmap_upnp import gena
 from portmap_upnp.contact import Contact
 from portmap_upnp.doorbell import Doorbell
 from portmap_upnp.gena import Subscription, Values
-from portmap_upnp.line import Line
 from portmap_upnp.location import Location
 from portmap_upnp.transfer import Reply, Request, exchange
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
-from portmap_upnp.line import Line
+from portmap.wire.line import Line
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:

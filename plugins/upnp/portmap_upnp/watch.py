@@ -17,12 +17,12 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError
+from portmap.wire.line import HungUp, Line
 from portmap_upnp.contact import Contact
 from portmap_upnp.description import Gateway
 from portmap_upnp.discovery import describe
 from portmap_upnp.ear import Ear, Peer
 from portmap_upnp.events import Events
-from portmap_upnp.line import HungUp, Line
 from portmap_upnp.location import Location, parse_location
 from portmap_upnp.ssdp import Notice, Says
 

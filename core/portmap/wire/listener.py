@@ -1,4 +1,4 @@
-"""Listens for announcements (`announcement`) on a daemon thread of its own, and has each verified.
+"""Listens for a protocol's announcements on a daemon thread of its own, and has each verified.
 
 Law: announcements are a bonus. What cannot be heard is logged once and costs nobody anything; what is heard is
 hostile, so a flood leads to one verification a second and to a few looks at the sockets, which stay small. The thread
@@ -16,11 +16,10 @@ from typing import TypeAlias
 
 from portmap import gateways
 from portmap.errors import Garbled, NoGateway
-from portmap_natpmp.announcement import read_announcement
-from portmap_natpmp.exchange import Peer, Receive
-from portmap_natpmp.line import HungUp, Line
+from portmap.wire.exchange import Peer, Receive
+from portmap.wire.line import HungUp, Line
 
-log = logging.getLogger("portmap.natpmp")
+log = logging.getLogger("portmap.wire")
 
 Verify: TypeAlias = Callable[[IPv4Address, Receive], None]
 
@@ -36,27 +35,30 @@ _SHARED = [getattr(socket, name) for name in ("SO_REUSEADDR", "SO_REUSEPORT") if
 class Listener:
     """Hears what is announced at `addresses`, (group, port) each, from the moment it is made until `close`.
 
-    `expected` tells whose announcements count. After `delay()` seconds `verify` is called with the sender and with
-    the way to receive there, which ends (HungUp) when the listener is closed. Both are called on the thread. A `rest`
-    in seconds follows; what comes meanwhile is looked at after it.
+    `expected` tells whose announcements count, `understand` reads one: it raises Garbled for what is none. After
+    `delay()` seconds `verify` is called with the sender and with the way to receive there, which ends (HungUp) when
+    the listener is closed. All are called on the thread. A `rest` in seconds follows; what comes meanwhile is looked
+    at after it.
     """
 
     def __init__(
         self,
         addresses: Sequence[Peer],
         expected: Callable[[], Collection[IPv4Address]],
+        understand: Callable[[bytes], object],
         verify: Verify,
         delay: Callable[[], float],
         rest: float = REST,
     ) -> None:
         self._expected = expected
+        self._understand = understand
         self._verify = verify
         self._delay = delay
         self._rest = rest
         self._ears = {ear: IPv4Address(group) for group, port in addresses if (ear := _open(group, port))}
         self._faced: set[IPv4Address] = set()
         self._line = Line()
-        self._thread = threading.Thread(target=self._run, name="natpmp-announcements", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="portmap announcements", daemon=True)
         self._thread.start()
 
     def face(self, gateway: IPv4Address) -> None:
@@ -99,7 +101,16 @@ class Listener:
         """Who announced something since the last look, of those whose word counts."""
         expected = self._expected()
         announced = ((sender, datagram) for ear in self._ears for sender, datagram in _datagrams(ear))
-        return {sender for sender, datagram in announced if sender in expected and _is_announcement(sender, datagram)}
+        return {sender for sender, datagram in announced if sender in expected and self._reads(sender, datagram)}
+
+    def _reads(self, sender: IPv4Address, datagram: bytes) -> bool:
+        try:
+            announcement = self._understand(datagram)
+        except Garbled as error:
+            log.debug("ignored, announced by %s: %s: %s", sender, datagram[:_SHOWN].hex(), error)
+            return False
+        log.debug("<- %s announced by %s: %s", datagram[:_SHOWN].hex(), sender, announcement)
+        return True
 
 
 def _open(group: str, port: int) -> socket.socket | None:
@@ -140,13 +151,3 @@ def _datagrams(ear: socket.socket) -> Iterator[tuple[IPv4Address, bytes]]:
             log.debug("announcements: %s", error)
             return
         yield IPv4Address(sender), datagram
-
-
-def _is_announcement(sender: IPv4Address, datagram: bytes) -> bool:
-    try:
-        announcement = read_announcement(datagram)
-    except Garbled as error:
-        log.debug("ignored, announced by %s: %s: %s", sender, datagram[:_SHOWN].hex(), error)
-        return False
-    log.debug("<- %s announced by %s: %s", datagram[:_SHOWN].hex(), sender, announcement)
-    return True

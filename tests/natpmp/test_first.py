@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import GatewayTimeout, NoGateway, NotAuthorized
-from portmap_natpmp.discovery import first_good
+from portmap.wire import first_good
 
 HOME, OTHER = IPv4Address("192.168.1.1"), IPv4Address("10.0.0.1")
 
@@ -17,7 +17,7 @@ def test_the_first_good_answer_wins_whatever_the_order() -> None:
             forever.wait(5)
         return f"from {candidate}"
 
-    assert first_good([HOME, OTHER], ask) == (OTHER, "from 10.0.0.1")
+    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP") == (OTHER, "from 10.0.0.1")
     forever.set()
 
 
@@ -27,7 +27,7 @@ def test_a_failure_does_not_end_the_race() -> None:
             raise GatewayTimeout("silent")
         return "here"
 
-    assert first_good([HOME, OTHER], ask) == (OTHER, "here")
+    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP") == (OTHER, "here")
 
 
 def test_if_nobody_answers_everybody_asked_is_named() -> None:
@@ -35,7 +35,7 @@ def test_if_nobody_answers_everybody_asked_is_named() -> None:
         raise GatewayTimeout(f"silence from {candidate}")
 
     with pytest.raises(NoGateway, match=r"no NAT-PMP gateway found: .*silence from") as caught:
-        first_good([HOME, OTHER], ask)
+        first_good([HOME, OTHER], ask, speaks="NAT-PMP")
     assert str(HOME) in str(caught.value)
     assert str(OTHER) in str(caught.value)
 
@@ -45,12 +45,12 @@ def test_a_refusal_tells_more_than_silence() -> None:
         raise NotAuthorized("off", code=2) if candidate == HOME else GatewayTimeout("silent")
 
     with pytest.raises(NotAuthorized, match="off"):
-        first_good([HOME, OTHER], ask)
+        first_good([HOME, OTHER], ask, speaks="NAT-PMP")
 
 
 def test_nobody_to_ask_is_no_gateway_and_says_what_to_write() -> None:
     with pytest.raises(NoGateway, match=r"pmp:192\.168\.1\.1"):
-        first_good([], str)
+        first_good([], str, speaks="NAT-PMP")
 
 
 def test_a_bug_on_one_thread_is_raised_where_it_is_seen() -> None:
@@ -58,4 +58,4 @@ def test_a_bug_on_one_thread_is_raised_where_it_is_seen() -> None:
         raise RuntimeError(candidate)
 
     with pytest.raises(RuntimeError, match=str(HOME)):
-        first_good([HOME], ask)
+        first_good([HOME], ask, speaks="NAT-PMP")

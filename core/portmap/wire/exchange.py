@@ -1,0 +1,145 @@
+"""One question to one peer, over UDP: send, wait, send again, until it answers or the deadline has come.
+
+Law: no OSError leaves this file. The socket is connected, so the kernel drops whatever does not come from the peer's
+own address and port, and tells when nobody listens there. A datagram that is no answer is waited past: it must not
+cost us the answer behind it. There is no select(): descriptors above 1023 work.
+"""
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
+
+from portmap.errors import Garbled, GatewayTimeout, NoGateway
+from portmap.model import Address
+
+log = logging.getLogger("portmap.wire")
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Peer: TypeAlias = tuple[str, int]
+"""An IP literal, maybe with a zone (`fe80::1%eth0`), and a port."""
+Receive: TypeAlias = Callable[[socket.socket, float], bytes]
+"""How to wait for the next datagram, so many seconds. Raises TimeoutError, or OSError as the socket does."""
+
+_MAX_DATAGRAM = 65535  # anything smaller makes Windows fail on a larger one
+_SHOWN = 64  # bytes of a datagram that the log shows
+
+
+class Question(Protocol[T_co]):
+    """A request: what to send, and how to read what comes back."""
+
+    def to_bytes(self) -> bytes:
+        """The request on the wire."""
+
+    def read(self, datagram: bytes) -> T_co:
+        """The datagram as an answer, good or refusing. Raises Garbled if it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds: for the first answer, doubled with each packet (RFC 6886 §3.1), and in all.
+
+    The RFCs' packets take 128 s and more, the last wait 64 s. Eight are sent here, in the 3.75 s after which a gateway
+    on the same link may be called silent; the core loop asks again. No wait is longer than `longest_wait`: a gateway
+    that comes back meanwhile is asked at once, and where a third of all packets is lost one question in two hundred
+    stays unanswered, not one in thirty.
+    """
+
+    first_wait: float = 0.25
+    deadline: float = 3.75
+    longest_wait: float = 0.5
+
+
+def receive(sock: socket.socket, timeout: float) -> bytes:
+    """The next datagram, for one who has nothing else to wait for."""
+    sock.settimeout(timeout)
+    return sock.recv(_MAX_DATAGRAM)
+
+
+def exchange(
+    peer: Peer,
+    question: Question[T],
+    patience: Patience,
+    clock: Callable[[], float] = time.monotonic,
+    receive: Receive = receive,
+    *,
+    speaks: str,
+    source: Address | None = None,
+) -> T:
+    """The peer's answer, good or refusing. `speaks` names the protocol in errors, `source` is our own address.
+
+    Raises NoGateway if nobody is there, GatewayTimeout for silence, Garbled if only garbage came; and what `receive`
+    raises, if that is no OSError.
+    """
+    name = _name(peer)
+    try:
+        with connected(peer, source) as sock:
+            datagrams = _datagrams(sock, question.to_bytes(), patience, clock, receive)
+            return _first_answer(datagrams, question, name, patience, speaks)
+    except ConnectionError as error:  # an ICMP "port unreachable" came back, at once: RFC 6886 §3.1 says to believe it
+        raise NoGateway(f"nobody speaks {speaks} at {name}: is it switched on there?") from error
+    except OSError as error:
+        raise NoGateway(f"{name} cannot be reached: {error.strerror or error}; is the network up?") from error
+
+
+def connected(peer: Peer, source: Address | None = None) -> socket.socket:
+    """A UDP socket that hears nobody but the peer. Raises OSError."""
+    family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if source is not None:
+            sock.bind((str(source), 0))
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # nothing is looked up; a zone becomes its number
+        sock.connect(socket.getaddrinfo(*peer, family, socket.SOCK_DGRAM, flags=flags)[0][4])
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _first_answer(datagrams: Iterator[bytes], question: Question[T], name: str, patience: Patience, speaks: str) -> T:
+    """The first datagram that is an answer."""
+    garbage: Garbled | None = None
+    for datagram in datagrams:
+        try:
+            return question.read(datagram)
+        except Garbled as error:
+            log.debug("ignored, from %s: %s", name, error)
+            garbage = error
+    if garbage is None:
+        raise GatewayTimeout(
+            f"no {speaks} answer from {name} within {patience.deadline:g} s: is it the gateway, and switched on?"
+        )
+    raise Garbled(f"{name} answered nothing but garbage: {garbage}; is {speaks} what it speaks?") from garbage
+
+
+def _datagrams(
+    sock: socket.socket, request: bytes, patience: Patience, clock: Callable[[], float], receive: Receive
+) -> Iterator[bytes]:
+    """Everything that the peer sends until the deadline, while the request is repeated ever more slowly."""
+    now = send_at = clock()
+    end = now + patience.deadline
+    wait = patience.first_wait
+    while now < end:
+        if now >= send_at:
+            log.debug("-> %s", request.hex())
+            sock.send(request)
+            send_at = now + wait
+            wait = min(wait * 2, patience.longest_wait)
+        try:
+            datagram = receive(sock, min(send_at, end) - now)
+        except TimeoutError:
+            pass
+        else:
+            log.debug("<- %s", datagram[:_SHOWN].hex())
+            yield datagram
+        now = clock()
+
+
+def _name(peer: Peer) -> str:
+    """The peer as people write it."""
+    address, port = peer
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,1 @@
+"""The PCP backend of portmap (RFC 6887)."""

@@ -1,0 +1,1 @@
+"""Publishers for everybody: a command, a file, an HTTP hook."""

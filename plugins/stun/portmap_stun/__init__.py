@@ -1,0 +1,1 @@
+"""The STUN backend of portmap: learns the external address, opens nothing."""

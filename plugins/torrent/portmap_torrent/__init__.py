@@ -1,0 +1,1 @@
+"""Publishers for torrent clients, through their own web interfaces."""
