@@ -15,9 +15,11 @@ from portmap.inbox import Inbox, Register, Stop, Unregister
 from portmap.model import Key, Kind, PortRequest
 from portmap.nat import Nat, load
 from portmap.node import LocalNode, Record
-from portmap.paths import StaticPath, consume_requests, keep_mapped
+from portmap.paths import consume_requests, keep_mapped
 from portmap.policy import Policy
+from portmap.road import Road
 from portmap.state import State
+from portmap.static import StaticPath
 
 _log = logging.getLogger("portmap.dispatch")
 
@@ -38,15 +40,15 @@ class Observer(Protocol):
 class PortMapping:
     """The running path. Every method may be called from any thread."""
 
-    def __init__(
-        self, nat: Nat, node: LocalNode, observer: Observer | None, policy: Policy | None, state: State | None = None
-    ) -> None:
-        self.nat = nat
+    def __init__(self, road: Road, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
+        self.nat = road.nat
+        self._voice = road.voice
         self._node = node
         self._observer = observer
+        self._told: list[Event] = []
         self._inbox = Inbox()
-        self._path = self._choose(policy, state)
-        self._thread = threading.Thread(target=self._run, name=f"portmap {nat.name}", daemon=True)
+        self._path = self._choose(policy, road.state)
+        self._thread = threading.Thread(target=self._run, name=f"portmap {self.nat.name}", daemon=True)
 
     def start(self) -> None:
         """Start the path's thread."""
@@ -69,17 +71,21 @@ class PortMapping:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    # The path's thread tells the node first, then the observer.
+    # What the path's thread tells.
 
     def on_event(self, event: Event) -> None:
         """Called by the path: something happened."""
-        self._node.apply(event)
+        said = self._voice(event)
+        if said is None:
+            return
+        self._told.append(said)
         if self._observer is not None:
-            self._observer.on_event(event)
+            self._observer.on_event(said)
 
     def on_settled(self) -> None:
         """Called by the path: what was told so far belongs together, so it makes one record."""
-        record = self._node.commit()
+        told, self._told = self._told, []
+        record = self._node.follow(told)
         if record is not None and self._observer is not None:
             self._observer.on_record(record)
 
@@ -88,7 +94,7 @@ class PortMapping:
             case Kind.NONE:
                 return partial(consume_requests, self._inbox, self._node, self)
             case Kind.STATIC:
-                return StaticPath(self.nat, self._inbox, self._node, self).run
+                return StaticPath(self.nat, self._inbox, self._node, self, policy).run
             case Kind.LOOP:
                 return partial(keep_mapped, self.nat, self._inbox, self, policy, state)
             case _:
@@ -117,6 +123,7 @@ def setup_port_mapping(
     `nat` is a spec or a loaded backend; `state`, if any, remembers ports over restarts. Register ports on what is
     returned. Raises SpecError or PluginError.
     """
-    running = PortMapping(load(nat) if isinstance(nat, str) else nat, node, observer, policy, state)
+    road = Road(load(nat) if isinstance(nat, str) else nat, state)
+    running = PortMapping(road, node, observer, policy)
     running.start()
     return running

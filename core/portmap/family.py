@@ -7,7 +7,7 @@ are no ports of the other family. The order of trust stands in `reach` and nowhe
 from typing import NamedTuple
 
 from portmap.iptrack import IPTracker
-from portmap.model import Address, Key, Protocol
+from portmap.model import Address, Key, Protocol, Scope, scope_of
 
 
 class Reach(NamedTuple):
@@ -28,6 +28,7 @@ class Family:
         self.fallback_ip: Address | None = None
         self.fallback_ports: dict[Protocol, int] = {}
         self._mapped: dict[Key, int] = {}  # in the order in which the mappings came up
+        self._pinholes: dict[Key, tuple[int, Address]] = {}  # likewise
 
     def open(self, key: Key, port: int) -> None:
         """The mapping is up at this external port. A local port of its protocol has had its day."""
@@ -38,6 +39,17 @@ class Family:
         """The mapping, if it is ours, is up no more."""
         self._mapped.pop(key, None)
 
+    def open_pinhole(self, key: Key, port: int | None, address: Address | None) -> None:
+        """The port is let through at our own address."""
+        if port and address is not None and scope_of(address) is Scope.PUBLIC:
+            self._pinholes[key] = port, address
+        else:
+            self.shut_pinhole(key)
+
+    def shut_pinhole(self, key: Key) -> None:
+        """It no longer is."""
+        self._pinholes.pop(key, None)
+
     def withdraw(self, key: Key) -> None:
         """Nobody wants the local port mapped any more: it is no start value either."""
         protocol, internal_port = key
@@ -45,8 +57,13 @@ class Family:
             del self.fallback_ports[protocol]
 
     def reach(self, now: int) -> Reach:
-        """The best of all sources at `now`, in milliseconds: owner, gateway, peers, fallback; a mapped port wins."""
+        """The best of all sources at `now`, in milliseconds; a mapped port wins.
+
+        Owner, gateway, our own address behind a pinhole, peers, fallback.
+        """
         ip, ports = self._without_mappings(now)
+        for (protocol, _), (port, _) in reversed(self._pinholes.items()):
+            ports[protocol] = port
         for (protocol, _), port in reversed(self._mapped.items()):
             ports[protocol] = port
         usable = ip if ip is not None and not ip.is_unspecified else None
@@ -57,6 +74,8 @@ class Family:
             return self.static_ip, dict(self.fallback_ports)
         if self.gateway_ip is not None:
             return self.gateway_ip, {}  # our local ports are not open there
+        if self._pinholes:
+            return next(iter(self._pinholes.values()))[1], {}
         seen = self.peers.predict(now)
         if seen is not None:
             return seen.ip, self.fallback_ports | {Protocol.UDP: seen.port}

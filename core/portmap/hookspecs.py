@@ -52,7 +52,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pluggy
 
-from portmap.model import Address, Grant, Protocol
+from portmap.model import Address, Grant, Listed, Protocol
 
 if TYPE_CHECKING:
     from portmap.events import Event
@@ -119,6 +119,10 @@ class BackendSpec:
 
         It may be stale, or tampered with: check it as if it came from the network. It does no I/O.
         """
+
+    @hookspec(firstresult=True)
+    def list_mappings(self) -> tuple[Listed, ...]:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. The gateway's own table, everybody's mappings. Where a protocol cannot tell, leave it out."""
 
     @hookspec(firstresult=True)
     def evidence(self) -> tuple[str, ...]:  # type: ignore[empty-body]  # pluggy: a spec has no body

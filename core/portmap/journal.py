@@ -21,6 +21,7 @@ class Entry:
     """One mapping at one gateway, which is named as its backend names it.
 
     `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
+    `token` is what the backend wants back with it.
     """
 
     gateway: str
@@ -29,6 +30,7 @@ class Entry:
     external_port: int
     expires: float | None = None
     held: bool = True
+    token: str = ""
 
     @property
     def key(self) -> Key:
@@ -42,19 +44,30 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Every mapping that we made, and its external port."""
+    """Every mapping that we made, and its external port; for each backend, what helps it to find its gateway."""
 
     entries: tuple[Entry, ...] = ()
+    hints: tuple[tuple[str, str], ...] = ()
 
     def port_of(self, key: Key) -> int:
         """The external port that the mapping had; 0 where it had none."""
         return next((entry.external_port for entry in self.entries if entry.key == key), 0)
 
+    def token_of(self, key: Key) -> str:
+        """What the backend wanted back with the mapping; empty where it wanted nothing."""
+        return next((entry.token for entry in self.entries if entry.key == key), "")
+
+    def hint_for(self, backend: str) -> str:
+        """The backend's hint; empty where it gave none."""
+        return dict(self.hints).get(backend, "")
+
 
 def merged(journals: Iterable[Journal]) -> Journal:
     """All in one; where two know of a mapping, the later one's word counts."""
-    entries = {entry.key: entry for journal in journals for entry in journal.entries}
-    return Journal(tuple(entries[key] for key in sorted(entries)))
+    known = tuple(journals)
+    entries = {entry.key: entry for journal in known for entry in journal.entries}
+    hints = dict(hint for journal in known for hint in journal.hints)
+    return Journal(tuple(entries[key] for key in sorted(entries)), tuple(sorted(hints.items())))
 
 
 def to_text(journal: Journal) -> str:
@@ -67,10 +80,11 @@ def to_text(journal: Journal) -> str:
             "external_port": entry.external_port,
             "expires": entry.expires,
             "held": entry.held,
+            "token": entry.token,
         }
         for entry in journal.entries
     ]
-    return json.dumps({"v": VERSION, "mappings": rows}, indent=1) + "\n"
+    return json.dumps({"v": VERSION, "hints": dict(journal.hints), "mappings": rows}, indent=1) + "\n"
 
 
 def from_text(text: str) -> Journal:
@@ -79,8 +93,12 @@ def from_text(text: str) -> Journal:
         content = json.loads(text)
         if content["v"] != VERSION:
             raise Garbled(f"the journal has version {content['v']!r}, and this is version {VERSION}")
-        return Journal(tuple(_entry(row) for row in content["mappings"]))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        hints = content.get("hints", {})
+        return Journal(
+            tuple(_entry(row) for row in content["mappings"]),
+            tuple((_text(backend), _text(hint)) for backend, hint in hints.items()),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Garbled(f"no journal: {type(error).__name__}: {error}") from error
 
 
@@ -95,6 +113,7 @@ def _entry(row: Any) -> Entry:
         _port(row["external_port"]),
         None if expires is None else float(expires),
         held,
+        _text(row.get("token", "")),
     )
 
 

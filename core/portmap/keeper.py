@@ -49,7 +49,12 @@ class Keeper:
         first = self._book.first()
         return inf if first is None else first.wake_at
 
-    def want(self, request: PortRequest, remembered_port: int = 0) -> None:
+    def token_of(self, key: Key) -> str:
+        """What the backend wants back with this mapping; empty for nothing."""
+        lease = self._book.get(key)
+        return "" if lease is None else lease.token
+
+    def want(self, request: PortRequest, remembered_port: int = 0, remembered_token: str = "") -> None:
         """Keep this port open from now on; what is kept already is left as it is.
 
         The port that it had once is asked for again - unless only one port is good enough.
@@ -57,7 +62,7 @@ class Keeper:
         if self._policy.on_conflict is OnConflict.FAIL:
             remembered_port = 0
         if request.key not in self._book:
-            self._book.put(Lease.of(request, self._inbox.now(), remembered_port))
+            self._book.put(Lease.of(request, self._inbox.now(), remembered_port, remembered_token))
 
     def let_go(self, key: Key) -> None:
         """Nobody wants the port any more. What was never opened is not ours to delete."""
@@ -123,7 +128,8 @@ class Keeper:
             request.internal_port,
             request.name,
             request.lifetime,
-            timeout=self._policy.call_deadline,
+            self._policy.call_deadline,
+            lease.token,
         )
 
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
@@ -211,4 +217,4 @@ class Keeper:
             raise GatewayTimeout(f"{self._nat} left no time for it")
         request = lease.request
         port = lease.external_port or lease.wanted_port or request.internal_port
-        self._nat.delete_mapping(request.protocol, port, request.internal_port, timeout=timeout)
+        self._nat.delete_mapping(request.protocol, port, request.internal_port, timeout, lease.token)

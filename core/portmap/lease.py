@@ -40,11 +40,12 @@ class Lease:
     asked_at: float = -inf
     along: bool = False
     doubtful: bool = False
+    token: str = ""
 
     @classmethod
-    def of(cls, request: PortRequest, now: float, remembered_port: int = 0) -> "Lease":
+    def of(cls, request: PortRequest, now: float, remembered_port: int = 0, token: str = "") -> "Lease":
         """A new request: due at once. Without a wish of its own, it wishes for the port that it once had."""
-        return cls(request, due=now, wanted_port=request.external_port or remembered_port)
+        return cls(request, due=now, wanted_port=request.external_port or remembered_port, token=token)
 
     @property
     def key(self) -> Key:
@@ -102,6 +103,7 @@ class Lease:
             asked_at=now,
             along=False,
             doubtful=False,
+            token=grant.token or self.token,
         )
 
     def failed(self, reason: str, now: float, spread: float, *, unsure: bool = False) -> "Lease":

@@ -11,7 +11,7 @@ from portmap import news
 from portmap.errors import SILENCE, NATError, PluginError, PortmapError
 from portmap.events import Event, ExternalIPChanged, ExternalIPFailed, GatewayFound, GatewayLost
 from portmap.inbox import Inbox
-from portmap.model import Address, scope_of
+from portmap.model import Address, meaning_of, scope_of
 from portmap.nat import Nat
 from portmap.policy import Policy
 from portmap.presence import Presence
@@ -63,7 +63,8 @@ class Lookout:
 
     def look(self) -> bool:
         """Ask for the address. Whether every mapping is to be asked for again: the gateway is back, or it moved."""
-        due = self._inbox.now() + self._policy.ip_interval
+        begun = self._inbox.now()
+        due = begun + self._policy.ip_interval
         try:
             address = self._nat.external_ip(timeout=self._policy.call_deadline)
         except SILENCE as error:
@@ -73,17 +74,18 @@ class Lookout:
             self._declined(error, due)
             return False
         except NATError as error:
-            back = self._answered()
+            back = self._answered(begun)
             self._declined(error, due)
             return back
-        back = self._answered()
+        back = self._answered(begun)
         return self._stated(address, due) or back
 
-    def _answered(self) -> bool:
+    def _answered(self, begun: float) -> bool:
         was = self._presence.answers
         self._presence = self._presence.answered()
         if was is not True:
-            self._tell(GatewayFound(gateway=str(self._nat)))
+            took = round((self._inbox.now() - begun) * 1000)
+            self._tell(GatewayFound(gateway=str(self._nat), ms=took, evidence=self._nat.evidence()))
         return was is False
 
     def _stated(self, address: Address, due: float) -> bool:
@@ -91,7 +93,8 @@ class Lookout:
         self._presence = self._presence.stated(address, due)
         if address == previous:
             return False
-        self._tell(ExternalIPChanged(external_ip=address, previous_ip=previous, scope=scope_of(address)))
+        scope = scope_of(address)
+        self._tell(ExternalIPChanged(external_ip=address, previous_ip=previous, scope=scope, reason=meaning_of(scope)))
         return True
 
     def _declined(self, error: PortmapError, due: float) -> None:

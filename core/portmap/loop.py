@@ -59,6 +59,10 @@ class Loop:
         self._sweeper = Sweeper(nat, self._journal, time.time(), swept or _nothing)
         self._calm = Calm()
 
+    def token_of(self, key: Key) -> str:
+        """What the backend wants back with this mapping; empty for nothing."""
+        return self._keeper.token_of(key)
+
     def run(self) -> None:
         """Run until a Stop is read; then clean up and return."""
         self._nat.wait = self._inbox.wait
@@ -95,14 +99,14 @@ class Loop:
         return message
 
     def _wake_at(self) -> float:
-        sweep_at = self._inbox.now() if self._may_sweep() else inf
-        return min(self._calm.due, self._lookout.due, self._keeper.due, sweep_at)
+        return min(self._calm.due, self._lookout.due, self._keeper.due, self._sweep_due)
 
     def _take(self, message: Message) -> None:
         match message:
             case Register(request):
                 self._sweeper.spare(request.key)
-                self._keeper.want(request, self._journal.port_of(request.key))
+                key = request.key
+                self._keeper.want(request, self._journal.port_of(key), self._journal.token_of(key))
             case Unregister(key):
                 self._keeper.let_go(key)
             case Alert(reason) if not self._calm.pending:
@@ -125,17 +129,19 @@ class Loop:
                 self._keeper.all_at_once()
         elif now >= self._keeper.due:
             self._keeper.attend()
-        elif self._may_sweep():
+        elif now >= self._sweep_due:
             self._sweep()
 
-    def _may_sweep(self) -> bool:
-        return self._lookout.found and self._sweeper.pending
+    @property
+    def _sweep_due(self) -> float:
+        return self._sweeper.due if self._lookout.found else inf
 
     def _sweep(self) -> None:
         try:
             self._sweeper.sweep_one(self._deadline)
         except NATError as error:
             _log.debug("no sweeping now: %s", error)
+            self._sweeper.silent(self._inbox.now())
             self._lookout.at_once()
 
     def _tell(self, event: Event) -> None:

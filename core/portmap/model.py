@@ -139,6 +139,23 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of a gateway's own table, whoever made it. `lifetime`: seconds left, 0 = permanent.
+
+    `ours`: made by this host's portmap, by its mark. `client` and `description` are the gateway's words: text from
+    the network.
+    """
+
+    protocol: Protocol
+    external_port: int
+    client: str
+    internal_port: int
+    lifetime: int
+    description: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """One open port as its users see it. `static`: nothing was sent, it is taken on trust or needs no NAT.
 

@@ -11,14 +11,14 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from ipaddress import IPv4Address, IPv6Address
 from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, PluginError, SpecError
+from portmap.answers import checked_address, checked_facts, checked_grant, checked_hint, checked_list
+from portmap.errors import GatewayTimeout, NATError, PluginError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer
 from portmap.limit import settle, within_limit
-from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Kind, Protocol
+from portmap.model import DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
 from portmap.plugins import Catalogue, validate_hooks
 from portmap.spec import Spec, parse_spec
 
@@ -28,6 +28,8 @@ _Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]] | None
 
 CALL_DEADLINE = 15.0  # seconds; above every backend's own time limits, so that theirs, which say more, come first
 CLOSE_DEADLINE = 0.5  # seconds; a watch that does not end by then ends with the process
+IPV6 = "ipv6_from_argument"  # portmap.hookspecs
+TELL_DEADLINE = 1.0  # seconds for the hooks that do no I/O
 
 _log = logging.getLogger("portmap.nat")
 
@@ -43,6 +45,9 @@ class Nat:
     def __init__(self, backend: Any, name: str, wait: Wait = patiently) -> None:
         self._hook = validate_hooks(backend, BACKENDS, name).hook
         self.kind: Kind = backend.kind
+        self.opens_ports = bool(getattr(backend, "opens_ports", True))
+        self.default_lifetime: int = getattr(backend, "default_lifetime", DEFAULT_LIFETIME)
+        self.default_mappings: tuple[str, ...] = getattr(backend, "default_mappings", ())
         self.name = name
         self.wait = wait
         self._backend = backend
@@ -60,7 +65,7 @@ class Nat:
 
     def external_ip(self, timeout: float = CALL_DEADLINE) -> Address:
         """The gateway's external address. Raises NATError or PluginError."""
-        return self._checked_address(self._call(self._hook.external_ip, timeout))
+        return self._checked(checked_address, self._call(self._hook.external_ip, timeout))
 
     @property
     def busy(self) -> bool:
@@ -69,7 +74,7 @@ class Nat:
 
     def ask_external_ip(self) -> "Future[Address]":
         """Ask without waiting; the future holds a checked address, a NATError or a PluginError."""
-        self._running = self._submit(lambda: self._checked_address(self._hook.external_ip()))
+        self._running = self._submit(lambda: self._checked(checked_address, self._hook.external_ip()))
         return self._running
 
     def add_mapping(
@@ -80,6 +85,7 @@ class Nat:
         name: str,
         lifetime: int,
         timeout: float = CALL_DEADLINE,
+        token: str = "",
     ) -> Grant:
         """Open or renew. Raises NATError or PluginError; Garbled for a port or lifetime that cannot be."""
         answer = self._call(
@@ -89,21 +95,57 @@ class Nat:
                 internal_port=internal_port,
                 name=name,
                 lifetime=lifetime,
+                token=token,
             ),
             timeout,
         )
-        return self._checked_grant(answer)
+        return self._checked(checked_grant, answer)
 
     def delete_mapping(
-        self, protocol: Protocol, external_port: int, internal_port: int, timeout: float = CALL_DEADLINE
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        timeout: float = CALL_DEADLINE,
+        token: str = "",
     ) -> None:
         """Shut the port. Raises NATError or PluginError."""
         self._call(
             lambda: self._hook.delete_mapping(
-                protocol=protocol, external_port=external_port, internal_port=internal_port
+                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token
             ),
             timeout,
         )
+
+    def list_mappings(self, timeout: float = CALL_DEADLINE) -> tuple[Listed, ...] | None:
+        """The gateway's own table; None where the backend cannot tell. Raises NATError or PluginError."""
+        return self._checked(checked_list, self._call(self._hook.list_mappings, timeout))
+
+    def evidence(self) -> tuple[str, ...]:
+        """What the last finding of the gateway was based on, for people; nothing where that cannot be had."""
+        return self._told(lambda: self._checked(checked_facts, self._hook.evidence()), ())
+
+    def hint(self) -> str:
+        """What would help to find this gateway again in a later life; empty where there is nothing."""
+        return self._told(lambda: self._checked(checked_hint, self._hook.hint()), "")
+
+    def take_hint(self, hint: str) -> None:
+        """Give the backend what `hint` said in an earlier life."""
+        self._told(lambda: self._hook.take_hint(hint=hint), None)
+
+    def _checked(self, check: Callable[[object, str], T], answer: object) -> T:
+        try:
+            return check(answer, str(self))
+        except PluginError as error:
+            raise PluginError(f"{self.name}: {error}") from error
+
+    def _told(self, work: Callable[[], T], otherwise: T) -> T:
+        """What a hook says that only helps: its trouble is no reason to fail."""
+        try:
+            return self._call(work, TELL_DEADLINE)
+        except (NATError, PluginError) as error:
+            _log.debug("%s does not tell: %s", self.name, error)
+            return otherwise
 
     def watch(self, alert: Alert) -> Closer:
         """Start the backend's watch, if it has one; the answer ends it. Raises NATError or PluginError."""
@@ -116,7 +158,7 @@ class Nat:
             return None
         wait((self._latest,), timeout)
         try:
-            return self._checked_grant(self._latest.result(0)) if self._latest.done() else None
+            return self._checked(checked_grant, self._latest.result(0)) if self._latest.done() else None
         except (NATError, PluginError):
             return None
 
@@ -156,28 +198,6 @@ class Nat:
         except BaseException as error:  # a cancellation, an exit: whatever it is, it is no reason for us to end
             raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
 
-    def _checked_address(self, answer: object) -> Address:
-        if not isinstance(answer, IPv4Address | IPv6Address):
-            raise PluginError(f"{self.name} answered {answer!r} where an address was due")
-        if answer.is_unspecified:
-            raise Garbled(f"{self} says that its external address is {answer}: it has none yet")
-        return answer
-
-    def _checked_grant(self, answer: object) -> Grant:
-        if not isinstance(answer, Grant) or not _is_well_typed(answer):
-            raise PluginError(f"{self.name} answered {answer!r} where a Grant was due")
-        if not 1 <= answer.external_port <= MAX_PORT:
-            raise Garbled(f"{self} granted port {answer.external_port}, which is none")
-        if not 0 <= answer.lifetime <= MAX_LIFETIME:
-            raise Garbled(f"{self} granted a lifetime of {answer.lifetime} s, which is none")
-        return answer
-
-
-def _is_well_typed(grant: Any) -> bool:
-    """Whether a stranger's Grant holds what its annotations say; nothing checked that when it was made."""
-    numbers = isinstance(grant.external_port, int) and isinstance(grant.lifetime, int)
-    return numbers and isinstance(grant.external_ip, IPv4Address | IPv6Address | None)
-
 
 def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
     """The backend that a spec names, ready for one-shot calls; nothing is sent yet.
@@ -189,10 +209,21 @@ def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
     return Nat(make(plugin.load(), parsed, str(plugin)), str(plugin))
 
 
-def make(plugin_class: Any, spec: Spec, name: str) -> Any:
+def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | None:
+    """The same gateway's IPv6 firewall; None where the backend knows no IPv6. Raises as `load`."""
+    parsed = parse_spec(spec) if isinstance(spec, str) else spec
+    plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
+    backend_class = plugin.load()
+    if not callable(getattr(backend_class, IPV6, None)):
+        return None
+    return Nat(make(backend_class, parsed, str(plugin), IPV6), f"{plugin}, IPv6")
+
+
+def make(plugin_class: Any, spec: Spec, name: str, constructor: str = "from_argument") -> Any:
     """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises."""
     try:
-        return within_limit(lambda: plugin_class.from_argument(spec.argument), f"from_argument of {name}")
+        construct = getattr(plugin_class, constructor)
+        return within_limit(lambda: construct(spec.argument), f"{constructor} of {name}")
     except (PluginError, SpecError):
         raise
     except (Exception, SystemExit) as error:

@@ -1,8 +1,8 @@
 """LocalNode: what this node tells the world about where it can be reached. The loop's first listener.
 
-Law: pure; time comes in through `clock`. One thread owns a LocalNode; any other may read `record`, an immutable
-snapshot that `commit` swaps by one assignment. Any number of changes between two commits make one new record, and a
-record is new only if its entries really differ: nothing else ever raises `seq`.
+Law: pure; time comes in through `clock`. Every method may be called from any thread; `record` is an immutable snapshot
+that `commit` swaps by one assignment. Any number of changes between two commits make one new record, and a record is
+new only if its entries really differ: nothing else ever raises `seq`.
 
 Where each entry comes from, the best source first (go-ethereum's p2p/enode/localnode.go, mended):
 
@@ -18,8 +18,9 @@ record and no dead port behind. Without a NAT backend nothing of this happens an
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
+from threading import RLock
 
 from portmap.events import (
     Event,
@@ -33,6 +34,7 @@ from portmap.events import (
 from portmap.family import Family
 from portmap.iptrack import Endpoint
 from portmap.model import MAX_PORT, Address, PortRequest, Protocol, Scope
+from portmap.pinhole import PinholeAdded, PinholeChanged, PinholeLost, PinholeRemoved
 from portmap.record import Record, Value, checked, checked_port
 
 __all__ = ["LocalNode", "Record", "Value", "unix_ms"]
@@ -55,6 +57,7 @@ class LocalNode:
         self._pinned: dict[str, Value] = {}
         self._v4, self._v6 = self._families = Family(), Family()
         self._record = Record(clock() if seq is None else seq)
+        self._lock = RLock()
 
     @property
     def record(self) -> Record:
@@ -63,43 +66,57 @@ class LocalNode:
 
     def commit(self) -> Record | None:
         """Make everything said since the last commit one new record; None if nothing really changed."""
-        entries = tuple(sorted((self._derived() | self._pinned).items()))
-        if entries == self._record.entries:
-            return None
-        self._record = Record(self._record.seq + 1, entries)
-        return self._record
+        with self._lock:
+            entries = tuple(sorted((self._derived() | self._pinned).items()))
+            if entries == self._record.entries:
+                return None
+            self._record = Record(self._record.seq + 1, entries)
+            return self._record
+
+    def follow(self, events: Iterable[Event]) -> Record | None:
+        """Apply what was told together, and commit: nobody else's commit comes in between."""
+        with self._lock:
+            for event in events:
+                self.apply(event)
+            return self.commit()
 
     # What the owner says.
 
     def set(self, key: str, value: Value) -> None:
         """Pin an entry. Raises SpecError where the value cannot be what the key is known to mean."""
-        self._pinned[key] = checked(key, value)
+        with self._lock:
+            self._pinned[key] = checked(key, value)
 
     def delete(self, key: str) -> None:
         """Unpin an entry; what is derived under that key, if anything, comes back."""
-        self._pinned.pop(key, None)
+        with self._lock:
+            self._pinned.pop(key, None)
 
     def set_static_ip(self, ip: Address | None) -> None:
         """State the address of a family, which ends prediction for it; None takes back both families'."""
-        for family in self._families_of(ip):
-            family.static_ip = ip and _plain(ip)
+        with self._lock:
+            for family in self._families_of(ip):
+                family.static_ip = ip and _plain(ip)
 
     def set_fallback_ip(self, ip: Address | None) -> None:
         """The address of a family for want of a better one; None takes back both families'."""
-        for family in self._families_of(ip):
-            family.fallback_ip = ip and _plain(ip)
+        with self._lock:
+            for family in self._families_of(ip):
+                family.fallback_ip = ip and _plain(ip)
 
     def set_fallback_udp(self, port: int) -> None:
         """The UDP port of both families for want of a better one; 0 for none."""
-        for family in self._families:
-            family.fallback_ports.pop(Protocol.UDP, None)
-            if port:
-                family.fallback_ports[Protocol.UDP] = checked_port("udp", port)
+        with self._lock:
+            for family in self._families:
+                family.fallback_ports.pop(Protocol.UDP, None)
+                if port:
+                    family.fallback_ports[Protocol.UDP] = checked_port("udp", port)
 
     def expect(self, request: PortRequest) -> None:
         """Take the request's local port as its protocol's start value, unless there is one already."""
-        for family in self._families:
-            family.fallback_ports.setdefault(request.protocol, request.internal_port)
+        with self._lock:
+            for family in self._families:
+                family.fallback_ports.setdefault(request.protocol, request.internal_port)
 
     # What peers say.
 
@@ -107,29 +124,35 @@ class LocalNode:
         """A peer at `host` says that it sees us at UDP `ip` and `port`. What cannot be true is ignored."""
         if 1 <= port <= MAX_PORT and not ip.is_unspecified and not ip.is_multicast:
             seen = Endpoint(_plain(ip), port)
-            self._family_of(seen.ip).peers.statement(_plain(host), seen, self._clock())
+            with self._lock:
+                self._family_of(seen.ip).peers.statement(_plain(host), seen, self._clock())
 
     def contact(self, host: Address) -> None:
         """We have sent something to the peer at `host`."""
-        self._family_of(host).peers.contact(_plain(host), self._clock())
+        with self._lock:
+            self._family_of(host).peers.contact(_plain(host), self._clock())
 
     def full_cone(self) -> bool:
         """Whether peers reached us before we had contacted them, as far as `statement` and `contact` tell."""
-        return any(family.peers.full_cone(self._clock()) for family in self._families)
+        with self._lock:
+            return any(family.peers.full_cone(self._clock()) for family in self._families)
 
     # What the loop says.
 
     def apply(self, event: Event) -> None:
         """Follow one event; those that say nothing about where we can be reached change nothing."""
-        match event:
-            case ExternalIPChanged():
-                self._gateway_stated(event)
-            case MappingAdded() | MappingChanged():
-                self._opened(event)
-            case MappingLost() | MappingRemoved():
-                self._shut(event)
-            case _:
-                pass
+        with self._lock:
+            match event:
+                case ExternalIPChanged():
+                    self._gateway_stated(event)
+                case MappingAdded() | MappingChanged():
+                    self._opened(event)
+                case MappingLost() | MappingRemoved():
+                    self._shut(event)
+                case PinholeAdded() | PinholeChanged():
+                    self._v6.open_pinhole(event.key, event.external_port, event.external_ip)
+                case PinholeLost() | PinholeRemoved():
+                    self._v6.shut_pinhole(event.key)
 
     def _gateway_stated(self, event: ExternalIPChanged) -> None:
         for family in self._families:  # a gateway states one address: a new one voids the old, of whichever family

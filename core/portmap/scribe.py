@@ -25,24 +25,44 @@ from portmap.state import State
 
 
 class Scribe:
-    """A listener that writes down what it passes on. `clock` gives unix seconds."""
+    """A listener that writes down what it passes on. `clock` gives unix seconds.
 
-    def __init__(self, listener: Listener, state: State, clock: Callable[[], float] = time.time) -> None:
+    `backend` is whose hint is kept, `hint` gives it. `token_of` is to be set to whoever knows the mappings' tokens.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        state: State,
+        backend: str = "",
+        hint: Callable[[], str] = str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._listener = listener
         self._state = state
+        self._backend = backend
+        self._hint = hint
         self._clock = clock
         self._gateway = ""
+        self._news = False
+        self.token_of: Callable[[Key], str] = lambda _: ""
         self.inherited = merged(state.inherit())
+        self._hints = dict(self.inherited.hints)
         self._entries: dict[Key, Entry] = {entry.key: entry for entry in self.inherited.entries}
 
     def on_event(self, event: Event) -> None:
         """Take note, and pass it on."""
+        self._news = True
         self._note(event)
         self._listener.on_event(event)
 
     def on_settled(self) -> None:
         """Write what was noted, and pass it on."""
-        self._state.save(Journal(tuple(self._entries[key] for key in sorted(self._entries))))
+        if self._news and self._gateway and (hint := self._hint()):
+            self._hints[self._backend] = hint
+        self._news = False
+        entries = tuple(self._entries[key] for key in sorted(self._entries))
+        self._state.save(Journal(entries, tuple(sorted(self._hints.items()))))
         self._listener.on_settled()
 
     def on_swept(self, key: Key) -> None:
@@ -64,4 +84,5 @@ class Scribe:
 
     def _entry(self, event: MappingEvent) -> Entry:
         expires = self._clock() + event.lifetime if event.lifetime else None
-        return Entry(self._gateway, event.protocol, event.internal_port, event.external_port or 0, expires)
+        mapped = event.protocol, event.internal_port, event.external_port or 0
+        return Entry(self._gateway, *mapped, expires, token=self.token_of(event.key))

@@ -6,7 +6,7 @@ Law: a session's state is what its events say; it is read under a lock that is n
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
@@ -16,12 +16,11 @@ from portmap.errors import GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, RecordChanged
 from portmap.ledger import Ledger
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
-from portmap.nat import Nat
 from portmap.node import LocalNode, Record
 from portmap.policy import Policy
 from portmap.publishing import Desk
 from portmap.requests import check_distinct, requests_of
-from portmap.state import State
+from portmap.road import PinholeVoice, Road
 
 BACKLOG = 1000  # events kept for a listener that comes late
 DRAIN = 0.3  # seconds that publishers get to finish after the end
@@ -32,13 +31,12 @@ class Session:
 
     def __init__(
         self,
-        nat: Nat,
+        roads: Sequence[Road],
         requests: Iterable[PortRequest],
         desks: Iterable[Desk] = (),
         policy: Policy | None = None,
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
-        state: State | None = None,
     ) -> None:
         self._lease = lease
         self._policy = policy or Policy()
@@ -53,22 +51,25 @@ class Session:
         self._fault: BaseException | None = None
         self._ended = False
         self._stopping = False
-        self._running = PortMapping(nat, self._node, self, self._policy, state)
+        self._paths = tuple(PortMapping(road, self._node, self, self._policy) for road in roads)
+        self._alive = len(self._paths)
+        self._open = self._ledger.pinholes if isinstance(roads[0].voice, PinholeVoice) else self._ledger.mappings
         for request in requests:
             self.add(request)
-        self._running.start()
+        for path in self._paths:
+            path.start()
 
     # What holds ----------------------------------------------------------------------------------------------
 
     @property
     def kind(self) -> Kind:
         """Which path the session is on."""
-        return self._running.nat.kind
+        return self._paths[0].nat.kind
 
     @property
     def gateway(self) -> str:
         """How the backend names its gateway."""
-        return str(self._running.nat)
+        return str(self._paths[0].nat)
 
     @property
     def external_ip(self) -> Address | None:
@@ -80,6 +81,12 @@ class Session:
         """The ports that are open now."""
         with self._changed:
             return tuple(self._ledger.mappings.values())
+
+    @property
+    def pinholes(self) -> tuple[Mapping, ...]:
+        """The ports that are open now over IPv6, at our own address."""
+        with self._changed:
+            return tuple(self._ledger.pinholes.values())
 
     @property
     def record(self) -> Record:
@@ -109,14 +116,14 @@ class Session:
                 self._subscribers.remove(subscriber)
 
     def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:
-        """Wait until every requested port is open; the open ports.
+        """Wait until every requested port is open; the open ports. Pinholes are not waited for beside mappings.
 
         Raises what the first missing one failed with (NATError) when `timeout` seconds are over or the session ends.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._complete() or self._ended, timeout)
             if self._complete():
-                return tuple(self._ledger.mappings.values())
+                return tuple(self._open.values())
             self.raise_fault()
             raise self._why_incomplete(timeout)
 
@@ -128,8 +135,9 @@ class Session:
         with self._changed:
             check_distinct((*self._requests.values(), *asked))
             self._requests |= {request.key: request for request in asked}
-        for request in asked:
-            self._running.register(request)
+        for path in self._paths:
+            for request in asked:
+                path.register(request)
 
     def remove(self, key: Key) -> None:
         """Let one mapping, (protocol, internal port), go. Raises SpecError if it was never asked for."""
@@ -138,19 +146,23 @@ class Session:
                 raise SpecError(f"{key[0]} {key[1]} was never asked for")
             self._ledger.forget_failure(key)
             self._changed.notify_all()  # what is left may be complete
-        self._running.unregister(key)
+        for path in self._paths:
+            path.unregister(key)
 
     def stop(self) -> None:
         """Ask for the end and return at once; `close` waits for it. Safe in a signal handler."""
         if not self._stopping:
             self._stopping = True
-            self._running.stop()
+            for path in self._paths:
+                path.stop()
 
     def close(self) -> None:
         """Delete what is held, tell the publishers, end. Takes 3 seconds at the most; twice is harmless."""
         self.stop()
-        if not self._running.join(self._policy.clean_up + 2 * DRAIN):
-            self._end(None)
+        deadline = time.monotonic() + self._policy.clean_up + 2 * DRAIN
+        for path in self._paths:
+            if not path.join(max(0.0, deadline - time.monotonic())):
+                self._end(None)
 
     def __enter__(self) -> Self:
         return self
@@ -181,7 +193,14 @@ class Session:
             self._signer.sign(record, lambda text: self.on_event(_record_changed(record, text)))
 
     def on_end(self, error: BaseException | None) -> None:
-        """The path has ended: let the publishers finish, then end every wait and every iteration."""
+        """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
+        with self._changed:
+            self._fault = self._fault or error
+            self._alive -= 1
+        if self._alive:
+            if error is not None:
+                self.stop()
+            return
         for desk in self._desks:
             desk.close()
         deadline = time.monotonic() + DRAIN
@@ -199,10 +218,10 @@ class Session:
                 self._changed.notify_all()
 
     def _complete(self) -> bool:
-        return self.kind is Kind.NONE or self._requests.keys() <= self._ledger.mappings.keys()
+        return self.kind is Kind.NONE or self._requests.keys() <= self._open.keys()
 
     def _why_incomplete(self, timeout: float | None) -> PortmapError:
-        missing = [key for key in self._requests if key not in self._ledger.mappings]
+        missing = [key for key in self._requests if key not in self._open]
         reason = self._ledger.why_missing(missing)
         if reason is not None:
             return reason

@@ -6,9 +6,11 @@ mapping it is stands above the journal's word.
 
 import logging
 from collections.abc import Callable
+from math import inf
 
 from portmap.errors import SILENCE, NATError, PluginError
 from portmap.journal import Journal
+from portmap.lease import RETRY_FIRST, RETRY_LAST
 from portmap.model import Key
 from portmap.nat import Nat
 
@@ -25,12 +27,19 @@ class Sweeper:
         self._nat = nat
         self._swept = swept
         self._left = [entry for entry in journal.entries if entry.alive(now)]
+        self._failures = 0
+        self._not_before = -inf
 
     @property
-    def pending(self) -> bool:
-        """Whether there is something to delete here. What is elsewhere waits for the day that we are back there."""
+    def due(self) -> float:
+        """When there is something to delete here, on the loop's clock; what is elsewhere waits until we are back."""
         here = str(self._nat) if self._left else ""
-        return any(entry.gateway == here for entry in self._left)
+        return self._not_before if any(entry.gateway == here for entry in self._left) else inf
+
+    def silent(self, now: float) -> None:
+        """The gateway did not answer a deletion, whatever else it answers: ask ever less often."""
+        self._not_before = now + min(RETRY_FIRST * 2.0**self._failures, RETRY_LAST)
+        self._failures = min(self._failures + 1, 16)
 
     def spare(self, key: Key) -> None:
         """Somebody wants this mapping again: it is taken over, not deleted."""
@@ -41,7 +50,7 @@ class Sweeper:
         here = str(self._nat)
         entry = next(entry for entry in self._left if entry.gateway == here)
         try:
-            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, timeout=timeout)
+            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, timeout, entry.token)
         except SILENCE:
             raise
         except (NATError, PluginError) as error:

@@ -22,10 +22,12 @@ from portmap.errors import (
 )
 from portmap.events import Event
 from portmap.hookspecs import hookimpl
+from portmap.ledger import Ledger
 from portmap.model import Address, Grant, Kind, Mapping, PortRequest, Protocol
 from portmap.nat import Nat
 from portmap.node import LocalNode, Record
 from portmap.publishing import Desk
+from portmap.road import Road
 from portmap.session import BACKLOG, Session
 from portmap.testing.scripted import ScriptedBackend
 
@@ -64,7 +66,7 @@ class Open:
 
     def __call__(self, backend: Any, *requests: PortRequest, publishers: tuple[Publisher, ...] = ()) -> Session:
         desks = [Desk(publisher, f"publisher {number}") for number, publisher in enumerate(publishers)]
-        session = Session(Nat(backend, "fake"), requests, desks)
+        session = Session([Road(Nat(backend, "fake"))], requests, desks)
         self.sessions.append(session)
         return session
 
@@ -166,7 +168,7 @@ def test_a_fault_of_ours_is_raised_as_one(start: Open, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise LookupError("oops")
 
-    monkeypatch.setattr(LocalNode, "apply", fail)
+    monkeypatch.setattr(Ledger, "note", fail)
     with pytest.raises(PortmapError, match=r"ended by a fault: LookupError\('oops'\)"):
         start(ScriptedBackend(), WEB).wait(LONG)
 
@@ -336,7 +338,7 @@ def test_to_stop_returns_at_once_and_ends_the_events(start: Open) -> None:
 
 def test_a_session_with_a_hung_backend_ends_in_time(release: threading.Event) -> None:
     backend = ScriptedBackend()
-    session = Session(Nat(backend, "fake"), [WEB])
+    session = Session([Road(Nat(backend, "fake"))], [WEB])
     session.wait(LONG)
     backend.fails(0, 1, lambda: NoGateway(str(release.wait(LONG))), "")
     begun = time.monotonic()

@@ -1,0 +1,78 @@
+"""What a backend may answer: a stranger's value in, a checked one out.
+
+Law: pure. `who` names the backend in what is raised: PluginError for a value of the wrong type, which is the plugin
+author's fault, Garbled for one that makes no sense, which is the gateway's.
+"""
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from portmap.errors import Garbled, PluginError
+from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Listed
+
+LONGEST = 1024  # letters of a token, a hint or a fact: they are kept in the journal, and shown
+MOST = 64  # facts
+MOST_LISTED = 10_000  # rows; the largest tables seen have some hundred
+
+
+def checked_address(answer: object, who: str) -> Address:
+    """A usable address."""
+    if not isinstance(answer, IPv4Address | IPv6Address):
+        raise PluginError(f"{who} answered {answer!r} where an address was due")
+    if answer.is_unspecified:
+        raise Garbled(f"{who} says that its external address is {answer}: it has none yet")
+    return answer
+
+
+def checked_grant(answer: object, who: str) -> Grant:
+    """A grant whose port and lifetime can be."""
+    if not isinstance(answer, Grant) or not _is_well_typed(answer):
+        raise PluginError(f"{who} answered {answer!r} where a Grant was due")
+    if not 1 <= answer.external_port <= MAX_PORT:
+        raise Garbled(f"{who} granted port {answer.external_port}, which is none")
+    if not 0 <= answer.lifetime <= MAX_LIFETIME:
+        raise Garbled(f"{who} granted a lifetime of {answer.lifetime} s, which is none")
+    return answer
+
+
+def checked_hint(answer: object, who: str) -> str:
+    """A hint; empty where there is none."""
+    if answer is None:
+        return ""
+    if not isinstance(answer, str) or len(answer) > LONGEST:
+        raise PluginError(f"{who} answered {_shown(answer)} where a hint of up to {LONGEST} letters was due")
+    return answer
+
+
+def checked_facts(answer: object, who: str) -> tuple[str, ...]:
+    """Facts for people; none where there are none."""
+    if answer is None:
+        return ()
+    if not isinstance(answer, tuple) or not all(isinstance(fact, str) for fact in answer):
+        raise PluginError(f"{who} answered {_shown(answer)} where a tuple of texts was due")
+    return tuple(fact[:LONGEST] for fact in answer[:MOST])
+
+
+def checked_list(answer: object, who: str) -> tuple[Listed, ...] | None:
+    """The gateway's table; None where the backend cannot tell."""
+    if answer is None:
+        return None
+    if not isinstance(answer, tuple) or not all(isinstance(row, Listed) for row in answer):
+        raise PluginError(f"{who} answered {_shown(answer)} where a tuple of Listed was due")
+    return answer[:MOST_LISTED]
+
+
+def _is_well_typed(grant: Any) -> bool:
+    """Whether a stranger's Grant holds what its annotations say; nothing checked that when it was made."""
+    return (
+        isinstance(grant.external_port, int)
+        and isinstance(grant.lifetime, int)
+        and isinstance(grant.external_ip, IPv4Address | IPv6Address | None)
+        and isinstance(grant.token, str)
+        and len(grant.token) <= LONGEST
+        and isinstance(grant.static, bool)
+    )
+
+
+def _shown(answer: object) -> str:
+    return repr(answer)[:80]
