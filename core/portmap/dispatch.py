@@ -33,6 +33,9 @@ class Observer(Protocol):
     def on_record(self, record: Record) -> None:
         """The node's record really changed; address and ports are committed together."""
 
+    def on_settled(self) -> None:
+        """For now there is nothing more to come."""
+
     def on_end(self, error: BaseException | None) -> None:
         """The path has ended, by a stop or - with an error - by a fault."""
 
@@ -42,6 +45,7 @@ class PortMapping:
 
     def __init__(self, road: Road, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
         self.nat = road.nat
+        self.ipv6 = road.ipv6
         self._voice = road.voice
         self._node = node
         self._observer = observer
@@ -86,8 +90,11 @@ class PortMapping:
         """Called by the path: what was told so far belongs together, so it makes one record."""
         told, self._told = self._told, []
         record = self._node.follow(told)
-        if record is not None and self._observer is not None:
+        if self._observer is None:
+            return
+        if record is not None:
             self._observer.on_record(record)
+        self._observer.on_settled()
 
     def _choose(self, policy: Policy | None, state: State | None) -> Callable[[], None]:
         match self.nat.kind:

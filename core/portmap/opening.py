@@ -1,12 +1,16 @@
 """`portmap.open`: from a user's words to a running session. Law: nothing is sent before all of it makes sense."""
 
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from portmap.board import Board
 from portmap.errors import PortmapError, SpecError
 from portmap.model import Kind, PortRequest
 from portmap.nat import Nat, load, load_ipv6
 from portmap.node import LocalNode
+from portmap.notice import Notice
 from portmap.policy import OnConflict, Policy
 from portmap.publishing import Desk, open_desk
 from portmap.requests import check_distinct, requests_of
@@ -27,6 +31,7 @@ def open(  # noqa: A001  # portmap.open reads best
     on_conflict: OnConflict = OnConflict.NEXT,
     ipv4: bool = True,
     ipv6: bool = True,
+    instance: str = "",
 ) -> Session:
     """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
 
@@ -37,7 +42,7 @@ def open(  # noqa: A001  # portmap.open reads best
     given than was asked for.
 
     `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
-    firewall as well. Without `ipv4` only that is done.
+    firewall as well. Without `ipv4` only that is done. `instance` is the name by which `portmap status` shows it.
 
     Returns at once; nothing was sent yet when this raises: SpecError for what makes no sense, PluginError for a broken
     plugin.
@@ -51,7 +56,8 @@ def open(  # noqa: A001  # portmap.open reads best
     check_distinct(requests)
     desks = _open_desks(publish)
     roads = roads_of(doors, ipv4=ipv4, state=None if state is None else Path(state))
-    return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime)
+    board = None if state is None else _board(Path(state), instance, str(nat))
+    return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime, board)
 
 
 def doors_of(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
@@ -78,6 +84,14 @@ def roads_of(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple
         Road(door, State(place) if place is not None and door.kind is Kind.LOOP else None, voice)
         for door, place, voice in zip(doors, places, voices, strict=False)
     )
+
+
+def _board(folder: Path, instance: str, nat: str) -> Board:
+    now = time.time()
+    try:
+        return Board(folder, Notice(os.getpid(), instance, nat, now, now))
+    except OSError as error:
+        raise SpecError(f"the state folder {folder} cannot be used: {error.strerror}; choose another") from error
 
 
 def _ipv6_beside(nat: str) -> Nat | None:

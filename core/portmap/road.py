@@ -59,6 +59,11 @@ class Road:
     state: State | None = None
     voice: Voice = as_told
 
+    @property
+    def ipv6(self) -> bool:
+        """Whether its ports are pinholes."""
+        return isinstance(self.voice, PinholeVoice)
+
 
 class PinholeVoice:
     """Tells the loop's mappings as pinholes.

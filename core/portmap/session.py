@@ -5,24 +5,25 @@ Law: a session's state is what its events say; it is read under a lock that is n
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from queue import SimpleQueue
+from functools import partial
 from types import TracebackType
 from typing import Self
 
+from portmap.audience import Audience
+from portmap.board import Board
 from portmap.dispatch import PortMapping
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, RecordChanged
 from portmap.ledger import Ledger
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node import LocalNode, Record
+from portmap.notice import Notice
 from portmap.policy import Policy
 from portmap.publishing import Desk
 from portmap.requests import check_distinct, requests_of
-from portmap.road import PinholeVoice, Road
+from portmap.road import Road
 
-BACKLOG = 1000  # events kept for a listener that comes late
 DRAIN = 0.3  # seconds that publishers get to finish after the end
 
 
@@ -37,8 +38,10 @@ class Session:
         policy: Policy | None = None,
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
+        board: Board | None = None,
     ) -> None:
         self._lease = lease
+        self._board = board
         self._policy = policy or Policy()
         self._desks = tuple(desks)
         self._signer = next((desk for desk in self._desks if desk.signs), None)
@@ -46,14 +49,13 @@ class Session:
         self._changed = threading.Condition()
         self._requests: dict[Key, PortRequest] = {}
         self._ledger = Ledger()
-        self._backlog: deque[Event] = deque(maxlen=BACKLOG)
-        self._subscribers: list[SimpleQueue[Event | None]] = []
+        self._audience = Audience()
         self._fault: BaseException | None = None
         self._ended = False
         self._stopping = False
         self._paths = tuple(PortMapping(road, self._node, self, self._policy) for road in roads)
         self._alive = len(self._paths)
-        self._open = self._ledger.pinholes if isinstance(roads[0].voice, PinholeVoice) else self._ledger.mappings
+        self._open = self._ledger.pinholes if self._paths[0].ipv6 else self._ledger.mappings
         for request in requests:
             self.add(request)
         for path in self._paths:
@@ -102,18 +104,7 @@ class Session:
 
     def events(self) -> Iterator[Event]:
         """Every event from the session's start (the last thousand of them) to its end; blocks in between."""
-        subscriber: SimpleQueue[Event | None] = SimpleQueue()
-        with self._changed:
-            for event in self._backlog:
-                subscriber.put(event)
-            if self._ended:
-                subscriber.put(None)
-            self._subscribers.append(subscriber)
-        try:
-            yield from iter(subscriber.get, None)
-        finally:
-            with self._changed:
-                self._subscribers.remove(subscriber)
+        return self._audience.events()
 
     def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:
         """Wait until every requested port is open; the open ports. Pinholes are not waited for beside mappings.
@@ -136,6 +127,8 @@ class Session:
             check_distinct((*self._requests.values(), *asked))
             self._requests |= {request.key: request for request in asked}
         for path in self._paths:
+            if self._board is not None:
+                self._board.change(partial(Notice.wanting, requests=asked, ipv6=path.ipv6))
             for request in asked:
                 path.register(request)
 
@@ -178,10 +171,10 @@ class Session:
         """Take note of an event and pass it on."""
         with self._changed:
             self._ledger.note(event)
-            self._backlog.append(event)
-            for subscriber in self._subscribers:
-                subscriber.put(event)
+            self._audience.tell(event)
             self._changed.notify_all()
+        if self._board is not None:
+            self._board.change(partial(Notice.after, event=event, now=time.time()))
         for desk in self._desks:
             desk.tell(event)
 
@@ -191,6 +184,11 @@ class Session:
             self.on_event(_record_changed(record, ""))
         else:
             self._signer.sign(record, lambda text: self.on_event(_record_changed(record, text)))
+
+    def on_settled(self) -> None:
+        """What was told so far belongs together: let everybody on this host see it."""
+        if self._board is not None:
+            self._board.pin()
 
     def on_end(self, error: BaseException | None) -> None:
         """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
@@ -213,8 +211,9 @@ class Session:
             self._fault = self._fault or error
             if not self._ended:
                 self._ended = True
-                for subscriber in self._subscribers:
-                    subscriber.put(None)
+                if self._board is not None:
+                    self._board.close()
+                self._audience.end()
                 self._changed.notify_all()
 
     def _complete(self) -> bool:

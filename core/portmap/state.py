@@ -9,17 +9,12 @@ import errno
 import logging
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import IO
 
 from portmap.errors import Garbled, SpecError
 from portmap.journal import MAX_SIZE, Journal, from_text, to_text
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from portmap.locking import try_lock
 
 _log = logging.getLogger("portmap.state")
 
@@ -55,7 +50,7 @@ class State:
         self._inherited: dict[Path, IO[bytes]] = {}
         make_folder(folder)
         self._lock = _lock_of(self._path).open("wb")
-        _try_lock(self._lock)
+        try_lock(self._lock)
 
     def inherit(self) -> tuple[Journal, ...]:
         """What the dead have left, oldest first. It stays on disk until this session has written its own journal."""
@@ -95,7 +90,7 @@ class State:
         except OSError as error:
             _log.debug("%s is left alone: %s", path, error)
             return None
-        if not _try_lock(lock):
+        if not try_lock(lock):
             lock.close()
             return None
         try:
@@ -147,15 +142,3 @@ def _set_aside(path: Path, reason: Garbled) -> None:
         _log.warning("%s makes no sense (%s) and cannot be set aside: %s", path, reason, error)
     else:
         _log.warning("%s makes no sense and is set aside as %s: %s", path, aside.name, reason)
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    """Lock the file for as long as it is open, and as we live; False where somebody else does."""
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import portmap
+from portmap.audience import BACKLOG
 from portmap.builtin import NoNat
 from portmap.errors import (
     Conflict,
@@ -28,7 +29,7 @@ from portmap.nat import Nat
 from portmap.node import LocalNode, Record
 from portmap.publishing import Desk
 from portmap.road import Road
-from portmap.session import BACKLOG, Session
+from portmap.session import Session
 from portmap.testing.scripted import ScriptedBackend
 
 LONG = 5.0  # seconds, that no test here waits out
@@ -246,7 +247,7 @@ def test_who_stops_listening_is_forgotten(start: Open) -> None:
     listener = session.events()
     next(listener)
     listener.close()  # type: ignore[attr-defined]  # it is a generator
-    assert session._subscribers == []
+    assert session._audience._subscribers == []
 
 
 # adding and removing

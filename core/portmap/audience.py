@@ -1,0 +1,53 @@
+"""Everybody who reads a session's events, each at a pace of his own.
+
+Law: telling never blocks; who comes late hears the last `BACKLOG` events first, who does not read delays nobody.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+from portmap.events import Event
+
+BACKLOG = 1000  # events kept for a listener that comes late
+
+
+class Audience:
+    """Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._backlog: deque[Event] = deque(maxlen=BACKLOG)
+        self._subscribers: list[SimpleQueue[Event | None]] = []
+        self._ended = False
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on to everybody, present and future."""
+        with self._lock:
+            self._backlog.append(event)
+            for subscriber in self._subscribers:
+                subscriber.put(event)
+
+    def end(self) -> None:
+        """No more events will come. A second time does nothing."""
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                for subscriber in self._subscribers:
+                    subscriber.put(None)
+
+    def events(self) -> Iterator[Event]:
+        """Every event from the start (the last thousand of them) to the end; blocks in between."""
+        subscriber: SimpleQueue[Event | None] = SimpleQueue()
+        with self._lock:
+            for event in self._backlog:
+                subscriber.put(event)
+            if self._ended:
+                subscriber.put(None)
+            self._subscribers.append(subscriber)
+        try:
+            yield from iter(subscriber.get, None)
+        finally:
+            with self._lock:
+                self._subscribers.remove(subscriber)
