@@ -60,6 +60,11 @@ def open(  # noqa: A001  # portmap.open reads best
     return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime, board)
 
 
+def default_mappings(nat: str) -> tuple[str, ...]:
+    """What the backend maps where the user named nothing; nothing for most. Raises SpecError and PluginError."""
+    return load(nat).default_mappings
+
+
 def doors_of(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
     """The gateway's doors, the main one first. Raises SpecError where what was asked for cannot be had."""
     if not (ipv4 or ipv6):

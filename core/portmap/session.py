@@ -79,6 +79,12 @@ class Session:
         return self._ledger.external_ip
 
     @property
+    def requests(self) -> tuple[PortRequest, ...]:
+        """The ports that shall be open."""
+        with self._changed:
+            return tuple(self._requests.values())
+
+    @property
     def mappings(self) -> tuple[Mapping, ...]:
         """The ports that are open now."""
         with self._changed:

@@ -51,7 +51,7 @@ def test_the_json_says_the_same_for_programs(capsys: pytest.CaptureFixture[str])
         "reason": "",
     }
     assert (rows["enr"]["group"], rows["enr"]["kind"]) == ("publisher", None)
-    assert rows["enr"]["hooks"] == ["on_event", "sign_record"]
+    assert rows["enr"]["hooks"] == ["sign_record"]
 
 
 def test_an_option_may_stand_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ NO_GATEWAY = 3
 REFUSED = 4
 CONFLICT = 5
 TIMEOUT = 7
+UNREACHABLE = 8  # mapped, or mappable, and still out of reach: CGNAT, double NAT, nobody listens
 PLUGIN = 9
 
 _CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Conflict is a Refused

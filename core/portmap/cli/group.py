@@ -11,6 +11,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 _CHOSEN = "portmap.command"
+CHILD = "portmap.child"  # the words after --, for a command that starts a program
 
 
 def split_command(
@@ -25,6 +26,12 @@ def split_command(
             return word, [*args[:position], *args[position + 1 :]]
         previous = word
     return None, list(args)
+
+
+def split_child(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words before `--`, and those after it."""
+    at = words.index("--") if "--" in words else len(words)
+    return list(words[:at]), list(words[at + 1 :])
 
 
 class BareGroup(TyperGroup):
@@ -44,7 +51,8 @@ class BareGroup(TyperGroup):
         chosen = ctx.meta.get(_CHOSEN)
         if chosen is None:
             return super().invoke(ctx)
-        name, rest = chosen
+        name, words = chosen
+        rest, ctx.meta[CHILD] = split_child(words)
         with self.commands[name].make_context(name, rest, parent=ctx) as inner:
             return inner.command.invoke(inner)
 

@@ -15,7 +15,9 @@ from portmap.cli.render import Renderer, as_json_line, for_people, line
 from portmap.cli.signals import Ending
 from portmap.errors import SpecError
 from portmap.events import MappingAdded
-from portmap.model import Key, Kind, PortRequest, Protocol
+from portmap.model import Key, Kind
+from portmap.opening import default_mappings
+from portmap.pinhole import PinholeAdded
 from portmap.policy import OnConflict
 from portmap.requests import parse_mappings
 from portmap.session import Session
@@ -25,46 +27,72 @@ WEEK = 7 * 86400  # the longest lease of UPnP IGD:2, WANIPConnection:2 §2.3.2
 DAY = 86400
 YEAR = 365 * DAY
 
-SEED_PORT = 30303  # go-ethereum's port, for TCP and UDP
+SHOWN = 8  # ports that are greeted one by one
+SEED = ("30303/both",)  # go-ethereum's port
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user asked for, checked."""
+    """What the user asked for, checked. `mappings` empty: what the backend maps by default, else `SEED`.
+
+    `lease` None: what the backend asks for by default.
+    """
 
     nat: str
-    requests: tuple[PortRequest, ...]
-    by_default: bool
+    mappings: tuple[str, ...]
+    lease: int | None
     ip_interval: int
     publish: tuple[str, ...]
     seconds: int | None
     state: Path | None
     on_conflict: OnConflict
+    ipv4: bool = True
+    ipv6: bool = True
 
     @classmethod
     def read(
         cls,
         mappings: Sequence[str],
         nat: str,
-        lease: str,
-        ip_interval: str,
-        publish: Sequence[str],
-        for_: str | None,
-        state: str | None,
-        on_conflict: str,
+        lease: str | None = None,
+        ip_interval: str = "60s",
+        publish: Sequence[str] = (),
+        for_: str | None = None,
+        state: str | None = None,
+        on_conflict: str = "next",
+        *,
+        only_ipv4: bool = False,
+        only_ipv6: bool = False,
     ) -> Self:
         """Check the command line's words. Raises SpecError."""
-        lifetime = parse_duration(lease, "--lease", longest=WEEK)
+        parse_mappings(mappings)
         return cls(
             nat,
-            parse_mappings(mappings, lifetime) or _seed(lifetime),
-            not mappings,
+            tuple(mappings),
+            None if lease is None else parse_duration(lease, "--lease", longest=WEEK),
             parse_duration(ip_interval, "--ip-interval", longest=DAY),
             tuple(publish),
             parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None,
-            _folder(state),
+            folder_of(state),
             _on_conflict(on_conflict),
+            ipv4=only_ipv4 or not only_ipv6,
+            ipv6=only_ipv6 or not only_ipv4,
         )
+
+
+def open_session(wish: Wish) -> Session:
+    """The session that was wished for. Raises SpecError and PluginError."""
+    return portmap.open(
+        wish.nat,
+        wish.mappings or default_mappings(wish.nat) or SEED,
+        lease=wish.lease,
+        ip_interval=float(wish.ip_interval),
+        publish=wish.publish,
+        state=wish.state,
+        on_conflict=wish.on_conflict,
+        ipv4=wish.ipv4,
+        ipv6=wish.ipv6,
+    )
 
 
 def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
@@ -72,34 +100,19 @@ def hold(wish: Wish, *, as_json: bool, quiet: bool, verbosity: int) -> None:
     logs.set_up(verbosity)
     plain = not (as_json or quiet)
     show = as_json_line if as_json else for_people(quiet=quiet, renewals=verbosity > 0)
-    interval = float(wish.ip_interval)
     end = _End()
-    with (
-        Ending(end.ask),
-        portmap.open(
-            wish.nat,
-            wish.requests,
-            ip_interval=interval,
-            publish=wish.publish,
-            state=wish.state,
-            on_conflict=wish.on_conflict,
-        ) as session,
-    ):
+    with Ending(end.ask), open_session(wish) as session:
         end.concerns(session, wish.seconds)
         try:
             if plain:
                 _greet(wish, session)
-            _show_all(session, show, hint_at=len(wish.requests) if plain else None)
+            _show_all(session, show, hint=plain)
         except BrokenPipeError:
             silence_stdout()
     session.raise_fault()
 
 
-def _seed(lifetime: int) -> tuple[PortRequest, ...]:
-    return tuple(PortRequest(protocol, SEED_PORT, lifetime=lifetime) for protocol in Protocol)
-
-
-def _folder(text: str | None) -> Path | None:
+def folder_of(text: str | None) -> Path | None:
     """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
     if text is not None:
         return None if text == "none" else Path(text)
@@ -120,21 +133,28 @@ def _on_conflict(text: str) -> OnConflict:
 
 
 def _greet(wish: Wish, session: Session) -> None:
-    asked = " ".join(f"{request.internal_port}/{request.protocol.lower()}" for request in wish.requests)
-    default = "  (the default: no MAPPING was given)" if wish.by_default else ""
+    asked = _briefly([f"{it.internal_port}/{it.protocol.lower()}" for it in session.requests])
+    default = "" if wish.mappings else "  (the default: no MAPPING was given)"
     _print(line("asked", f"{asked} via {wish.nat or 'none'}{default}", time.time()))
     if session.kind is Kind.NONE:
         _print(line("none", "no NAT is spoken to: nothing is mapped, the record keeps the local ports", time.time()))
 
 
-def _show_all(session: Session, show: Renderer, *, hint_at: int | None) -> None:
-    """Print every event to the session's end; once, when so many ports are open, how to close them."""
+def _briefly(ports: Sequence[str]) -> str:
+    if len(ports) <= SHOWN:
+        return " ".join(ports)
+    return f"{ports[0]} … {ports[-1]} ({len(ports)} ports)"
+
+
+def _show_all(session: Session, show: Renderer, *, hint: bool) -> None:
+    """Print every event to the session's end; once, when all ports are open, how to close them."""
+    hint_at = len(session.requests) if hint else None
     opened: set[Key] = set()
     for event in session.events():
         text = show(event, time.time())
         if text is not None:
             _print(text)
-        if isinstance(event, MappingAdded):
+        if isinstance(event, MappingAdded | PinholeAdded):
             opened.add(event.key)
         if len(opened) == hint_at:
             hint_at = None

@@ -15,38 +15,46 @@ from portmap.events import (
     ExternalIPEvent,
     ExternalIPFailed,
     GatewayEvent,
+    GatewayFound,
     GatewayLost,
     GatewayRebooted,
     MappingAdded,
     MappingChanged,
-    MappingEvent,
     MappingFailed,
     MappingLost,
     MappingRemoved,
     MappingRenewed,
     NetworkChanged,
+    PortEvent,
     RecordChanged,
 )
-from portmap.model import Scope
+from portmap.model import Address, meaning_of
+from portmap.pinhole import (
+    PinholeAdded,
+    PinholeChanged,
+    PinholeEvent,
+    PinholeFailed,
+    PinholeLost,
+    PinholeRemoved,
+    PinholeRenewed,
+)
 
 JSON_VERSION = 1
-_HEADS: dict[type[MappingEvent], str] = {
+_HEADS: dict[type[PortEvent], str] = {
     MappingAdded: "mapped",
     MappingChanged: "changed",
     MappingRenewed: "renewed",
     MappingFailed: "failed",
     MappingLost: "lost",
     MappingRemoved: "removed",
+    PinholeAdded: "pinhole",
+    PinholeChanged: "changed",
+    PinholeRenewed: "renewed",
+    PinholeFailed: "failed",
+    PinholeLost: "lost",
+    PinholeRemoved: "removed",
 }
 Renderer: TypeAlias = Callable[[Event, float], str | None]
-
-_MEANING = {
-    Scope.PUBLIC: "public",
-    Scope.PRIVATE: "private: another NAT is in front of this gateway",
-    Scope.CGNAT: "shared by your provider (CGNAT): a mapping here cannot be reached from outside",
-    Scope.RESERVED: "reserved: nobody outside can reach it",
-    Scope.UNKNOWN: "not known yet",
-}
 
 
 def as_json_line(event: Event, at: float) -> str:
@@ -58,7 +66,7 @@ def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:
     """A renderer of lines for people; None for what they need not see. `quiet`: only what went wrong."""
 
     def render(event: Event, at: float) -> str | None:
-        if (isinstance(event, MappingRenewed) and not renewals) or (quiet and not _is_trouble(event)):
+        if (isinstance(event, MappingRenewed | PinholeRenewed) and not renewals) or (quiet and not _is_trouble(event)):
             return None
         word, text = _words(event)
         return line(word, text, at) if text else None
@@ -72,7 +80,8 @@ def line(word: str, text: str, at: float) -> str:
 
 
 def _is_trouble(event: Event) -> bool:
-    return isinstance(event, GatewayLost | ExternalIPFailed | MappingFailed | MappingLost)
+    troubles = GatewayLost | ExternalIPFailed | MappingFailed | MappingLost | PinholeFailed | PinholeLost
+    return isinstance(event, troubles)
 
 
 def _words(event: Event) -> tuple[str, str]:
@@ -82,8 +91,8 @@ def _words(event: Event) -> tuple[str, str]:
             return "gateway", _gateway(event)
         case ExternalIPEvent():
             return "external", _address(event)
-        case MappingEvent():
-            return _HEADS[type(event)], _mapping(event)
+        case PortEvent():
+            return _HEADS[type(event)], _port(event)
         case NetworkChanged():
             return "network", event.reason
         case RecordChanged():
@@ -97,6 +106,8 @@ def _gateway(event: GatewayEvent) -> str:
             return f"lost: {event.reason}"
         case GatewayRebooted():
             return f"{event.gateway} may have forgotten us: {event.reason}"
+        case GatewayFound(ms=int()):
+            return f"{event.gateway}  answered in {event.ms} ms"
     return event.gateway
 
 
@@ -104,20 +115,29 @@ def _address(event: ExternalIPEvent) -> str:
     if isinstance(event, ExternalIPFailed):
         return f"unknown: {event.reason}"
     before = f" (was {event.previous_ip})" if event.previous_ip else ""
-    return f"{event.external_ip}{before}  {_MEANING[event.scope]}"
+    meaning = meaning_of(event.scope)
+    return f"{event.external_ip}{before}  {event.scope}{f': {meaning}' if meaning else ''}"
 
 
-def _mapping(event: MappingEvent) -> str:
+def _port(event: PortEvent) -> str:
     what = f"{event.name} " if event.name else ""
     what += f"{event.internal_port}/{event.protocol.lower()}"
-    if isinstance(event, MappingFailed):
-        return f"{what}: {event.reason}"
+    if isinstance(event, MappingFailed | PinholeFailed):
+        over = " over IPv6" if isinstance(event, PinholeEvent) else ""
+        return f"{what}{over}: {event.reason}"
     because = f"  ({event.reason})" if event.reason else ""
-    lease = "" if isinstance(event, MappingLost | MappingRemoved) else f"  {_lease(event)}"
-    return f"{what} at {event.external_ip or '?'}:{event.external_port}{lease}{because}"
+    shut = isinstance(event, MappingLost | MappingRemoved | PinholeLost | PinholeRemoved)
+    lease = "" if shut else f"  {_lease(event)}"
+    return f"{what} at {_authority(event.external_ip)}:{event.external_port}{lease}{because}"
 
 
-def _lease(event: MappingEvent) -> str:
+def _authority(address: Address | None) -> str:
+    if address is None:
+        return "?"
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _lease(event: PortEvent) -> str:
     if event.static:
-        return "forwarded by hand"
+        return "nothing sent: taken as open"
     return f"lease {format_duration(event.lifetime)}" if event.lifetime else "permanent"

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, heard without fail.
+"""Signals, heard without fail.
 
 Law: Python runs a signal's handler in the main thread, between two instructions; a main thread that is about to block
 may miss it for as long as it blocks (seen once in some twenty starts under load). So the bytes that the C handler
@@ -9,27 +9,29 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM)
+RELOADING = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
-class Ending:
-    """While it lasts, the first signal calls `stop`, in a thread of its own; a second one ends the process at once."""
+class Hearing:
+    """While it lasts, `heard` is called with the number of each of these signals, in a thread of its own."""
 
-    def __init__(self, stop: Callable[[], object]) -> None:
-        self._stop = stop
-        self._before: dict[signal.Signals, Any] = {}
+    def __init__(self, numbers: Collection[int], heard: Callable[[int], object]) -> None:
+        self._numbers = tuple(numbers)
+        self._tell = heard
+        self._before: dict[int, Any] = {}
         self._ear, self._mouth = socket.socketpair()
         self._mouth.setblocking(False)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._listen, name="portmap signals", daemon=True).start()
         self._fd_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
-        for number in SIGNALS:
-            self._before[number] = signal.signal(number, _heard)
+        for number in self._numbers:
+            self._before[number] = signal.signal(number, _handled)
         return self
 
     def __exit__(
@@ -42,15 +44,32 @@ class Ending:
 
     def _listen(self) -> None:
         with self._ear:
-            asked = False
-            while number := self._ear.recv(1):
-                if number[0] not in SIGNALS:
-                    continue  # somebody else's handler
-                if asked:
-                    os._exit(128 + number[0])  # as the shell says it; no cleaning up: it was asked for twice
-                asked = True
-                self._stop()
+            while byte := self._ear.recv(1):
+                if byte[0] in self._numbers:  # else it is somebody else's handler
+                    self._tell(byte[0])
 
 
-def _heard(*_: object) -> None:
+class Ending(Hearing):
+    """While it lasts, the first SIGINT or SIGTERM calls `stop`; a second one ends the process at once.
+
+    With `reload`, SIGHUP calls that.
+    """
+
+    def __init__(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
+        super().__init__((*ENDING, *(RELOADING if reload else ())), self._heard)
+        self._stop = stop
+        self._reload = reload
+        self._asked = False
+
+    def _heard(self, number: int) -> None:
+        if number in RELOADING and self._reload is not None:
+            self._reload()
+            return
+        if self._asked:
+            os._exit(128 + number)  # as the shell says it; no cleaning up: it was asked for twice
+        self._asked = True
+        self._stop()
+
+
+def _handled(*_: object) -> None:
     """Nothing is left to do in the main thread; without a handler of Python's the signal would end the process."""

@@ -1,0 +1,94 @@
+"""A program that runs while its ports are held: started with what it needs to know, told our signals, waited for.
+
+Law: what the terminal says to everybody in front of it (Ctrl-C) is not said twice; everything else that is said to us
+is passed on. The child's exit code is ours, as a shell tells it: 128 and the signal's number where a signal ended it.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping as Environment
+from collections.abc import Sequence
+
+from portmap.cli.signals import Hearing
+from portmap.errors import SpecError
+
+PASSED_ON = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+)
+_FROM_THE_TERMINAL = {getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name)}
+_GRACE = 10.0  # seconds from asking a child to end to ending it
+
+
+def check_program(words: Sequence[str]) -> None:
+    """Raise SpecError where there is no such program: before anything is opened."""
+    if not words:
+        raise SpecError("no command was given: write it after --, as in portmap run 25565 -- java -jar server.jar")
+    if shutil.which(words[0]) is None:
+        raise SpecError(f"there is no program {words[0]!r}: is it installed, and on the PATH?")
+
+
+class Child:
+    """The program, from `start` to `wait`. Signals that come before it runs end us, as they would have without it."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = list(words)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
+        self._ended_before = threading.Event()
+        self._hearing = Hearing(PASSED_ON, self._heard)
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether a signal to end came before the child was started."""
+        return self._ended_before.is_set()
+
+    def listen(self) -> Hearing:
+        """The context in which signals are passed on."""
+        return self._hearing
+
+    def start(self, environment: Environment[str, str]) -> None:
+        """Start it with these variables beside our own. Raises SpecError where the system will not run it."""
+        try:
+            with self._starting:  # a signal that comes meanwhile is for the program
+                self._process = subprocess.Popen(self._words, env={**os.environ, **environment})  # noqa: S603  # the user's own words
+        except OSError as error:
+            raise SpecError(f"{self._words[0]!r} cannot be run: {error.strerror}") from error
+
+    def wait(self, seconds: float | None) -> int:
+        """Its exit code; after so many seconds, if any are given, it is asked to end, and in the end made to."""
+        assert self._process is not None  # noqa: S101  # `start` comes first
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = self._end(self._process)
+        return 128 - code if code < 0 else code
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> int:
+        process.terminate()
+        try:
+            return process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def _heard(self, number: int) -> None:
+        with self._starting:
+            process = self._process
+        if process is None:
+            self._ended_before.set()
+        elif not (number in _FROM_THE_TERMINAL and _in_front_of_the_terminal()):
+            process.send_signal(number)
+
+
+def _in_front_of_the_terminal() -> bool:
+    """Whether the terminal, by which such a signal usually comes, has told the child as well."""
+    try:
+        return os.getpgrp() == os.tcgetpgrp(sys.stdin.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False

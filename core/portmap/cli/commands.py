@@ -1,0 +1,129 @@
+"""The commands about this host's ports: `ip`, `run`, `open`, `close`, `ls`, `status`, `doctor`."""
+
+from typing import Annotated
+
+import typer
+
+from portmap.cli.options import (
+    MAPPING,
+    For,
+    IpInterval,
+    Json,
+    Lease,
+    Nat,
+    OnConflict,
+    OnlyIPv4,
+    OnlyIPv6,
+    Publish,
+    Quiet,
+    State,
+    Verbose,
+)
+from portmap.errors import SpecError
+
+Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAPPING}, tcp unless said otherwise.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Enter the commands."""
+    for command in (ip, run, status):
+        app.command()(command)
+    app.command("open")(open_)
+    app.command()(close)
+
+
+def ip(
+    nat: Nat = "any",
+    only_ipv6: OnlyIPv6 = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="An address that is not public is no failure.")
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Print the external address, as the gateway states it; not public: exit code 8."""
+    from portmap.cli.ask import print_external_ip  # noqa: PLC0415  # only this command needs it
+
+    code = print_external_ip(nat, ipv6=only_ipv6, allow_private=allow_private, as_json=json, verbosity=verbose)
+    raise typer.Exit(code)
+
+
+def run(
+    ctx: typer.Context,
+    mappings: Mappings,
+    nat: Nat = "any",
+    lease: Lease = None,
+    ip_interval: IpInterval = "60s",
+    publish: Publish = None,
+    for_: For = None,
+    state: State = None,
+    on_conflict: OnConflict = "next",
+    only_ipv4: OnlyIPv4 = False,
+    only_ipv6: OnlyIPv6 = False,
+    wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports.")] = "15s",
+    anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where they cannot be had.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Hold ports while a program lives: portmap run MAPPING... -- CMD. It gets PORTMAP_*; its exit code is ours."""
+    from portmap.cli.durations import parse_duration  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.group import CHILD  # noqa: PLC0415  # as above
+    from portmap.cli.hold import DAY, Wish  # noqa: PLC0415  # as above
+    from portmap.cli.run import run_child  # noqa: PLC0415  # as above
+
+    words = mappings, nat, lease, ip_interval, publish or [], for_, state, on_conflict
+    wish = Wish.read(*words, only_ipv4=only_ipv4, only_ipv6=only_ipv6)
+    patience = parse_duration(wait, "--wait", longest=DAY)
+    child = ctx.meta.get(CHILD, [])
+    raise typer.Exit(run_child(wish, child, patience=patience, anyway=anyway, quiet=quiet, verbosity=verbose))
+
+
+def open_(
+    mappings: Mappings,
+    nat: Nat = "any",
+    lease: Lease = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Open ports and leave them open until the lease ends, or 'portmap close'."""
+    from portmap.cli.durations import parse_duration  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.hold import WEEK, folder_of  # noqa: PLC0415  # as above
+    from portmap.cli.oneshot import open_ports  # noqa: PLC0415  # as above
+
+    lifetime = None if lease is None else parse_duration(lease, "--lease", longest=WEEK)
+    open_ports(nat, mappings, lifetime, folder_of(state), as_json=json)
+
+
+def close(
+    mappings: Annotated[
+        list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As they were opened.", show_default=False)
+    ] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left.")] = False,
+    nat: Nat = "any",
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Close what 'portmap open' left open."""
+    from portmap.cli.hold import folder_of  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.oneshot import close_ports  # noqa: PLC0415  # as above
+
+    close_ports(nat, mappings or [], folder_of(state), mine=mine, as_json=json)
+
+
+def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[INSTANCE]", help="Its name or process id.", show_default=False)
+    ] = None,
+    state: State = None,
+    check: Annotated[bool, typer.Option("--check", help="Say nothing; exit code 0 if all is well, else 1.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what running instances on this host hold."""
+    from portmap.cli.hold import folder_of  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.status import run_status  # noqa: PLC0415  # as above
+
+    folder = folder_of(state)
+    if folder is None:
+        raise SpecError("without a state folder nobody tells its status: name one with --state")
+    raise typer.Exit(run_status(folder, name, check=check, watch=watch, as_json=json))

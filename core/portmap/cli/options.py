@@ -1,0 +1,77 @@
+"""What several commands have in common: their options, and what Tab offers."""
+
+from typing import Annotated
+
+import typer
+
+COMMANDS = (
+    "backends",
+    "close",
+    "config",
+    "demo",
+    "doctor",
+    "ip",
+    "ls",
+    "open",
+    "plugins",
+    "router",
+    "run",
+    "service",
+    "status",
+)
+
+
+def complete_nat(incomplete: str) -> list[str]:
+    """The installed backends' names; what follows a colon is the user's to know."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  # only Tab pays for it
+
+    return sorted({entry.name for entry in entry_points(group="portmap.backends") if entry.name.startswith(incomplete)})
+
+
+def complete_publisher(incomplete: str) -> list[str]:
+    """The installed publishers' names."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  # as above
+
+    names = {entry.name for entry in entry_points(group="portmap.publishers")}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_mapping(incomplete: str) -> list[str]:
+    """The commands: where a mapping may stand, so may they."""
+    return [name for name in COMMANDS if name.startswith(incomplete)]
+
+
+Nat = Annotated[
+    str, typer.Option("--nat", metavar="SPEC", help="The gateway: NAME[:ARG].", autocompletion=complete_nat)
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Renewals too; -vv: the wire, on stderr.")]
+Lease = Annotated[
+    str | None, typer.Option(metavar="DUR", help="The lifetime to ask the gateway for: 10m.", show_default=False)
+]
+IpInterval = Annotated[str, typer.Option(metavar="DUR", help="How often to look at the external address.")]
+Publish = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SPEC",
+        help="Tell a publisher, as in exec:CMD, file:PATH, enr:KEYFILE; may be repeated.",
+        show_default=False,
+        autocompletion=complete_publisher,
+    ),
+]
+For = Annotated[
+    str | None, typer.Option("--for", metavar="DUR", help="End by itself after so long.", show_default=False)
+]
+State = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH|none", help="The folder that remembers ports over restarts; the XDG one.", show_default=False
+    ),
+]
+OnConflict = Annotated[
+    str, typer.Option(metavar="next|fail", help="Where the external port is taken: take another one, or fail.")
+]
+OnlyIPv4 = Annotated[bool, typer.Option("-4", help="IPv4 mappings only.")]
+OnlyIPv6 = Annotated[bool, typer.Option("-6", help="IPv6 pinholes only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what goes wrong.")]
+MAPPING = "[NAME=][EXT:]INT[-INT][/tcp|udp|both]"

@@ -1,0 +1,78 @@
+"""`portmap run MAPPING… -- CMD`: hold the mappings while a program lives, and tell it where it can be reached.
+
+Law: standard output is the program's; what portmap has to say goes to stderr.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from portmap.cli import logs
+from portmap.cli.child import Child, check_program
+from portmap.cli.hold import Wish, open_session
+from portmap.cli.render import for_people
+from portmap.errors import NATError
+from portmap.model import Mapping
+from portmap.session import Session
+
+INTERRUPTED = 130  # as a shell tells SIGINT
+
+
+def run_child(wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, quiet: bool, verbosity: int) -> int:
+    """The program's exit code. Raises PortmapError where its ports cannot be had within `patience` seconds.
+
+    `anyway`: then it is started all the same, and the ports are tried on.
+    """
+    logs.set_up(verbosity)
+    check_program(words)
+    child = Child(words)
+    with child.listen(), open_session(wish) as session:
+        _tell(session, quiet=quiet, renewals=verbosity > 0)
+        _wait(session, patience, anyway=anyway)
+        if child.unwanted:
+            return INTERRUPTED
+        child.start(environment_of(session.mappings or session.pinholes, session.gateway))
+        return child.wait(wish.seconds)
+
+
+def environment_of(mappings: Sequence[Mapping], gateway: str) -> dict[str, str]:
+    """What a program is told: the first mapping as PORTMAP_EXTERNAL_PORT and the like, and each under its own name.
+
+    PORTMAP_WEB_PORT for a mapping named web, PORTMAP_TCP_8080_PORT for one that has none.
+    """
+    told = {"PORTMAP_GATEWAY": gateway}
+    for mapping in reversed(mappings):
+        name = mapping.name or f"{mapping.protocol}_{mapping.internal_port}"
+        told[f"PORTMAP_{_word(name)}_PORT"] = str(mapping.external_port)
+        told |= {
+            "PORTMAP_NAME": mapping.name,
+            "PORTMAP_PROTOCOL": mapping.protocol.lower(),
+            "PORTMAP_EXTERNAL_PORT": str(mapping.external_port),
+            "PORTMAP_INTERNAL_PORT": str(mapping.external_port if mapping.follow else mapping.internal_port),
+            "PORTMAP_EXTERNAL_IP": "" if mapping.external_ip is None else str(mapping.external_ip),
+        }
+    return told
+
+
+def _word(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
+
+
+def _wait(session: Session, patience: int, *, anyway: bool) -> None:
+    try:
+        session.wait(patience)
+    except NATError:
+        if not anyway:
+            raise
+
+
+def _tell(session: Session, *, quiet: bool, renewals: bool) -> None:
+    show = for_people(quiet=quiet, renewals=renewals)
+
+    def tell() -> None:
+        for event in session.events():
+            if (text := show(event, time.time())) is not None:
+                print(text, file=sys.stderr, flush=True)
+
+    threading.Thread(target=tell, name="portmap tells", daemon=True).start()
