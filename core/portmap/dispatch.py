@@ -103,7 +103,7 @@ class PortMapping:
             case Kind.STATIC:
                 return StaticPath(self.nat, self._inbox, self._node, self, policy).run
             case Kind.LOOP:
-                return partial(keep_mapped, self.nat, self._inbox, self, policy, state)
+                return partial(keep_mapped, self.nat, self._inbox, self, policy, state, ipv6=self.ipv6)
             case _:
                 assert_never(self.nat.kind)
 

@@ -1,25 +1,31 @@
 """Which addresses may be the gateway: the routing table's word first, then guesses.
 
 Law: looking sends no packet and never fails. Whoever asks gets candidates, best first, maybe none, and must talk to
-them to learn more: with a VPN up, two uplinks or a table that cannot be read nobody knows beforehand.
+them to learn more: with a VPN up, two uplinks or a table that cannot be read nobody knows beforehand. IPv6 has the
+same (`default_gateways6`), and what IPv4 has not: an address of our own that the whole world may know.
 """
 
 import importlib
 import socket
 import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from portmap.errors import NoGateway
-from portmap.model import Scope, scope_of
+from portmap.model import Address, Scope, scope_of
+
+A = TypeVar("A", bound=Address)
 
 _ROUTES = Path("/proc/net/route")  # Linux; elsewhere there is no such file
 _FLAGS = 0x1 | 0x2  # RTF_UP | RTF_GATEWAY: linux/route.h
 _OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for "anybody out there"; nothing is sent to it
 _DISCARD = 9  # RFC 863; some systems refuse to connect to port 0
+_ROUTES6 = Path("/proc/net/ipv6_route")  # Linux
+_OUTSIDE6 = "2001:db8::1"  # RFC 3849: as above
+_ADDR_PREFERENCES, _PREFER_PUBLIC = 72, 0x2  # linux/in6.h, RFC 5014: no temporary address (RFC 8981), they end
 
 
 def default_gateways() -> list[IPv4Address]:
@@ -52,6 +58,49 @@ def local_address_towards(peer: IPv4Address) -> IPv4Address:
         raise NoGateway(f"no route to {peer}: {error.strerror}; is the network up?") from error
 
 
+def own_public_address() -> IPv4Address | None:
+    """Our own address on the way outside, if it is a public one: then there is no NAT. No packet is sent."""
+    try:
+        ours = local_address_towards(_OUTSIDE)
+    except NoGateway:
+        return None
+    return ours if scope_of(ours) is Scope.PUBLIC else None
+
+
+def default_gateways6() -> list[IPv6Address]:
+    """The same for IPv6: the default routers, those on the link with their zone, as fe80::1%eth0."""
+    try:
+        table = _ROUTES6.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return _gateways6_by_netifaces()
+    return parse_routes6(table)
+
+
+def global_address() -> IPv6Address | None:
+    """Our own address in the IPv6 internet, rather a lasting one than a temporary one; None where we have none.
+
+    It is the one that the kernel would use towards a stranger. No packet is sent.
+    """
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            if sys.platform == "linux":
+                probe.setsockopt(socket.IPPROTO_IPV6, _ADDR_PREFERENCES, _PREFER_PUBLIC)
+            probe.connect((_OUTSIDE6, _DISCARD))
+            ours = IPv6Address(probe.getsockname()[0].partition("%")[0])
+    except OSError:
+        return None
+    return ours if scope_of(ours) is Scope.PUBLIC else None
+
+
+def parse_routes6(table: str) -> list[IPv6Address]:
+    """The gateways of the default routes in a `/proc/net/ipv6_route` text, best metric first; pure.
+
+    Addresses stand there in the order of the network, lines have no head.
+    """
+    routes = filter(None, (_default_route6(line.split()) for line in table.splitlines()))
+    return _unique(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
+
+
 def parse_routes(table: str, byteorder: Literal["little", "big"] = sys.byteorder) -> list[IPv4Address]:
     """The gateways of the default routes in a `/proc/net/route` text, best metric first; pure.
 
@@ -72,6 +121,35 @@ def _default_route(fields: list[str], byteorder: Literal["little", "big"]) -> tu
         return None if address.is_unspecified else (int(metric), address)
     except (ValueError, OverflowError):
         return None
+
+
+def _default_route6(fields: list[str]) -> tuple[int, IPv6Address] | None:
+    """(metric, gateway) if the line is a default route through a gateway."""
+    try:
+        destination, prefix, _, _, gateway, metric, _, _, flags, interface = fields
+        if int(destination, 16) or int(prefix, 16) or int(flags, 16) & _FLAGS != _FLAGS:
+            return None
+        address = _on_link(IPv6Address(bytes.fromhex(gateway)), interface)
+        return None if address.is_unspecified else (int(metric, 16), address)
+    except ValueError:
+        return None
+
+
+def _on_link(address: IPv6Address, interface: str) -> IPv6Address:
+    """The address together with the interface where it means something, if it needs one."""
+    return IPv6Address(f"{address}%{interface}") if address.is_link_local and not address.scope_id else address
+
+
+def _gateways6_by_netifaces() -> list[IPv6Address]:
+    """The same from netifaces, as for IPv4."""
+    try:
+        netifaces = importlib.import_module("netifaces")
+        table, family = netifaces.gateways(), netifaces.AF_INET6
+        default = table.get("default", {}).get(family)
+        routes = ([default] if default else []) + list(table.get(family, []))
+        return _unique(_on_link(IPv6Address(route[0]), route[1]) for route in routes)
+    except (ImportError, OSError, ValueError):
+        return []
 
 
 def _gateways_by_netifaces() -> list[IPv4Address]:
@@ -97,6 +175,6 @@ def _guesses() -> Iterator[IPv4Address]:
         yield first
 
 
-def _unique(addresses: Iterator[IPv4Address]) -> list[IPv4Address]:
+def _unique(addresses: Iterator[A]) -> list[A]:
     """Each address once, in the order of first mention."""
     return list(dict.fromkeys(addresses))

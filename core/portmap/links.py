@@ -17,16 +17,17 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import NoGateway
-from portmap.gateways import default_gateways, local_address_towards
+from portmap.gateways import default_gateways, default_gateways6, global_address, local_address_towards
+from portmap.model import Address
 
 POLL = 5.0  # seconds between looks where the system does not tell
 QUIET = 0.1  # seconds of silence that end a burst of changes: DHCP takes down, puts up, routes
 BURSTS = 10  # so many waits for silence at the most: a second
 
-# linux/rtnetlink.h: RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE
-_GROUPS = 0x1 | 0x10 | 0x40
+# linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and _ROUTE, RTMGRP_IPV6_IFADDR and _ROUTE
+_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 
-View: TypeAlias = tuple[tuple[IPv4Address, IPv4Address | None], ...]
+View: TypeAlias = tuple[tuple[Address, Address | None], ...]
 
 _log = logging.getLogger("portmap.links")
 
@@ -34,6 +35,12 @@ _log = logging.getLogger("portmap.links")
 def current_view() -> View:
     """Each default gateway, and our own address towards it. No packet is sent."""
     return tuple((gateway, _ours(gateway)) for gateway in default_gateways())
+
+
+def current_view6() -> View:
+    """The same over IPv6, where our own address is one and the same. No packet is sent."""
+    ours = global_address()
+    return tuple((gateway, ours) for gateway in default_gateways6())
 
 
 def describe(before: View, after: View) -> str:

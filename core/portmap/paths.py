@@ -1,4 +1,4 @@
-"""The three paths: the loop with its surroundings, and the two that need no loop - nothing to speak to, nothing to ask.
+"""Two of the three paths: the loop with its surroundings, and the one that has nobody to speak to.
 
 Law: like the loop, a path owns its thread's state, reads one inbox and ends at a Stop.
 """
@@ -6,11 +6,10 @@ Law: like the loop, a path owns its thread's state, reads one inbox and ends at 
 import logging
 from math import inf
 
-from portmap.events import ExternalIPChanged, Listener, MappingAdded, MappingRemoved
-from portmap.inbox import Alert, Inbox, Interrupted, Message, Moved, Register, Stop, Unregister
-from portmap.links import LinkWatch
+from portmap.events import Listener, MappingRemoved
+from portmap.inbox import Inbox, Message, Moved, Register, Stop, Unregister
+from portmap.links import LinkWatch, current_view, current_view6
 from portmap.loop import Loop
-from portmap.model import Key, Mapping, PortRequest, scope_of
 from portmap.nat import Nat
 from portmap.node import LocalNode
 from portmap.policy import Policy
@@ -20,15 +19,22 @@ from portmap.state import State
 _log = logging.getLogger("portmap.dispatch")
 
 
-def keep_mapped(nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: State | None) -> None:
+def keep_mapped(
+    nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: State | None, *, ipv6: bool = False
+) -> None:
     """The loop, with somebody who watches our own side of the network, and somebody who writes the journal."""
-    links = LinkWatch(lambda reason: inbox.put(Moved(reason))).start()
+    view = current_view6 if ipv6 else current_view
+    links = LinkWatch(lambda reason: inbox.put(Moved(reason)), view).start()
     try:
         if state is None:
             Loop(nat, inbox, listener, policy).run()
         else:
-            scribe = Scribe(listener, state)
-            Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_swept).run()
+            scribe = Scribe(listener, state, nat.name, nat.hint)
+            if hint := scribe.inherited.hint_for(nat.name):
+                nat.take_hint(hint)
+            loop = Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_swept)
+            scribe.token_of = loop.token_of
+            loop.run()
     finally:
         links.close()
         if state is not None:
@@ -56,62 +62,3 @@ def _next_message(inbox: Inbox, listener: Listener) -> Message | None:
         listener.on_settled()
         message = inbox.next(inf)
     return message
-
-
-class StaticPath:
-    """A known address: every requested port is taken as forwarded by hand, announced, and nothing is sent.
-
-    The address is the user's own word, so it enters the record whatever its scope.
-    """
-
-    def __init__(self, nat: Nat, inbox: Inbox, node: LocalNode, listener: Listener) -> None:
-        self._nat = nat
-        self._inbox = inbox
-        self._node = node
-        self._listener = listener
-        self._mappings: dict[Key, Mapping] = {}
-
-    def run(self) -> None:
-        """Run until a Stop is read. A known address that cannot be told is a fault: NATError or PluginError."""
-        self._nat.wait = self._inbox.wait
-        try:
-            self._follow()
-        except Interrupted:
-            _log.debug("stopped during a call to %s", self._nat)
-        for key in list(self._mappings):
-            self._remove(key)
-        self._listener.on_settled()
-
-    def _follow(self) -> None:
-        address = self._nat.external_ip()
-        self._node.set_static_ip(address)
-        self._listener.on_event(ExternalIPChanged(external_ip=address, scope=scope_of(address)))
-        while not isinstance(message := _next_message(self._inbox, self._listener), Stop):
-            match message:
-                case Register(request):
-                    self._add(request)
-                case Unregister(key):
-                    self._remove(key)
-                case Alert() | Moved() | None:
-                    _log.debug("nothing to do for %s", message)
-
-    def _add(self, request: PortRequest) -> None:
-        grant = self._nat.add_mapping(
-            request.protocol, request.external_port, request.internal_port, request.name, request.lifetime
-        )
-        mapping = Mapping(
-            request.protocol,
-            request.internal_port,
-            grant.external_port,
-            lifetime=0,
-            external_ip=self._nat.external_ip(),
-            name=request.name,
-            static=True,
-        )
-        self._mappings[mapping.key] = mapping
-        self._listener.on_event(MappingAdded.of(mapping))
-
-    def _remove(self, key: Key) -> None:
-        mapping = self._mappings.pop(key, None)
-        if mapping is not None:
-            self._listener.on_event(MappingRemoved.of(mapping))
