@@ -9,7 +9,7 @@ Samples = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Bar:
-    """What issue 2 asks of a figure: `text` as it stands there, `met` judged from the medians."""
+    """What an issue asks of a figure: `text` as it stands there, `met` judged from the medians."""
 
     text: str
     met: Callable[[Mapping[str, float]], bool]

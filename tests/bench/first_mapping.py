@@ -33,6 +33,7 @@ ONE_SHOT: dict[str, Command] = {
     "miniupnpc": lambda port: [sys.executable, str(PEERS / "stock_miniupnpc.py"), port],
 }
 HOLDING: dict[str, Command] = {
+    "portmap pcp": lambda port: [PORTMAP, "--nat", f"pcp:{LAN}", "--json", port],
     "portmap pmp": lambda port: [PORTMAP, "--nat", f"pmp:{LAN}", "--json", port],
     "portmap upnp": lambda port: [PORTMAP, "--nat", "upnp", "--json", port],
     "portmap any": lambda port: [PORTMAP, "--nat", "any", "--json", port],

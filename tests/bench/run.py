@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for `tests`, when run as a script
 
-from tests.bench import cost, first_mapping, in_process, loss, memory, recovery, start_up, thousand
+from tests.bench import cost, first_mapping, in_process, loss, memory, race, recovery, remembered, start_up, thousand
 from tests.bench.contestants import Libtorrent
 from tests.bench.figures import Grid, Table
 from tests.lab.lab import Lab
@@ -24,7 +24,9 @@ from tests.lab.namespace import why_not
 
 IN_TURN: dict[str, Callable[[Lab], list[Table]]] = {
     "first_mapping": first_mapping.measure,
-    "in_process": lambda lab: [in_process.measure(lab)],
+    "in_process": in_process.measure,
+    "race": race.measure,
+    "remembered": lambda lab: [remembered.measure(lab)],
     "start_up": lambda _: [start_up.measure()],
     "memory": lambda lab: [memory.measure(lab)],
 }

@@ -36,7 +36,7 @@ def main() -> None:
         told["made"], told["made_cpu"] = time.monotonic() - begun, time.process_time() - cpu
         events = session.events()
         begun, cpu = time.monotonic(), time.process_time()
-        session._running._inbox.put(Moved("a renewal round"))
+        session._paths[0]._inbox.put(Moved("a renewal round"))
         left = len(ports)
         while left:
             left -= isinstance(next(events), MappingRenewed)
