@@ -2,8 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from typing import Any, ClassVar
 
 import pytest
@@ -11,14 +13,18 @@ import pytest
 import portmap
 from portmap.builtin import NoNat
 from portmap.dispatch import PortMapping, setup_port_mapping
-from portmap.errors import NoGateway, SpecError
+from portmap.errors import GatewayTimeout, NoGateway, SpecError
 from portmap.events import Event
 from portmap.hookspecs import hookimpl
+from portmap.inbox import Message, Moved, Register
 from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.nat import Nat
 from portmap.node import LocalNode, Record
 from portmap.policy import Policy
-from portmap.testing.scripted import ScriptedBackend
+from portmap.road import Road
+from portmap.static import StaticPath
+from portmap.testing.clock import ScriptedInbox
+from portmap.testing.scripted import ScriptedBackend, Told
 
 LONG = 5.0  # seconds, that no test here waits out
 WEB, DNS = PortRequest(Protocol.TCP, 8080), PortRequest(Protocol.UDP, 53)
@@ -38,6 +44,9 @@ class Observer:
 
     def on_record(self, record: Record) -> None:
         self.records.append(record)
+
+    def on_settled(self) -> None:
+        pass
 
     def on_end(self, error: BaseException | None) -> None:
         self.ended.append(error)
@@ -85,7 +94,7 @@ def start(observer: Observer, node: LocalNode) -> Iterator[Callable[..., PortMap
     started: list[PortMapping] = []
 
     def run(backend: Any, *requests: PortRequest, policy: Policy | None = None) -> PortMapping:
-        running = PortMapping(Nat(backend, "fake"), node, observer, policy)
+        running = PortMapping(Road(Nat(backend, "fake")), node, observer, policy)
         for request in requests:
             running.register(request)
         running.start()
@@ -96,6 +105,14 @@ def start(observer: Observer, node: LocalNode) -> Iterator[Callable[..., PortMap
     for running in started:
         running.stop()
         assert running.join(LONG)
+
+
+TOLD = ["external_ip.changed", "mapping.added"]
+
+
+def no_name(since: float, until: float) -> "Scripted":
+    """A name that has no address for so long."""
+    return Scripted().fails(since, until, lambda: NoGateway("no such name"), "external_ip")
 
 
 Start = Callable[..., PortMapping]
@@ -177,23 +194,192 @@ def test_a_static_port_can_be_let_go(start: Start, observer: Observer, eventuall
     eventually(lambda: "mapping.removed" in observer.names())
 
 
-def test_a_known_address_that_cannot_be_told_ends_the_path_with_its_error(start: Start, observer: Observer) -> None:
-    def fail() -> None:
-        raise NoGateway("no such name")
-
-    assert start(Known(trouble=fail), WEB).join(LONG)
-    (error,) = observer.ended
-    assert isinstance(error, NoGateway)
-
-
 def test_a_hung_static_backend_does_not_hold_up_the_stop(start: Start, observer: Observer) -> None:
-    release = threading.Event()
-    running = start(Known(trouble=lambda: release.wait(LONG)), WEB)
+    asked, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        asked.set()
+        release.wait(LONG)
+
+    running = start(Known(trouble=hang), WEB)
+    asked.wait(LONG)
     begun = time.monotonic()
     stopped(running)
+    took = time.monotonic() - begun
     release.set()
-    assert time.monotonic() - begun < 1
+    assert took < 0.1
     assert observer.ended == [None]
+
+
+# static, on scripted time
+
+
+class Scripted(ScriptedBackend):
+    """A static backend that follows a script."""
+
+    kind: ClassVar[Kind] = Kind.STATIC
+
+
+class OnlyLearns(Scripted):
+    """As STUN: it learns the address, and opens nothing."""
+
+    opens_ports: ClassVar[bool] = False
+
+    @hookimpl
+    def evidence(self) -> tuple[str, ...]:
+        return ("a.example says so",)
+
+
+class Played(Told):
+    """What a played static path told; with the node that followed it."""
+
+    def __init__(self, backend: Scripted) -> None:
+        super().__init__(backend.inbox)
+        self.node = LocalNode(clock=lambda: 0)
+        self.records: list[Record] = []
+        self._followed = 0
+
+    def on_settled(self) -> None:
+        record = self.node.follow([event for _, event in self.events[self._followed :]])
+        self._followed = len(self.events)
+        self.records += [record] if record else []
+
+    def seconds(self, name: str) -> list[float]:
+        return [at for at, _ in self.of(name)]
+
+
+def play_static(
+    backend: Scripted,
+    *requests: PortRequest,
+    end: float,
+    policy: Policy | None = None,
+    later: Iterable[tuple[float, Message]] = (),
+) -> Played:
+    """Run the real path, behind the real door, on scripted time."""
+    inbox = backend.inbox = ScriptedInbox([*((0, Register(request)) for request in requests), *later], end=end)
+    told = Played(backend)
+    StaticPath(Nat(backend, "scripted"), inbox, told.node, told, policy, random=lambda: 0.0).run()
+    return told
+
+
+def test_a_known_address_is_asked_for_again_at_every_check() -> None:
+    backend = Scripted()
+    play_static(backend, end=100, policy=Policy(ip_interval=30))
+    assert [call.at for call in backend.calls] == [0, 30, 60, 90]
+
+
+def test_an_address_that_stays_is_told_once() -> None:
+    assert play_static(Scripted(), WEB, end=1000).names() == [*TOLD, "mapping.removed"]
+
+
+def test_an_address_that_moves_is_told_for_itself_and_for_each_port() -> None:
+    told = play_static(Scripted().moves(50, "5.6.7.8"), WEB, DNS, end=70)
+    assert told.names()[3:6] == ["external_ip.changed", *["mapping.changed"] * 2]
+    moved = [event.to_dict()["external_ip"] for at, event in told.events if at == 60]
+    assert moved == ["5.6.7.8"] * 3
+
+
+def test_an_address_that_moves_makes_one_new_record() -> None:
+    told = play_static(Scripted().moves(50, "192.168.1.5"), WEB, end=70)
+    assert [(str(record.ip), record.tcp) for record in told.records[:2]] == [("1.2.3.4", 8080), ("192.168.1.5", 8080)]
+
+
+def test_an_address_of_the_other_family_takes_the_ones_place_in_the_record() -> None:
+    class Moves(Scripted):
+        @hookimpl
+        def external_ip(self) -> Address:
+            return IPv4Address("1.2.3.4") if self.inbox.seconds < 60 else IPv6Address("2606:4700::1")
+
+    told = play_static(Moves(), WEB, end=70)
+    assert [(str(record.ip), str(record.ip6)) for record in told.records[:2]] == [
+        ("1.2.3.4", "None"),
+        ("None", "2606:4700::1"),
+    ]
+
+
+def test_a_path_without_an_address_goes_on_and_announces_its_ports_when_it_has_one() -> None:
+    told = play_static(no_name(0, 6), WEB, end=20)
+    assert told.names() == ["external_ip.failed", *TOLD, "mapping.removed"]
+    assert told.seconds("mapping.added") == [7]
+
+
+def test_an_address_that_cannot_be_had_is_asked_for_ever_less_often_but_never_less_than_usual() -> None:
+    backend = no_name(0, 200)
+    play_static(backend, end=150, policy=Policy(ip_interval=30))
+    assert [call.at for call in backend.calls] == [0, 1, 3, 7, 15, 31, 61, 91, 121]
+
+
+def test_an_address_that_is_lost_stays_what_it_was_and_is_told_once_a_reason() -> None:
+    backend = no_name(50, 100).fails(100, 150, lambda: GatewayTimeout("the name server is silent"), "external_ip")
+    told = play_static(backend, WEB, end=300)
+    failed = [event.to_dict() for _, event in told.of("external_ip.failed")]
+    assert [(it["error"], it["external_ip"]) for it in failed] == [
+        ("NoGateway", "1.2.3.4"),
+        ("GatewayTimeout", "1.2.3.4"),
+    ]
+    assert told.names() == [*TOLD, *["external_ip.failed"] * 2, "mapping.removed"]
+
+
+def test_an_address_that_comes_back_is_no_news() -> None:
+    told = play_static(no_name(50, 70), WEB, end=300)
+    assert told.names() == [*TOLD, "external_ip.failed", "mapping.removed"]
+
+
+def test_a_backend_that_breaks_its_contract_is_a_failure_and_no_end() -> None:
+    told = play_static(Scripted().fails(0, 5, lambda: LookupError("oops"), "external_ip"), WEB, end=20)
+    ((_, failed),) = told.of("external_ip.failed")
+    assert failed.to_dict()["error"] == "PluginError"
+    assert told.names()[1:] == [*TOLD, "mapping.removed"]
+
+
+def test_a_port_that_the_backend_would_not_take_is_told_once_and_tried_at_every_check() -> None:
+    told = play_static(Scripted().refuse(0, 150), WEB, end=300)
+    assert told.names() == ["external_ip.changed", "mapping.failed", "mapping.added", "mapping.removed"]
+    assert told.seconds("mapping.added") == [180]
+
+
+def test_a_suspended_machine_looks_at_once_when_it_wakes() -> None:
+    backend = Scripted()
+    play_static(backend, end=20, later=[(10, Moved("it was suspended"))])
+    assert [call.at for call in backend.calls] == [0, 10]
+
+
+def test_a_port_asked_for_anew_with_another_wish_is_a_change() -> None:
+    told = play_static(Scripted(), WEB, end=20, later=[(10, Register(replace(WEB, external_port=80)))])
+    assert told.names() == [*TOLD, "mapping.changed", "mapping.removed"]
+    assert told.events[2][1].to_dict()["external_port"] == 80
+
+
+# static, and nothing is opened
+
+
+def test_who_only_learns_the_address_says_so_of_every_port_once_and_says_of_none_that_it_is_open() -> None:
+    told = play_static(OnlyLearns().refuse(0, inf, "it only learns the address"), WEB, DNS, end=300)
+    assert told.names() == ["external_ip.changed", *["mapping.failed"] * 2]
+    assert {event.to_dict()["reason"] for _, event in told.of("mapping.failed")} == {"it only learns the address"}
+
+
+def test_who_only_learns_the_address_is_not_believed_when_it_grants_a_port() -> None:
+    told = play_static(OnlyLearns(), WEB, end=300)
+    assert told.names() == ["external_ip.changed", "mapping.failed"]
+    assert "opens no port" in str(told.events[1][1].to_dict()["reason"])
+
+
+def test_a_learnt_address_enters_the_record_as_a_gateways_does_without_ports() -> None:
+    (record,) = play_static(OnlyLearns(), WEB, end=1).records
+    assert (str(record.ip), record.tcp) == ("1.2.3.4", None)
+
+
+def test_a_learnt_address_that_is_not_public_stays_out_of_the_record_and_is_told_with_its_meaning() -> None:
+    told = play_static(OnlyLearns().moves(0, "100.64.1.2"), end=1)
+    said = told.events[0][1].to_dict()
+    assert (said["scope"], told.records) == ("cgnat", [])
+    assert "a.example says so; double NAT" in str(said["reason"])
+
+
+def test_where_no_address_is_learnt_the_ports_are_said_to_be_shut_all_the_same() -> None:
+    backend = OnlyLearns().fails(0, 100, lambda: NoGateway("nobody answers"), "external_ip")
+    assert play_static(backend, WEB, end=50).names() == ["external_ip.failed", "mapping.failed"]
 
 
 # the loop

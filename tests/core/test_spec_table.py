@@ -27,6 +27,7 @@ UPNP = Loads(Kind.LOOP, "UPnP")
 PMP = Loads(Kind.LOOP, "NAT-PMP")
 PMP_HERE = Loads(Kind.LOOP, "NAT-PMP 192.168.1.1")
 EXTIP = Loads(Kind.STATIC, "extip 1.2.3.4")
+STUN = Loads(Kind.STATIC, "STUN")
 
 INVALID = "invalid IP address"
 NO_SUCH = "unknown mechanism"
@@ -79,14 +80,14 @@ TABLE: Final[tuple[tuple[str, str, Loads | str], ...]] = (
     ("extip: 1.2.3.4", INVALID, "white space"),
     ("foo:1.2.3.4", NO_SUCH, "unknown backend 'foo'"),
     ("FOO", NO_SUCH, "unknown backend 'foo'"),
-    # no such backend is installed here
-    ("stun", "default list", "unknown backend 'stun'"),
-    ("stun:", "default list", "unknown backend 'stun'"),
-    ("stun:1.2.3.4", "missing port in address", "unknown backend 'stun'"),
-    ("stun:::1", "too many colons", "unknown backend 'stun'"),
-    ("stun:[::1]:3478", "stun([::1]:3478)", "unknown backend 'stun'"),
-    ("stun::3478", "accepted, useless", "unknown backend 'stun'"),
-    ("stun:1.2.3.4:0", "accepted, useless", "unknown backend 'stun'"),
+    # stun: a server's port may be left out; one that nobody could ask is refused
+    ("stun", "default list", STUN),
+    ("stun:", "default list", STUN),
+    ("stun:1.2.3.4", "missing port in address", Loads(Kind.STATIC, "STUN 1.2.3.4:3478")),
+    ("stun:::1", "too many colons", "has too many colons"),
+    ("stun:[::1]:3478", "stun([::1]:3478)", Loads(Kind.STATIC, "STUN [::1]:3478")),
+    ("stun::3478", "accepted, useless", "the server's name is missing"),
+    ("stun:1.2.3.4:0", "accepted, useless", "has a port that is none"),
 )
 REFUSED = [(text, words) for text, _, words in TABLE if isinstance(words, str)]
 
@@ -118,7 +119,8 @@ def test_a_refusal_is_one_printable_line_that_says_what_to_try(text: str, words:
 
 def test_an_unknown_name_lists_what_is_installed() -> None:
     with pytest.raises(
-        SpecError, match="installed are any, auto, extip, ip, nat-pmp, natpmp, none, off, on, pmp, upnp"
+        SpecError,
+        match="installed are any, auto, extip, if, ip, nat-pmp, natpmp, none, off, on, pcp, pmp, protonvpn, stun, upnp",
     ):
         portmap.load("foo")
 

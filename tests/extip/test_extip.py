@@ -1,7 +1,8 @@
 """The static backend: a known address, ports forwarded by hand, nothing sent."""
 
 import socket
-from ipaddress import ip_address
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,9 @@ from portmap.errors import SpecError
 from portmap.model import Grant, Kind, Protocol
 from portmap.nat import Nat
 from portmap_extip import ExtIp
+from portmap_extip.argument import parse
+
+BY_HAND = partial(Grant, lifetime=0, static=True)
 
 
 def test_its_path_is_the_static_one() -> None:
@@ -44,7 +48,9 @@ def test_without_an_address_there_is_nothing_to_say(argument: str | None) -> Non
     "argument",
     [
         *("foo", "localhost", "1.2.3", "1.2.3.04", "1.2.3.256", "0x1.2.3.4", "16909060", "1" * 5000),
-        *("1.2.3.4:80", "1.2.3.4/24", " 1.2.3.4", "1.2.3.4\n", "\u0661.2.3.4"),
+        *("1.2.3.4:80", "1.2.3.4/24", " 1.2.3.4", "1.2.3.4\n", "\u0661.2.3.4", "1.2.3.0x4", "1.2.3."),
+        *("home.example.org:80", "home.example.org\n", "home..org", ".home.org", "home.org..", "-a.org", "a-.org"),
+        *("h\u00f6me.org", "ho_me.org", "\u017f.org", "a b.org", "a." + "b" * 64, "a." * 127 + "org"),
         *("[::1]", ":::", "::ffff:1.2.3.4.5"),
     ],
 )
@@ -72,11 +78,11 @@ def test_a_group_address_is_refused(argument: str) -> None:
 
 
 def test_a_port_without_a_wish_is_the_internal_one() -> None:
-    assert Nat(ExtIp.from_argument("1.2.3.4"), "extip").add_mapping(Protocol.TCP, 0, 8443, "", 600) == Grant(8443, 0)
+    assert Nat(ExtIp.from_argument("1.2.3.4"), "extip").add_mapping(Protocol.TCP, 0, 8443, "", 600) == BY_HAND(8443)
 
 
 def test_a_port_that_is_forwarded_from_another_is_that_one() -> None:
-    assert Nat(ExtIp.from_argument("1.2.3.4"), "extip").add_mapping(Protocol.UDP, 443, 8443, "", 600) == Grant(443, 0)
+    assert Nat(ExtIp.from_argument("1.2.3.4"), "extip").add_mapping(Protocol.UDP, 443, 8443, "", 600) == BY_HAND(443)
 
 
 def test_nothing_is_ever_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,9 +96,16 @@ def test_nothing_is_ever_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     nat.delete_mapping(Protocol.TCP, 80, 80)
 
 
+@pytest.mark.parametrize(
+    "argument", ["home.example.org", "HOME.example.org.", "4.de", "xn--hme-sna.org", "a." * 125 + "org"]
+)
+def test_a_hosts_full_name_is_taken_and_shown_as_written(argument: str) -> None:
+    assert str(ExtIp.from_argument(argument)) == f"extip {argument}"
+
+
 @given(st.text())
 def test_any_text_is_an_address_or_a_spec_error(text: str) -> None:
     try:
-        assert not ExtIp.from_argument(text).external_ip().is_unspecified
+        assert isinstance(parse(text), str | IPv4Address | IPv6Address)
     except SpecError as error:
         assert str(error)  # noqa: PT017  # either outcome is right

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.fuzz import enr, natpmp, router, seeds, upnp, user
+from tests.fuzz import enr, natpmp, router, seeds, stun, upnp, user
 
 from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
 from portmap_enr.enr import MAX_SIZE
@@ -60,6 +60,8 @@ TARGETS = (
     Target("duration", user.duration, user.DURATIONS, user.WORDS, (SpecError,)),
     Target("pmp-argument", user.pmp_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
     Target("extip-argument", user.extip_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
+    Target("stun", stun.answer, stun.ANSWERS, stun.ANSWER_WORDS, limit=stun.LIMIT),
+    Target("stun-argument", stun.argument, stun.ARGUMENTS, stun.ARGUMENT_WORDS, (SpecError,)),
     Target("upnp-argument", user.upnp_argument, seeds.URLS, seeds.URL_WORDS, (SpecError,)),
     Target("router-natpmp", router.datagram, router.DATAGRAMS, natpmp.WORDS, limit=1100),
     Target("router-pcp", router.pcp, router.PCP_DATAGRAMS, router.PCP_WORDS, limit=1200),

@@ -10,10 +10,11 @@ from portmap.testing.heard import Heard
 from portmap.testing.loopback import loopback_address
 from portmap.testing.quirks import Quirks
 from portmap.testing.router import Router
+from portmap.testing.stunserver import StunQuirks, StunServer
 from portmap.testing.table import Entry
 
 if TYPE_CHECKING:
-    from portmap.testing.contract import BackendContract, Gateway, PublisherContract, RouterGateway
+    from portmap.testing.contract import BackendContract, Gateway, PublisherContract, RouterGateway, Target
 
 __all__ = [
     "BackendContract",
@@ -25,6 +26,9 @@ __all__ = [
     "Quirks",
     "Router",
     "RouterGateway",
+    "StunQuirks",
+    "StunServer",
+    "Target",
     "loopback_address",
 ]
 

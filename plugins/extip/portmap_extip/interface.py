@@ -1,0 +1,91 @@
+"""`if:NAME`: the address of an interface, for a host that is public already.
+
+Law: nothing is sent; the system is asked at every call, since addresses come and go.
+"""
+
+import importlib
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import ClassVar, TypeAlias
+
+from portmap.errors import NoGateway, SpecError
+from portmap.hookspecs import hookimpl
+from portmap.model import Address, Grant, Kind, Scope, scope_of
+
+AddressesOf: TypeAlias = Callable[[str], Sequence[Address]]
+
+_LONGEST = 255  # letters; Linux has 15 (IFNAMSIZ, linux/if.h), Windows' names are longer
+_MOST_NAMED = 16  # interfaces; a host of containers has hundreds
+
+
+class Interface:
+    """The first public address of an interface, IPv4 rather than IPv6; `addresses_of` gives all of them."""
+
+    kind: ClassVar[Kind] = Kind.STATIC
+    opens_ports: ClassVar[bool] = True
+
+    def __init__(self, name: str, addresses_of: AddressesOf) -> None:
+        self._name = name
+        self._addresses_of = addresses_of
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> "Interface":
+        """An interface's name. Raises SpecError for what cannot be one, and where the system cannot be asked."""
+        if not argument:
+            raise SpecError("if needs an interface: write if:eth0 with the name of your own")
+        if len(argument) > _LONGEST or not argument.isprintable() or "/" in argument:
+            raise SpecError(f"if: {argument[:_LONGEST]!r} is no interface's name: write if:eth0")
+        return cls(argument, reader())
+
+    def __str__(self) -> str:
+        return f"interface {self._name}"
+
+    @hookimpl
+    def external_ip(self) -> Address:
+        """The address as it is now. Raises NoGateway where the interface has no public one."""
+        held = sorted(self._addresses_of(self._name), key=lambda address: address.version)
+        public = [address for address in held if scope_of(address) is Scope.PUBLIC]
+        if not public:
+            raise NoGateway(self._why_not(held))
+        return public[0]
+
+    @hookimpl
+    def add_mapping(self, external_port: int, internal_port: int) -> Grant:
+        """There is no NAT: the port outside is the one inside, unless somebody forwards it by hand."""
+        return Grant(external_port or internal_port, lifetime=0, static=True)
+
+    @hookimpl
+    def delete_mapping(self) -> None:
+        """Nothing was sent, so there is nothing to take back."""
+
+    def _why_not(self, held: Sequence[Address]) -> str:
+        if held:
+            return (
+                f"{self} has only {', '.join(map(str, held))}, not public: use pcp, pmp or upnp, or another interface"
+            )
+        names = [name for _, name in socket.if_nameindex()]
+        what = f"{self} has no address" if self._name in names else f"there is no interface {self._name}"
+        more = ", …" if len(names) > _MOST_NAMED else ""
+        return f"{what}: use another of {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def reader(platform: str = sys.platform) -> AddressesOf:
+    """How to learn an interface's addresses here. Raises SpecError where there is no way."""
+    if platform == "linux":
+        return importlib.import_module("portmap_extip.kernel").addresses_of  # type: ignore[no-any-return]
+    if find_spec("netifaces") is None:
+        raise SpecError("if needs netifaces on this system: write extip:ADDRESS, or install portmap-nat[gateway]")
+    return _addresses_by_netifaces
+
+
+def _addresses_by_netifaces(name: str) -> list[Address]:
+    netifaces = importlib.import_module("netifaces")  # an extra, hence imported only here
+    try:
+        held = netifaces.ifaddresses(name)
+    except (ValueError, OSError):
+        return []
+    entries = [*held.get(netifaces.AF_INET, ()), *held.get(netifaces.AF_INET6, ())]
+    return [ip_address(entry["addr"].partition("%")[0]) for entry in entries if "addr" in entry]
