@@ -65,10 +65,10 @@ class Watch:
         self._monitor.wait()
         self._reader.join()
 
-    def opened(self, port: str) -> float:
+    def opened(self, port: str, patience: float = 5.0) -> float:
         """The moment at which the port was opened, on the clock of `time.monotonic`."""
         with self._news:
-            assert self._news.wait_for(lambda: port in self._opened, 5), f"port {port} was never opened"
+            assert self._news.wait_for(lambda: port in self._opened, patience), f"port {port} was never opened"
             return self._opened[port]
 
     def _read(self, stdout: IO[str]) -> None:
@@ -91,7 +91,7 @@ def measure(lab: Lab) -> list[Table]:
             begun = time.monotonic()
             told = run(lab, command(port))
             opened.setdefault(name, []).append((watch.opened(port) - begun) * 1e3)
-            _forget(lab, port)
+            forget(lab, port)
             return (told - begun) * 1e3
 
         holding = {name: partial(timed, name, _hold, command) for name, command in HOLDING.items()}
@@ -108,7 +108,7 @@ def _run(lab: Lab, command: list[str]) -> float:
     return time.monotonic()
 
 
-def _forget(lab: Lab, port: str) -> None:
+def forget(lab: Lab, port: str) -> None:
     """Delete what a one-shot client left: miniupnpd slows down with every mapping that it holds."""
     lab.lan.run(["natpmpc", "-g", LAN, "-a", port, port, "tcp", "0"])
     lab.lan.run(["upnpc", "-u", lab.router.description_url, "-d", port, "tcp"])

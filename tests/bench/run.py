@@ -16,7 +16,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for `tests`, when run as a script
 
-from tests.bench import cost, first_mapping, in_process, loss, memory, race, recovery, remembered, start_up, thousand
+from tests.bench import (
+    applications,
+    cost,
+    first_mapping,
+    in_process,
+    loss,
+    memory,
+    race,
+    recovery,
+    remembered,
+    start_up,
+    thousand,
+)
 from tests.bench.contestants import Libtorrent
 from tests.bench.figures import Grid, Table
 from tests.lab.lab import Lab
@@ -26,6 +38,7 @@ IN_TURN: dict[str, Callable[[Lab], list[Table]]] = {
     "first_mapping": first_mapping.measure,
     "in_process": in_process.measure,
     "race": race.measure,
+    "applications": lambda lab: [applications.measure(lab)],
     "remembered": lambda lab: [remembered.measure(lab)],
     "start_up": lambda _: [start_up.measure()],
     "memory": lambda lab: [memory.measure(lab)],
