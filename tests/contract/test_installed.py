@@ -2,20 +2,33 @@
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from tests.contract.targets import Client, Folder, Hook
+from tests.publish.website import WebSite
+from tests.torrent.fakes import Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
 
 from portmap.builtin import AnyGateway, NoNat
+from portmap.errors import Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.nat import Nat
 from portmap.plugins import DISTRIBUTION, Catalogue
 from portmap.race import Race
-from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, loopback_address
+from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, StunServer, loopback_address
+from portmap.testing.contract.network import asked_of_network
 from portmap.testing.contract.plugin import PluginContract
+from portmap.testing.contract.static import PATIENCE
+from portmap.testing.contract.subject import Subject
 from portmap_enr import EnrPublisher
-from portmap_extip import ExtIp
+from portmap_extip import ExtIp, Interface
+from portmap_extip.name import Name
 from portmap_natpmp import NatPmp, Patience
+from portmap_pcp import Pcp, Settings
+from portmap_publish import ExecPublisher, FilePublisher, HttpPublisher, HttpsPublisher
+from portmap_stun import Server, Stun
+from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_upnp import Upnp
 from portmap_upnp.search import Search
 
@@ -24,6 +37,10 @@ SHORT = Patience(first_wait=0.05, deadline=0.3)
 
 def natpmp_at(router: Router) -> NatPmp:
     return NatPmp(IPv4Address(router.address), router.pmp_port, patience=SHORT)
+
+
+def pcp_at(router: Router) -> Settings:
+    return Settings(port=router.pmp_port, patience=SHORT)
 
 
 def upnp_at(router: Router) -> Upnp:
@@ -61,6 +78,37 @@ class TestNatPmpAndAGatewayThatIsSwitchedOff(TestNatPmp):
         yield from switched_off_at_times(router)
 
 
+class TestPcp(BackendContract):
+    plugin = Pcp
+
+    @pytest.fixture
+    def gateway(self, router: Router) -> RouterGateway:
+        return RouterGateway(router)
+
+    def make(self, gateway: RouterGateway) -> Pcp:
+        router = gateway.router
+        return Pcp(IPv4Address(router.address), pcp_at(router), stand_in=lambda _: Nat(natpmp_at(router), "natpmp"))
+
+
+class TestPcpThatLooksForItsGateway(TestPcp):
+    def make(self, gateway: RouterGateway) -> Pcp:
+        router = gateway.router
+        return Pcp(None, pcp_at(router), candidates=lambda: [IPv4Address(router.address)])
+
+
+class TestPcpAndAGatewayThatIsSwitchedOff(TestPcp):
+    @pytest.fixture
+    def gateway(self, router: Router) -> Iterator[RouterGateway]:
+        yield from switched_off_at_times(router)
+
+
+class TestPcpAndAGatewayThatSpeaksNatPmpOnly(TestPcp):
+    @pytest.fixture
+    def router(self) -> Iterator[Router]:
+        with Router(loopback_address(), pmp_port=0, pcp=False) as simulated:
+            yield simulated
+
+
 class TestUpnp(BackendContract):
     plugin = Upnp
 
@@ -94,7 +142,46 @@ class TestAny(BackendContract):
 
 class TestExtIp(BackendContract):
     plugin = ExtIp
-    argument = "203.0.113.7"
+    argument: ClassVar[str | None] = "203.0.113.7"
+
+
+class TestExtIpOfAName(TestExtIp):
+    argument = "home.example.org"
+
+    @pytest.fixture
+    def static(self) -> Subject:
+        name = Name("home.example.org", lambda _: [IPv4Address("203.0.113.7")])
+        return Subject(ExtIp(name.address, "home.example.org"), PATIENCE)
+
+
+class TestInterface(BackendContract):
+    plugin = Interface
+
+    @pytest.fixture
+    def static(self) -> Subject:
+        return Subject(Interface("eth0", lambda _: [IPv4Address("11.22.33.44")]), PATIENCE)
+
+
+class TestStun(BackendContract):
+    plugin = Stun
+
+    # It is no NAT's word that ports are open: what the others promise of them, this one must not.
+    test_it_grants_the_external_port_that_is_wished_for = None  # type: ignore[assignment]
+    test_without_a_wish_it_grants_the_internal_port = None  # type: ignore[assignment]
+    test_it_sends_nothing = None  # type: ignore[assignment]  # but to the server, for its address
+
+    @pytest.fixture
+    def static(self) -> Iterator[Subject]:
+        with StunServer(external_ip="11.22.33.44") as server:
+            yield Subject(Stun([Server(server.address, server.port)]), PATIENCE)
+
+    def test_it_refuses_to_map_and_asks_nobody_for_that(self, static: Subject) -> None:
+        def map_and_delete() -> None:
+            with pytest.raises(Refused):
+                static.add()
+            static.delete()
+
+        assert not asked_of_network(map_and_delete)
 
 
 class TestNone(BackendContract):
@@ -104,6 +191,69 @@ class TestNone(BackendContract):
 class TestEnr(PublisherContract):
     plugin = EnrPublisher
     argument: ClassVar[str | None] = "nodekey"
+
+
+class TestFile(PublisherContract):
+    plugin = FilePublisher
+
+    @pytest.fixture
+    def target(self, tmp_path: Path) -> Folder:
+        return Folder(tmp_path / "there")
+
+    def make(self, target: Folder) -> FilePublisher:
+        return FilePublisher.from_argument(f"{target.folder}/port")
+
+
+class TestExec(PublisherContract):
+    plugin = ExecPublisher
+
+    @pytest.fixture
+    def target(self, tmp_path: Path) -> Folder:
+        return Folder(tmp_path / "there")
+
+    def make(self, target: Folder) -> ExecPublisher:
+        note = "rm -f {old_port} && if [ {event} = lost ]; then rm {port}; else echo {port} > {port}; fi"
+        return ExecPublisher.from_argument(f"sh:cd {target.folder} && {note}")
+
+
+class TestHttp(PublisherContract):
+    plugin = HttpPublisher
+
+    @pytest.fixture
+    def target(self) -> Iterator[Hook]:
+        with WebSite() as site:
+            yield Hook(site)
+
+    def make(self, target: Hook) -> HttpPublisher:
+        return HttpPublisher.from_argument(f"//127.0.0.1:{target.site.port}/hook")
+
+
+class TestHttps(PublisherContract):
+    plugin = HttpsPublisher
+    argument: ClassVar[str | None] = "//127.0.0.1:1/"
+
+
+class TestQBittorrent(PublisherContract):
+    plugin: ClassVar[type[Any]] = QBittorrent
+    fake: ClassVar[type[Fake]] = FakeQBittorrent
+
+    @pytest.fixture
+    def target(self) -> Iterator[Client]:
+        with self.fake() as fake:
+            yield Client(fake)
+
+    def make(self, target: Client) -> Any:
+        return self.plugin.from_argument(target.fake.url())
+
+
+class TestTransmission(TestQBittorrent):
+    plugin = Transmission
+    fake: ClassVar[type[Fake]] = FakeTransmission
+
+
+class TestDeluge(TestQBittorrent):
+    plugin = Deluge
+    fake: ClassVar[type[Fake]] = FakeDeluge
 
 
 def switched_off_at_times(router: Router) -> Iterator[RouterGateway]:

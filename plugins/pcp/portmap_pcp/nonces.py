@@ -1,0 +1,40 @@
+"""The nonces of our mappings: what proves to the server that a mapping is ours (RFC 6887 §11.2 and §11.3).
+
+Law: one mapping, one nonce, from its first request to its deletion: on every retransmission, renewal and deletion.
+What identifies a mapping to the RFC is the server, our own address, the protocol and the internal port. A nonce also
+travels as the token of a Grant, so that it survives us; a token comes from a file and is checked.
+"""
+
+import re
+import secrets
+from typing import TypeAlias
+
+from portmap.model import Address, Protocol
+from portmap_pcp.packets import NONCE_LENGTH
+
+Owner: TypeAlias = tuple[Address, Address, Protocol, int]
+"""Server, our own address, protocol and internal port."""
+
+_TOKEN = re.compile(rf"[0-9a-f]{{{2 * NONCE_LENGTH}}}", re.ASCII)
+
+
+class Nonces:
+    """Every nonce that is in use."""
+
+    def __init__(self) -> None:
+        self._nonces: dict[Owner, bytes] = {}
+
+    def of(self, owner: Owner, token: str) -> bytes:
+        """The mapping's nonce: the one that it has, else the token's, else a new one.
+
+        A token that another server or another address of ours knows already is not used again: §11.2.
+        """
+        if owner not in self._nonces:
+            remembered = bytes.fromhex(token) if _TOKEN.fullmatch(token) else b""
+            used = not remembered or remembered in self._nonces.values()
+            self._nonces[owner] = secrets.token_bytes(NONCE_LENGTH) if used else remembered
+        return self._nonces[owner]
+
+    def forget(self, protocol: Protocol, internal_port: int) -> None:
+        """The mapping was deleted: the next one will be another."""
+        self._nonces = {owner: it for owner, it in self._nonces.items() if owner[2:] != (protocol, internal_port)}

@@ -1,0 +1,58 @@
+"""What a PCP result code (RFC 6887 §7.4) means to us: which error, and what to try.
+
+Law: pure; the one place where result codes become errors.
+"""
+
+from portmap.errors import Conflict, NoGateway, NotAuthorized, OutOfResources, Refused
+from portmap.model import Address
+from portmap_pcp.packets import Refusal
+
+LONGEST_WAIT = 3600  # seconds; an error that is said to hold longer is asked about all the same
+NETWORK_FAILURE = 7
+UNSUPPORTED_OPCODE = 4
+
+_MEANINGS: dict[int, tuple[type[Refused], str, str]] = {
+    1: (Refused, "UNSUPP_VERSION", "it speaks another version of PCP: try another backend"),
+    2: (
+        NotAuthorized,
+        "NOT_AUTHORIZED",
+        "it lets this host open no ports: allow PCP in its settings - or a mapping of an earlier life holds this one",
+    ),
+    3: (Refused, "MALFORMED_REQUEST", "it does not understand our request: look into its log"),
+    UNSUPPORTED_OPCODE: (Refused, "UNSUPP_OPCODE", "it does not know this operation: try another backend"),
+    5: (Refused, "UNSUPP_OPTION", "it does not know an option of our request: try another backend"),
+    6: (Refused, "MALFORMED_OPTION", "it does not understand an option of our request: look into its log"),
+    NETWORK_FAILURE: (
+        Refused,
+        "NETWORK_FAILURE",
+        "the gateway has no external address, or its network is down: is its uplink connected?",
+    ),
+    8: (OutOfResources, "NO_RESOURCES", "its table is full: remove mappings that nobody needs, or restart it"),
+    9: (Refused, "UNSUPP_PROTOCOL", "it cannot map this transport protocol"),
+    10: (OutOfResources, "USER_EX_QUOTA", "this host has as many mappings as it may have: remove some"),
+    11: (Conflict, "CANNOT_PROVIDE_EXTERNAL", "the external port or address is taken: ask for another one"),
+    12: (
+        Refused,
+        "ADDRESS_MISMATCH",
+        "our packets reach it from another address, so an unexpected NAT is in between: double NAT; connect to it",
+    ),
+    13: (Refused, "EXCESSIVE_REMOTE_PEERS", "too many filters for one mapping"),
+}
+_UNKNOWN = (Refused, "unknown", "a code that RFC 6887 does not know: look into its log")
+
+
+class SpeaksNatPmp(NoGateway):
+    """The server is there, but of PCP it knows only the ancestor."""
+
+    def __init__(self, server: Address) -> None:
+        super().__init__(f"{server} speaks NAT-PMP only, not PCP: use the backend pmp")
+        self.server = server
+
+
+def refused(server: Address, refusal: Refusal) -> Refused:
+    """The error for a refusal by this server."""
+    kind, text, advice = _MEANINGS.get(refusal.result, _UNKNOWN)
+    wait = min(refusal.lifetime, LONGEST_WAIT)
+    until = f"; it will say the same for {refusal.lifetime} s" if refusal.lifetime else ""
+    message = f"PCP {server} refused with result {refusal.result} ({text}): {advice}{until}"
+    return kind(message, code=refusal.result, text=text, retry_after=wait)

@@ -1,0 +1,234 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from ipaddress import IPv4Address
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.pcp.conftest import ADDRESS, HERE, HERE6, Peer, announced, mapped, refused
+
+from portmap.errors import NATError, OutOfResources
+from portmap.model import Protocol
+from portmap.wire import Patience
+from portmap_pcp import Pcp, PcpPinholes, Settings
+
+if TYPE_CHECKING:
+    from tests.pcp.conftest import Announce, MakePeer, Until
+
+OTHER = IPv4Address("127.0.0.9")
+OLD, YOUNG = announced(5000), announced(0)
+RESTARTED = "gateway restarted: in 0 s its clock went from 5000 s to 0 s"
+At = tuple[str, int]
+
+
+class Watched:
+    """A backend under watch, and its alerts."""
+
+    def __init__(self, backend: Pcp | PcpPinholes) -> None:
+        self._alerts: SimpleQueue[str] = SimpleQueue()
+        self.backend = backend
+        self.close = backend.watch(self._alerts.put)
+
+    def map(self) -> None:
+        if isinstance(self.backend, Pcp):
+            self.backend.add_mapping(Protocol.TCP, 0, 30303, 600, "")
+        else:
+            self.backend.add_mapping(Protocol.TCP, 30303, 600, "")
+
+    def next(self) -> str:
+        return self._alerts.get(timeout=5)
+
+    def none_until_closed(self) -> bool:
+        """Whether there has been no alert, now that the watch has ended."""
+        self.close()
+        try:
+            self._alerts.get_nowait()
+        except Empty:
+            return True
+        return False
+
+
+Watch = Callable[..., Watched]
+
+
+@pytest.fixture
+def watch(announced_at: At, patient: Patience) -> Iterator[Watch]:
+    """`watch(gateway, given=…, candidates=…, **settings)`: a watched backend that asks this peer's port at once."""
+    with ExitStack() as stack:
+
+        def make(
+            gateway: Peer,
+            given: IPv4Address | None = HERE,
+            candidates: Callable[[], list[IPv4Address]] = list,
+            **more: object,
+        ) -> Watched:
+            chosen = {"patience": patient, "announced_at": [announced_at], "spread": 0.0, **more}
+            settings = Settings(port=gateway.port, **chosen)  # type: ignore[arg-type]  # its keywords
+            watched = Watched(Pcp(given, settings, candidates=candidates))
+            stack.callback(watched.close)
+            return watched
+
+        yield make
+
+
+# the epoch of every answer
+
+
+def test_an_epoch_that_went_back_raises_an_alert(peer: "MakePeer", watch: Watch) -> None:
+    watched = watch(peer(mapped(epoch=5000), mapped(epoch=0)))
+    watched.map()
+    watched.map()
+    assert watched.next() == RESTARTED
+
+
+def test_a_refusal_tells_of_the_restart_too(peer: "MakePeer", watch: Watch) -> None:
+    watched = watch(peer(mapped(epoch=5000), refused(8, epoch=0)))
+    watched.map()
+    with pytest.raises(OutOfResources):
+        watched.map()
+    assert watched.next() == RESTARTED
+
+
+def test_a_steady_gateway_raises_none(peer: "MakePeer", watch: Watch) -> None:
+    watched = watch(peer(mapped(epoch=5000), announced(5000), mapped(epoch=5001)))
+    watched.map()
+    watched.backend.external_ip()
+    watched.map()
+    assert watched.none_until_closed()
+
+
+@pytest.mark.parametrize(("epoch", "alert"), [(5600, False), (5000, True), (9000, True)])
+def test_an_epoch_has_to_keep_up_with_the_clock(epoch: int, alert: bool, peer: "MakePeer", watch: Watch) -> None:
+    now = [100.0]
+    watched = watch(peer(mapped(epoch=5000), announced(epoch), ADDRESS), clock=lambda: now[0])
+    watched.map()
+    now[0] += 600.0
+    watched.backend.external_ip()
+    assert watched.none_until_closed() is not alert
+
+
+# announcements
+
+
+def test_a_restart_is_noticed_when_it_is_announced(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
+) -> None:
+    gateway = peer(mapped(epoch=5000), YOUNG)
+    watched = watch(gateway)
+    watched.map()
+    announce(announced_at, YOUNG)
+    assert watched.next() == RESTARTED
+    assert len(gateway.heard) == 2
+
+
+def test_what_the_gateway_itself_does_not_confirm_is_no_alert(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
+) -> None:
+    gateway = peer(mapped(epoch=5000), OLD)
+    watched = watch(gateway)
+    watched.map()
+    announce(announced_at, YOUNG)  # forged: the gateway is as it was
+    until(lambda: len(gateway.heard) == 2)
+    assert watched.none_until_closed()
+
+
+def test_neither_strangers_nor_other_packets_are_even_asked_about(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
+) -> None:
+    gateway, stranger = peer(mapped(epoch=5000), YOUNG), peer(YOUNG, address=str(OTHER))
+    watched = watch(gateway)
+    watched.map()
+    announce(announced_at, YOUNG, by=str(OTHER))
+    announce(announced_at, "", "ff" * 30, refused(0), announced(result=2), ADDRESS)
+    assert len(gateway.heard) == 1
+    announce(announced_at, YOUNG)
+    assert watched.next() == RESTARTED
+    assert stranger.heard == []
+
+
+def test_a_confirmed_restart_is_told_once(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
+) -> None:
+    watched = watch(peer(mapped(epoch=5000), YOUNG, mapped(epoch=0)))
+    watched.map()
+    announce(announced_at, YOUNG)
+    assert watched.next() == RESTARTED
+    for _ in range(20):
+        watched.map()
+    assert watched.none_until_closed()
+
+
+def test_a_gateway_that_starts_twice_in_two_seconds_is_believed(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
+) -> None:
+    now = [100.0]
+    watched = watch(peer(mapped(epoch=0), announced(0)), clock=lambda: now[0])
+    watched.map()
+    now[0] += 1.5
+    announce(announced_at, YOUNG)
+    assert watched.next() == "gateway restarted: in 1 s its clock went from 0 s to 0 s"
+
+
+@pytest.mark.parametrize("given", [HERE, None])
+def test_a_gateway_that_did_not_answer_yet_is_news(
+    given: IPv4Address | None, peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
+) -> None:
+    gateway = peer("ff", OLD)
+    watched = watch(gateway, given=given, candidates=lambda: [HERE], patience=Patience(0.2, 0.2))
+    with pytest.raises(NATError):
+        watched.backend.external_ip()
+    announce(announced_at, OLD)
+    assert watched.next() == "127.0.0.1 announced itself"
+
+
+@pytest.mark.parametrize("answer", ["", "ff", "00 00 0001 00000005"])
+def test_a_gateway_that_cannot_be_asked_is_no_news(
+    answer: str, peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
+) -> None:
+    gateway = peer(answer)
+    watched = watch(gateway, patience=Patience(0.01, 0.02))
+    announce(announced_at, OLD)
+    until(lambda: gateway.heard)
+    time.sleep(0.03)
+    assert watched.none_until_closed()
+
+
+def test_the_watch_ends_at_once_in_the_middle_of_a_question(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
+) -> None:
+    gateway = peer("")
+    watched = watch(gateway, patience=Patience(30.0, 30.0))
+    announce(announced_at, OLD)
+    until(lambda: gateway.heard)
+    begun = time.monotonic()
+    watched.close()
+    assert time.monotonic() - begun < 0.2
+    assert not [thread for thread in threading.enumerate() if "announcements" in thread.name]
+
+
+def test_the_end_of_an_old_watch_leaves_the_new_one_alone(peer: "MakePeer", watch: Watch) -> None:
+    watched = watch(peer(mapped(epoch=5000), mapped(epoch=0)))
+    alerts: list[str] = []
+    close = watched.backend.watch(alerts.append)
+    watched.close()
+    watched.map()
+    watched.map()
+    close()
+    assert alerts == [RESTARTED]
+
+
+# IPv6
+
+
+def test_an_ipv6_gateways_announcement_is_verified_too(
+    peer: "MakePeer", announce: "Announce", announced_at_6: At, patient: Patience
+) -> None:
+    gateway = peer(mapped(epoch=5000, address="::1"), YOUNG, address="::1")
+    settings = Settings(port=gateway.port, patience=patient, announced_at=[announced_at_6], spread=0.0)
+    watched = Watched(PcpPinholes(HERE6, settings, own_address=lambda: HERE6))
+    watched.map()
+    announce(announced_at_6, YOUNG)
+    assert watched.next() == RESTARTED
+    assert watched.none_until_closed()
