@@ -6,6 +6,9 @@
 
 A second router can take the first one's place: 192.168.88.1 inside, 12.34.56.1 outside.
 
+With `Lab(ipv6=True)` the three have IPv6 besides, without NAT: the LAN is 2a00:77::/64 with the same last numbers, its
+gateway fe80::1; outside is 2a00:11::/64. New connections from outside are dropped unless miniupnpd opened a pinhole.
+
 Law: nothing leaves the namespaces. The addresses outside are somebody's on the real internet; here they are ours.
 """
 
@@ -18,12 +21,16 @@ from pathlib import Path
 from typing import Self
 
 from tests.lab.namespace import Namespace, sweep
-from tests.lab.router import LAN, Router
+from tests.lab.router import LAN, LINK6, WAN6, Router
 from tests.lab.traffic import Service, Vigil, knock
 
 HOST = "192.168.77.2"
 NEIGHBOUR = "192.168.77.3"
 INTERNET = "11.22.33.254"
+
+HOST6 = "2a00:77::2"
+NEIGHBOUR6 = "2a00:77::3"
+INTERNET6 = "2a00:11::254"
 
 OTHER_LAN, OTHER_HOST = "192.168.88.1", "192.168.88.2"
 OTHER_WAN, OTHER_INTERNET = "12.34.56.1", "12.34.56.254"
@@ -39,6 +46,9 @@ class Lab:
     router: Router
     internet: Namespace
 
+    def __init__(self, *, ipv6: bool = False) -> None:
+        self._ipv6 = ipv6
+
     def __enter__(self) -> Self:
         sweep()
         with ExitStack() as stack:
@@ -51,7 +61,7 @@ class Lab:
 
     def serve(self, port: int) -> None:
         """Start the service that answers on this port of the LAN host, TCP and UDP, whatever the host's address."""
-        service = self.lan.inside(lambda: Service("", port))
+        service = self.lan.inside(lambda: Service("::" if self._ipv6 else "", port))
         self._stack.callback(service.close)
 
     def bytes_arrive(self, protocol: str, external_port: int, *, within: float = 0) -> bool:
@@ -64,6 +74,10 @@ class Lab:
             if time.monotonic() >= deadline:
                 return False
         return True
+
+    def bytes_arrive_by_ipv6(self, protocol: str, port: int, address: str = HOST6) -> bool:
+        """Whether bytes sent by the internet host to a LAN host's own address reach a service there."""
+        return self.internet.inside(lambda: knock(protocol, address, port))
 
     def keep_vigil(self, protocol: str, external_port: int) -> Vigil:
         """Begin to check `bytes_arrive` every 100 ms."""
@@ -104,9 +118,9 @@ class Lab:
     def _build(self, stack: ExitStack) -> None:
         self._prefix = f"pm-{os.getpid()}-{next(_numbers)}"
         self._home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portmap-lab-")))
-        self.router = Router(f"{self._prefix}-router", self._home)
+        self.router = Router(f"{self._prefix}-router", self._home, ipv6=self._ipv6)
         self.lan, self.neighbour, self.internet = (
-            Namespace(f"{self._prefix}-{role}") for role in ("host", "neighbour", "internet")
+            Namespace(f"{self._prefix}-{role}", ipv6=self._ipv6) for role in ("host", "neighbour", "internet")
         )
         for namespace in (self.router, self.lan, self.neighbour, self.internet):
             stack.enter_context(namespace)
@@ -115,6 +129,10 @@ class Lab:
         _attach(self.lan, HOST, LAN)
         _attach(self.neighbour, NEIGHBOUR, LAN)
         self.internet.ip(f"addr add {INTERNET}/8 dev eth0", "link set eth0 up")
+        if self._ipv6:
+            _attach_by_ipv6(self.lan, HOST6, LINK6)
+            _attach_by_ipv6(self.neighbour, NEIGHBOUR6, LINK6)
+            _attach_by_ipv6(self.internet, INTERNET6, WAN6)
 
     def _lay_cables(self) -> None:
         # The bridge floods multicast to everybody, as a cheap switch does, so that SSDP needs no querier.
@@ -130,3 +148,8 @@ class Lab:
 
 def _attach(host: Namespace, address: str, gateway: str) -> None:
     host.ip(f"addr add {address}/24 dev eth0", "link set eth0 up", f"route add default via {gateway}")
+
+
+def _attach_by_ipv6(host: Namespace, address: str, gateway: str) -> None:
+    """As if by router advertisement: the gateway is a link-local address."""
+    host.ip(f"addr add {address}/64 dev eth0 nodad", f"route add default via {gateway} dev eth0")

@@ -19,7 +19,7 @@ from typing import IO, Self, TypeAlias, TypeVar
 T = TypeVar("T")
 Process: TypeAlias = subprocess.Popen[str]
 
-TOOLS = ("ip", "nft", "miniupnpd", "natpmpc", "upnpc")
+TOOLS = ("ip", "nft", "miniupnpd", "natpmpc", "upnpc", "turnserver")
 _CLONE_NEWNET = 0x40000000  # linux/sched.h; os.setns is there from Python 3.12 only
 _OURS = re.compile(r"^(pm-(\d+)-\S+)", re.MULTILINE)
 
@@ -38,7 +38,7 @@ def why_not() -> str:
         return "needs root on Linux for network namespaces"
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
-        return f"needs {', '.join(missing)} (Debian: miniupnpd-nftables nftables iproute2 natpmpc miniupnpc)"
+        return f"needs {', '.join(missing)} (Debian: miniupnpd-nftables nftables iproute2 natpmpc miniupnpc coturn)"
     try:
         with Namespace(f"pm-{os.getpid()}-try"):
             return ""
@@ -55,20 +55,22 @@ def sweep() -> None:
 
 
 class Namespace:
-    """A context manager: inside it the namespace exists, with loopback up and IPv6 off.
+    """A context manager: inside it the namespace exists, with loopback up and IPv6 off unless it is asked for.
 
     IPv6 is off so that a counter of packets counts what programs send, not what the kernel says to itself.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, ipv6: bool = False) -> None:
         self.name = name
+        self._ipv6 = ipv6
         self._children: list[Process] = []
 
     def __enter__(self) -> Self:
         run(["ip", "netns", "add", self.name])
         self.ip("link set lo up")
-        self.set("net/ipv6/conf/all/disable_ipv6", 1)
-        self.set("net/ipv6/conf/default/disable_ipv6", 1)
+        for scope in ("all", "default"):
+            self.set(f"net/ipv6/conf/{scope}/disable_ipv6", 0 if self._ipv6 else 1)
+            self.set(f"net/ipv6/conf/{scope}/accept_dad", 0)  # else an address is of no use for a second or two
         return self
 
     def __exit__(self, *_: object) -> None:

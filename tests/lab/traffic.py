@@ -27,12 +27,23 @@ class _AnswerUDP(socketserver.BaseRequestHandler):
         listener.sendto(_ANSWER + data, self.client_address)
 
 
+class _TCP6(socketserver.TCPServer):
+    address_family = socket.AF_INET6
+
+
+class _UDP6(socketserver.UDPServer):
+    address_family = socket.AF_INET6
+
+
 class Service:
-    """Listens on one port, TCP and UDP, and answers every message with itself; make it inside a namespace."""
+    """Listens on one port, TCP and UDP, and answers every message with itself; make it inside a namespace.
+
+    At the address `::` it is there for IPv4 and IPv6.
+    """
 
     def __init__(self, address: str, port: int) -> None:
-        where = address, port
-        self._servers = socketserver.TCPServer(where, _AnswerTCP), socketserver.UDPServer(where, _AnswerUDP)
+        tcp, udp = (_TCP6, _UDP6) if ":" in address else (socketserver.TCPServer, socketserver.UDPServer)
+        self._servers = tcp((address, port), _AnswerTCP), udp((address, port), _AnswerUDP)
         self._threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in self._servers]
         for thread in self._threads:
             thread.start()
@@ -64,7 +75,7 @@ def reach(address: str, port: int, patience: float = PATIENCE) -> bool:
 def _try(protocol: str, address: str, port: int, patience: float) -> bool:
     kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM
     token = secrets.token_hex(8).encode()
-    with socket.socket(socket.AF_INET, kind) as link:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as link:
         link.settimeout(patience)
         try:
             link.connect((address, port))

@@ -10,7 +10,8 @@ from portmap.model import Protocol
 from portmap.testing import Entry, Quirks
 from portmap.testing.box import Box
 from portmap.testing.pcp import Announce, Filter, Map, Option, OptionCode, Result, Strange, mapped, read_options
-from portmap.testing.pcpserver import NOWHERE, announcement, answer
+from portmap.testing.pcprules import NOWHERE
+from portmap.testing.pcpserver import announcement, answer
 
 NOW = 1007.0
 CLIENT = "127.0.0.1"

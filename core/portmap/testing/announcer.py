@@ -5,7 +5,7 @@ Law: it knows no protocol and sends nothing itself; `utter` does. Runs on the re
 
 import itertools
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import TypeAlias
 
 from portmap.errors import PortmapError
@@ -55,8 +55,8 @@ class Announcer:
 def check_targets(address: str, targets: tuple[Peer, ...], pace: float) -> None:
     """Announcements go to multicast groups or to loopback, and need time. Raises PortmapError."""
     for host, _port in targets:
-        where = IPv4Address(host)
-        if not (where.is_multicast or where.is_loopback):
+        where = ip_address(host)
+        if not (where.is_loopback or (where.is_multicast and where.version == 4)):
             raise PortmapError(f"the simulated router {address} announces to multicast or loopback, not to {host}")
     if pace <= 0:
         raise PortmapError(f"announcements at a pace of {pace:g} would have no end: use a positive number")

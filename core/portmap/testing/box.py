@@ -10,6 +10,7 @@ from ipaddress import AddressValueError, IPv4Address
 from random import Random
 
 from portmap.model import MAX_PORT, Protocol
+from portmap.testing.pinholes import Pinhole, Pinholes
 from portmap.testing.quirks import Quirks
 from portmap.testing.table import Entry, Slot, Table, ports_from
 
@@ -40,14 +41,15 @@ class Box:
     igd: int = 1
     usable: Usable = _anything_goes
     table: Table = field(default_factory=Table)
+    pinholes: Pinholes = field(default_factory=Pinholes)
     random: Random = field(default_factory=Random)
     since: float = 0.0
     cured: set[Slot] = field(default_factory=set)
     called: float = -math.inf
 
     def reboot(self, now: float) -> None:
-        """Forget every mapping and begin a new epoch."""
-        self.table = Table()
+        """Forget every mapping and pinhole, and begin a new epoch."""
+        self.table, self.pinholes = Table(), Pinholes()
         self.booted = now
 
     def turn(self, quirks: Quirks, now: float) -> None:
@@ -148,6 +150,13 @@ class Box:
         if not quirks.success_without_effect:
             self.table.put(entry)
         return entry
+
+    def open_pinhole(self, wish: Pinhole, now: float) -> Pinhole:
+        """Open what was wished for, with the lifetime that this router gives, and say what was granted."""
+        lifetime = min(wish.lifetime, self.quirks.caps_lifetime or wish.lifetime)
+        ends = now + min(lifetime, self.quirks.prunes or lifetime)
+        opened = replace(wish, lifetime=lifetime, ends=ends)
+        return opened if self.quirks.success_without_effect else self.pinholes.put(opened, now)
 
     def remove(self, entry: Entry) -> None:
         """Take a mapping out."""

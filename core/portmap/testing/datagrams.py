@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import TypeAlias
 
 from portmap.errors import PortmapError
@@ -66,9 +66,10 @@ class Datagrams:
 
     def _ready(self, sock: socket.socket, hear: Hear, _events: int) -> None:
         try:
-            data, peer = sock.recvfrom(LONGEST)
+            data, sender = sock.recvfrom(LONGEST)
         except OSError:  # Windows reports here that an earlier answer found nobody
             return
+        peer = sender[:2]  # an IPv6 one has four values
         log.debug("<- %s:%d %s", *peer, data.hex())
         if self._wire.lets_in():
             for answer in hear(data, peer):
@@ -89,20 +90,27 @@ class Datagrams:
         if not (self._box.quirks.wrong_sender or self._astray()):
             yield self._sock
             return
-        address = loopback_address() if self._box.quirks.wrong_sender else self._address
+        elsewhere = self._box.quirks.wrong_sender and ":" not in self._address  # IPv6 has one loopback address
+        address = loopback_address() if elsewhere else self._address
         with closing(listening(socket.SOCK_DGRAM, (address, 0))) as stranger:
             yield stranger
 
 
 def _keep_multicast_near(sock: socket.socket, address: str) -> None:
     """What is multicast leaves by this address's interface, and goes no further: not even that far from loopback."""
+    hops = 0 if ip_address(address).is_loopback else 1
+    if ":" in address:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)
+        return
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 0 if IPv4Address(address).is_loopback else 1)
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
 
 
 def listening(kind: socket.SocketKind, where: Peer) -> socket.socket:
     """A non-blocking socket on (address, port). Raises PortmapError where it cannot be had."""
-    sock = socket.socket(socket.AF_INET, kind)
+    if ":" in where[0] and not socket.has_dualstack_ipv6():
+        raise PortmapError(f"the simulated router cannot listen on {where[0]}: this host has no IPv6")
+    sock = socket.socket(socket.AF_INET6 if ":" in where[0] else socket.AF_INET, kind)
     try:
         sock.setblocking(False)
         if kind == socket.SOCK_STREAM and os.name == "posix":  # elsewhere it would let two listen at once

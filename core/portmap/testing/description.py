@@ -6,11 +6,13 @@ Law: pure. The tree is that of UPnP-gw-InternetGatewayDevice: a root device, its
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from portmap.testing.soap import COMMON, SCHEMAS, WAN_IP
+from portmap.testing.soap import COMMON, FIREWALL, SCHEMAS, WAN_IP
 
 PATH = "/desc.xml"
 CONTROL_IP = "/ctl/IPConn"
 CONTROL_COMMON = "/ctl/CmnIfCfg"
+CONTROL_FIREWALL = "/ctl/IP6FCtl"
+EVENTS_FIREWALL = "/evt/IP6FCtl"  # nothing is evented there
 EVENTS_IP = "/evt/WANIPConn1"
 EVENTS_COMMON = "/evt/WANCommonIFC1"
 GATEWAY, WAN, CONNECTION = "InternetGatewayDevice", "WANDevice", "WANConnectionDevice"
@@ -23,7 +25,8 @@ PRINTER_TYPE = f"{SCHEMAS}:device:Printer:1"
 class Device:
     """What a router says of itself. `igd` is 1 or 2, `boot` counts its reboots (BOOTID.UPNP.ORG, UDA 1.1 §1.2.2).
 
-    `prefix` begins every path; `where` is a location that is not its own.
+    `prefix` begins every path; `where` is a location that is not its own. `firewall`: IPv6 pinholes can be had.
+    `known_as` makes its unique names, where that is not its address.
     """
 
     address: str
@@ -32,11 +35,13 @@ class Device:
     boot: int = 0
     prefix: str = ""
     where: str = ""
+    firewall: bool = False
+    known_as: str = ""
 
     @property
     def base(self) -> str:
         """The beginning of every URL."""
-        return f"http://{self.address}:{self.http_port}"
+        return f"http://{f'[{self.address}]' if ':' in self.address else self.address}:{self.http_port}"
 
     @property
     def location(self) -> str:
@@ -45,7 +50,7 @@ class Device:
 
     def udn(self, name: str) -> str:
         """The unique name of one of the three devices, the same for ever at this address."""
-        return f"uuid:{uuid5(NAMESPACE_URL, f'http://{self.address}{self.prefix}/{name}')}"
+        return f"uuid:{uuid5(NAMESPACE_URL, f'http://{self.known_as or self.address}{self.prefix}/{name}')}"
 
 
 def root(device: Device, *, dead_line_first: bool = False) -> bytes:
@@ -74,8 +79,10 @@ def _document(device: str) -> bytes:
 
 
 def _connection(device: Device, prefix: str) -> str:
-    service = _service(f"{WAN_IP}:{device.igd}", "WANIPConn1", prefix + CONTROL_IP, EVENTS_IP)
-    return _device(device, CONNECTION, [service])
+    services = [_service(f"{WAN_IP}:{device.igd}", "WANIPConn1", prefix + CONTROL_IP, EVENTS_IP)]
+    if device.firewall:
+        services.append(_service(f"{FIREWALL}:1", "WANIPv6Firewall1", prefix + CONTROL_FIREWALL, EVENTS_FIREWALL))
+    return _device(device, CONNECTION, services)
 
 
 def _device(device: Device, name: str, services: list[str], inner: str = "") -> str:

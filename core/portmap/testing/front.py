@@ -18,6 +18,7 @@ from portmap.testing.heard import Heard
 from portmap.testing.quirks import Quirks
 
 Answers: TypeAlias = tuple[bytes, ...]
+PCP6 = {"pcp_map": "pcp6_map", "pcp_unmap": "pcp6_unmap", "announce": "pcp6_announce"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,23 @@ class Hearing:
 Listener: TypeAlias = Callable[[Hearing], None]
 
 
+def _by_ipv6(address: str) -> bool:
+    return ":" in address
+
+
 def _nobody(_hearing: Hearing) -> None:
     """The listener where nobody listens."""
 
 
 class Front:
-    """All ports of one router. `device` tells where it is now, `trap` where the trap is, `listener` hears each request.
+    """All ports of one router. `device` tells where it is now, as an asker with this address sees it; `trap` where the
+    trap is; `listener` hears each request.
 
     Set `listener` and `trap` before anything arrives.
     """
 
     def __init__(
-        self, box: Box, device: Callable[[], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
+        self, box: Box, device: Callable[[str], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
     ) -> None:
         self.heard = Heard()
         self.listener: Listener = _nobody
@@ -57,7 +63,7 @@ class Front:
 
     def hear_mapping(self, data: bytes, peer: Peer) -> Answers:
         """NAT-PMP and PCP, which share a port: the version tells them apart (RFC 6887 §9 and appendix A)."""
-        is_pcp = self.speaks_pcp and (not self._pmp or data[:1] != b"\0")
+        is_pcp = self.speaks_pcp and (not self._pmp or data[:1] != b"\0" or _by_ipv6(peer[0]))
         return self._hear_pcp(data, peer) if is_pcp else self._hear_pmp(data, peer)
 
     def _hear_pmp(self, data: bytes, peer: Peer) -> Answers:
@@ -71,7 +77,8 @@ class Front:
         request = pcp.read(data)
         if request is None:
             return self._not_understood(data, peer)
-        self._note(request.heard, peer[0], asdict(request))
+        name = request.heard
+        self._note(PCP6.get(name, name) if _by_ipv6(peer[0]) else name, peer[0], asdict(request))
         return (pcpserver.answer(request, peer[0], self._box, self._clock()),)
 
     def _not_understood(self, data: bytes, peer: Peer) -> Answers:
@@ -89,7 +96,7 @@ class Front:
         if search is None:
             return self._not_understood(data, peer)
         self._note(search.heard, peer[0], asdict(search))
-        return masks.answers(search, self._device(), self._box.quirks, self.trap)
+        return masks.answers(search, self._device(peer[0]), self._box.quirks, self.trap)
 
     def hear_http(self, request: web.Request, client: str) -> web.Response:
         """A description, a SOAP call, or a subscription."""
@@ -97,7 +104,7 @@ class Front:
             heard, response = self._subscriptions.respond(request, client, self._clock())
             self._note(heard, client, {"path": request.path})
             return response
-        device, quirks = self._device(), self._box.quirks
+        device, quirks = self._device(client), self._box.quirks
         told = upnp.respond(request, client, device, (self._box, self._second), self._clock())
         details = {"action": told.call.action} | told.call.arguments if told.call else {"path": request.path}
         self._note(told.heard, client, details)
@@ -114,20 +121,20 @@ class Front:
 
     # What is said unasked.
 
-    def announcements(self) -> Answers:
-        """For whoever listens on the port for announcements."""
+    def announcements(self, where: str) -> Answers:
+        """For whoever listens on the port for announcements, at this address."""
         now = self._clock()
-        pmp = (natpmp.announcement(self._box, now),) if self._pmp else ()
+        pmp = (natpmp.announcement(self._box, now),) if self._pmp and not _by_ipv6(where) else ()
         return pmp + ((pcpserver.announcement(self._box, now),) if self.speaks_pcp else ())
 
     def alive(self) -> Answers:
         """SSDP: here we are, and where."""
-        device = masks.located(self._device(), self._box.quirks, self.trap)
+        device = masks.located(self._device(""), self._box.quirks, self.trap)
         return masks.dressed(ssdp.alive(device), self._box.quirks)
 
     def byebye(self) -> Answers:
         """SSDP: we are gone."""
-        return masks.dressed(ssdp.byebye(self._device()), self._box.quirks)
+        return masks.dressed(ssdp.byebye(self._device("")), self._box.quirks)
 
     def events(self) -> tuple[Notice, ...]:
         """GENA: what subscribers have yet to be told."""

@@ -23,6 +23,12 @@ class Heard:
     """PCP: requests with lifetime 0 (RFC 6887 §15.1)."""
     announce: int = 0
     """PCP: ANNOUNCE requests, which ask for a sign of life (RFC 6887 §14.1)."""
+    pcp6_map: int = 0
+    """PCP over IPv6: requests to open a pinhole or to renew it."""
+    pcp6_unmap: int = 0
+    """PCP over IPv6: requests with lifetime 0."""
+    pcp6_announce: int = 0
+    """PCP over IPv6: ANNOUNCE requests."""
     search: int = 0
     """SSDP: M-SEARCH, one for each search target."""
     description: int = 0
@@ -47,6 +53,16 @@ class Heard:
     """SOAP: GetGenericPortMappingEntry."""
     link: int = 0
     """SOAP: GetCommonLinkProperties."""
+    pinhole_status: int = 0
+    """SOAP: GetFirewallStatus."""
+    pinhole_add: int = 0
+    """SOAP: AddPinhole."""
+    pinhole_update: int = 0
+    """SOAP: UpdatePinhole."""
+    pinhole_delete: int = 0
+    """SOAP: DeletePinhole."""
+    pinhole_check: int = 0
+    """SOAP: CheckPinholeWorking."""
     subscribe: int = 0
     """GENA: SUBSCRIBE, new or renewed (UDA 1.1 §4.1)."""
     unsubscribe: int = 0

@@ -1,12 +1,12 @@
 """What the simulated router answers to PCP: a request -> its answer (RFC 6887 §8.2, §11.3, §13, §14.1).
 
 Law: pure; the box holds the state, time is an argument, every refusal is a `No`. Where the RFC leaves room it does as
-miniupnpd: lifetimes from 120 s to a day, THIRD_PARTY is not supported, the nonce is kept in the description. FILTER
-is read, checked and echoed, but the relay lets everybody in.
+miniupnpd: THIRD_PARTY is not supported, the nonce is kept in the description. FILTER is read, checked and echoed, but
+the relay lets everybody in. Who asks by IPv6 gets a pinhole: `pcpfirewall`.
 """
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 
 from portmap.model import Protocol
 from portmap.testing.box import Box
@@ -24,24 +24,13 @@ from portmap.testing.pcp import (
     Strange,
     mapped,
 )
+from portmap.testing.pcpfirewall import map_pinhole, unmap_pinhole
+from portmap.testing.pcprules import LONG, NOWHERE, No, clamped, error_lifetime, prefers_failure, suits, written
 from portmap.testing.table import Entry
 
-LEAST, MOST = 120, 86400  # seconds that a mapping may last: §15
-SHORT, LONG = 30, 1800  # seconds that an error holds: §7.4
-SHORT_LIVED = {Result.NETWORK_FAILURE, Result.NO_RESOURCES, Result.USER_EX_QUOTA, Result.CANNOT_PROVIDE_EXTERNAL}
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP}  # IANA's numbers
-NOWHERE = (IPv6Address("::"), mapped("0.0.0.0"))  # noqa: S104  # §5: "no address" in either family
 STRAY_OPTION = Option(200, b"????")  # for the quirk `extra_option`; 128 and above may be skipped
 OURS = "PCP MAP "  # miniupnpd's description, followed by the nonce
-
-
-class No(Exception):
-    """The request is refused. `lifetime`: how long that holds, None for what is usual for the result."""
-
-    def __init__(self, result: int, lifetime: int | None = None) -> None:
-        super().__init__(result)
-        self.result = result
-        self.lifetime = lifetime
 
 
 def answer(request: Request, client: str, box: Box, now: float) -> bytes:
@@ -49,8 +38,7 @@ def answer(request: Request, client: str, box: Box, now: float) -> bytes:
     try:
         return _done(request, client, box, now).encode()
     except No as no:
-        lifetime = (SHORT if no.result in SHORT_LIVED else LONG) if no.lifetime is None else no.lifetime
-        lifetime = 0 if box.quirks.zero_error_lifetime else lifetime
+        lifetime = 0 if box.quirks.zero_error_lifetime else error_lifetime(no)
         body = b"" if box.quirks.short_errors else _copy(request)
         return Answer(_opcode(request), no.result, lifetime, box.epoch(now), body).encode()
 
@@ -84,13 +72,14 @@ def _copy(request: Request) -> bytes:
 def _done(request: Request, client: str, box: Box, now: float) -> Answer:
     if isinstance(request, Strange):
         raise No(request.result)
-    if request.client != mapped(client):
+    if request.client != written(client):
         raise No(Result.ADDRESS_MISMATCH)  # §8.2: a NAT in between
     if isinstance(request, Announce):
         return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, box.epoch(now))
     understood = _understood(request.options)
     protocol = _protocol(request)
-    do = _map if request.lifetime else _unmap
+    mapping, unmapping = (map_pinhole, unmap_pinhole) if ":" in client else (_map, _unmap)
+    do = mapping if request.lifetime else unmapping
     told = do(request, protocol, client, box, now)
     stray = (STRAY_OPTION,) if box.quirks.extra_option else ()
     body = replace(told, nonce=_nonce(told, box), options=understood + stray).encode_body()
@@ -142,14 +131,12 @@ def _unmap(request: Map, protocol: Protocol, client: str, box: Box, now: float) 
 def _map(request: Map, protocol: Protocol, client: str, box: Box, now: float) -> Map:
     address = _admitted(request, box, now)
     wanted = request.external_port or request.internal_port
-    wish = Entry(
-        protocol, wanted, client, request.internal_port, _clamped(request.lifetime), OURS + request.nonce.hex()
-    )
+    wish = Entry(protocol, wanted, client, request.internal_port, clamped(request.lifetime), OURS + request.nonce.hex())
     held = _held(request, protocol, client, box, now)
     if held is not None and not _made_by(request, held):
         raise No(Result.NOT_AUTHORIZED, _left(held, now))  # §11.3
     port = held.external_port if held else box.port_for(wish, now)
-    if _prefers_failure(request) and not _suits(request, port, address):
+    if prefers_failure(request) and not suits(request, port, mapped(address)):
         raise No(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, box, now))
     if port is None:
         raise No(Result.NO_RESOURCES)
@@ -166,7 +153,7 @@ def _admitted(request: Map, box: Box, now: float) -> IPv4Address:
         raise No(quirks.pcp_result)
     if request.internal_port == 0 and not quirks.vpn_gateway:
         raise No(Result.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
-    if _prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
+    if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
         raise No(Result.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
     address = box.address(now)
     if address is None:
@@ -185,21 +172,9 @@ def _held(request: Map, protocol: Protocol, client: str, box: Box, now: float) -
     return next((entry for entry in alive if box.means(request.internal_port, entry)), None)
 
 
-def _clamped(lifetime: int) -> int:
-    return max(LEAST, min(lifetime, MOST))
-
-
 def _made_by(request: Map, entry: Entry) -> bool:
     """Whether the nonce is right; what another protocol made has none."""
     return not entry.description.startswith(OURS) or entry.description == OURS + request.nonce.hex()
-
-
-def _prefers_failure(request: Map) -> bool:
-    return any(option.code == OptionCode.PREFER_FAILURE for option in request.options)
-
-
-def _suits(request: Map, port: int | None, address: IPv4Address) -> bool:
-    return request.external_port in (0, port) and request.external_ip in (*NOWHERE, mapped(address))
 
 
 def _until_free(wish: Entry, box: Box, now: float) -> int | None:

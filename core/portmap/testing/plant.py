@@ -25,6 +25,7 @@ from portmap.testing.webserver import Serve, WebServer
 from portmap.testing.wire import Wire
 
 log = logging.getLogger("portmap.testing")
+ADDRESS6 = "::1"  # IPv6 has one loopback address; routers there differ by their ports
 GLANCE = 0.05  # seconds between looks at the clock while it matters: a scripted one may jump
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -32,11 +33,17 @@ P = ParamSpec("P")
 
 @dataclass(slots=True)
 class Ports:
-    """Where the router listens (0: any, until it is open; None: not at all), and to whom it speaks unasked."""
+    """Where the router listens (0: any, until it is open; None: not at all), and to whom it speaks unasked.
+
+    Those with a 6 are on ::1.
+    """
 
     mapping: int | None
     ssdp: int | None
     http: int | None
+    mapping6: int | None
+    ssdp6: int | None
+    http6: int | None
     announce: tuple[Peer, ...]
     notify: tuple[Peer, ...]
     pace: float
@@ -55,6 +62,8 @@ class Plant:
         self._searches: Datagrams | None = None
         self._web: WebServer | None = None
         self._trap: WebServer | None = None
+        self._mapping6: Datagrams | None = None
+        self._doors6: list[Datagrams | WebServer] = []
         self._relays = Relays(self.reactor, outside)
         self._messenger = Messenger(self.reactor, address)
         self._announcer = Announcer(self.reactor, doubling, ports.pace, self._announce)
@@ -71,6 +80,7 @@ class Plant:
             self._ports.mapping = self._mapping.port
         if self._ports.ssdp is not None and self._ports.http is not None:
             self._open_upnp(self._ports.ssdp, self._ports.http)
+        self._open_ipv6(self._ports)
         self._speak()
 
     def _open_upnp(self, ssdp_port: int, http_port: int) -> None:
@@ -81,6 +91,17 @@ class Plant:
         self._ports.ssdp = self._searches.port
         if self._ports.ssdp == ssdp.PORT:
             self._join(self._searches)
+
+    def _open_ipv6(self, ports: Ports) -> None:
+        if ports.mapping6 is not None:
+            self._mapping6 = self._listen(ports.mapping6, self._front.hear_mapping, ADDRESS6)
+            ports.mapping6 = self._mapping6.port
+            self._doors6.append(self._mapping6)
+        if ports.ssdp6 is not None and ports.http6 is not None:
+            web = self._web_server((ADDRESS6, ports.http6), self._front.hear_http)
+            searches = self._listen(ports.ssdp6, self._front.hear_search, ADDRESS6, astray=self._answers_astray)
+            ports.http6, ports.ssdp6 = web.port, searches.port
+            self._doors6 += web, searches
 
     def close(self) -> None:
         """Close every socket, and end the thread."""
@@ -95,13 +116,17 @@ class Plant:
         self._notifier.end()
         self._messenger.close()
         self._follow()
-        for door in (self._mapping, self._searches, self._web, self._trap):
+        for door in (self._mapping, self._searches, self._web, self._trap, *self._doors6):
             if door is not None:
                 door.close()
+        self._doors6.clear()
+        self._mapping6 = None
         self._mapping = self._searches = self._web = self._trap = None
 
-    def _listen(self, port: int, hear: Hear, astray: Callable[[], bool] = lambda: False) -> Datagrams:
-        where, then_follow = (self._address, port), self._then_follow(hear)
+    def _listen(
+        self, port: int, hear: Hear, address: str = "", *, astray: Callable[[], bool] = lambda: False
+    ) -> Datagrams:
+        where, then_follow = (address or self._address, port), self._then_follow(hear)
         return Datagrams(self.reactor, where, self._box, self.wire, then_follow, astray=astray)
 
     def _answers_astray(self) -> bool:
@@ -151,6 +176,9 @@ class Plant:
             old.close()
         elif self._web is not None:
             self._web.hang_up()
+        for door in self._doors6:
+            if isinstance(door, WebServer):
+                door.hang_up()
 
     def come_up(self) -> None:
         """Everything works again, and all are told."""
@@ -198,10 +226,11 @@ class Plant:
         self._notifier.begin()
 
     def _announce(self) -> None:
-        if self._mapping is not None:
-            for where in self._ports.announce:
-                for data in self._front.announcements():
-                    self._mapping.say(data, where)
+        for where in self._ports.announce:
+            mouth = self._mapping6 if ":" in where[0] else self._mapping
+            if mouth is not None:
+                for data in self._front.announcements(where[0]):
+                    mouth.say(data, where)
 
     def _notify(self, messages: Callable[[], tuple[bytes, ...]]) -> None:
         if self._searches is not None:

@@ -122,3 +122,8 @@ class Quirks:
     status_up: bool = _is("the line is Up instead of Connected")
     nat_said_off: bool = _is("says that NAT is off")
     negative_uptime: bool = _is("the uptime is negative")
+
+    # IPv6 pinholes, by PCP and UPnP.
+    no_pinholes: bool = _is("opens no IPv6 pinholes: no WANIPv6FirewallControl, PCP 2 over IPv6")
+    pinholes_forbidden: bool = _is("allows no inbound IPv6 pinholes, and says so: UPnP 703, PCP 2")
+    firewall_off: bool = _is("says that its IPv6 firewall is off: nothing to open, UPnP 702")

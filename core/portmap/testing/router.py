@@ -25,7 +25,8 @@ from portmap.testing.description import Device
 from portmap.testing.front import Front, Listener
 from portmap.testing.heard import Heard
 from portmap.testing.loopback import loopback_address
-from portmap.testing.plant import Plant, Ports
+from portmap.testing.pinholes import Pinhole
+from portmap.testing.plant import ADDRESS6, Plant, Ports
 from portmap.testing.quirks import Quirks
 from portmap.testing.table import Entry
 
@@ -38,7 +39,8 @@ class Router:
     of a few seconds on (RFC 6886 §3.6). `announce` are the (group, port) for NAT-PMP and PCP, really 224.0.0.1 port
     5350; `notify` those for SSDP, really 239.255.255.250 port 1900; a loopback router's never leave the host. They
     are repeated after the times of the standards multiplied by `pace`. `listener` hears each request, on the router's
-    own thread. Raises PortmapError where a port is taken.
+    own thread. `ipv6`: it has an IPv6 firewall, too, whose pinholes PCP and UPnP (WANIPv6FirewallControl:1) open at
+    ::1, on ports of their own; there announcements go to ::1 only. Raises PortmapError where a port is taken.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Router:
         pmp_port: int = natpmp.PORT,
         ssdp_port: int = 0,
         http_port: int = 0,
+        ipv6: bool = False,
         igd: int = 1,
         uptime: float = 0.0,
         quirks: Quirks | None = None,
@@ -68,10 +71,14 @@ class Router:
         self.outside = outside or loopback_address()
         self._clock = clock
         self._boot = 0
+        self._ipv6 = ipv6
         self._ports = Ports(
             mapping=pmp_port if pmp or pcp else None,
             ssdp=ssdp_port if upnp else None,
             http=http_port if upnp else None,
+            mapping6=0 if ipv6 and (pmp if pcp is None else pcp) else None,
+            ssdp6=0 if ipv6 and upnp else None,
+            http6=0 if ipv6 and upnp else None,
             announce=announce,
             notify=notify,
             pace=pace,
@@ -120,6 +127,21 @@ class Router:
         return self._ports.http or 0
 
     @property
+    def pcp6_port(self) -> int:
+        """The UDP port of PCP at ::1; 0 where it is not spoken there."""
+        return self._ports.mapping6 or 0
+
+    @property
+    def ssdp6_port(self) -> int:
+        """The UDP port for searches at ::1; 0 where there is none."""
+        return self._ports.ssdp6 or 0
+
+    @property
+    def description_url6(self) -> str:
+        """Where the UPnP root description is by IPv6."""
+        return self._device(ADDRESS6).location
+
+    @property
     def heard(self) -> Heard:
         """What has arrived so far."""
         return self._front.heard
@@ -130,9 +152,14 @@ class Router:
         return self._plant.reactor.run(lambda: self._box.table.alive(self._clock()))
 
     @property
+    def pinholes(self) -> tuple[Pinhole, ...]:
+        """What is open by IPv6 now, in the order in which it was made."""
+        return self._plant.reactor.run(lambda: self._box.pinholes.alive(self._clock()))
+
+    @property
     def description_url(self) -> str:
         """Where the UPnP root description is."""
-        return self._device().location
+        return self._device("").location
 
     @property
     def external_ip(self) -> str:
@@ -179,5 +206,8 @@ class Router:
         self._box.turn(quirks, self._clock())
         self._plant.wire.begin_again()
 
-    def _device(self) -> Device:
-        return Device(self.address, self.http_port, self._box.igd, self._boot)
+    def _device(self, asker: str) -> Device:
+        """What an asker at this address sees."""
+        firewall = self._ipv6 and not self._box.quirks.no_pinholes
+        where = (ADDRESS6, self._ports.http6 or 0) if ":" in asker else (self.address, self.http_port)
+        return Device(*where, self._box.igd, self._boot, firewall=firewall, known_as=self.address)

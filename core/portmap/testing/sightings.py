@@ -81,4 +81,7 @@ SIGHTINGS: dict[str, tuple[str, str]] = {
     "status_up": ("some", "tailscale upnp.go"),
     "nat_said_off": ("some", "go-nat"),
     "negative_uptime": ("32-bit counters", "async_upnp_client"),
+    "no_pinholes": ("any IGD:1", "WANIPv6FirewallControl:1 (optional)"),
+    "pinholes_forbidden": ("FRITZ!Box, not allowed for the device", "miniupnp#731"),
+    "firewall_off": ("routers with their IPv6 firewall off", "WANIPv6FirewallControl:1 §2.4.1"),
 }

@@ -13,6 +13,7 @@ from portmap.testing.web import Request, Response
 SCHEMAS = "urn:schemas-upnp-org"
 WAN_IP = "WANIPConnection"
 COMMON = "WANCommonInterfaceConfig"
+FIREWALL = "WANIPv6FirewallControl"
 _ENVELOPE = (
     '<?xml version="1.0"?>\n'
     '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
@@ -20,12 +21,21 @@ _ENVELOPE = (
 )
 _BODY = "{http://schemas.xmlsoap.org/soap/envelope/}Body"
 
-# UDA 1.1 §3.2.2 and WANIPConnection:1 and :2, the tables of error codes.
+# UDA 1.1 §3.2.2, WANIPConnection:1 and :2, and WANIPv6FirewallControl:1: the tables of error codes.
 TEXTS = {
     401: "Invalid Action",
     402: "Invalid Args",
     501: "Action Failed",
     606: "Action not authorized",
+    701: "PinholeSpaceExhausted",
+    702: "FirewallDisabled",
+    703: "InboundPinholeNotAllowed",
+    704: "NoSuchEntry",
+    705: "ProtocolNotSupported",
+    706: "InternalPortWildcardingNotAllowed",
+    707: "ProtocolWildcardingNotAllowed",
+    708: "WildCardNotPermittedInSrcIP",
+    709: "NoPacketSent",
     713: "SpecifiedArrayIndexInvalid",
     714: "NoSuchEntryInArray",
     715: "WildCardNotPermittedInSrcIP",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from portmap.testing.description import CONNECTION, GATEWAY, WAN, Device
-from portmap.testing.soap import COMMON, SCHEMAS, WAN_IP
+from portmap.testing.soap import COMMON, FIREWALL, SCHEMAS, WAN_IP
 from portmap.testing.web import SERVER, read_headers
 
 PORT = 1900  # UDA 1.1 §1.1
@@ -49,6 +49,8 @@ def targets(device: Device, least: int = 1) -> dict[str, str]:
     for name in (GATEWAY, WAN, CONNECTION):
         found |= {f"{SCHEMAS}:device:{name}:{version}": device.udn(name) for version in versions}
     found |= {f"{SCHEMAS}:service:{WAN_IP}:{version}": device.udn(CONNECTION) for version in versions}
+    if device.firewall:
+        found[f"{SCHEMAS}:service:{FIREWALL}:1"] = device.udn(CONNECTION)
     return found | {f"{SCHEMAS}:service:{COMMON}:1": device.udn(WAN)}
 
 

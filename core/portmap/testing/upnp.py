@@ -4,16 +4,31 @@ Law: pure. Two things are there: root descriptions and the control URLs of their
 `gena`'s. The SCPD documents, which no port mapper needs, are not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TypeAlias
 
-from portmap.testing import soap
+from portmap.testing import firewall, soap
 from portmap.testing.box import Box
-from portmap.testing.description import CONTROL_COMMON, CONTROL_IP, PATH, PRINTER, SECOND, Device, printer, root
-from portmap.testing.igd import Asked, action_of
+from portmap.testing.description import (
+    CONTROL_COMMON,
+    CONTROL_FIREWALL,
+    CONTROL_IP,
+    PATH,
+    PRINTER,
+    SECOND,
+    Device,
+    printer,
+    root,
+)
+from portmap.testing.igd import Action, Asked, action_of
 from portmap.testing.masks import schemas
 from portmap.testing.soap import Call
 from portmap.testing.web import Request, Response
+
+Service: TypeAlias = Callable[[Call, Box], Action | None]
+"""Which action of one service a call names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +49,37 @@ def respond(request: Request, client: str, device: Device, boxes: tuple[Box, Box
             return Told("second", Response(body=root(replace(device, prefix=SECOND))))
         case "GET", path if path == PRINTER + PATH:
             return Told("description", Response(body=printer(device)))
-        case "POST", path if path in (CONTROL_IP, CONTROL_COMMON):
-            if path != request.path:
-                return replace(_control(request, client, boxes[1], boxes[0], now), heard="second")
-            return _control(request, client, boxes[0], boxes[0], now)
+        case "POST", path:
+            return _posted(request, path, client, device, boxes, now)
     return Told("unknown", Response(HTTPStatus.NOT_FOUND))
 
 
-def _control(request: Request, client: str, box: Box, house: Box, now: float) -> Told:
+def _posted(request: Request, path: str, client: str, device: Device, boxes: tuple[Box, Box], now: float) -> Told:
+    """`path` is the request's, without that of the second gateway."""
+    box, second = boxes
+    if path in (CONTROL_IP, CONTROL_COMMON):
+        if path != request.path:
+            return replace(_control(request, client, second, box, _igd, now), heard="second")
+        return _control(request, client, box, box, _igd, now)
+    if request.path == CONTROL_FIREWALL and device.firewall:
+        return _control(request, client, box, box, _firewall, now)
+    return Told("unknown", Response(HTTPStatus.NOT_FOUND))
+
+
+def _igd(call: Call, house: Box) -> Action | None:
+    return action_of(call, house.igd, schemas(house.quirks))
+
+
+def _firewall(call: Call, house: Box) -> Action | None:
+    return firewall.action_of(call, schemas(house.quirks))
+
+
+def _control(request: Request, client: str, box: Box, house: Box, service: Service, now: float) -> Told:
     """Make a call on a box; `house` knows the ways of the whole device."""
     heard, call = "unknown", None
     try:
         call = soap.read(request)
-        action = action_of(call, house.igd, schemas(house.quirks))
+        action = service(call, house)
         if action is None:
             raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
         heard = action.heard

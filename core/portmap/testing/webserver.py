@@ -49,8 +49,8 @@ class WebServer:
 
     def _accept(self, _events: int) -> None:
         with suppress(OSError):  # the caller has hung up already
-            sock, (client, _port) = self._listener.accept()
-            self._visits.add(Visit(self, sock, client))
+            sock, peer = self._listener.accept()
+            self._visits.add(Visit(self, sock, peer[0]))
 
 
 class Visit:

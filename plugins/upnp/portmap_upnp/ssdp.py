@@ -54,11 +54,11 @@ class Notice:
     boot: str = ""
 
 
-def m_search(target: str) -> bytes:
+def m_search(target: str, group: str = ADDRESS) -> bytes:
     """The search request. HOST names the group even when sent to one gateway: some devices check it."""
     lines = (
         "M-SEARCH * HTTP/1.1",
-        f"HOST: {ADDRESS}:{PORT}",
+        f"HOST: {group}:{PORT}",
         'MAN: "ssdp:discover"',  # without the quotes some routers stay silent
         f"MX: {_MX}",
         f"ST: {target}",

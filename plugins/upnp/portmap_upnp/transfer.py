@@ -8,6 +8,7 @@ meanwhile. The gateway is called by address: no name is ever looked up.
 (`discovery`).
 """
 
+import logging
 import os
 import socket
 import time
@@ -17,8 +18,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
+from portmap.model import Address
 from portmap.wire.line import Line
 from portmap_upnp.location import Location
+from portmap_upnp.location6 import Location6
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
 CONNECT_PATIENCE = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
 KNOCK_AGAIN = 0.3  # seconds; TCP itself repeats a lost SYN after 1 s, then 3: RFC 6298 §2
+_log = logging.getLogger("portmap.wire.http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,29 @@ class Reply:
     headers: Mapping[str, str]
 
 
-def exchange(location: Location, request: Request, *, limit: int, patience: float, line: Line | None = None) -> Reply:
+def exchange(
+    location: Location | Location6,
+    request: Request,
+    *,
+    limit: int,
+    patience: float,
+    line: Line | None = None,
+    source: Address | None = None,
+) -> Reply:
     """Send the request and return the reply, whose body has at most `limit` bytes, within `patience` seconds.
 
-    Raises NoGateway where nobody listens, GatewayTimeout, and Garbled for what is no HTTP or too long; HungUp as soon
-    as `line` is hung up.
+    `source` is our own address to send from, of several. Raises NoGateway where nobody listens, GatewayTimeout, and
+    Garbled for what is no HTTP or too long; HungUp as soon as `line` is hung up.
     """
     with (
         _our_errors(location, limit, patience),
-        closing(_connected(location, HEAD_LIMIT + limit, patience, line)) as link,
+        closing(_connected(location, HEAD_LIMIT + limit, patience, line, source)) as link,
     ):
         return _ask(link, location, request, limit)
 
 
 @contextmanager
-def _our_errors(location: Location, limit: int, patience: float) -> Iterator[None]:
+def _our_errors(location: Location | Location6, limit: int, patience: float) -> Iterator[None]:
     from http.client import HTTPException  # noqa: PLC0415  # see above
 
     try:
@@ -87,17 +99,19 @@ class _Link(socket.socket):
     It also sends head and body apart: here they leave together, with the first look for an answer, in one packet.
     """
 
-    def __init__(self, patience: float, allowance: int, line: Line | None) -> None:
-        super().__init__(socket.AF_INET, socket.SOCK_STREAM)
+    def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, line: Line | None) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
         self._deadline = time.monotonic() + patience
         self._allowance = allowance
         self._line = line
         self._unsent = bytearray()
 
-    def reach(self, location: Location) -> None:
+    def reach(self, location: Location | Location6, source: Address | None) -> None:
         """Connect, soon or not at all."""
         patience = min(KNOCK_AGAIN, self._left())
-        where = (str(location.host), location.port)
+        if source is not None:
+            self.bind((str(source), 0))
+        where = location.to_dial
         if self._line is None:
             self.settimeout(patience)
             self.connect(where)
@@ -138,14 +152,17 @@ class _Link(socket.socket):
                 raise TimeoutError("nothing came in time")
 
 
-def _connected(location: Location, allowance: int, patience: float, line: Line | None) -> _Link:
+def _connected(
+    location: Location | Location6, allowance: int, patience: float, line: Line | None, source: Address | None
+) -> _Link:
     """A link to the gateway, by as many new connections as it takes: on a lossy network that is sooner than waiting."""
     deadline = time.monotonic() + patience
     give_up = min(deadline, time.monotonic() + CONNECT_PATIENCE)
     while True:
-        link = _Link(deadline - time.monotonic(), allowance, line)
+        family = socket.AF_INET if isinstance(location, Location) else socket.AF_INET6
+        link = _Link(family, deadline - time.monotonic(), allowance, line)
         try:
-            link.reach(location)
+            link.reach(location, source)
         except BaseException as error:  # HungUp, too: whatever it is, the socket is ours to close
             link.close()
             if not isinstance(error, TimeoutError) or time.monotonic() >= give_up:
@@ -154,14 +171,22 @@ def _connected(location: Location, allowance: int, patience: float, line: Line |
             return link
 
 
-def _ask(link: _Link, location: Location, request: Request, limit: int) -> Reply:
+def _ask(link: _Link, location: Location | Location6, request: Request, limit: int) -> Reply:
     from http.client import HTTPConnection  # noqa: PLC0415  # see above
 
-    connection = HTTPConnection(str(location.host), location.port)
+    connection = HTTPConnection(str(location.host).partition("%")[0], location.port)
     connection.sock = link
     connection.request(request.method, location.path, request.body, {**request.headers, "Connection": "close"})
+    _note("out", location, f"{request.method} {location.path}", request.body or b"")
     with connection.getresponse() as response:
         body = response.read(limit + 1)
         if len(body) > limit:
             raise _Flood
+        _note("in", location, str(response.status), body)
         return Reply(response.status, body, {name.lower(): value for name, value in response.getheaders()})
+
+
+def _note(way: str, location: Location | Location6, head: str, body: bytes) -> None:
+    """Tell whoever captures the wire (`portmap.doctor.capture`): the whole message, in the record's field `wire`."""
+    wire = {"way": way, "over": "http", "peer": f"{location.host}:{location.port}", "head": head, "data": body}
+    _log.debug("http %s %s %s, %d bytes", way, location, head, len(body), extra={"wire": wire})
