@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from portmap.aio import AsyncSession, aopen
     from portmap.dispatch import setup_port_mapping
     from portmap.errors import (
         Conflict,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         NATError,
         NoGateway,
         NotAuthorized,
+        NotYet,
         OnlyPermanentLeases,
         OutOfResources,
         PluginError,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncSession",
     "Conflict",
     "Event",
     "Garbled",
@@ -55,6 +58,7 @@ __all__ = [
     "Nat",
     "NoGateway",
     "NotAuthorized",
+    "NotYet",
     "OnlyPermanentLeases",
     "OutOfResources",
     "PluginError",
@@ -66,6 +70,7 @@ __all__ = [
     "Scope",
     "Session",
     "SpecError",
+    "aopen",
     "hookimpl",
     "load",
     "open",
@@ -74,6 +79,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "aio": ("AsyncSession", "aopen"),
     "dispatch": ("setup_port_mapping",),
     "events": ("Event",),
     "hookspecs": ("hookimpl",),

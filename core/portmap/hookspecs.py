@@ -44,7 +44,11 @@ What the class may declare beside its `kind`, each optional::
         ...     # the same gateway's IPv6 firewall, as a backend of its own: `external_ip` is our own global address,
                 # `add_mapping` opens a pinhole to it. Raises SpecError where that argument names no IPv6 gateway.
 
-A **publisher** tells somebody what holds now. Group `portmap.publishers`, again a class with `from_argument`.
+A **publisher** tells somebody where we can be reached. Group `portmap.publishers`, again a class with `from_argument`;
+`str(publisher)` names it for people, without a secret. It implements at least one of its hooks. `converge` is the one
+to start with: it is given the whole state that is wanted, and called again, with back-off and always with the newest,
+until it returns without an error. `reassert_every: ClassVar[float]` (seconds), where declared, has it called as often
+even though nothing changed: for a target that forgets. `portmap.testing.PublisherContract` checks all of it.
 """
 
 from collections.abc import Callable
@@ -55,6 +59,7 @@ import pluggy
 from portmap.model import Address, Grant, Listed, Protocol
 
 if TYPE_CHECKING:
+    from portmap.endpoints import Endpoints
     from portmap.events import Event
     from portmap.node import Record
 
@@ -130,15 +135,25 @@ class BackendSpec:
 
 
 class PublisherSpec:
-    """The hooks of one publisher: somebody who wants to know where we can be reached."""
+    """The hooks of one publisher: somebody who wants to know where we can be reached. Each is optional, one is not."""
+
+    @hookspec(firstresult=True)
+    def converge(self, state: "Endpoints", again: bool) -> None:
+        """Make this state true elsewhere, whatever was before; a port that it does not list is shut.
+
+        Called from one thread of the publisher's own, first as soon as anything is known, and at the end with no port
+        left. May block; a late publisher delays nobody. A state that is true already costs nothing: look, and leave
+        it. `again`: do all of it once more, also what this object remembers to have done. Raise an error of
+        `portmap.errors` where it did not take, `Refused` with `retry_after` where the target asks for peace.
+        """
 
     @hookspec
     def on_event(self, event: "Event") -> None:
-        """Take one event of `portmap.events`; ignore those that do not concern you.
+        """Take one event of `portmap.events` or `portmap.pinhole`; ignore those that do not concern you.
 
-        Called in order, from one thread of the publisher's own. May block; a late publisher delays no renewal.
+        For those who want the stream: each event once, in order, in the thread of `converge`, and never again.
         """
 
     @hookspec(firstresult=True)
     def sign_record(self, record: "Record") -> str:  # type: ignore[empty-body]  # pluggy: a spec has no body
-        """Optional. The record as signed text, which then travels in `record.changed` (field `enr`)."""
+        """The record as signed text, which then travels in `record.changed` (field `enr`)."""

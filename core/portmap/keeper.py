@@ -1,14 +1,15 @@
 """The keeper of the leases: asks for each when it is due, renews, loses, deletes; owned by the loop.
 
-Law: what follows from an outcome is for `lease` to say. No silence of the gateway is judged here: that is for the
-lookout, which is told to look.
+Law: what follows from an outcome is for `lease` to say, and for `pairs` where two ports must agree. No silence of the
+gateway is judged here: that is for the lookout, which is told to look.
 """
 
 import logging
 from collections.abc import Callable
 from math import inf
 
-from portmap import news
+from portmap import news, pairs
+from portmap.clerk import Clerk
 from portmap.errors import SILENCE, Conflict, GatewayTimeout, NATError, PluginError, PortmapError, Refused
 from portmap.events import Event
 from portmap.inbox import Inbox, Interrupted
@@ -35,6 +36,7 @@ class Keeper:
         random: Callable[[], float],
     ) -> None:
         self._nat = nat
+        self._clerk = Clerk(nat, policy.call_deadline)
         self._inbox = inbox
         self._lookout = lookout
         self._tell = tell
@@ -54,15 +56,22 @@ class Keeper:
         lease = self._book.get(key)
         return "" if lease is None else lease.token
 
+    def inner_port_of(self, key: Key) -> int:
+        """The internal port by which the gateway knows this mapping: with `follow` it may be another than the key's."""
+        lease = self._book.get(key)
+        return key[1] if lease is None else lease.inner_port
+
     def want(self, request: PortRequest, remembered_port: int = 0, remembered_token: str = "") -> None:
         """Keep this port open from now on; what is kept already is left as it is.
 
         The port that it had once is asked for again - unless only one port is good enough.
         """
-        if self._policy.on_conflict is OnConflict.FAIL:
-            remembered_port = 0
-        if request.key not in self._book:
-            self._book.put(Lease.of(request, self._inbox.now(), remembered_port, remembered_token))
+        if request.key in self._book:
+            return
+        port = 0 if self._insists_on(request) else remembered_port
+        lease = Lease.of(request, self._inbox.now(), port, remembered_token)
+        partner = self._partner_of(lease)
+        self._book.put(pairs.aligned(lease, partner) if partner else lease)
 
     def let_go(self, key: Key) -> None:
         """Nobody wants the port any more. What was never opened is not ours to delete."""
@@ -104,7 +113,7 @@ class Keeper:
     def _attempt(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
         try:
-            grant = self._ask(lease)
+            grant = self._clerk.ask(lease)
         except Interrupted:
             self._interrupted = lease
             raise
@@ -120,25 +129,26 @@ class Keeper:
             self._answered()
             self._granted(lease, grant, asked_at)
 
-    def _ask(self, lease: Lease) -> Grant:
-        request = lease.request
-        return self._nat.add_mapping(
-            request.protocol,
-            lease.wanted_port,
-            request.internal_port,
-            request.name,
-            request.lifetime,
-            self._policy.call_deadline,
-            lease.token,
-        )
-
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
         after = before.granted(grant, self._lookout.address, asked_at, self._random())
-        if self._policy.on_conflict is OnConflict.FAIL and grant.external_port != before.request.wish:
+        if self._insists_on(after.request) and after.external_port != after.request.wish:
             self._give_back(before, after)
             return
-        self._book.put(after)
-        self._tell(news.of_grant(before, after))
+        partner = self._partner_of(after)
+        move = pairs.next_move(after, partner, self._random(), pairs.busy(after, self._book))
+        if move and move.key == after.key:
+            self._move_untold(before, after, move)
+        elif partner and move:
+            self._enter(before, after)
+            self._move(partner, move)
+        else:
+            self._enter(before, *pairs.settled(after, partner))
+
+    def _enter(self, before: Lease, *after: Lease) -> None:
+        """Tell of the grant of the first; the second, if any, is its partner."""
+        for lease in after:
+            self._book.put(lease)
+        self._tell(news.of_grant(before, after[0]))
         if before.held:
             self._mend_companion(before)
 
@@ -149,9 +159,36 @@ class Keeper:
         conflict = Conflict(f"{self._nat} gave port {port}, for {wish} is taken: free it, or accept others")
         self._refused(self._lose(before, str(conflict)) if before.held else before, conflict)
 
+    # Elsewhere -----------------------------------------------------------------------------------------------
+
+    def _insists_on(self, request: PortRequest) -> bool:
+        """Whether only one external port will do."""
+        any_port = request.follow and not request.external_port
+        return self._policy.on_conflict is OnConflict.FAIL and not any_port
+
+    def _partner_of(self, lease: Lease) -> Lease | None:
+        """The other half of a pair, where the two may go elsewhere together."""
+        return None if self._insists_on(lease.request) else pairs.partner(lease, self._book.get(lease.companion))
+
+    def _move_untold(self, before: Lease, after: Lease, move: pairs.Move) -> None:
+        """What was granted will not do: have it elsewhere before anybody hears of it."""
+        untold = before.untold(after)
+        self._book.put(untold)  # a stop during the deleting leaves it to the cleaning up
+        if self._clerk.clear(after):
+            self._book.put(untold.moved(move.external_port, move.inner_port))
+        else:
+            self._enter(before, after.stuck(self._inbox.now()))
+
+    def _move(self, lease: Lease, move: pairs.Move) -> None:
+        gone = self._clerk.clear(lease)
+        ports = move.external_port, move.inner_port
+        self._book.put(lease.moved(*ports) if gone else lease.stuck(self._inbox.now()))
+
     def _refused(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
         reason = str(error)
-        self._book.put(lease.failed(reason, self._inbox.now(), self._random(), unsure=unsure))
+        wait = error.retry_after if isinstance(error, Refused) else 0
+        now = self._inbox.now()
+        self._book.put(lease.failed(reason, now, self._random(), unsure=unsure, retry_after=wait))
         what = "renewed" if lease.held else "mapped"
         if reason == lease.reason:
             _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
@@ -204,17 +241,10 @@ class Keeper:
         """Delete one mapping and tell; the answer is whether the gateway answers."""
         error: PortmapError | None = None
         try:
-            self._delete(lease, timeout)
+            self._clerk.delete(lease, timeout)
         except (NATError, PluginError) as failure:
             error = failure
             _log.warning("%s %d could not be deleted: %s", *lease.key, error)
         if lease.held and not quietly:
             self._tell(news.of_removal(lease, error))
         return not isinstance(error, SILENCE)
-
-    def _delete(self, lease: Lease, timeout: float) -> None:
-        if timeout <= 0:
-            raise GatewayTimeout(f"{self._nat} left no time for it")
-        request = lease.request
-        port = lease.external_port or lease.wanted_port or request.internal_port
-        self._nat.delete_mapping(request.protocol, port, request.internal_port, timeout, lease.token)

@@ -16,6 +16,11 @@ RETRY_FIRST = 1.0  # seconds after the first failure, doubling
 RETRY_LAST = 60.0  # seconds between tries at the most
 TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left of the lease
 RETRY_LEAST = 0.25  # seconds; RFC 6886 §3.1 sends no faster
+RETRY_AFTER_MOST = 3600.0  # seconds; a gateway may say years, and be mended in a minute
+MOVES_MOST = (
+    8  # between two settlings: each half of a pair that follows may need as many as a plain pair, `pairs.MOVES`
+)
+LAST_NOMINAL = 1  # with `follow`, the internal ports 0 and 1 stand for none: `natpmpc -a 1 0 tcp 60`, says ProtonVPN
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,9 @@ class Lease:
 
     `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of. `asked_at`:
     when what is granted was asked for. `along`: due only because its companion was touched. `doubtful`:
-    the gateway may have forgotten it; if it refuses now, the port is shut.
+    the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on our side,
+    which is the request's internal port unless the application follows. `moves`: how often it was asked for elsewhere
+    since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
     """
 
     request: PortRequest
@@ -41,11 +48,18 @@ class Lease:
     along: bool = False
     doubtful: bool = False
     token: str = ""
+    inner_port: int = 0
+    moves: int = 0
+    note: str = ""
+    static: bool = False
 
     @classmethod
     def of(cls, request: PortRequest, now: float, remembered_port: int = 0, token: str = "") -> "Lease":
         """A new request: due at once. Without a wish of its own, it wishes for the port that it once had."""
-        return cls(request, due=now, wanted_port=request.external_port or remembered_port, token=token)
+        wanted = request.external_port or remembered_port
+        new = cls(request, due=now, wanted_port=wanted, token=token, inner_port=request.internal_port)
+        follows = request.follow and not new.nominal and not request.external_port
+        return replace(new, inner_port=remembered_port) if follows and remembered_port else new
 
     @property
     def key(self) -> Key:
@@ -64,6 +78,17 @@ class Lease:
         return self.external_port != 0
 
     @property
+    def nominal(self) -> bool:
+        """Whether the gateway needs no internal port: it forwards to the port that it opens outside (VPN gateways)."""
+        return self.request.follow and self.request.internal_port <= LAST_NOMINAL
+
+    @property
+    def fits(self) -> bool:
+        """Whether an application that follows is reached where it listens: outside and inside the same port."""
+        follows = self.request.follow and not self.nominal and not self.static
+        return not follows or self.inner_port == self.external_port
+
+    @property
     def wake_at(self) -> float:
         """When this lease next needs attention: to ask, or to be declared lost."""
         return min(self.due, self.expires)
@@ -79,24 +104,27 @@ class Lease:
             self.lifetime,
             self.external_ip,
             request.name,
+            self.static,
+            request.follow and self.fits,
         )
 
     def granted(self, grant: Grant, address: Address | None, now: float, spread: float) -> "Lease":
         """The gateway said yes to what was asked at `now`.
 
         Renewal is uniform in 1/2 .. 5/8 of the lifetime (RFC 6887 §11.2.1), of the asked one where more was granted;
-        a permanent mapping is asserted again just as often, for routers forget those too.
+        a permanent mapping is asserted again just as often, for routers forget those too. So is what needed nothing.
         """
         asked = self.request.lifetime
-        term = min(asked, grant.lifetime or asked)
+        lifetime = 0 if grant.static else grant.lifetime
+        term = min(asked, lifetime or asked)
         return replace(
             self,
             due=now + term * (1 / 2 + spread / 8),
             wanted_port=grant.external_port,
             external_port=grant.external_port,
             external_ip=grant.external_ip or address,
-            lifetime=grant.lifetime,
-            expires=now + grant.lifetime if grant.lifetime else inf,
+            lifetime=lifetime,
+            expires=now + lifetime if lifetime else inf,
             failures=0,
             reason="",
             unsure=False,
@@ -104,13 +132,21 @@ class Lease:
             along=False,
             doubtful=False,
             token=grant.token or self.token,
+            static=grant.static,
         )
 
-    def failed(self, reason: str, now: float, spread: float, *, unsure: bool = False) -> "Lease":
-        """The gateway said no, or nothing (`unsure`). Back off, but never past the end of the lease."""
+    def failed(
+        self, reason: str, now: float, spread: float, *, unsure: bool = False, retry_after: float = 0
+    ) -> "Lease":
+        """The gateway said no, or nothing (`unsure`). Back off, but never past the end of the lease.
+
+        Before `retry_after` seconds are over the answer would be the same, says the gateway.
+        """
         delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16), RETRY_LAST) * (1 + spread / 4)
         if self.held:
             delay = min(delay, max((self.expires - now) / TRIES_BEFORE_EXPIRY, RETRY_LEAST))
+        if retry_after > delay:
+            delay = min(retry_after, RETRY_AFTER_MOST)
         return replace(
             self,
             due=now + delay,
@@ -121,15 +157,42 @@ class Lease:
 
     def at_once(self, now: float) -> "Lease":
         """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""
-        return replace(self, due=now, failures=0, doubtful=True)
+        return replace(self, due=now, failures=0, doubtful=True, moves=0)
+
+    def untold(self, granted: "Lease") -> "Lease":
+        """The gateway holds what was `granted`, which nobody shall hear of: it is to be had elsewhere, or deleted."""
+        return replace(
+            self,
+            wanted_port=granted.external_port,
+            inner_port=granted.inner_port,
+            token=granted.token,
+            unsure=True,
+        )
+
+    def moved(self, external_port: int, inner_port: int) -> "Lease":
+        """The gateway holds it no longer, or it is nominal: ask for it elsewhere, before anything else."""
+        return replace(
+            self,
+            due=-inf,
+            wanted_port=external_port,
+            inner_port=inner_port,
+            moves=self.moves + 1,
+            doubtful=not self.nominal,
+            unsure=False,
+            token=self.token if inner_port == self.inner_port else "",
+        )
+
+    def stuck(self, now: float) -> "Lease":
+        """It could not be deleted, or no answer said that it was: ask for it where it was, and leave it there."""
+        return replace(self, due=now, moves=MOVES_MOST)
 
     def shuts(self, companion: "Lease") -> bool:
-        """Whether renewing this may shut the companion's port, so that it must be asked for afterwards.
+        """Whether renewing or moving this may shut the companion's port, so that it must be asked for afterwards.
 
-        miniupnpd 2.3.1 (nftables) deletes the port's newest rule, whatever its protocol, and adds one: that is the
-        companion's rule where the companion was asked for after this. Its own asking mends it, and shuts nothing.
+        miniupnpd 2.3.1 (nftables) deletes the internal port's newest rule, whatever its protocol, and adds one: that is
+        the companion's rule where the companion was asked for after this. Its own asking mends it, and shuts nothing.
         """
-        return companion.held and not self.along and companion.asked_at >= self.asked_at
+        return companion.held and not (self.static or self.along) and companion.asked_at >= self.asked_at
 
     def go_along(self, now: float) -> "Lease":
         """The companion was touched: ask for this one again, too."""

@@ -42,6 +42,20 @@ class Ledger:
     def note(self, event: Event) -> None:
         """Take one event in."""
         match event:
+            case PortEvent():
+                self._note_port(event)
+            case ExternalIPChanged():
+                self.external_ip = event.external_ip
+                self._address_failure = None
+            case ExternalIPFailed():
+                self._address_failure = _as_error(event)
+            case GatewayFound():
+                self._gateway_failure = None
+            case GatewayLost():
+                self._gateway_failure = _as_error(event)
+
+    def _note_port(self, event: PortEvent) -> None:
+        match event:
             case MappingAdded() | MappingChanged() | MappingRenewed():
                 self.mappings[event.key] = _mapping(event)
                 self._failures.pop(event.key, None)
@@ -56,15 +70,6 @@ class Ledger:
                 self.pinholes.pop(event.key, None)
             case PinholeFailed():
                 self._pinhole_failures[event.key] = _as_error(event)
-            case ExternalIPChanged():
-                self.external_ip = event.external_ip
-                self._address_failure = None
-            case ExternalIPFailed():
-                self._address_failure = _as_error(event)
-            case GatewayFound():
-                self._gateway_failure = None
-            case GatewayLost():
-                self._gateway_failure = _as_error(event)
 
     def forget_failure(self, key: Key) -> None:
         """Nobody wants this port any more."""

@@ -6,25 +6,23 @@ overran its deadline is left behind, and nothing more is asked of that backend u
 """
 
 import logging
-import threading
 import time
-import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from queue import SimpleQueue
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from portmap.answers import checked_address, checked_facts, checked_grant, checked_hint, checked_list
 from portmap.errors import GatewayTimeout, NATError, PluginError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer
-from portmap.limit import settle, within_limit
+from portmap.limit import within_limit
 from portmap.model import DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
 from portmap.plugins import Catalogue, validate_hooks
-from portmap.spec import Spec, parse_spec
+from portmap.spec import Spec, parse_backend
+from portmap.worker import Worker
 
 T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
-_Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]] | None
 
 CALL_DEADLINE = 15.0  # seconds; above every backend's own time limits, so that theirs, which say more, come first
 CLOSE_DEADLINE = 0.5  # seconds; a watch that does not end by then ends with the process
@@ -51,9 +49,7 @@ class Nat:
         self.name = name
         self.wait = wait
         self._backend = backend
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        weakref.finalize(self, self._jobs.put, None)  # the thread ends with the door
+        self._worker = Worker(name)
         self._running: Future[Any] | None = None
         self._latest: Future[Any] | None = None  # None again while an earlier call is waited for
 
@@ -149,7 +145,12 @@ class Nat:
 
     def watch(self, alert: Alert) -> Closer:
         """Start the backend's watch, if it has one; the answer ends it. Raises NATError or PluginError."""
-        closers = self._call(lambda: self._hook.watch(alert=alert), CALL_DEADLINE)
+        try:
+            closers = self._call(lambda: self._hook.watch(alert=alert), CALL_DEADLINE)
+        except BaseException:  # a stop, or an overrun: what still comes of it is closed where it runs
+            if self._latest is not None:
+                self._latest.add_done_callback(_close_late)
+            raise
         return lambda: self._close(closers)
 
     def interrupted_grant(self, timeout: float) -> Grant | None:
@@ -183,12 +184,7 @@ class Nat:
         return call.result()
 
     def _submit(self, work: Callable[[], T]) -> "Future[T]":
-        if self._thread is None:
-            self._thread = threading.Thread(target=_work, args=(self._jobs,), name=self.name, daemon=True)
-            self._thread.start()
-        call: Future[T] = Future()
-        self._jobs.put((call, lambda: self._translated(work)))
-        return call
+        return self._worker.submit(lambda: self._translated(work))
 
     def _translated(self, work: Callable[[], T]) -> T:
         try:
@@ -199,19 +195,25 @@ class Nat:
             raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
 
 
+def _close_late(watch: "Future[list[Closer]]") -> None:
+    with suppress(Exception):  # a stranger may raise anything, and nobody is left to hear it
+        for closer in watch.result():
+            closer()
+
+
 def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
     """The backend that a spec names, ready for one-shot calls; nothing is sent yet.
 
     Raises SpecError for a spec that makes no sense, PluginError for a backend that is broken.
     """
-    parsed = parse_spec(spec) if isinstance(spec, str) else spec
+    parsed = parse_backend(spec) if isinstance(spec, str) else spec
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
     return Nat(make(plugin.load(), parsed, str(plugin)), str(plugin))
 
 
 def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | None:
     """The same gateway's IPv6 firewall; None where the backend knows no IPv6. Raises as `load`."""
-    parsed = parse_spec(spec) if isinstance(spec, str) else spec
+    parsed = parse_backend(spec) if isinstance(spec, str) else spec
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
     backend_class = plugin.load()
     if not callable(getattr(backend_class, IPV6, None)):
@@ -219,19 +221,18 @@ def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | Non
     return Nat(make(backend_class, parsed, str(plugin), IPV6), f"{plugin}, IPv6")
 
 
-def make(plugin_class: Any, spec: Spec, name: str, constructor: str = "from_argument") -> Any:
+def make(
+    plugin_class: Any,
+    spec: Spec,
+    name: str,
+    constructor: str = "from_argument",
+    limit: Callable[[Callable[[], Any], str], Any] = within_limit,
+) -> Any:
     """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises."""
     try:
         construct = getattr(plugin_class, constructor)
-        return within_limit(lambda: construct(spec.argument), f"{constructor} of {name}")
+        return limit(lambda: construct(spec.argument), f"{constructor} of {name}")
     except (PluginError, SpecError):
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"{name} raised {type(error).__name__} for the spec {spec}: {error}") from error
-
-
-def _work(jobs: "SimpleQueue[_Job]") -> None:
-    """The backend's thread: a daemon, so that a hung backend never holds up the process's exit."""
-    while (job := jobs.get()) is not None:
-        settle(*job)
-        del job  # a waiting thread shall keep nothing alive

@@ -18,15 +18,27 @@ from portmap.lease import Lease
 
 
 def of_grant(before: Lease, after: Lease) -> MappingEvent:
-    """Added where nothing was open, changed where the port or the address is another, else renewed."""
+    """Added where nothing was open, changed where the port or the address is another, else renewed.
+
+    A new note goes before any other reason.
+    """
+    note = after.note if after.note != before.note else ""
     if not before.held:
-        wanted = before.wanted_port or before.request.wish
-        other = after.external_port != wanted
-        reason = f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
-        return MappingAdded.of(after.mapping, reason=reason)
-    if (before.external_port, before.external_ip) != (after.external_port, after.external_ip):
-        return MappingChanged.of(after.mapping)
-    return MappingRenewed.of(after.mapping)
+        return MappingAdded.of(after.mapping, reason=note or _other_port(before, after))
+    was, now = before.mapping, after.mapping
+    if (was.external_port, was.external_ip, was.follow) != (now.external_port, now.external_ip, now.follow):
+        return MappingChanged.of(now, reason=note)
+    return MappingRenewed.of(now, reason=note)
+
+
+def _other_port(before: Lease, after: Lease) -> str:
+    """That another port was given than was asked for, where one was."""
+    request = before.request
+    if request.follow and not request.external_port:
+        return ""
+    wanted = (0 if before.moves else before.wanted_port) or request.wish
+    other = after.external_port != wanted
+    return f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
 
 
 def of_failure(lease: Lease, error: PortmapError) -> MappingFailed:

@@ -27,6 +27,7 @@ from portmap.pinhole import (
     PinholeLost,
     PinholeRemoved,
 )
+from portmap.publication import PublisherEvent, PublisherOk
 
 T = TypeVar("T", "PortNotice", "PublisherNotice", "Notice")
 
@@ -57,7 +58,6 @@ class PublisherNotice:
     name: str
     ok: bool
     since: float
-    failures: int = 0
     reason: str = ""
 
 
@@ -96,24 +96,31 @@ class Notice:
                 return replace(changed, gateway=event.gateway, found=isinstance(event, GatewayFound))
             case ExternalIPChanged():
                 return replace(changed, external_ip=str(event.external_ip), scope=str(event.scope))
-            case MappingRemoved() | PinholeRemoved():
-                return replace(changed, ports=tuple(port for port in self.ports if not _is_of(port, event)))
-            case MappingFailed() | PinholeFailed() if event.external_port:
-                return replace(changed, ports=tuple(_still_up(port, event) for port in self.ports))
+            case PublisherEvent():
+                ok = isinstance(event, PublisherOk)
+                return self.publishing(PublisherNotice(event.publisher, ok, now, event.reason), now)
             case MappingEvent() | PinholeEvent():
-                return replace(self._with(_noticed(event, now)), updated=now)
+                return replace(changed, ports=self._ports_after(event, now))
         return self
+
+    def _ports_after(self, event: PortEvent, now: float) -> tuple[PortNotice, ...]:
+        match event:
+            case MappingRemoved() | PinholeRemoved():
+                return tuple(port for port in self.ports if not _is_of(port, event))
+            case MappingFailed() | PinholeFailed() if event.external_port:
+                return tuple(_still_up(port, event) for port in self.ports)
+        return self._with(_noticed(event, now))
 
     def publishing(self, publisher: PublisherNotice, now: float) -> "Notice":
         """The same with a publisher's latest word."""
         others = tuple(it for it in self.publishers if it.name != publisher.name)
         return replace(self, updated=now, publishers=tuple(sorted((*others, publisher), key=lambda it: it.name)))
 
-    def _with(self, port: PortNotice) -> "Notice":
+    def _with(self, port: PortNotice) -> tuple[PortNotice, ...]:
         known = {_identity(it): it for it in self.ports}
         before = known.get(_identity(port))
         kept = replace(port, since=before.since) if before is not None and before.state == port.state else port
-        return replace(self, ports=tuple((known | {_identity(port): kept}).values()))
+        return tuple((known | {_identity(port): kept}).values())
 
 
 _Identity: TypeAlias = tuple[str, int, bool]

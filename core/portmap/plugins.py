@@ -4,9 +4,10 @@ Law: one plugin's fault is that plugin's alone. Looking for plugins imports none
 whatever it raises, SystemExit included, becomes a PluginError that names it. Core's own backends enter by this door.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any
 
 import pluggy
@@ -20,7 +21,8 @@ from portmap.spec import Spec
 DISTRIBUTION = "portmap-nat"  # ours: where two distributions claim a name, ours keeps it
 
 SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
-_REQUIRED = {BACKENDS: ("external_ip", "add_mapping", "delete_mapping"), PUBLISHERS: ("on_event",)}
+_REQUIRED = {BACKENDS: ("external_ip", "add_mapping", "delete_mapping"), PUBLISHERS: ()}
+_ONE_OF = {BACKENDS: (), PUBLISHERS: ("converge", "on_event", "sign_record")}
 WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
 
 
@@ -39,12 +41,12 @@ class Plugin:
     def __str__(self) -> str:
         return f"{WORD[self.group]} {self.names[0]!r} ({self.distribution} {self.version})"
 
-    def load(self) -> Any:
+    def load(self, limit: Callable[[Callable[[], Any], str], Any] = within_limit) -> Any:
         """Import and validate the class. Raises PluginError, whatever the plugin raised."""
         if self.taken_by:
             raise PluginError(f"{self}: the name is already taken by {self.taken_by}; rename the entry point")
         try:
-            loaded = within_limit(self.entry.load, f"the import of {self.value}")
+            loaded = limit(self.entry.load, f"the import of {self.value}")
         except PluginError as error:
             raise PluginError(f"{self}: {error}") from error
         except (Exception, SystemExit) as error:  # a stranger's import may raise anything
@@ -81,6 +83,8 @@ def validate_hooks(plugin: object, group: str, name: str) -> pluggy.PluginManage
     missing = [hook for hook in _REQUIRED[group] if hook not in implemented]
     if missing:
         raise PluginError(f"{name} lacks the hook {', '.join(missing)}: mark it with @hookimpl")
+    if _ONE_OF[group] and not implemented.intersection(_ONE_OF[group]):
+        raise PluginError(f"{name} lacks the hook {' or '.join(_ONE_OF[group])}: mark one with @hookimpl")
     return manager
 
 
@@ -111,8 +115,9 @@ def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
     """Entry points of one value and distribution are one plugin; a name claimed twice stays with the first."""
     plugins: dict[tuple[str, str, bool], Plugin] = {}
     owner: dict[str, str] = {}
-    for entry in sorted(entries, key=_rank):
-        distribution, version = _origin(entry)
+    origin = cache(_origin)  # reads and parses a file: once a distribution, not once an entry point
+    for entry in sorted(entries, key=lambda entry: _rank(*origin(entry.dist))):
+        distribution, version = origin(entry.dist)
         name = entry.name.lower()
         keeper = owner.setdefault(name, f"{distribution} {version}")
         taken_by = "" if keeper == f"{distribution} {version}" else keeper
@@ -123,12 +128,11 @@ def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
     return tuple(plugins.values())
 
 
-def _origin(entry: EntryPoint) -> tuple[str, str]:
+def _origin(dist: Distribution | None) -> tuple[str, str]:
     """Distribution and version; a half-removed distribution may know neither."""
-    known: Any = entry.dist.metadata if entry.dist else {}
+    known: Any = dist.metadata if dist else {}
     return known.get("Name", "unknown"), known.get("Version", "0")
 
 
-def _rank(entry: EntryPoint) -> tuple[bool, str]:
-    distribution, _ = _origin(entry)
+def _rank(distribution: str, _version: str) -> tuple[bool, str]:
     return distribution != DISTRIBUTION, distribution

@@ -1,6 +1,7 @@
-"""What a user asks for: `[NAME=][EXT:]INT[/tcp|udp|both]` to port requests.
+"""What a user asks for: `[NAME=][EXT:]INT[/tcp|udp|both]` to port requests. INT is a port, a range or `[PORT=]follow`.
 
-Law: pure. Every refusal names the fault and shows the form that would do.
+Law: pure. Every refusal names the fault and shows the form that would do. A number before `=follow` is a port, never a
+name.
 """
 
 import re
@@ -9,9 +10,15 @@ from collections.abc import Iterable
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME, MAX_PORT, PortRequest, Protocol
 
-_FORM = "write [NAME=][EXT:]INT[/tcp|udp|both], as in 25565, web=443:8443 or 30303/both"
-_MAPPING = re.compile(
-    r"(?:(?P<name>[^=]*)=)?(?:(?P<external>[^:/=]*):)?(?P<internal>[^:/=]*)(?:/(?P<protocol>[^/]*))?", re.ASCII
+_FORM = (
+    "write [NAME=][EXT:]INT[/tcp|udp|both], as in 25565, web=443:8443, 27015-27030/udp or 30303/both; "
+    "INT=follow, or just follow, where the application shall listen on whatever external port it is given"
+)
+_PROTOCOL = r"(?:/(?P<protocol>[^/]*))?"
+_EXTERNAL = r"(?:(?P<external>[^:/=]*):)?"
+_MAPPING = re.compile(rf"(?:(?P<name>[^=]*)=)?{_EXTERNAL}(?P<internal>[^:/=]*){_PROTOCOL}", re.ASCII)
+_FOLLOW = re.compile(
+    rf"(?:(?=[^=]*[A-Za-z])(?P<name>[^=:/]*)=)?{_EXTERNAL}(?:(?P<internal>[0-9]+)=)?follow{_PROTOCOL}", re.ASCII
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,23}", re.ASCII)  # fits, with our mark, in 32: mappers.md §3.3, 501
 _PROTOCOLS = {
@@ -20,6 +27,8 @@ _PROTOCOLS = {
     "udp": (Protocol.UDP,),
     "both": (Protocol.TCP, Protocol.UDP),
 }
+_NOMINAL = 1  # the internal port of `follow` alone: any gateway takes it, and a VPN's need not care
+MAX_RANGE = 1000  # ports: a slip of the finger shall not ask a home router for its whole table
 
 
 def requests_of(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
@@ -28,18 +37,19 @@ def requests_of(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) ->
 
 
 def parse_mapping(text: str, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
-    """The one or two requests that a mapping's text stands for. Raises SpecError."""
-    parts = _MAPPING.fullmatch(text)
+    """The requests that a mapping's text stands for, port by port, TCP before UDP. Raises SpecError."""
+    follow = _FOLLOW.fullmatch(text)
+    parts = follow or _MAPPING.fullmatch(text)
     if parts is None:
         raise SpecError(f"mapping {text!r} makes no sense: {_FORM}")
-    protocol = parts["protocol"]
-    protocols = _PROTOCOLS.get(protocol.lower() if protocol is not None else None)
-    if protocols is None:
-        raise SpecError(f"mapping {text!r} has the unknown protocol {protocol!r}: use tcp, udp or both")
+    protocols = _protocols(parts["protocol"], text)
     name = _name(parts["name"], text)
-    internal = _port(parts["internal"], text)
-    external = _port(parts["external"], text) if parts["external"] is not None else 0
-    return tuple(PortRequest(each, internal, external, name, lifetime) for each in protocols)
+    ports = _followed(parts, text) if follow else _spans(parts["external"], parts["internal"], text)
+    return tuple(
+        PortRequest(protocol, internal, external, name, lifetime, len(protocols) > 1, follow is not None)
+        for internal, external in ports
+        for protocol in protocols
+    )
 
 
 def parse_mappings(texts: Iterable[str], lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
@@ -56,11 +66,20 @@ def check_distinct(requests: Iterable[PortRequest]) -> None:
     for request in requests:
         if request.key in internal:
             raise SpecError(f"{request.protocol} {request.internal_port} is asked for twice: drop one")
-        wanted = (request.protocol, request.external_port or request.internal_port)
+        internal.add(request.key)
+        if request.follow and not request.external_port:
+            continue  # takes whatever port it is given
+        wanted = (request.protocol, request.wish)
         if wanted in external:
             raise SpecError(f"two mappings want the external port {request.protocol} {wanted[1]}: change one")
-        internal.add(request.key)
         external.add(wanted)
+
+
+def _protocols(text: str | None, mapping: str) -> tuple[Protocol, ...]:
+    protocols = _PROTOCOLS.get(None if text is None else text.lower())
+    if protocols is None:
+        raise SpecError(f"mapping {mapping!r} has the unknown protocol {text!r}: use tcp, udp or both")
+    return protocols
 
 
 def _name(text: str | None, mapping: str) -> str:
@@ -71,10 +90,47 @@ def _name(text: str | None, mapping: str) -> str:
     return text
 
 
-def _port(text: str, mapping: str) -> int:
+def _followed(parts: "re.Match[str]", mapping: str) -> list[tuple[int, int]]:
+    """The one (internal, external port), where the external one is the gateway's choice."""
+    if parts["external"] is not None:
+        raise SpecError(
+            f"mapping {mapping!r} names an external port, but with follow the gateway chooses it: leave it out"
+        )
+    internal = parts["internal"]
+    return [(_NOMINAL if internal is None else _port(internal, mapping, least=0), 0)]
+
+
+def _spans(external: str | None, internal: str, mapping: str) -> list[tuple[int, int]]:
+    """Every (internal, external port) of a port or a range; external 0 where none is asked for."""
+    inner = _span(internal, mapping)
+    if external is None:
+        return [(port, 0) for port in inner]
+    outer = _span(external, mapping)
+    if len(outer) not in (1, len(inner)):
+        raise SpecError(f"mapping {mapping!r} has {len(outer)} external ports for {len(inner)}: make the ranges equal")
+    if outer[0] + len(inner) - 1 > MAX_PORT:
+        raise SpecError(
+            f"mapping {mapping!r}: {len(inner)} ports from {outer[0]} on are out of range: end at {MAX_PORT}"
+        )
+    return [(port, outer[0] + count) for count, port in enumerate(inner)]
+
+
+def _span(text: str, mapping: str) -> range:
+    """A port, or FIRST-LAST."""
+    first, dash, last = text.partition("-")
+    low = _port(first, mapping)
+    high = _port(last, mapping) if dash else low
+    if high < low:
+        raise SpecError(f"mapping {mapping!r}: the range {text} ends before it begins: write {last}-{first}")
+    if high - low >= MAX_RANGE:
+        raise SpecError(f"mapping {mapping!r}: the range {text} has {high - low + 1} ports: use {MAX_RANGE} at most")
+    return range(low, high + 1)
+
+
+def _port(text: str, mapping: str, least: int = 1) -> int:
     if not (text.isascii() and text.isdigit()):
         raise SpecError(f"mapping {mapping!r} has {text!r} where a port is due: {_FORM}")
     port = int(text.lstrip("0")[:6] or 0)
-    if not 1 <= port <= MAX_PORT:
-        raise SpecError(f"mapping {mapping!r}: port {text[:12]} is out of range: use 1 to {MAX_PORT}")
+    if not least <= port <= MAX_PORT:
+        raise SpecError(f"mapping {mapping!r}: port {text[:12]} is out of range: use {least} to {MAX_PORT}")
     return port

@@ -19,12 +19,12 @@ from portmap.ledger import Ledger
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node import LocalNode, Record
 from portmap.notice import Notice
+from portmap.office import DRAIN, Office
 from portmap.policy import Policy
+from portmap.publication import PublisherEvent, Status
 from portmap.publishing import Desk
 from portmap.requests import check_distinct, requests_of
 from portmap.road import Road
-
-DRAIN = 0.3  # seconds that publishers get to finish after the end
 
 
 class Session:
@@ -43,8 +43,7 @@ class Session:
         self._lease = lease
         self._board = board
         self._policy = policy or Policy()
-        self._desks = tuple(desks)
-        self._signer = next((desk for desk in self._desks if desk.signs), None)
+        self._office = Office(desks, self.on_event)
         self._node = node or LocalNode()
         self._changed = threading.Condition()
         self._requests: dict[Key, PortRequest] = {}
@@ -95,6 +94,11 @@ class Session:
         """The ports that are open now over IPv6, at our own address."""
         with self._changed:
             return tuple(self._ledger.pinholes.values())
+
+    @property
+    def publishers(self) -> tuple[Status, ...]:
+        """How each publisher is doing."""
+        return self._office.statuses
 
     @property
     def record(self) -> Record:
@@ -148,6 +152,10 @@ class Session:
         for path in self._paths:
             path.unregister(key)
 
+    def reassert(self) -> None:
+        """Have every publisher say again what holds now, as if its target had forgotten."""
+        self._office.reassert()
+
     def stop(self) -> None:
         """Ask for the end and return at once; `close` waits for it. Safe in a signal handler."""
         if not self._stopping:
@@ -181,15 +189,13 @@ class Session:
             self._changed.notify_all()
         if self._board is not None:
             self._board.change(partial(Notice.after, event=event, now=time.time()))
-        for desk in self._desks:
-            desk.tell(event)
+            if isinstance(event, PublisherEvent):
+                self._board.pin()  # it belongs to no burst of the path's
+        self._office.tell(event)
 
     def on_record(self, record: Record) -> None:
         """Announce a new record, signed where a publisher signs."""
-        if self._signer is None:
-            self.on_event(_record_changed(record, ""))
-        else:
-            self._signer.sign(record, lambda text: self.on_event(_record_changed(record, text)))
+        self._office.sign(record, lambda text: self.on_event(_record_changed(record, text)))
 
     def on_settled(self) -> None:
         """What was told so far belongs together: let everybody on this host see it."""
@@ -205,11 +211,7 @@ class Session:
             if error is not None:
                 self.stop()
             return
-        for desk in self._desks:
-            desk.close()
-        deadline = time.monotonic() + DRAIN
-        for desk in self._desks:
-            desk.join(max(0.0, deadline - time.monotonic()))
+        self._office.close()
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
@@ -231,7 +233,7 @@ class Session:
         if reason is not None:
             return reason
         protocol, port = missing[0]
-        when = "before the session ended" if self._ended else f"within {timeout:g} s"
+        when = "before the session ended" if self._ended else f"within {timeout:g} s" if timeout else "yet"
         return GatewayTimeout(f"{self.gateway} has not mapped {protocol} {port} {when}")
 
 

@@ -1,13 +1,24 @@
-"""Specs: `NAME[:ARGUMENT]`, as in `pmp:192.168.1.1`, `upnp`, `extip:203.0.113.7`.
+"""Specs: `NAME[:ARGUMENT]`, as in `pmp:192.168.1.1`, `upnp`, `extip:203.0.113.7`; for a backend also a list of them.
 
 Law: pure, and ignorant of which names exist; a spec is split here and judged by the plugin it names.
 The grammar is go-ethereum's `nat.Parse` (p2p/nat/nat.go): split at the first colon only, name case-insensitive,
 nothing trimmed, the empty name means "none".
+
+A list is ours: `pcp,upnp` stands for `any:pcp,upnp`. A URL may have commas, so a comma parts two members only where
+what follows looks like a name that ends there or at a colon: `upnp:http://192.168.1.1/a,b.xml` is no list.
 """
 
+import re
 from dataclasses import dataclass
 
 from portmap.errors import SpecError
+
+ANY = "any"  # the backend that takes a list
+
+_MEMBER = r"[A-Za-z][A-Za-z0-9_-]*(?:[:,]|$)"
+_COMMA = re.compile(rf",(?={_MEMBER})")
+_LOOSE_COMMA = re.compile(rf"(?:\s,\s*|,\s+)(?={_MEMBER})")
+_TRY = "write NAME[:ARGUMENT],NAME[:ARGUMENT] without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +40,22 @@ def parse_spec(text: str) -> Spec:
     if not text.isprintable():
         raise SpecError(f"spec {text!r} has unprintable characters")
     return Spec(name.lower() or "none", argument if colon else None)
+
+
+def parse_backend(text: str) -> Spec:
+    """Split a backend's spec; a list becomes the argument of `any`. Raises SpecError as `parse_spec`."""
+    if _LOOSE_COMMA.search(text):
+        raise SpecError(f"spec {text!r} has white space around a comma: {_TRY}")
+    spec = parse_spec(text)
+    is_list = spec.name != ANY and ("," in spec.name or _COMMA.search(text))
+    return Spec(ANY, text) if is_list else spec
+
+
+def parse_list(text: str) -> tuple[Spec, ...]:
+    """The members of a list, in order; a spec alone is a list of one. Raises SpecError."""
+    if _LOOSE_COMMA.search(text):
+        raise SpecError(f"list {text!r} has white space around a comma: {_TRY}")
+    members = tuple(_COMMA.split(text))
+    if any(not member or "," in member.partition(":")[0] for member in members):
+        raise SpecError(f"list {text!r} has an empty member, or one that is no name: write NAME[:ARGUMENT] each time")
+    return tuple(map(parse_spec, members))

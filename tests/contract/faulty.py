@@ -17,12 +17,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from portmap.errors import Conflict, GatewayTimeout, SpecError
+from portmap.endpoints import Endpoints
+from portmap.errors import Conflict, GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, MappingLost, RecordChanged
 from portmap.hookspecs import hookimpl
 from portmap.model import Grant, Kind, Protocol
 from portmap.record import Record
-from portmap.testing import BackendContract, Entry, Gateway, PublisherContract
+from portmap.testing import BackendContract, Entry, Gateway, PublisherContract, Target
 
 US, SOMEBODY = "192.0.2.1", "192.0.2.2"
 Alert = Callable[[str], None]
@@ -362,12 +363,45 @@ class TestWithoutAGateway(Unasked, BackendContract):
     plugin = Sound
 
 
+class Board(Target):
+    def __init__(self) -> None:
+        self.shown: list[int] = []
+        self.alive = True
+
+    def ports(self) -> list[int]:
+        return self.shown
+
+    def kill(self) -> None:
+        self.alive = False
+
+    def revive(self) -> None:
+        self.alive = True
+
+
 class Publisher:
+    def __init__(self, board: Board) -> None:
+        self.board = board
+
+    def __str__(self) -> str:
+        return "the board"
+
     @classmethod
     def from_argument(cls, argument: str | None) -> "Publisher":
         if argument:
             raise SpecError("no argument makes sense here")
-        return cls()
+        return cls(Board())
+
+    @hookimpl
+    def converge(self, state: Endpoints) -> None:
+        self.reach()
+        self.show([port.external_port for port in state.ports])
+
+    def reach(self) -> None:
+        if not self.board.alive:
+            raise PortmapError("the board is gone: put it back")
+
+    def show(self, ports: list[int]) -> None:
+        self.board.shown = ports
 
     @hookimpl
     def on_event(self, event: Event) -> None:
@@ -378,11 +412,72 @@ class Publisher:
         return f"signed:{record.seq}"
 
 
-class TestSoundPublisher(PublisherContract):
+class BoardContract(PublisherContract):
+    @pytest.fixture
+    def target(self) -> Board:
+        return Board()
+
+    def make(self, target: Board) -> Any:
+        return self.plugin(target)
+
+
+class TestSoundPublisher(BoardContract):
     plugin = Publisher
 
 
-class TestImpatient(Unasked, PublisherContract):
+class OnBoardContract(Unasked, BoardContract):
+    """For the faults of `converge`."""
+
+
+class TestPicky(OnBoardContract):
+    class plugin(Publisher):
+        def show(self, ports: list[int]) -> None:
+            if not ports:
+                raise IndexError(ports)
+            super().show(ports)
+
+
+class TestConservative(OnBoardContract):
+    class plugin(Publisher):
+        def show(self, ports: list[int]) -> None:
+            if not self.board.shown or not ports:
+                super().show(ports)
+
+
+class TestRepetitive(OnBoardContract):
+    class plugin(Publisher):
+        def show(self, ports: list[int]) -> None:
+            super().show([*(port for port in self.board.shown if port in ports), *ports])
+
+
+class TestOptimist(OnBoardContract):
+    class plugin(Publisher):
+        def show(self, ports: list[int]) -> None:
+            super().show(ports or self.board.shown)
+
+
+class TestCarefree(OnBoardContract):
+    class plugin(Publisher):
+        def reach(self) -> None:
+            """A board that is gone is no trouble at all."""
+
+
+class TestResentful(OnBoardContract):
+    class plugin(Publisher):
+        failed = False
+
+        def reach(self) -> None:
+            self.failed = self.failed or not self.board.alive
+            if self.failed:
+                raise PortmapError("it failed once, and I do not forget")
+
+
+class TestAnonymous(OnBoardContract):
+    class plugin(Publisher):
+        __str__ = object.__str__
+
+
+class TestImpatient(Unasked, BoardContract):
     class plugin(Publisher):
         @hookimpl
         def on_event(self, event: Event) -> None:
@@ -390,7 +485,7 @@ class TestImpatient(Unasked, PublisherContract):
                 raise KeyError(event)
 
 
-class TestIncurious(Unasked, PublisherContract):
+class TestIncurious(Unasked, BoardContract):
     class plugin(Publisher):
         @hookimpl
         def on_event(self, event: Event) -> None:
@@ -398,7 +493,7 @@ class TestIncurious(Unasked, PublisherContract):
                 raise TypeError(event)
 
 
-class TestOrderly(Unasked, PublisherContract):
+class TestOrderly(Unasked, BoardContract):
     class plugin(Publisher):
         seq = -1
 
@@ -410,7 +505,7 @@ class TestOrderly(Unasked, PublisherContract):
                 self.seq = event.seq
 
 
-class TestSleeper(Unasked, PublisherContract):
+class TestSleeper(Unasked, BoardContract):
     deadline: ClassVar[float] = 0.2
 
     class plugin(Publisher):
@@ -420,7 +515,7 @@ class TestSleeper(Unasked, PublisherContract):
                 time.sleep(3)
 
 
-class TestScribbler(Unasked, PublisherContract):
+class TestScribbler(Unasked, BoardContract):
     class plugin(Publisher):
         @hookimpl
         def sign_record(self, record: Record) -> Any:

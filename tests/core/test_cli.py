@@ -16,7 +16,7 @@ import pytest
 from portmap import __version__
 from portmap.cli import exits, render
 from portmap.cli.app import main
-from portmap.cli.durations import format_duration, parse_duration
+from portmap.durations import format_duration, parse_duration
 from portmap.cli.group import split_command
 from portmap.errors import (
     Conflict,

@@ -10,6 +10,7 @@ from portmap.errors import (
     NATError,
     NoGateway,
     NotAuthorized,
+    NotYet,
     OnlyPermanentLeases,
     OutOfResources,
     PluginError,
@@ -24,7 +25,7 @@ def test_what_a_gateway_does_wrong_is_a_nat_error(kind: type[NATError]) -> None:
     assert issubclass(kind, NATError)
 
 
-@pytest.mark.parametrize("kind", [Conflict, OnlyPermanentLeases, NotAuthorized, OutOfResources])
+@pytest.mark.parametrize("kind", [Conflict, NotYet, OnlyPermanentLeases, NotAuthorized, OutOfResources])
 def test_every_no_is_a_refusal(kind: type[Refused]) -> None:
     assert issubclass(kind, Refused)
 

@@ -12,6 +12,7 @@ from portmap.lease import Lease
 from portmap.model import Grant, PortRequest, Protocol
 
 PUBLIC = IPv4Address("1.2.3.4")
+NONCE = "0123456789abcdef"
 NEW = Lease.of(PortRequest(Protocol.TCP, 8080), now=100.0)
 HELD = NEW.granted(Grant(8080, 600), PUBLIC, now=100.0, spread=0.0)
 
@@ -145,3 +146,84 @@ def test_the_open_port_is_told_with_the_requests_name() -> None:
     request = PortRequest(Protocol.UDP, 53, name="dns")
     mapping = Lease.of(request, 0.0).granted(Grant(5353, 600), PUBLIC, 0.0, 0.0).mapping
     assert (mapping.key, mapping.external_port, mapping.name) == (request.key, 5353, "dns")
+
+
+# what the backend wants back, what needed nothing, and how long to wait
+
+
+def test_a_token_is_kept_over_failure_and_loss() -> None:
+    lease = NEW.granted(Grant(8080, 600, token=NONCE), PUBLIC, now=0.0, spread=0.0)
+    assert lease.failed("no", 400.0, 0.0).lost().token == NONCE
+
+
+def test_a_grant_without_a_token_takes_none_away() -> None:
+    lease = Lease.of(PortRequest(Protocol.TCP, 8080), 0.0, token=NONCE)
+    assert lease.granted(Grant(8080, 600), PUBLIC, 0.0, 0.0).token == NONCE
+
+
+def test_what_needed_nothing_never_expires_and_is_asserted_like_a_permanent_mapping() -> None:
+    lease = NEW.granted(Grant(8080, 20, static=True), PUBLIC, now=100.0, spread=0.0)
+    assert (lease.expires, lease.due, lease.lifetime, lease.mapping.static) == (inf, 400.0, 0, True)
+
+
+def test_what_was_sent_again_is_static_no_more() -> None:
+    static = NEW.granted(Grant(8080, 0, static=True), PUBLIC, now=100.0, spread=0.0)
+    assert not static.granted(Grant(8080, 600), PUBLIC, now=400.0, spread=0.0).mapping.static
+
+
+@pytest.mark.parametrize(("retry_after", "wait"), [(0, 1), (0.5, 1), (30, 30), (1e9, 3600), (inf, 3600), (-5, 1)])
+def test_a_gateway_is_not_asked_before_it_would_answer_otherwise(retry_after: float, wait: float) -> None:
+    assert NEW.failed("no", 0.0, 0.0, retry_after=retry_after).due == wait
+
+
+def test_a_wait_that_is_no_number_is_none() -> None:
+    assert NEW.failed("no", 0.0, 0.0, retry_after=float("nan")).due == 1
+
+
+def test_an_alert_ends_that_wait_too() -> None:
+    assert NEW.failed("no", 0.0, 0.0, retry_after=1800).at_once(5.0).due == 5.0
+
+
+# the application that follows
+
+FOLLOWER = PortRequest(Protocol.TCP, 6881, follow=True)
+
+
+def test_who_follows_is_told_so_where_the_port_is_the_same_inside() -> None:
+    lease = replace(Lease.of(FOLLOWER, 0.0), inner_port=40000)
+    assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
+
+
+def test_who_follows_is_not_sent_where_nothing_arrives() -> None:
+    lease = Lease.of(FOLLOWER, 0.0).granted(Grant(40000, 60), PUBLIC, 0.0, 0.0)
+    assert (lease.fits, lease.mapping.follow) == (False, False)
+
+
+@pytest.mark.parametrize("nominal", [0, 1])
+def test_where_the_internal_port_is_nominal_any_port_fits(nominal: int) -> None:
+    lease = Lease.of(PortRequest(Protocol.TCP, nominal, follow=True), 0.0, remembered_port=5)
+    assert (lease.wanted_port, lease.inner_port) == (5, nominal)
+    assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
+
+
+def test_a_port_that_was_followed_once_is_asked_for_inside_and_outside() -> None:
+    lease = Lease.of(FOLLOWER, 0.0, remembered_port=40000)
+    assert (lease.wanted_port, lease.inner_port, lease.key) == (40000, 40000, FOLLOWER.key)
+
+
+# moving
+
+
+def test_a_mapping_that_moves_is_still_told_as_it_was_and_asked_for_elsewhere_first() -> None:
+    moved = HELD.moved(9000, 8080)
+    assert (moved.external_port, moved.wanted_port, moved.due) == (8080, 9000, -inf)
+    assert moved.doubtful
+
+
+def test_its_token_goes_with_it_but_not_to_another_internal_port() -> None:
+    lease = replace(HELD, token=NONCE)
+    assert (lease.moved(9000, 8080).token, lease.moved(9000, 9000).token) == (NONCE, "")
+
+
+def test_an_alert_lets_it_move_again() -> None:
+    assert HELD.stuck(200.0).at_once(300.0).moves == 0

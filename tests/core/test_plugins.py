@@ -225,11 +225,11 @@ def test_a_publisher_without_its_hook_is_broken(install: Install) -> None:
     source = PUBLISHER.replace("@hookimpl", "")
     install("acme-nat", "[portmap.publishers]\nacme = acme_nat:Acme\n", acme_nat=source)
     assert why_broken(found("acme", PUBLISHERS)) == (
-        "publisher 'acme' (acme-nat 1.0) lacks the hook on_event: mark it with @hookimpl"
+        "publisher 'acme' (acme-nat 1.0) lacks the hook converge or on_event or sign_record: mark one with @hookimpl"
     )
 
 
 def test_a_backend_is_no_publisher(install: Install) -> None:
     install("acme-nat", ACME, acme_nat=GOOD)
-    with pytest.raises(SpecError, match="unknown publisher 'acme': installed are enr"):
+    with pytest.raises(SpecError, match=r"unknown publisher 'acme': installed are .*enr"):
         Catalogue(PUBLISHERS).find(Spec("acme"))

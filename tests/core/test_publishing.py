@@ -1,20 +1,31 @@
 """Publishers at their desks: each in a thread of its own, each harming only itself."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
+from math import nan
+from typing import Any
 
 import pytest
 
-from portmap.errors import GatewayTimeout, PluginError, SpecError
+from portmap.convergence import Pace
+from portmap.endpoints import Endpoints
+from portmap.errors import GatewayTimeout, PluginError, PortmapError, Refused, SpecError
 from portmap.events import Event, GatewayFound
 from portmap.hookspecs import hookimpl
+from portmap.inbox import Register
+from portmap.model import PortRequest, Protocol
 from portmap.node import Record
+from portmap.publication import PublisherFailed, PublisherOk
 from portmap.publishing import Desk, open_desk
+from portmap.testing.scripted import ScriptedBackend, Told, play
 
 LONG = 5.0  # seconds, that no test here waits out
 FOUND = GatewayFound(gateway="g")
+OTHER = GatewayFound(gateway="h")
+QUICK = Pace(settle=0.0, first=0.001, last=0.001)
+SLOW = Pace(settle=0.0, first=LONG, last=LONG)
 Eventually = Callable[[Callable[[], object]], None]
+Seat = Callable[..., Desk]
 
 
 class Publisher:
@@ -44,12 +55,45 @@ class Signer(Publisher):
         return self.sign(record)
 
 
+class Converging:
+    """Notes each state that it is told of; raises what is next in `errors`, if anything."""
+
+    def __init__(self, *errors: BaseException, first: Callable[[], object] = lambda: None) -> None:
+        self.errors = list(errors)
+        self.first = first
+        self.told: list[tuple[str, bool]] = []
+
+    def __str__(self) -> str:
+        return "the monitor"
+
+    @hookimpl
+    def converge(self, state: Endpoints, again: bool) -> None:
+        self.first()
+        self.told.append((state.gateway, again))
+        if self.errors:
+            raise self.errors.pop(0)
+
+
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
     """What a hung publisher waits for."""
     event = threading.Event()
     yield event
     event.set()
+
+
+@pytest.fixture
+def seat() -> Iterator[Seat]:
+    """Makes desks, which are closed when the test is over."""
+    desks: list[Desk] = []
+
+    def make(publisher: Any, name: str = "acme", pace: Pace | None = None) -> Desk:
+        desks.append(Desk(publisher, name, pace))
+        return desks[-1]
+
+    yield make
+    for desk in desks:
+        desk.close()
 
 
 def raising(error: BaseException) -> Callable[..., object]:
@@ -143,9 +187,8 @@ def test_a_record_comes_back_signed() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("oops"), SystemExit("oops")])
 def test_a_signature_that_fails_is_empty_and_logged(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR, "portmap"):
-        assert signature(Signer(raising(error))) == ""
-    assert "acme could not sign the record" in caplog.text
+    assert signature(Signer(raising(error))) == ""
+    assert "acme failed" in caplog.text
 
 
 @pytest.mark.parametrize("answer", [None, 5, b"enr:"])
@@ -158,11 +201,187 @@ def test_an_unknown_publisher_is_the_users_mistake() -> None:
         open_desk("emr:key")
 
 
-def test_a_publisher_without_its_hook_is_the_authors() -> None:
-    with pytest.raises(PluginError, match="lacks the hook on_event"):
+def test_a_publisher_without_any_hook_is_the_authors() -> None:
+    with pytest.raises(PluginError, match="lacks the hook converge or on_event or sign_record"):
         Desk(object(), "acme")
 
 
 def test_the_thread_ends_with_the_desk(eventually: Eventually) -> None:
     closed(Desk(Publisher(), "closing"))
     eventually(lambda: "portmap closing" not in [thread.name for thread in threading.enumerate()])
+
+
+# Convergence -----------------------------------------------------------------------------------------------------
+
+
+def test_what_holds_is_told_and_told_once(seat: Seat, eventually: Eventually) -> None:
+    publisher = Converging()
+    desk = seat(publisher, pace=QUICK)
+    desk.tell(FOUND)
+    eventually(lambda: publisher.told)
+    desk.tell(FOUND)
+    closed(desk)
+    assert publisher.told == [("g", False)]
+
+
+def test_what_did_not_take_is_told_until_it_does(seat: Seat, eventually: Eventually) -> None:
+    publisher = Converging(PortmapError("not up yet"), ValueError("oops"), SystemExit(1))
+    desk = seat(publisher, pace=QUICK)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.ok)
+    assert publisher.told == [("g", False)] * 4
+
+
+def test_a_newer_state_wakes_a_publisher_that_waits_for_its_next_try(seat: Seat, eventually: Eventually) -> None:
+    publisher = Converging(PortmapError("down"))
+    desk = seat(publisher, pace=SLOW)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.failures)
+    desk.tell(OTHER)
+    eventually(lambda: desk.status.ok)
+    assert publisher.told == [("g", False), ("h", False)]
+
+
+def test_a_publisher_that_was_busy_is_told_the_newest_only(
+    seat: Seat, release: threading.Event, eventually: Eventually
+) -> None:
+    publisher = Converging(first=lambda: release.wait(LONG))
+    desk = seat(publisher, pace=QUICK)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.busy_since)
+    for number in range(1000):
+        desk.tell(GatewayFound(gateway=str(number)))
+    release.set()
+    closed(desk)
+    assert publisher.told == [("g", False), ("999", False)]
+
+
+def test_on_demand_it_is_told_again(seat: Seat, eventually: Eventually) -> None:
+    publisher = Converging()
+    desk = seat(publisher, pace=QUICK)
+    desk.tell(FOUND)
+    eventually(lambda: publisher.told)
+    desk.reassert()
+    eventually(lambda: publisher.told == [("g", False), ("g", True)])
+
+
+def test_a_publisher_that_wants_it_is_told_every_so_often(seat: Seat, eventually: Eventually) -> None:
+    publisher: Any = Converging()
+    publisher.reassert_every = 0.001
+    desk = seat(publisher)
+    desk.tell(FOUND)
+    eventually(lambda: len(publisher.told) > 3)
+
+
+@pytest.mark.parametrize("every", [0, -1, nan, "often", None])
+def test_a_period_that_is_none_is_the_authors_mistake(seat: Seat, every: object) -> None:
+    publisher: Any = Converging()
+    publisher.reassert_every = every
+    with pytest.raises(PluginError, match="acme declares reassert_every"):
+        seat(publisher)
+
+
+def test_at_the_end_the_last_state_is_told_without_waiting(seat: Seat) -> None:
+    publisher = Converging()
+    desk = seat(publisher, pace=Pace(settle=LONG))
+    desk.tell(FOUND)
+    closed(desk)
+    assert publisher.told == [("g", False)]
+
+
+def test_at_the_end_a_publisher_that_fails_is_not_waited_for(seat: Seat) -> None:
+    publisher = Converging(PortmapError("down"))
+    desk = seat(publisher, pace=SLOW)
+    desk.tell(FOUND)
+    closed(desk)
+    assert publisher.told == [("g", False)]
+
+
+@pytest.mark.parametrize("peace", [nan, -1, "soon", None])
+def test_a_stranger_may_ask_for_any_peace(seat: Seat, peace: Any, eventually: Eventually) -> None:
+    publisher = Converging(Refused("no", retry_after=peace))
+    desk = seat(publisher, pace=QUICK)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.ok)
+
+
+# Status ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_desk_says_how_its_publisher_fares(seat: Seat, eventually: Eventually) -> None:
+    desk = seat(Converging(GatewayTimeout("down")), pace=SLOW)
+    assert (desk.status.publisher, desk.status.ok) == ("the monitor", None)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.ok is False)
+    status = desk.status
+    assert (status.failures, status.reason, status.error) == (1, "down", "GatewayTimeout")
+    assert status.retry_at
+    assert status.since
+    assert status.retry_at > status.since + LONG / 2
+
+
+def test_the_status_is_announced_and_logged_on_change_only(
+    seat: Seat, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    announced: list[Event] = []
+    down, full = PortmapError("down"), Refused("full")
+    desk = seat(Converging(down, down, down, full, full), pace=QUICK)
+    desk.announce_to(announced.append)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.ok)
+    desk.reassert()
+    closed(desk)
+    assert announced == [
+        PublisherFailed(publisher="the monitor", reason="down", error="PortmapError"),
+        PublisherFailed(publisher="the monitor", reason="full", error="Refused"),
+        PublisherOk(publisher="the monitor"),
+    ]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_a_fault_of_the_publishers_own_is_logged_with_its_traceback_once(
+    seat: Seat, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = seat(Converging(KeyError("oops"), KeyError("oops")), pace=QUICK)
+    desk.tell(FOUND)
+    eventually(lambda: desk.status.ok)
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+
+
+def test_publishers_are_not_told_of_publishers(seat: Seat) -> None:
+    publisher = Publisher()
+    desk = seat(publisher)
+    desk.tell(PublisherFailed(publisher="another"))
+    closed(desk)
+    assert publisher.told == []
+
+
+def test_a_publisher_that_cannot_say_its_name_has_that_of_its_entry_point(seat: Seat) -> None:
+    class Nameless(Publisher):
+        def __str__(self) -> str:
+            raise ValueError("oops")
+
+    assert [seat(it).status.publisher for it in (Publisher(), Nameless())] == ["acme", "acme"]
+
+
+# The loop --------------------------------------------------------------------------------------------------------
+
+
+def hour(*desks: Desk) -> Told:
+    """An hour of the real loop, whose every event goes to the desks in the loop's own thread."""
+
+    class Backend(ScriptedBackend):
+        def _hear(self, hook: str, *arguments: object) -> None:
+            for desk in desks:
+                desk.tell(GatewayFound(gateway=str(self.inbox.seconds)))
+            super()._hear(hook, *arguments)
+
+    return play(Backend(), [(0, Register(PortRequest(Protocol.TCP, 80)))], end=3600)
+
+
+def test_a_publisher_that_hangs_or_fails_for_an_hour_costs_no_renewal(seat: Seat, release: threading.Event) -> None:
+    hung = seat(Converging(first=lambda: release.wait(LONG)), "hung", QUICK)
+    failing = seat(Converging(*[PortmapError(str(number)) for number in range(9999)]), "failing", QUICK)
+    alone, beside = hour(), hour(hung, failing)
+    assert beside.events == alone.events
+    assert len(beside.of("mapping.renewed")) >= 11

@@ -1,4 +1,4 @@
-"""Ring 1: `[NAME=][EXT:]INT[/tcp|udp|both]`."""
+"""Ring 1: `[NAME=][EXT:]INT[/tcp|udp|both]`, INT a port, a range or `[PORT=]follow`."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
         ("8080/tcp", (PortRequest(TCP, 8080),)),
         ("53/udp", (PortRequest(UDP, 53),)),
         ("53/UDP", (PortRequest(UDP, 53),)),
-        ("30303/both", (PortRequest(TCP, 30303), PortRequest(UDP, 30303))),
+        ("30303/both", (PortRequest(TCP, 30303, paired=True), PortRequest(UDP, 30303, paired=True))),
         ("443:8443", (PortRequest(TCP, 8443, 443),)),
         ("443:8443/udp", (PortRequest(UDP, 8443, 443),)),
         ("web=443:8443", (PortRequest(TCP, 8443, 443, "web"),)),
@@ -30,6 +30,100 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
 )
 def test_the_form_is_understood(text: str, requests: tuple[PortRequest, ...]) -> None:
     assert parse_mapping(text) == requests
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("27015-27017", [(27015, 0), (27016, 0), (27017, 0)]),
+        ("27015-27015", [(27015, 0)]),
+        ("40000:27015-27017", [(27015, 40000), (27016, 40001), (27017, 40002)]),
+        ("40000-40002:27015-27017", [(27015, 40000), (27016, 40001), (27017, 40002)]),
+        ("65534:1-2", [(1, 65534), (2, 65535)]),
+    ],
+)
+def test_a_range_is_so_many_ports_in_a_row(text: str, ports: list[tuple[int, int]]) -> None:
+    assert [(request.internal_port, request.external_port) for request in parse_mapping(text)] == ports
+
+
+def test_a_range_for_both_is_one_pair_after_the_other() -> None:
+    requests = parse_mapping("game=1-2/both")
+    assert [request.key for request in requests] == [(TCP, 1), (UDP, 1), (TCP, 2), (UDP, 2)]
+    assert {(request.paired, request.name) for request in requests} == {(True, "game")}
+
+
+def test_the_largest_range_has_a_thousand_ports() -> None:
+    assert len(parse_mapping("1001-2000/udp")) == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("1001-2001", "has 1001 ports: use 1000 at most"),
+        ("1-65535", "has 65535 ports: use 1000 at most"),
+        ("2-1", "the range 2-1 ends before it begins: write 1-2"),
+        ("0-5", "port 0 is out of range"),
+        ("65530-65536", "port 65536 is out of range"),
+        ("40000-40001:1-3", "has 2 external ports for 3: make the ranges equal"),
+        ("40000-40002:1", "has 3 external ports for 1: make the ranges equal"),
+        ("65535:1-2", "2 ports from 65535 on are out of range: end at 65535"),
+        ("1-2-3", "'2-3' where a port is due"),
+        ("1-", "'' where a port is due"),
+        ("1 - 2", "where a port is due"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused_with_its_reason(text: str, complaint: str) -> None:
+    with pytest.raises(SpecError, match=complaint):
+        parse_mapping(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "internal"),
+    [
+        ("follow", "", 1),
+        ("1=follow", "", 1),
+        ("0=follow", "", 0),
+        ("6881=follow", "", 6881),
+        ("bt=follow", "bt", 1),
+        ("b2=follow", "b2", 1),
+        ("bt=6881=follow", "bt", 6881),
+        ("follow=follow", "follow", 1),
+    ],
+)
+def test_to_follow_is_written_in_place_of_a_port_or_behind_the_one_to_start_at(
+    text: str, name: str, internal: int
+) -> None:
+    (request,) = parse_mapping(text)
+    assert request == PortRequest(TCP, internal, 0, name, follow=True)
+
+
+def test_a_pair_can_follow_too() -> None:
+    tcp, udp = parse_mapping("follow/both")
+    assert parse_mapping("1=follow/both") == (tcp, udp)
+    assert (tcp.key, udp.key, tcp.paired, udp.follow) == ((TCP, 1), (UDP, 1), True, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("40000:6881=follow", "with follow the gateway chooses it: leave it out"),
+        ("40000:follow", "with follow the gateway chooses it"),
+        ("70000=follow", "port 70000 is out of range: use 0 to 65535"),
+        ("1-2=follow", "where a port is due"),
+        ("1=2=follow", "makes no sense"),
+        ("=follow", "unusable name"),
+        ("follow=1=follow=2", "makes no sense"),
+        ("follow/all", "use tcp, udp or both"),
+        ("1=FOLLOW", "INT=follow, or just follow,"),
+    ],
+)
+def test_nonsense_around_follow_is_refused_with_its_reason(text: str, complaint: str) -> None:
+    with pytest.raises(SpecError, match=complaint):
+        parse_mapping(text)
+
+
+def test_follow_is_a_name_like_any_other() -> None:
+    assert parse_mapping("follow=80") == (PortRequest(TCP, 80, name="follow"),)
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "65536:80", "80:0", "80:65536", "000000", "99999/both"])
@@ -91,6 +185,17 @@ def test_one_port_number_for_two_protocols_is_no_repetition() -> None:
     assert len(parse_mappings(["53/tcp", "53/udp"])) == 2
 
 
+def test_ranges_that_overlap_are_refused() -> None:
+    with pytest.raises(SpecError, match="TCP 20 is asked for twice"):
+        parse_mappings(["10-20", "20-30"])
+    with pytest.raises(SpecError, match="two mappings want the external port TCP 105"):
+        parse_mappings(["100:1-6", "105"])
+
+
+def test_who_takes_whatever_port_he_is_given_is_in_nobodys_way() -> None:
+    assert len(parse_mappings(["6881=follow", "6881:80", "follow/udp"])) == 3
+
+
 @pytest.mark.parametrize("texts", [("80", "80"), ("80", "81:80"), ("53/both", "53/udp"), ("a=80", "b=80")])
 def test_a_port_asked_for_twice_is_refused(texts: tuple[str, str]) -> None:
     with pytest.raises(SpecError, match="is asked for twice: drop one"):
@@ -113,13 +218,13 @@ def test_a_request_made_by_hand_is_taken_as_it_is() -> None:
     assert requests_of(request, lifetime=600) == (request,)
 
 
-@given(st.text() | st.from_regex(r"[a-z=:/0-9]{0,20}"))
+@given(st.text() | st.from_regex(r"[a-z=:/0-9-]{0,20}|([a-z0-9]{0,3}=)?([0-9:-]{0,9}=?)follow"))
 def test_any_text_is_a_request_or_a_spec_error(text: str) -> None:
     try:
         requests = parse_mapping(text)
     except SpecError:
         return
-    assert all(1 <= request.internal_port <= 65535 for request in requests)
+    assert all((0 if request.follow else 1) <= request.internal_port <= 65535 for request in requests)
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535), st.sampled_from(["tcp", "udp"]))

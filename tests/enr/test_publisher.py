@@ -10,9 +10,7 @@ import pluggy
 import pytest
 
 from portmap.errors import SpecError
-from portmap.events import MappingAdded
 from portmap.hookspecs import PROJECT, PUBLISHERS, PublisherSpec
-from portmap.model import Protocol
 from portmap.node import LocalNode, Record, Value
 from portmap_enr import EnrPublisher, enr
 from portmap_enr.identity import Identity, verify
@@ -93,7 +91,6 @@ def test_the_hooks_are_those_of_a_publisher(publisher: EnrPublisher) -> None:
     manager.add_hookspecs(PublisherSpec)
     manager.register(publisher)
     manager.check_pending()
-    manager.hook.on_event(event=MappingAdded(protocol=Protocol.TCP, internal_port=1, external_port=1))
     assert manager.hook.sign_record(record=Record(1)) == publisher.sign_record(Record(1))
 
 

@@ -56,7 +56,7 @@ def test_pluggy_finds_every_hook_in_order() -> None:
     manager.register(backend)
     manager.check_pending()
     names = {caller.name for caller in manager.get_hookcallers(backend) or ()}
-    assert names == {"external_ip", "add_mapping", "delete_mapping", "watch"}
+    assert names == {"external_ip", "add_mapping", "delete_mapping", "watch", "hint", "take_hint"}
 
 
 # the three questions
@@ -108,7 +108,7 @@ def test_a_deletion_answered_with_a_lease_is_garbled(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("external", "internal", "lifetime"), [(0, 0, 600), (65536, 1, 600), (0, 70000, 600), (1, 1, 0)]
+    ("external", "internal", "lifetime"), [(0, -1, 600), (65536, 1, 600), (0, 70000, 600), (1, 1, 0)]
 )
 def test_an_impossible_mapping_is_the_callers_mistake(
     external: int, internal: int, lifetime: int, peer: "MakePeer", talk_to: TalkTo
@@ -121,7 +121,7 @@ def test_an_impossible_mapping_is_the_callers_mistake(
 
 def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 82 0000 00000005 0000 0000 00000000")
-    with pytest.raises(SpecError, match="internal port 0"):
+    with pytest.raises(Refused, match="internal port 0 means every TCP mapping of this host, other programs' too"):
         talk_to(gateway).delete_mapping(Protocol.TCP, 0)
     assert gateway.heard == []
 

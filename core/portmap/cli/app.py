@@ -11,11 +11,13 @@ from portmap.cli import commands, exits, tools
 from portmap.cli.group import BareGroup
 from portmap.cli.options import (
     MAPPING,
+    Config,
     For,
     IpInterval,
     Json,
     Lease,
-    Nat,
+    MaybeNat,
+    Metrics,
     OnConflict,
     OnlyIPv4,
     OnlyIPv6,
@@ -79,15 +81,17 @@ def bare(
             show_default=False,
         ),
     ] = None,
-    nat: Nat = "any",
+    nat: MaybeNat = None,
     lease: Lease = None,
-    ip_interval: IpInterval = "60s",
+    ip_interval: IpInterval = None,
     publish: Publish = None,
     for_: For = None,
     state: State = None,
-    on_conflict: OnConflict = "next",
+    on_conflict: OnConflict = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
+    config: Config = None,
+    metrics: Metrics = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -96,10 +100,23 @@ def bare(
     ] = False,
 ) -> None:
     """Keep ports open through any NAT, until Ctrl-C; then close them."""
-    from portmap.cli.hold import Wish, hold  # noqa: PLC0415  # --version and --help need none of it
+    from portmap.cli.hold import hold  # noqa: PLC0415  # --version and --help need none of it
+    from portmap.cli.wish import Wish  # noqa: PLC0415  # as above
 
-    words = mappings or [], nat, lease, ip_interval, publish or [], for_, state, on_conflict
-    hold(Wish.read(*words, only_ipv4=only_ipv4, only_ipv6=only_ipv6), as_json=json, quiet=quiet, verbosity=verbose)
+    wish = Wish.read(
+        mappings or [],
+        nat=nat,
+        lease=lease,
+        ip_interval=ip_interval,
+        publish=publish or [],
+        state=state,
+        on_conflict=on_conflict,
+        for_=for_,
+        config=config,
+        only_ipv4=only_ipv4,
+        only_ipv6=only_ipv6,
+    )
+    hold(wish, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -10,6 +10,7 @@ from portmap.cli.options import (
     IpInterval,
     Json,
     Lease,
+    MaybeNat,
     Nat,
     OnConflict,
     OnlyIPv4,
@@ -51,13 +52,13 @@ def ip(
 def run(
     ctx: typer.Context,
     mappings: Mappings,
-    nat: Nat = "any",
+    nat: MaybeNat = None,
     lease: Lease = None,
-    ip_interval: IpInterval = "60s",
+    ip_interval: IpInterval = None,
     publish: Publish = None,
     for_: For = None,
     state: State = None,
-    on_conflict: OnConflict = "next",
+    on_conflict: OnConflict = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
     wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports.")] = "15s",
@@ -66,13 +67,23 @@ def run(
     verbose: Verbose = 0,
 ) -> None:
     """Hold ports while a program lives: portmap run MAPPING... -- CMD. It gets PORTMAP_*; its exit code is ours."""
-    from portmap.cli.durations import parse_duration  # noqa: PLC0415  # only this command needs it
     from portmap.cli.group import CHILD  # noqa: PLC0415  # as above
-    from portmap.cli.hold import DAY, Wish  # noqa: PLC0415  # as above
     from portmap.cli.run import run_child  # noqa: PLC0415  # as above
+    from portmap.cli.wish import DAY, Wish  # noqa: PLC0415  # as above
+    from portmap.durations import parse_duration  # noqa: PLC0415  # only this command needs it
 
-    words = mappings, nat, lease, ip_interval, publish or [], for_, state, on_conflict
-    wish = Wish.read(*words, only_ipv4=only_ipv4, only_ipv6=only_ipv6)
+    wish = Wish.read(
+        mappings,
+        nat=nat,
+        lease=lease,
+        ip_interval=ip_interval,
+        publish=publish or [],
+        state=state,
+        on_conflict=on_conflict,
+        for_=for_,
+        only_ipv4=only_ipv4,
+        only_ipv6=only_ipv6,
+    )
     patience = parse_duration(wait, "--wait", longest=DAY)
     child = ctx.meta.get(CHILD, [])
     raise typer.Exit(run_child(wish, child, patience=patience, anyway=anyway, quiet=quiet, verbosity=verbose))
@@ -86,11 +97,11 @@ def open_(
     json: Json = False,
 ) -> None:
     """Open ports and leave them open until the lease ends, or 'portmap close'."""
-    from portmap.cli.durations import parse_duration  # noqa: PLC0415  # only this command needs it
-    from portmap.cli.hold import WEEK, folder_of  # noqa: PLC0415  # as above
-    from portmap.cli.oneshot import open_ports  # noqa: PLC0415  # as above
+    from portmap.cli.oneshot import open_ports  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.wish import folder_of  # noqa: PLC0415  # as above
+    from portmap.config import lease_of  # noqa: PLC0415  # as above
 
-    lifetime = None if lease is None else parse_duration(lease, "--lease", longest=WEEK)
+    lifetime = None if lease is None else lease_of(lease, "--lease")
     open_ports(nat, mappings, lifetime, folder_of(state), as_json=json)
 
 
@@ -104,8 +115,8 @@ def close(
     json: Json = False,
 ) -> None:
     """Close what 'portmap open' left open."""
-    from portmap.cli.hold import folder_of  # noqa: PLC0415  # only this command needs it
     from portmap.cli.oneshot import close_ports  # noqa: PLC0415  # as above
+    from portmap.cli.wish import folder_of  # noqa: PLC0415  # only this command needs it
 
     close_ports(nat, mappings or [], folder_of(state), mine=mine, as_json=json)
 
@@ -120,8 +131,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Show what running instances on this host hold."""
-    from portmap.cli.hold import folder_of  # noqa: PLC0415  # only this command needs it
     from portmap.cli.status import run_status  # noqa: PLC0415  # as above
+    from portmap.cli.wish import folder_of  # noqa: PLC0415  # only this command needs it
 
     folder = folder_of(state)
     if folder is None:

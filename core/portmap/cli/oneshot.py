@@ -10,8 +10,8 @@ from pathlib import Path
 
 import portmap
 from portmap.cli import logs
-from portmap.cli.durations import format_duration
 from portmap.cli.plugins import print_json
+from portmap.durations import format_duration
 from portmap.errors import Refused, SpecError
 from portmap.journal import Entry, Journal, merged
 from portmap.model import Address, Grant, Kind, PortRequest

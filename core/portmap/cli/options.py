@@ -42,14 +42,30 @@ def complete_mapping(incomplete: str) -> list[str]:
 
 
 Nat = Annotated[
-    str, typer.Option("--nat", metavar="SPEC", help="The gateway: NAME[:ARG].", autocompletion=complete_nat)
+    str,
+    typer.Option(
+        "--nat", metavar="SPEC", help="The gateway: NAME[:ARG].", envvar="PORTMAP_NAT", autocompletion=complete_nat
+    ),
+]
+MaybeNat = Annotated[
+    str | None,
+    typer.Option(
+        "--nat",
+        metavar="SPEC",
+        help="The gateway: NAME[:ARG], several as in pcp,upnp; any.",
+        show_default=False,
+        autocompletion=complete_nat,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Renewals too; -vv: the wire, on stderr.")]
 Lease = Annotated[
     str | None, typer.Option(metavar="DUR", help="The lifetime to ask the gateway for: 10m.", show_default=False)
 ]
-IpInterval = Annotated[str, typer.Option(metavar="DUR", help="How often to look at the external address.")]
+IpInterval = Annotated[
+    str | None,
+    typer.Option(metavar="DUR", help="How often to look at the external address: 60s.", show_default=False),
+]
 Publish = Annotated[
     list[str] | None,
     typer.Option(
@@ -65,13 +81,32 @@ For = Annotated[
 State = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH|none", help="The folder that remembers ports over restarts; the XDG one.", show_default=False
+        metavar="PATH|none",
+        help="The folder that remembers ports over restarts; the XDG one.",
+        show_default=False,
+        envvar="PORTMAP_STATE",
     ),
 ]
 OnConflict = Annotated[
-    str, typer.Option(metavar="next|fail", help="Where the external port is taken: take another one, or fail.")
+    str | None,
+    typer.Option(
+        metavar="next|fail", help="Where the external port is taken: take the next, or fail.", show_default=False
+    ),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="What to hold, as TOML; SIGHUP reads it again.",
+        show_default=False,
+        envvar="PORTMAP_CONFIG",
+    ),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(metavar="[HOST:]PORT", help="Metrics for Prometheus.", show_default=False, envvar="PORTMAP_METRICS"),
 ]
 OnlyIPv4 = Annotated[bool, typer.Option("-4", help="IPv4 mappings only.")]
 OnlyIPv6 = Annotated[bool, typer.Option("-6", help="IPv6 pinholes only.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what goes wrong.")]
-MAPPING = "[NAME=][EXT:]INT[-INT][/tcp|udp|both]"
+MAPPING = "[NAME=][EXT:]INT[-INT][=follow][/tcp|udp|both]"

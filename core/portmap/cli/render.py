@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from portmap.cli.durations import format_duration
 from portmap.cli.text import harmless
+from portmap.durations import format_duration
 from portmap.events import (
     Event,
     ExternalIPEvent,
@@ -38,6 +38,7 @@ from portmap.pinhole import (
     PinholeRemoved,
     PinholeRenewed,
 )
+from portmap.publication import PublisherEvent, PublisherFailed, PublisherOk
 
 JSON_VERSION = 1
 _HEADS: dict[type[PortEvent], str] = {
@@ -64,8 +65,11 @@ def as_json_line(event: Event, at: float) -> str:
 
 def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:
     """A renderer of lines for people; None for what they need not see. `quiet`: only what went wrong."""
+    failing: set[str] = set()
 
     def render(event: Event, at: float) -> str | None:
+        if isinstance(event, PublisherEvent) and not _is_worth_telling(event, failing):
+            return None
         if (isinstance(event, MappingRenewed | PinholeRenewed) and not renewals) or (quiet and not _is_trouble(event)):
             return None
         word, text = _words(event)
@@ -79,25 +83,43 @@ def line(word: str, text: str, at: float) -> str:
     return f"{time.strftime('%H:%M:%S', time.localtime(at))} {word:<9}{harmless(text)}"
 
 
+def _is_worth_telling(event: PublisherEvent, failing: set[str]) -> bool:
+    """That a publisher does its work is told only after it did not."""
+    known = event.publisher in failing
+    (failing.discard if isinstance(event, PublisherOk) else failing.add)(event.publisher)
+    return known or not isinstance(event, PublisherOk)
+
+
 def _is_trouble(event: Event) -> bool:
-    troubles = GatewayLost | ExternalIPFailed | MappingFailed | MappingLost | PinholeFailed | PinholeLost
+    troubles = (
+        GatewayLost | ExternalIPFailed | MappingFailed | MappingLost | PinholeFailed | PinholeLost | PublisherFailed
+    )
     return isinstance(event, troubles)
 
 
 def _words(event: Event) -> tuple[str, str]:
     """The word at the line's head, and the rest; an empty rest: not worth a line."""
+    word, text = event.event, ""
     match event:
         case GatewayEvent():
-            return "gateway", _gateway(event)
+            word, text = "gateway", _gateway(event)
         case ExternalIPEvent():
-            return "external", _address(event)
+            word, text = "external", _address(event)
         case PortEvent():
-            return _HEADS[type(event)], _port(event)
+            word, text = _HEADS[type(event)], _port(event)
         case NetworkChanged():
-            return "network", event.reason
+            word, text = "network", event.reason
+        case PublisherEvent():
+            word, text = "publish", _publisher(event)
         case RecordChanged():
-            return "record", event.enr  # without a signature it says nothing that the other lines do not
-    return event.event, ""
+            word, text = "record", event.enr  # without a signature it says nothing that the other lines do not
+    return word, text
+
+
+def _publisher(event: PublisherEvent) -> str:
+    if isinstance(event, PublisherFailed):
+        return f"{event.publisher} does not have it yet: {event.reason}"
+    return f"{event.publisher} has it now"
 
 
 def _gateway(event: GatewayEvent) -> str:

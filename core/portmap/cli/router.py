@@ -14,11 +14,11 @@ from queue import Empty, SimpleQueue
 from typing import Self
 
 from portmap.cli import logs
-from portmap.cli.durations import parse_duration
 from portmap.cli.exits import silence_stdout
-from portmap.cli.hold import YEAR
 from portmap.cli.render import JSON_VERSION, line
 from portmap.cli.signals import Ending
+from portmap.cli.wish import YEAR
+from portmap.durations import parse_duration
 from portmap.errors import SpecError
 from portmap.model import Scope, scope_of
 from portmap.testing import Quirks, Router, loopback_address

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from portmap.cli import logs
 from portmap.cli.child import Child, check_program
-from portmap.cli.hold import Wish, open_session
+from portmap.cli.crew import opener
 from portmap.cli.render import for_people
+from portmap.cli.wish import Wish, folder_of
 from portmap.errors import NATError
 from portmap.model import Mapping
 from portmap.session import Session
@@ -27,7 +28,8 @@ def run_child(wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, 
     logs.set_up(verbosity)
     check_program(words)
     child = Child(words)
-    with child.listen(), open_session(wish) as session:
+    open_session = opener(folder_of(wish.flags.state))
+    with child.listen(), open_session(wish.one()).session as session:
         _tell(session, quiet=quiet, renewals=verbosity > 0)
         _wait(session, patience, anyway=anyway)
         if child.unwanted:

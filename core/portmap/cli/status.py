@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from portmap.board import living
-from portmap.cli.durations import format_duration
 from portmap.cli.plugins import print_json, print_table
 from portmap.cli.text import harmless
+from portmap.durations import format_duration
 from portmap.errors import SpecError
 from portmap.notice import UP, Notice, PortNotice
 
@@ -94,7 +94,7 @@ def _remarks(notices: Sequence[Notice], now: float) -> Iterator[str]:
                 yield f"  {_port(port)}: {harmless(port.reason)}"
         for publisher in notice.publishers:
             since = _ago(publisher.since, now)
-            trouble = f"failing {publisher.failures} times, for {since}: {harmless(publisher.reason)}"
+            trouble = f"failing for {since}: {harmless(publisher.reason)}"
             yield f"  {harmless(publisher.name)}: {f'ok for {since}' if publisher.ok else trouble}"
 
 

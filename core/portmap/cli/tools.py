@@ -1,18 +1,19 @@
-"""The commands about portmap itself, and the tools that come with it: `backends`, `plugins`, `demo`, `router`."""
+"""The commands about portmap itself, and the tools that come with it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from portmap.cli.options import For, Json, Verbose
+from portmap.cli.options import MAPPING, Config, For, Json, MaybeNat, Verbose
 
 
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
     for command in (backends, demo, router):
         app.command()(command)
-    app.add_typer(plugins_app, name="plugins")
+    for name, group in (("plugins", plugins_app), ("config", config_app), ("service", service_app)):
+        app.add_typer(group, name=name)
 
 
 def backends(json: Json = False) -> None:
@@ -45,6 +46,44 @@ def new(
     from portmap.cli.plugins import print_new_plugin  # noqa: PLC0415  # only this command needs it
 
     print_new_plugin(name, parent)
+
+
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@config_app.callback()
+def config_() -> None:
+    """Check a configuration file before it is used."""
+
+
+@config_app.command()
+def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="The configuration, as TOML.")]) -> None:
+    """Say whether a configuration makes sense; where not, in which line."""
+    from portmap.cli.config import print_check  # noqa: PLC0415  # only this command needs it
+
+    raise typer.Exit(print_check(file))
+
+
+service_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@service_app.callback()
+def service_() -> None:
+    """Run as a service of systemd's."""
+
+
+@service_app.command("print")
+def print_(
+    mappings: Annotated[
+        list[str] | None, typer.Argument(metavar="[MAPPING]...", help=MAPPING, show_default=False)
+    ] = None,
+    nat: MaybeNat = None,
+    config: Config = None,
+) -> None:
+    """Print a hardened systemd unit; nothing is installed, and no root is needed to run it."""
+    from portmap.cli.service import print_unit  # noqa: PLC0415  # only this command needs it
+
+    print_unit(mappings or [], nat, None if config is None else Path(config))
 
 
 def demo() -> None:

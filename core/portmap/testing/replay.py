@@ -4,9 +4,10 @@
         ...     # ask replay.address at UDP port replay.port, fetch replay.description_url, search at replay.search_port
 
 Law: loopback only; what was not recorded is not answered. Questions are known by their bytes, or what comes nearest:
-the same SOAP action, a datagram of the same length that begins alike. The n-th time a question comes it gets the n-th
-answer, then the last one for ever. What a datagram's answer repeats of its question, such as a nonce, is taken from
-the question that is asked now; where the recorded router named itself, the replay names itself.
+the same SOAP action, the datagram of the same length and beginning that has the most bytes in common. The n-th time a
+question comes it gets the n-th answer, then the last one for ever. What a datagram's answer repeats of its question,
+such as a nonce, is taken from the question that is asked now; where the recorded router named itself, the replay names
+itself.
 """
 
 import json
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from operator import eq
 from typing import Any, Self
 
 from portmap.errors import SpecError
@@ -88,13 +90,10 @@ class Replay:
         return int(server.server_address[1])  # type: ignore[index]  # of an address family that has ports
 
     def _answer(self, question: bytes) -> list[bytes]:
-        near = [it for it in self._datagrams if it.question == question] or [
-            it
-            for it in self._datagrams
-            if len(it.question) == len(question) and it.question[:_BEGINNING] == question[:_BEGINNING]
-        ]
-        answer = near[0].next_answer() if near else None
-        return [_echoing(near[0].question, question, answer[1])] if answer else []
+        near = [it for it in self._datagrams if _is_like(it.question, question)]
+        nearest = max(near, key=lambda it: sum(map(eq, it.question, question)), default=None)
+        answer = nearest.next_answer() if nearest else None
+        return [_echoing(nearest.question, question, answer[1])] if nearest and answer else []
 
     def _be_found(self, search: bytes) -> list[bytes]:
         wanted = _TARGET.search(search)
@@ -147,6 +146,10 @@ def _exchanges(rows: list[dict[str, Any]], over: str) -> list[_Exchange]:
         elif row["talk"] in asked:
             asked[row["talk"]].answers.append((row.get("head", ""), _data(row)))
     return list(known.values())
+
+
+def _is_like(recorded: bytes, question: bytes) -> bool:
+    return (len(recorded), recorded[:_BEGINNING]) == (len(question), question[:_BEGINNING])
 
 
 def _echoing(recorded: bytes, question: bytes, answer: bytes) -> bytes:

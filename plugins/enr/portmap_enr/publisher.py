@@ -1,6 +1,7 @@
 """The publisher `enr:KEYFILE`: signs the node's record whenever it really changed.
 
-Law: it signs, no more. The core decides when a record is new and announces the text in `record.changed`.
+Law: it signs, no more. The core decides when a record is new and announces the text in `record.changed`, which is also
+where the other publishers have it from.
 """
 
 import logging
@@ -13,7 +14,6 @@ from portmap_enr import enr, keyfile
 from portmap_enr.rlp import Item, uint
 
 if TYPE_CHECKING:
-    from portmap.events import Event
     from portmap.node import Record, Value
 
 logger = logging.getLogger("portmap.enr")
@@ -46,10 +46,6 @@ class EnrPublisher:
 
     def __str__(self) -> str:
         return f"ENR {self._identity.node_id.hex()}"
-
-    @hookimpl
-    def on_event(self, event: "Event") -> None:
-        """Events do not concern it: all that it has to say travels in `record.changed`."""
 
     @hookimpl
     def sign_record(self, record: "Record") -> str:

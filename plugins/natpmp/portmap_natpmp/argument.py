@@ -1,4 +1,4 @@
-"""The ARGUMENT of `pmp:ARGUMENT`: the gateway's IPv4 address, nothing else.
+"""The ARGUMENT of `pmp:ARGUMENT` or `protonvpn:ARGUMENT`: the gateway's IPv4 address, nothing else.
 
 Law: pure; nothing is looked up. Accepted is what go-ethereum accepts (net.ParseIP), save the addresses that no NAT-PMP
 gateway can have.
@@ -7,20 +7,34 @@ gateway can have.
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from portmap.errors import SpecError
+from portmap.model import Scope, scope_of
 
-_TRY = "write the gateway's IPv4 address, as in pmp:192.168.1.1"
 _BROADCAST = IPv4Address("255.255.255.255")
 
 
-def parse_gateway(argument: str) -> IPv4Address:
-    """The gateway's address. Raises SpecError for anything that is none."""
+def parse_gateway(argument: str, form: str = "pmp:192.168.1.1") -> IPv4Address:
+    """The gateway's address. Raises SpecError for anything that is none; `form` is how to write one."""
     if not argument:
-        raise SpecError("the gateway after the colon is missing: write pmp:192.168.1.1, or pmp alone to look for it")
+        raise SpecError(f"the gateway after the colon is missing: write {form}, or no colon")
     try:
-        address = ip_address(argument)
+        return _judge(_as_ipv4(ip_address(argument)))
+    except SpecError as error:
+        fault = str(error)
     except ValueError:
-        raise SpecError(f"gateway {argument!r} {_what_is_wrong(argument)}: {_TRY}") from None
-    return _judge(_as_ipv4(address))
+        fault = f"gateway {argument!r} {_what_is_wrong(argument)}"
+    raise SpecError(f"{fault}: write the gateway's IPv4 address, as in {form}")
+
+
+def hinted_gateway(hint: str) -> tuple[IPv4Address, ...]:
+    """The gateway that an earlier life noted down; none if that is no address of a private network.
+
+    A file may have been tampered with: a gateway elsewhere is for the user to name, or for the routes.
+    """
+    try:
+        address = parse_gateway(hint)
+    except SpecError:
+        return ()
+    return (address,) if scope_of(address) is Scope.PRIVATE or address.is_loopback else ()
 
 
 def _as_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address:
@@ -28,18 +42,18 @@ def _as_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address:
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is None or address.scope_id is not None:
-        raise SpecError(f"gateway {address} is an IPv6 address, but NAT-PMP is an IPv4 protocol: {_TRY}")
+        raise SpecError(f"gateway {address} is an IPv6 address, but NAT-PMP is an IPv4 protocol")
     return address.ipv4_mapped
 
 
 def _judge(address: IPv4Address) -> IPv4Address:
     """The address, if a gateway can have it."""
     if address.is_unspecified:
-        raise SpecError(f"gateway {address} is the unspecified address, which nobody has: {_TRY}")
+        raise SpecError(f"gateway {address} is the unspecified address, which nobody has")
     if address.is_multicast:
-        raise SpecError(f"gateway {address} is a multicast address, NAT-PMP speaks to one gateway: {_TRY}")
+        raise SpecError(f"gateway {address} is a multicast address, NAT-PMP speaks to one gateway")
     if address == _BROADCAST:
-        raise SpecError(f"gateway {address} is the broadcast address, NAT-PMP speaks to one gateway: {_TRY}")
+        raise SpecError(f"gateway {address} is the broadcast address, NAT-PMP speaks to one gateway")
     return address
 
 

@@ -15,12 +15,12 @@ from random import random
 from typing import ClassVar, TypeVar
 
 from portmap import gateways
-from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway
+from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
 from portmap.wire import Listener, Patience, Peer, Question, Receive, exchange, first_good, receive
 from portmap_natpmp.announcement import ANNOUNCED_AT, read_announcement
-from portmap_natpmp.argument import parse_gateway
+from portmap_natpmp.argument import hinted_gateway, parse_gateway
 from portmap_natpmp.packets import PORT, AddressAnswer, AddressRequest, Answer, MappingRequest, Refusal
 from portmap_natpmp.results import NO_ADDRESS_YET, refused
 from portmap_natpmp.sighting import Memory, reason_to_alert, reason_when_announced, sighting
@@ -30,6 +30,7 @@ log = logging.getLogger("portmap.natpmp")
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 SPEAKS = "NAT-PMP"
+NO_WISH = 1  # the external port that says so where no other can: `natpmpc -a 1 0 tcp 60`, says ProtonVPN
 SPREAD = 0.25  # seconds; RFC 6886 §3.6 has 5, which is for crowds that no home router serves
 
 
@@ -41,6 +42,7 @@ class NatPmp:
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
+    preference: ClassVar[int | None] = 2  # one datagram a mapping; it cannot name its wishes as precisely as PCP
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class NatPmp:
         self._clock = clock
         self._announced_at = announced_at
         self._delay = lambda: spread * random()
+        self._hinted: tuple[IPv4Address, ...] = ()  # where to ask, too, the next time that a gateway is looked for
         self._answers = False
         self._memory = Memory()
         self._alert: Alert | None = None
@@ -91,10 +94,12 @@ class NatPmp:
     def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
         """Open the port or extend its lease. NAT-PMP has no names.
 
-        Where the gateway may choose, the internal port is suggested: some refuse to be asked for port 0.
+        Where the gateway may choose, the internal port is suggested: some refuse to be asked for port 0. Internal port
+        0 is for VPN gateways; RFC 6886 has no meaning for it here, so others refuse it.
         """
-        PortRequest(protocol, internal_port, external_port, lifetime=lifetime)  # raises SpecError
-        answer = self._ask(MappingRequest(protocol, internal_port, external_port or internal_port, lifetime))
+        PortRequest(protocol, internal_port, external_port, lifetime=lifetime, follow=True)  # raises SpecError
+        suggested = external_port or internal_port or NO_WISH
+        answer = self._ask(MappingRequest(protocol, internal_port, suggested, lifetime))
         if not answer.external_port or not answer.lifetime:
             granted = f"external port {answer.external_port} for {answer.lifetime} s"
             raise Garbled(f"{self} granted {granted}, which is no mapping: restart it if this goes on")
@@ -102,8 +107,14 @@ class NatPmp:
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, internal_port: int) -> None:
-        """Shut the port. NAT-PMP knows it by our address and internal port, so it can only be ours."""
-        PortRequest(protocol, internal_port)  # raises SpecError, above all for 0: that would shut all of our host's
+        """Shut the port. NAT-PMP knows it by our address and internal port, so it can only be ours.
+
+        Save for internal port 0, which is never sent: that mapping is left to run out.
+        """
+        PortRequest(protocol, internal_port, follow=True)  # raises SpecError
+        if internal_port == 0:
+            meaning = f"every {protocol} mapping of this host, other programs' too (RFC 6886 §3.4)"
+            raise Refused(f"to {self} a deletion of internal port 0 means {meaning}")
         answer = self._ask(MappingRequest(protocol, internal_port))
         if answer.lifetime:
             raise Garbled(
@@ -128,6 +139,16 @@ class NatPmp:
 
         return close
 
+    @hookimpl
+    def hint(self) -> str:
+        """The gateway's address, once it has answered."""
+        return str(self._gateway) if self._gateway and self._answers else ""
+
+    @hookimpl
+    def take_hint(self, hint: str) -> None:
+        """Ask there, too, when the gateway is looked for: a VPN may have taken the routes that named it."""
+        self._hinted = hinted_gateway(hint)
+
     def _ask(self, question: Question[AnswerT | Refusal]) -> AnswerT:
         """The gateway's good answer. If it cannot be talked to it is forgotten, unless it was given to us."""
         gateway = self._gateway or self._discover()[0]
@@ -142,7 +163,9 @@ class NatPmp:
 
     def _discover(self) -> tuple[IPv4Address, IPv4Address]:
         """Find the gateway; (its address, its external address)."""
-        gateway, answer = first_good(self._candidates(), self._introduce, speaks=SPEAKS)
+        candidates = tuple(dict.fromkeys((*self._candidates(), *self._hinted)))
+        self._hinted = ()
+        gateway, answer = first_good(candidates, self._introduce, speaks=SPEAKS)
         self._gateway, self._answers = gateway, True
         if self._listener:
             self._listener.face(gateway)

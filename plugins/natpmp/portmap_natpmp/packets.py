@@ -85,7 +85,7 @@ class AddressRequest:
 class MappingRequest:
     """Open a port or extend the lease; with external port 0 and lifetime 0 shut it. RFC 6886 §3.3 and §3.4.
 
-    The internal port must not be 0: with lifetime 0 that would shut all our host's ports, other programs' too.
+    Never internal port 0 with lifetime 0: that would shut all our host's ports, other programs' too.
     """
 
     protocol: Protocol

@@ -14,12 +14,22 @@
     class TestMonitor(PublisherContract):
         plugin = Monitor
 
-Then run pytest. What cannot be proved, because the gateway under test offers no way to, is skipped and says why.
+        @pytest.fixture
+        def target(self) -> Iterator[Target]:            # where its words arrive in a test; see `Target`
+            with MonitorServer() as server:
+                yield MonitorUnderTest(server)
+
+        def make(self, target: MonitorUnderTest) -> Monitor:
+            return Monitor.from_argument(target.url)
+
+Then run pytest. What cannot be proved, because the gateway or target under test offers no way to, is skipped and says
+why.
 A backend that speaks NAT-PMP or UPnP needs no gateway of its own: `RouterGateway` is the simulated router.
 """
 
 from portmap.testing.contract.backend import BackendContract
 from portmap.testing.contract.gateway import Gateway, RouterGateway
 from portmap.testing.contract.publisher import PublisherContract
+from portmap.testing.contract.target import Target
 
-__all__ = ["BackendContract", "Gateway", "PublisherContract", "RouterGateway"]
+__all__ = ["BackendContract", "Gateway", "PublisherContract", "RouterGateway", "Target"]

@@ -1,6 +1,7 @@
 """Events and records to show to a publisher: each of every kind bare, and with all that it can say.
 
-Law: the classes come from `portmap.events` itself, so a new one is shown as soon as it exists.
+Law: the classes come from `portmap.events` and `portmap.pinhole` themselves, so a new one is shown as soon as it
+exists.
 """
 
 from collections.abc import Iterator
@@ -8,11 +9,12 @@ from dataclasses import MISSING, fields
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from portmap import events
+from portmap import events, pinhole
 from portmap.events import Event
 from portmap.model import Protocol, Scope
 from portmap.record import Record
 
+_HOMES = {events.__name__, pinhole.__name__}
 _VALUES: dict[str, Any] = {
     "gateway": "Ünïcode <gateway> 192.168.1.1",
     "reason": "it said 'no' & \"never\"\n<again>",
@@ -26,6 +28,9 @@ _VALUES: dict[str, Any] = {
     "lifetime": 0xFFFFFFFF,
     "name": "naïve; rm -rf /",
     "static": True,
+    "follow": True,
+    "ms": 12,
+    "evidence": ("192.168.1.1 said 'no'\n", ""),
     "seq": 2**64 - 1,
     "ip": IPv4Address("203.0.113.7"),
     "ip6": IPv6Address("2001:db8::7"),
@@ -53,7 +58,7 @@ def all_events() -> dict[str, Event]:
     """Every event bare and in full, by its name."""
     shown: dict[str, Event] = {}
     for kind in _kinds(Event):
-        if kind.__module__ == events.__name__ and "event" in vars(kind):
+        if kind.__module__ in _HOMES and "event" in vars(kind):
             required = {field.name for field in fields(kind) if field.default is MISSING}
             shown[f"{kind.event}, bare"] = kind(**{name: _VALUES[name] for name in required})
             shown[f"{kind.event}, in full"] = kind(

@@ -1,0 +1,122 @@
+"""What a metrics server tells, as numbers: the sum of the events noted.
+
+Law: pure; time is an argument, in seconds of any one clock. What is kept is bounded by the ports that were asked for,
+by the instances, and by the names of our own errors: nothing from the network makes a new row.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from math import inf
+from typing import NamedTuple
+
+from portmap import errors
+from portmap.errors import PortmapError
+from portmap.events import Event, ExternalIPChanged, ExternalIPEvent, GatewayEvent, GatewayFound, GatewayLost, PortEvent
+from portmap.model import Address, Key, Scope
+
+MAPPING, PINHOLE, GATEWAY, ADDRESS = "mapping", "pinhole", "gateway", "address"
+KINDS = (MAPPING, PINHOLE)
+BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 3600.0, inf)  # seconds
+_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, PortmapError)}
+_OTHER = "other"
+
+
+class Port(NamedTuple):
+    """Which port: the instance, `mapping` or `pinhole`, and the key."""
+
+    instance: str
+    kind: str
+    key: Key
+
+
+class Series(NamedTuple):
+    """Which counter: the instance and `mapping`, `pinhole`, `gateway` or `address`."""
+
+    instance: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An open port: until when (`inf`: permanent), and the user's name for it."""
+
+    until: float
+    name: str
+
+
+@dataclass(slots=True)
+class Recoveries:
+    """How long ports were in trouble before they were well again: their number by bucket, and seconds in all."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
+    seconds: float = 0.0
+
+    def note(self, seconds: float) -> None:
+        """One more."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+
+class Tally:
+    """The sum."""
+
+    def __init__(self) -> None:
+        self.leases: dict[Port, Lease] = {}
+        self.addresses: dict[str, tuple[Address, Scope]] = {}
+        self.gateways: dict[str, str] = {}
+        self.renewals: Counter[Series] = Counter()
+        self.failures: Counter[tuple[Series, str]] = Counter()
+        self.recoveries: dict[Series, Recoveries] = {}
+        self._trouble: dict[Port, float] = {}
+
+    def expect(self, instance: str) -> None:
+        """There is such an instance, though it has not told anything yet: its counters are 0."""
+        for kind in KINDS:
+            self.recoveries.setdefault(Series(instance, kind), Recoveries())
+            self.renewals[Series(instance, kind)] += 0
+
+    def note(self, instance: str, event: Event, now: float) -> None:
+        """Take one event in."""
+        self.expect(instance)
+        match event:
+            case PortEvent():
+                kind, _, what = event.event.partition(".")
+                self._note_port(Port(instance, kind, event.key), what, event, now)
+            case GatewayFound():
+                self.gateways[instance] = event.gateway
+            case GatewayLost():
+                self.gateways.pop(instance, None)
+                self._failed(Series(instance, GATEWAY), event)
+            case ExternalIPChanged() if event.external_ip is not None:
+                self.addresses[instance] = event.external_ip, event.scope
+            case ExternalIPEvent() if event.error:
+                self._failed(Series(instance, ADDRESS), event)
+
+    def forget(self, instance: str) -> None:
+        """The instance has ended: nothing of it is open. What was counted stays counted."""
+        self.leases = {port: lease for port, lease in self.leases.items() if port.instance != instance}
+        self._trouble = {port: since for port, since in self._trouble.items() if port.instance != instance}
+        self.addresses.pop(instance, None)
+        self.gateways.pop(instance, None)
+
+    def _note_port(self, port: Port, what: str, event: PortEvent, now: float) -> None:
+        match what:
+            case "added" | "changed" | "renewed":
+                self.leases[port] = Lease(now + event.lifetime if event.lifetime else inf, event.name)
+                self.renewals[Series(port.instance, port.kind)] += what == "renewed"
+                if port in self._trouble:
+                    self.recoveries[Series(port.instance, port.kind)].note(now - self._trouble.pop(port))
+            case "failed":
+                self._trouble.setdefault(port, now)
+                self._failed(Series(port.instance, port.kind), event)
+            case "lost":
+                self._trouble.setdefault(port, now)
+                self.leases.pop(port, None)
+            case "removed":
+                self._trouble.pop(port, None)
+                self.leases.pop(port, None)
+
+    def _failed(self, series: Series, event: PortEvent | GatewayEvent | ExternalIPEvent) -> None:
+        reason = event.error if event.error in _ERRORS else _OTHER  # a plugin may have classes of its own
+        self.failures[series, reason] += 1

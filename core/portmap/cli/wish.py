@@ -1,0 +1,95 @@
+"""What the user asks for on the command line, in the environment and in a file, settled into instances.
+
+Law: nothing is sent and nothing is opened here; what makes no sense is a SpecError.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from portmap.cli.exits import complain
+from portmap.config import Instance, Layer, Wanted, environment_layer, layer_of, settle
+from portmap.durations import parse_duration
+from portmap.errors import SpecError
+from portmap.opening import default_mappings
+from portmap.state import default_folder, make_folder
+
+DAY = 86400
+YEAR = 365 * DAY
+SEED = ("30303/both",)  # go-ethereum's port
+
+_OPTIONS = {"lease": "--lease", "ip_interval": "--ip-interval", "on_conflict": "--on-conflict"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The flags, checked; the file, if any; and for how many seconds, if not for ever."""
+
+    flags: Layer
+    config: Path | None = None
+    seconds: int | None = None
+
+    @classmethod
+    def read(
+        cls,
+        mappings: Sequence[str],
+        *,
+        nat: str | None = None,
+        lease: str | None = None,
+        ip_interval: str | None = None,
+        publish: Sequence[str] = (),
+        state: str | None = None,
+        on_conflict: str | None = None,
+        for_: str | None = None,
+        config: str | None = None,
+        only_ipv4: bool = False,
+        only_ipv6: bool = False,
+    ) -> Self:
+        """Check the command line's words. Raises SpecError."""
+        if only_ipv4 and only_ipv6:
+            raise SpecError("-4 and -6 together leave nothing out: say neither for both")
+        said = {
+            "nat": nat,
+            "lease": lease,
+            "ip_interval": ip_interval,
+            "state": state,
+            "on_conflict": on_conflict,
+            "publish": publish,
+            "mappings": mappings,
+        }
+        layer = layer_of(said, _OPTIONS)
+        families = replace(layer, ipv4=False if only_ipv6 else None, ipv6=False if only_ipv4 else None)
+        seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
+        return cls(families, None if config is None else Path(config), seconds)
+
+    def instances(self) -> tuple[Instance, ...]:
+        """What shall run, by flags, environment and file as they are now. Raises SpecError and PluginError."""
+        from portmap.cli.config import load_config  # noqa: PLC0415  # only who has a file pays for its reading
+
+        file = None if self.config is None else load_config(self.config)
+        settled = settle(self.flags, environment_layer(os.environ), file)
+        return tuple(instance if instance.mappings else _with_default(instance) for instance in settled)
+
+    def one(self) -> Instance:
+        """The same, where there can be but one."""
+        (instance,) = self.instances()
+        return instance
+
+
+def _with_default(instance: Instance) -> Instance:
+    return replace(instance, mappings=tuple(map(Wanted, default_mappings(instance.nat) or SEED)))
+
+
+def folder_of(text: str | None) -> Path | None:
+    """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
+    if text is not None:
+        return None if text == "none" else Path(text)
+    folder = default_folder()
+    try:
+        make_folder(folder)
+    except SpecError as error:
+        complain(f"ports are not remembered: {error}")
+        return None
+    return folder

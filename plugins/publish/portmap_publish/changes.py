@@ -1,0 +1,65 @@
+"""What is new about a port, compared with what a command was last told: a change, as words for the command.
+
+Law: pure. Nothing here lets port 0 through: an open port has none (`portmap.endpoints`), and a lost one is told by the
+port that it had.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from portmap.endpoints import JSON_VERSION, Endpoints, OpenPort, PortKey
+
+ADDED, CHANGED, LOST, AGAIN = "added", "changed", "lost", "again"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One port's truth. `port` as it is, or where it is lost as it was; `before` only where it changed."""
+
+    event: str
+    port: OpenPort
+    gateway: str = ""
+    before: OpenPort | None = None
+
+    def words(self) -> dict[str, str]:
+        """Every placeholder's name and what stands for it; empty where there is nothing to say."""
+        port, before = self.port, self.before
+        return {
+            "event": self.event,
+            "name": port.name,
+            "protocol": port.protocol.value,
+            "ip": _text(port.external_ip),
+            "port": str(port.external_port),
+            "internal_port": str(port.internal_port),
+            "old_ip": _text(before.external_ip) if before else "",
+            "old_port": str(before.external_port) if before else "",
+            "gateway": self.gateway,
+            "scope": port.scope.value,
+        }
+
+    def to_dict(self) -> dict[str, object]:
+        """The change as JSON-ready data: the port's own fields, and what it was before."""
+        told = {"v": JSON_VERSION, "event": self.event, "gateway": self.gateway, **self.port.to_dict()}
+        if self.before:
+            told |= {"old_external_ip": _text(self.before.external_ip), "old_external_port": self.before.external_port}
+        return told
+
+
+def changes(told: Mapping[PortKey, OpenPort], state: Endpoints, *, again: bool = False) -> Iterator[Change]:
+    """What there is to tell: first what was lost. `again`: also of ports that are as they were."""
+    wanted = {port.key: port for port in state.ports}
+    for key, port in told.items():
+        if key not in wanted:
+            yield Change(LOST, port, state.gateway)
+    for key, port in wanted.items():
+        before = told.get(key)
+        if before is None:
+            yield Change(ADDED, port, state.gateway)
+        elif before != port:
+            yield Change(CHANGED, port, state.gateway, before)
+        elif again:
+            yield Change(AGAIN, port, state.gateway)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
