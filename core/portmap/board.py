@@ -64,6 +64,19 @@ class Board:
             self._pinned = text
 
 
+class NoBoard:
+    """For a session of which nobody shall know."""
+
+    def change(self, change: Callable[[Notice], Notice]) -> None:
+        """Nothing is noted."""
+
+    def pin(self) -> None:
+        """Nothing is seen."""
+
+    def close(self) -> None:
+        """Nothing is taken down."""
+
+
 def board_in(folder: Path) -> Path:
     """Where a state folder has its board."""
     return folder / "status"

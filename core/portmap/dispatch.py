@@ -6,6 +6,7 @@ class says its `Kind`, and nothing here knows a backend by name.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol, assert_never
@@ -58,6 +59,10 @@ class PortMapping:
         """Start the path's thread."""
         self._thread.start()
 
+    def suits(self, request: PortRequest) -> bool:
+        """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN draws."""
+        return not (self.ipv6 and request.follow and request.internal_port <= 1)
+
     def register(self, request: PortRequest) -> None:
         """Keep this port open from now on."""
         self._inbox.put(Register(request))
@@ -74,6 +79,10 @@ class PortMapping:
         """Wait for the end; whether it came within `timeout` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def is_alive(self, within: float) -> bool:
+        """Whether the path is at work: it was seen at its inbox within so many seconds."""
+        return self._thread.is_alive() and time.monotonic() - self._inbox.beat < within
 
     # What the path's thread tells.
 

@@ -51,6 +51,10 @@ class Refused(NATError):
         self.retry_after = retry_after
 
 
+class NotYet(Refused):
+    """The gateway is there, but it states its external address only with a mapping, and there is none yet (PCP)."""
+
+
 class Conflict(Refused):
     """Somebody else holds the external port (UPnP 718 or 729), and no other port would do."""
 

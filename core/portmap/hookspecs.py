@@ -36,6 +36,7 @@ What the class may declare beside its `kind`, each optional::
     opens_ports: ClassVar[bool] = True          # False: it only learns the address (STUN); nothing is said to be open
     preference: ClassVar[int | None] = 0        # for `any`: of two that answer together the higher one is taken;
                                                 # None: ask me only by name
+    ipv6: ClassVar[bool] = False                # True: what it maps are pinholes in the gateway's IPv6 firewall
     default_lifetime: ClassVar[int] = 600       # seconds to ask for where the user did not say
     default_mappings: ClassVar[tuple[str, ...]] # what to map where the user named nothing, as in ("1=follow/both",)
 

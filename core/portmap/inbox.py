@@ -66,11 +66,15 @@ def awake_and_asleep() -> float:
 
 
 class Inbox:
-    """What the loop sees of the world outside its thread. `clock`: seconds that never jump, as leases run on it."""
+    """What the loop sees of the world outside its thread. `clock`: seconds that never jump, as leases run on it.
+
+    `beat`: when the loop was last seen here, on the monotonic clock; it comes by every `TICK` seconds, calls aside.
+    """
 
     def __init__(self, clock: Callable[[], float] = awake_and_asleep) -> None:
         self._clock = clock
         self._asleep = self._clock() - time.monotonic()
+        self.beat = time.monotonic()
         self._messages: deque[Message] = deque()
         self._changed = threading.Condition()
 
@@ -87,7 +91,9 @@ class Inbox:
     def next(self, until: float) -> Message | None:
         """The next message; None when there was none by `until`. Having been suspended is a message, too."""
         with self._changed:
+            self.beat = time.monotonic()
             while not self._messages and (left := until - self._clock()) > 0:
+                self.beat = time.monotonic()
                 self._changed.wait(min(left, TICK))
                 self._notice_sleep()
             return self._messages.popleft() if self._messages else None

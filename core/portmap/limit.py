@@ -25,6 +25,11 @@ def within_limit(work: Callable[[], T], what: str, seconds: float = SECONDS) -> 
     return call.result()
 
 
+def at_leisure(work: Callable[[], T], _what: str) -> T:
+    """The same without a limit, for one who stands on a thread of its own that nobody waits for."""
+    return work()
+
+
 def settle(call: Future[T], work: Callable[[], T]) -> None:
     """Do the work, and give the call what it returned or raised."""
     try:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from portmap import news
-from portmap.errors import SILENCE, NATError, PluginError, PortmapError
+from portmap.errors import SILENCE, NATError, NotYet, PluginError, PortmapError
 from portmap.events import Event, ExternalIPChanged, ExternalIPFailed, GatewayFound, GatewayLost
 from portmap.inbox import Inbox
 from portmap.model import Address, meaning_of, scope_of
@@ -61,6 +61,11 @@ class Lookout:
         """Something happened: look now."""
         self._presence = self._presence.at_once(self._inbox.now())
 
+    def learn(self, address: Address | None) -> None:
+        """A grant stated the address. It counts where none is known; that it is another one, a look will tell."""
+        if address is not None and self.address is None:
+            self._stated(address, self._presence.check_due)
+
     def look(self) -> bool:
         """Ask for the address. Whether every mapping is to be asked for again: the gateway is back, or it moved."""
         begun = self._inbox.now()
@@ -73,6 +78,9 @@ class Lookout:
         except PluginError as error:
             self._declined(error, due)
             return False
+        except NotYet as error:
+            self._presence = self._presence.declined(str(error), due)
+            return self._answered(begun)
         except NATError as error:
             back = self._answered(begun)
             self._declined(error, due)

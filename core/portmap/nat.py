@@ -44,6 +44,7 @@ class Nat:
         self._hook = validate_hooks(backend, BACKENDS, name).hook
         self.kind: Kind = backend.kind
         self.opens_ports = bool(getattr(backend, "opens_ports", True))
+        self.ipv6 = bool(getattr(backend, "ipv6", False))
         self.default_lifetime: int = getattr(backend, "default_lifetime", DEFAULT_LIFETIME)
         self.default_mappings: tuple[str, ...] = getattr(backend, "default_mappings", ())
         self.name = name

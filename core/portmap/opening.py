@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from portmap.board import Board
+from portmap.board import Board, NoBoard
 from portmap.errors import PortmapError, SpecError
 from portmap.model import Kind, PortRequest
 from portmap.nat import Nat, load, load_ipv6
@@ -56,7 +56,7 @@ def open(  # noqa: A001  # portmap.open reads best
     check_distinct(requests)
     desks = _open_desks(publish)
     roads = roads_of(doors, ipv4=ipv4, state=None if state is None else Path(state))
-    board = None if state is None else _board(Path(state), instance, str(nat))
+    board = NoBoard() if state is None else _board(Path(state), instance, str(nat))
     return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime, board)
 
 
@@ -77,14 +77,15 @@ def doors_of(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
             raise SpecError(f"{nat!r} knows no IPv6: try pcp or upnp")
         return (door,)
     main = load(nat)
-    side = _ipv6_beside(nat) if ipv6 and main.kind is Kind.LOOP else None
+    side = _ipv6_beside(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
     return (main, side) if side is not None else (main,)
 
 
 def roads_of(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple[Road, ...]:
     """The doors with their memories and voices: IPv4 first, unless there is none."""
-    places = (state, state and state / "ipv6") if ipv4 else (state and state / "ipv6",)
-    voices: tuple[Voice, ...] = (as_told, PinholeVoice(alone=False)) if ipv4 else (PinholeVoice(alone=True),)
+    both = ipv4 and not doors[0].ipv6
+    places = (state, state and state / "ipv6") if both else (state and state / "ipv6",)
+    voices: tuple[Voice, ...] = (as_told, PinholeVoice(alone=False)) if both else (PinholeVoice(alone=True),)
     return tuple(
         Road(door, State(place) if place is not None and door.kind is Kind.LOOP else None, voice)
         for door, place, voice in zip(doors, places, voices, strict=False)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from portmap.audience import Audience
-from portmap.board import Board
+from portmap.board import Board, NoBoard
 from portmap.dispatch import PortMapping
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, RecordChanged
@@ -38,7 +38,7 @@ class Session:
         policy: Policy | None = None,
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
-        board: Board | None = None,
+        board: Board | NoBoard = NoBoard(),  # noqa: B008  # it holds nothing
     ) -> None:
         self._lease = lease
         self._board = board
@@ -137,9 +137,9 @@ class Session:
             check_distinct((*self._requests.values(), *asked))
             self._requests |= {request.key: request for request in asked}
         for path in self._paths:
-            if self._board is not None:
-                self._board.change(partial(Notice.wanting, requests=asked, ipv6=path.ipv6))
-            for request in asked:
+            wanted = [request for request in asked if path.suits(request)]
+            self._board.change(partial(Notice.wanting, requests=wanted, ipv6=path.ipv6))
+            for request in wanted:
                 path.register(request)
 
     def remove(self, key: Key) -> None:
@@ -156,6 +156,10 @@ class Session:
         """Have every publisher say again what holds now, as if its target had forgotten."""
         self._office.reassert()
 
+    def is_alive(self, within: float = 30.0) -> bool:
+        """Whether every path is at work; `within` seconds, above the longest call to a backend."""
+        return all(path.is_alive(within) for path in self._paths)
+
     def stop(self) -> None:
         """Ask for the end and return at once; `close` waits for it. Safe in a signal handler."""
         if not self._stopping:
@@ -169,7 +173,7 @@ class Session:
         deadline = time.monotonic() + self._policy.clean_up + 2 * DRAIN
         for path in self._paths:
             if not path.join(max(0.0, deadline - time.monotonic())):
-                self._end(None)
+                self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -187,10 +191,9 @@ class Session:
             self._ledger.note(event)
             self._audience.tell(event)
             self._changed.notify_all()
-        if self._board is not None:
-            self._board.change(partial(Notice.after, event=event, now=time.time()))
-            if isinstance(event, PublisherEvent):
-                self._board.pin()  # it belongs to no burst of the path's
+        self._board.change(partial(Notice.after, event=event, now=time.time()))
+        if isinstance(event, PublisherEvent):
+            self._board.pin()  # it belongs to no burst of the path's
         self._office.tell(event)
 
     def on_record(self, record: Record) -> None:
@@ -199,8 +202,7 @@ class Session:
 
     def on_settled(self) -> None:
         """What was told so far belongs together: let everybody on this host see it."""
-        if self._board is not None:
-            self._board.pin()
+        self._board.pin()
 
     def on_end(self, error: BaseException | None) -> None:
         """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
@@ -212,15 +214,13 @@ class Session:
                 self.stop()
             return
         self._office.close()
-        self._end(error)
+        self._end()
 
-    def _end(self, error: BaseException | None) -> None:
+    def _end(self) -> None:
         with self._changed:
-            self._fault = self._fault or error
             if not self._ended:
                 self._ended = True
-                if self._board is not None:
-                    self._board.close()
+                self._board.close()
                 self._audience.end()
                 self._changed.notify_all()
 

@@ -101,7 +101,7 @@ class Crew:
 
     def lives(self) -> bool:
         """Whether every session is at work."""
-        return all(running.thread.is_alive() for running in self.running)
+        return all(running.thread.is_alive() and running.session.is_alive() for running in self.running)
 
     def apply(self, wanted: Sequence[Change]) -> list[tuple[Instance, PortmapError]]:
         """Change what runs. What could not be started, with the reason; an instance that ran before runs on."""

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, TypeVar
 
 from portmap import gateways
-from portmap.errors import SILENCE, NATError, Refused
+from portmap.errors import SILENCE, NATError, NotYet, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Kind, Protocol
 from portmap.nat import Nat
@@ -148,14 +148,14 @@ class Pcp:
         try:
             stated = exchange(peer, AddressQuestion(), _ASIDE, settings.clock, speaks="NAT-PMP")
         except NATError as error:
-            raise Refused(_not_known(gateway)) from error
+            raise _not_known(gateway) from error
         if stated.external_ip is None:
-            raise Refused(_down(gateway) if stated.result == NO_ADDRESS_YET else _not_known(gateway))
+            raise Refused(_down(gateway)) if stated.result == NO_ADDRESS_YET else _not_known(gateway)
         return stated.external_ip
 
 
-def _not_known(gateway: IPv4Address) -> str:
-    return (
+def _not_known(gateway: IPv4Address) -> NotYet:
+    return NotYet(
         f"{SPEAKS} {gateway} tells its external address with a mapping only: it is not known before the first mapping"
     )
 

@@ -26,6 +26,7 @@ class PcpPinholes:
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
+    ipv6: ClassVar[bool] = True
 
     def __init__(
         self,

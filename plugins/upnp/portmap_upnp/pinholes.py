@@ -38,6 +38,7 @@ class UpnpPinholes:
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
+    ipv6: ClassVar[bool] = True
 
     def __init__(
         self,
