@@ -45,6 +45,10 @@ What the class may declare beside its `kind`, each optional::
         ...     # the same gateway's IPv6 firewall, as a backend of its own: `external_ip` is our own global address,
                 # `add_mapping` opens a pinhole to it. Raises SpecError where that argument names no IPv6 gateway.
 
+    @classmethod
+    def race_from_argument(cls, argument: str | None) -> "Acme":
+        ...     # in place of `from_argument` where `any` races you beside others: leave to them what they do, too
+
 A **publisher** tells somebody where we can be reached. Group `portmap.publishers`, again a class with `from_argument`;
 `str(publisher)` names it for people, without a secret. It implements at least one of its hooks. `converge` is the one
 to start with: it is given the whole state that is wanted, and called again, with back-off and always with the newest,

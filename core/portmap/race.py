@@ -1,96 +1,103 @@
 """A race between backends: all are asked for the external address at once, the first true answer wins.
 
-Law: the race knows no backend by name; it is given doors (`Nat`). It remembers who answered, never who failed.
+Law: the race knows no backend by name; it is given doors (`Nat`), or the promise of them. It remembers who answered,
+never who failed; the last good one of an earlier life is merely preferred.
 """
 
-import logging
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future  # annotations here are read at run time
-from functools import partial
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 
-from portmap.errors import NATError, NoGateway, PluginError, SpecError
-from portmap.model import Address, Kind
-from portmap.nat import Nat, make
-from portmap.plugins import Catalogue
-from portmap.spec import Spec
+from portmap.errors import NATError
+from portmap.field import Loader, Runner
+from portmap.heat import Answer, Heat
+from portmap.model import Address
+from portmap.nat import Nat
 
+LEAD = 0.03  # seconds that the last good one has to itself: it answers before the others are even loaded
 PATIENCE = 3.0  # seconds until "no gateway": UPnP devices answer within MX 1 s, NAT-PMP within 3 tries
-
-_log = logging.getLogger("portmap.race")
 
 
 class Race:
-    """One heat after another. `field` makes the doors, at the first heat."""
+    """One heat after another. `field` says who may take part, at the first heat; it may raise NoGateway instead."""
 
-    def __init__(self, field: Callable[[], Sequence[Nat]], patience: float = PATIENCE) -> None:
+    def __init__(self, field: Callable[[], Iterable[Nat | Runner]], patience: float = PATIENCE) -> None:
         self._make_field = field
         self._patience = patience
-        self._field: Sequence[Nat] | None = None
-        self._heat: dict[Nat, Future[Address]] = {}
-        self._deadline = 0.0
+        self._runners: list[Runner] | None = None
+        self._hint = ""
+        self._hinted = False
+        self._loader = Loader(())
+        self._heat = self._next_heat((), {})
 
     @property
-    def field(self) -> Sequence[Nat]:
-        """Everybody who takes part."""
-        if self._field is None:
-            self._field = tuple(self._make_field())
-        return self._field
-
-    def run(self) -> tuple[Nat, Address]:
-        """The first to answer, and the answer. Raises NoGateway, with everybody's reason, when time is up."""
-        finished: SimpleQueue[tuple[Nat, Future[Address]]] = SimpleQueue()
-        self._deadline = time.monotonic() + self._patience
-        self._heat = {nat: answer for nat in self.field if (answer := self._asked(nat))}
-        for nat, answer in self._heat.items():
-            answer.add_done_callback(partial(_finish, finished, nat))
-        reasons = dict.fromkeys(self.field, "has not come back from an earlier call")
-        reasons |= dict.fromkeys(self._heat, f"did not answer within {self._patience:g} s")
-        for _ in self._heat:
-            try:
-                nat, answer = finished.get(timeout=max(0.0, self._deadline - time.monotonic()))
-                return nat, answer.result()
-            except Empty:
-                break
-            except (NATError, PluginError) as error:
-                reasons[nat] = str(error)
-                _log.debug("%s is out: %s", nat.name, error)
-        told = "; ".join(f"{nat}: {reason}" for nat, reason in reasons.items())
-        raise NoGateway(f"no gateway answered ({told or 'no backend is installed'})")
-
-    def _asked(self, nat: Nat) -> "Future[Address] | None":
-        """The answer to come; that of the last heat if it is still under way. None while the door is busy otherwise."""
-        under_way = self._heat.get(nat)
-        if under_way is not None and not under_way.done():
-            return under_way
-        return None if nat.busy else nat.ask_external_ip()
-
-    def runners_up(self, winner: Nat) -> "list[Nat]":
-        """The others who answered in the last heat; those still under way get the rest of its time."""
-        return [nat for nat, answer in self._heat.items() if nat is not winner and self._came_in(answer)]
-
-    def _came_in(self, answer: "Future[Address]") -> bool:
+    def field(self) -> list[Nat]:
+        """Everybody who takes part, as far as loaded by now."""
         try:
-            answer.result(max(0.0, self._deadline - time.monotonic()))
-        except (TimeoutError, NATError, PluginError):
-            return False
-        return True
+            return [runner.nat for runner in self._begun() if runner.nat]
+        except NATError:
+            return []
 
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What became of everybody in the last heat until it was decided, for people."""
+        return self._heat.facts
 
-def _finish(finished: "SimpleQueue[tuple[Nat, Future[Address]]]", nat: Nat, answer: "Future[Address]") -> None:
-    finished.put((nat, answer))
+    @property
+    def refuser(self) -> Nat | None:
+        """Who refused in the last heat, where nobody did better."""
+        return self._heat.refuser
 
+    def favour(self, hint: str) -> None:
+        """Prefer the runner whose name the hint begins with, if there is one, and give it the rest."""
+        self._hint, self._hinted = hint, False
 
-def installed_runners(catalogue: Catalogue, without: type) -> list[Nat]:
-    """A door to every installed LOOP backend that needs no argument; the broken ones are passed over."""
-    doors = []
-    for plugin in catalogue.plugins:
+    def name_of(self, nat: Nat) -> str:
+        """The name that a hint for it begins with."""
+        return next(runner.name for runner in self._begun() if runner.nat is nat)
+
+    def run(self) -> tuple[Nat, Answer]:
+        """The first to answer, or who overtook it, and the answer: an address or NotYet.
+
+        When nobody answers in time: raises Refused where somebody speaks and says no, else NoGateway, with everybody's
+        reason.
+        """
+        self._heat = self._next_heat(self._begun(), self._heat.answers)
+        self._loader.go_on()
         try:
-            backend_class = plugin.load()
-            if backend_class.kind is not Kind.LOOP or backend_class is without:
-                continue
-            doors.append(Nat(make(backend_class, Spec(plugin.names[0]), str(plugin)), str(plugin)))
-        except (PluginError, SpecError) as error:
-            _log.debug("%s takes no part: %s", plugin, error)
-    return doors
+            return self._heat.run()
+        finally:
+            self._loader.rest()
+
+    def runners_up(self, winner: Nat) -> list[Nat]:
+        """The others who answered in the last heat; those still under way get the rest of its time.
+
+        Those who were loaded after it was decided are asked now.
+        """
+        self._loader.go_on()
+        return [nat for nat in self._heat.all_who_answer() if nat is not winner]
+
+    def _begun(self) -> list[Runner]:
+        if self._runners is None:
+            self._runners = [it if isinstance(it, Runner) else Runner.of(it) for it in self._make_field()]
+            lead = LEAD if any(map(self._is_favourite, self._runners)) else 0.0
+            self._loader = Loader(sorted(self._runners, key=self._rank, reverse=True), lead)
+        return self._runners
+
+    def _next_heat(self, runners: Iterable[Runner], earlier: Mapping[Runner, Answer]) -> Heat:
+        return Heat(runners, earlier, self._patience, self._ask, self._rank, self._rest)
+
+    def _rest(self) -> None:
+        self._loader.rest()
+
+    def _rank(self, runner: Runner) -> tuple[bool, int]:
+        return self._is_favourite(runner), runner.rank
+
+    def _is_favourite(self, runner: Runner) -> bool:
+        return f"{self._hint} ".startswith(f"{runner.name} ")
+
+    def _ask(self, runner: Runner, nat: Nat) -> "Future[Address]":
+        hint = self._hint.removeprefix(runner.name).strip()
+        if hint and not self._hinted and self._is_favourite(runner):
+            self._hinted = True
+            nat.take_hint(hint)
+        return nat.ask_external_ip()

@@ -90,7 +90,11 @@ def test_our_own_enter_by_the_same_door() -> None:
         ("any", "auto", "on"): "loop",
         ("none", "off"): "none",
         ("extip", "ip"): "static",
+        ("if",): "static",
         ("nat-pmp", "natpmp", "pmp"): "loop",
+        ("pcp",): "loop",
+        ("protonvpn",): "loop",
+        ("stun",): "static",
         ("upnp",): "loop",
     }
 

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
-from functools import partial
 from importlib.metadata import EntryPoint
 from ipaddress import IPv4Address
 
@@ -13,7 +12,7 @@ import pytest
 
 from portmap import heat
 from portmap.builtin import AnyGateway
-from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, PluginError, Refused
+from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, NotYet, PluginError, Refused
 from portmap.field import Loader, installed, listed
 from portmap.field import Runner as Entrant
 from portmap.hookspecs import BACKENDS, hookimpl
@@ -67,8 +66,14 @@ def ranked(*runners: Runner) -> Race:
 
 
 def test_the_first_to_answer_wins(gate: threading.Event) -> None:
-    nat, address = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2")).run()
-    assert (str(nat), address) == ("gateway 2.2.2.2", IPv4Address("2.2.2.2"))
+    nat, answer = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2")).run()
+    assert (str(nat), answer.result()) == ("gateway 2.2.2.2", IPv4Address("2.2.2.2"))
+
+
+def test_who_is_there_but_has_no_address_yet_is_a_winner() -> None:
+    nat, answer = race(Runner("1.1.1.1", error=NotYet("with a mapping only")), Runner("2.2.2.2", delay=0.1)).run()
+    assert str(nat) == "gateway 1.1.1.1"
+    assert isinstance(answer.exception(), NotYet)
 
 
 @pytest.mark.parametrize("error", [Refused("no uplink"), NoGateway("nobody"), ValueError("oops")])

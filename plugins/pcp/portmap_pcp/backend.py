@@ -36,7 +36,7 @@ class Pcp:
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
-    preference: ClassVar[int] = 1  # it says more than NAT-PMP, and what is ours is protected by a nonce
+    preference: ClassVar[int] = 3  # it says more than NAT-PMP, and what is ours is protected by a nonce
 
     def __init__(
         self,

@@ -11,15 +11,17 @@ from typing import ClassVar
 
 from portmap.errors import SILENCE, Garbled, Refused, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.model import MAX_PORT, Grant, Kind, PortRequest, Protocol
+from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol
 from portmap_upnp import ssdp
 from portmap_upnp.contact import Contact
 from portmap_upnp.ear import Peer
 from portmap_upnp.forward import Forward
 from portmap_upnp.igd import UP, Igd, Status
+from portmap_upnp.listing import read_table
 from portmap_upnp.location import Location, parse_url
 from portmap_upnp.mapper import Mapper, random_port
 from portmap_upnp.pace import PAUSE, Pace
+from portmap_upnp.pinholes import UpnpPinholes
 from portmap_upnp.search import Search
 from portmap_upnp.talks import Talks
 from portmap_upnp.uptime import Uptime
@@ -40,6 +42,7 @@ class Upnp:
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
+    preference: ClassVar[int | None] = 1  # several slow calls a mapping, and text to be parsed
 
     def __init__(
         self,
@@ -68,6 +71,11 @@ class Upnp:
             return cls(parse_url(argument))
         except Garbled as error:
             raise SpecError(f"upnp: {error}; {_FORM}") from error
+
+    @classmethod
+    def ipv6_from_argument(cls, argument: str | None) -> UpnpPinholes:
+        """The gateway's IPv6 firewall. Raises SpecError where the argument is the URL of a description by IPv4."""
+        return UpnpPinholes.from_argument(argument)
 
     def __str__(self) -> str:
         return str(self._talks)
@@ -117,6 +125,11 @@ class Upnp:
         self._talks.do(close)
 
     @hookimpl
+    def list_mappings(self) -> tuple[Listed, ...]:
+        """The gateway's own table, everybody's mappings; ours by their marks."""
+        return self._talks.do(lambda igd, contact: read_table(igd, contact.us))
+
+    @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Alert when the gateway restarted, moved, came back or got another external address, as far as it tells."""
         talks = self._talks
@@ -129,6 +142,26 @@ class Upnp:
             watch.close()
 
         return close
+
+    @hookimpl
+    def evidence(self) -> tuple[str, ...]:
+        """Who made the gateway found last, if it says so, and where it describes itself."""
+        gateway = self._talks.gateway
+        return tuple(filter(None, (gateway.maker, str(gateway.location)))) if gateway else ()
+
+    @hookimpl
+    def hint(self) -> str:
+        """Where the gateway in use describes itself."""
+        contact = self._talks.contact
+        return str(contact.gateway.location) if contact else ""
+
+    @hookimpl
+    def take_hint(self, hint: str) -> None:
+        """Look there at once beside the next search, if it is where a search's answer might have led us."""
+        try:
+            self._talks.hinted = parse_url(hint)
+        except Garbled as error:
+            _log.debug("the hint is not followed: %s", error)
 
     def _mapper(self, contact: Contact) -> Mapper:
         """Who keeps the books of what we hold at a gateway."""

@@ -23,6 +23,8 @@ SERVICES = (
 
 MAX_SERVICES = 16  # each is a place to try; a gateway has one to three
 
+MAX_MAKER = 80  # characters of a name that people shall read
+
 _log = logging.getLogger("portmap.upnp")
 _DEVICE = "urn:schemas-upnp-org:device:InternetGatewayDevice:"
 _MINIMAL = """<?xml version="1.0"?>
@@ -50,13 +52,15 @@ class Service:
 class Gateway:
     """A device that maps ports. `services` is never empty, best first; `igd` is its version, "" if it does not say.
 
-    `location` is where it describes itself, `boot` the BOOTID under which it was found there; "" for none.
+    `location` is where it describes itself, `boot` the BOOTID under which it was found there; "" for none. `maker` is
+    its manufacturer's and its model's name as it tells them: text from the network.
     """
 
     location: Location
     igd: str
     services: tuple[Service, ...]
     boot: str = ""
+    maker: str = ""
 
     @property
     def host(self) -> IPv4Address:
@@ -73,7 +77,7 @@ def parse_description(document: bytes, location: Location) -> Gateway:
     services = _services(root, location)
     if not services:
         raise Garbled(f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection")
-    return Gateway(location, _igd(root), services)
+    return Gateway(location, _igd(root), services, maker=_maker(root))
 
 
 def _services(root: Element, location: Location) -> tuple[Service, ...]:
@@ -95,6 +99,13 @@ def _events(element: Element, base: str, location: Location) -> Location | None:
     except Garbled as error:
         _log.debug("no events: %s", error)
         return None
+
+
+def _maker(root: Element) -> str:
+    """Manufacturer and model of the root device, in few printable characters."""
+    device = next((element for element in root.children if element.name == "device"), Element(""))
+    words = f"{device.text_of('manufacturer')} {device.text_of('modelName')}".split()
+    return "".join(letter for letter in " ".join(words) if letter.isprintable())[:MAX_MAKER]
 
 
 def _igd(root: Element) -> str:

@@ -8,6 +8,7 @@ remembered; the error says who answered and why it would not do.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from ipaddress import IPv4Address
 from math import inf
@@ -24,6 +25,7 @@ from portmap_upnp.transfer import Request, exchange
 
 DESCRIPTION_LIMIT = 64 * 1024  # bytes; real ones have 2 to 20 KiB
 DESCRIPTION_PATIENCE = 3.0  # seconds; small routers take their time over it
+HEAD_START = 0.02  # seconds that a hint has before everybody is asked; a gateway that is there needs 5
 GRACE = 0.3  # seconds that a stranger's good answer waits for the default gateway's
 
 _Found: TypeAlias = "Sighting | Gateway | NATError | None"
@@ -41,20 +43,30 @@ def describe(location: Location, patience: float = DESCRIPTION_PATIENCE, line: L
     return parse_description(reply.body, location)
 
 
-def discover(search: Search, deadline: float = inf, rather_not: Location | None = None) -> Gateway:
+def discover(
+    search: Search, deadline: float = inf, rather_not: Location | None = None, hinted: Location | None = None
+) -> Gateway:
     """Search, look at whoever answers, and return the first gateway, by `deadline`. Raises NoGateway.
 
-    The gateway described at `rather_not` is taken only if there is no other.
+    The gateway described at `rather_not` is taken only if there is no other. `hinted` is looked at a moment before
+    everybody is asked, and has no other privilege.
     """
     stop = Event()
     until = min(deadline, time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
     hunt = _Hunt(frozenset(search.gateways()), until, rather_not=rather_not)
-    _start(_report, search.sightings(stop), hunt.inbox)
+    failed = Event()
+    if hinted:
+        hunt.look_at(Sighting(hinted), failed)
+        _start(_report, partial(_soon, failed, search, stop), hunt.inbox)
+    else:
+        sightings = search.sightings(stop)
+        _start(_report, lambda: sightings, hunt.inbox)
     try:
         import_module("http.client")  # needed as soon as somebody answers: 20 ms that pass meanwhile
         gateway = hunt.first_good()
     finally:
         stop.set()
+        failed.set()
     if gateway is None:
         raise NoGateway(_nobody(search, hunt.reasons))
     return gateway
@@ -77,8 +89,7 @@ class _Hunt:
         for found in self._reports():
             match found:
                 case Sighting():
-                    self.open += 1
-                    _start(_look, found, self.inbox)
+                    self.look_at(found)
                 case Gateway() if self._is_likely(found):
                     return found
                 case Gateway() if self._second_best is None:
@@ -87,6 +98,11 @@ class _Hunt:
                 case NATError():
                     self.reasons.append(str(found))
         return self._second_best
+
+    def look_at(self, sighting: Sighting, failed: Event | None = None) -> None:
+        """Whether that is a gateway will be in the inbox; `failed` is set if it is none."""
+        self.open += 1
+        _start(_look, sighting, self.inbox, failed or Event())
 
     def _is_likely(self, gateway: Gateway) -> bool:
         return gateway.location != self.rather_not and (gateway.host in self.likely or not self.likely)
@@ -108,17 +124,30 @@ def _nobody(search: Search, reasons: list[str]) -> str:
     return f"no UPnP gateway answered within {search.patience:.3g} s; is UPnP switched on in the router?"
 
 
-def _report(sightings: Iterator[Sighting], inbox: SimpleQueue[_Found]) -> None:
-    for sighting in sightings:
-        inbox.put(sighting)
-    inbox.put(None)
+def _report(search: Callable[[], Iterator[Sighting]], inbox: SimpleQueue[_Found]) -> None:
+    try:
+        for sighting in search():
+            inbox.put(sighting)
+        inbox.put(None)
+    except NATError as error:
+        inbox.put(error)
 
 
-def _look(sighting: Sighting, inbox: SimpleQueue[_Found]) -> None:
+def _soon(failed: Event, search: Search, stop: Event) -> Iterator[Sighting]:
+    """The search, if it is still needed when the hint has failed, or has had its head start.
+
+    The gateway answers a search with the same one thread with which it answers us.
+    """
+    failed.wait(HEAD_START)
+    return iter(()) if stop.is_set() else search.sightings(stop)
+
+
+def _look(sighting: Sighting, inbox: SimpleQueue[_Found], failed: Event) -> None:
     try:
         inbox.put(replace(describe(sighting.location), boot=sighting.boot))
     except NATError as error:
         inbox.put(error)
+        failed.set()
 
 
 def _start(work: Callable[..., None], *arguments: object) -> None:

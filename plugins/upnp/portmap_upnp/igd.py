@@ -44,6 +44,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table when it is read from top to bottom, as the gateway words it; nothing is checked."""
+
+    protocol: str
+    external_port: int
+    client: str
+    internal_port: int
+    description: str
+    lease: int
+    remote_host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The WAN side: ConnectionStatus, e.g. `Connected`, and how many seconds it has been so (0 = not told)."""
 
@@ -107,6 +120,14 @@ class Igd:
             raise Garbled("the gateway lists an entry that makes no sense")
         client, port, description, enabled, lease = found
         return Entry(str(client), int(port), str(description), max(0, int(lease)), bool(enabled))
+
+    def row(self, index: int) -> Row:
+        """The row at this place of the table, from 0. Raises Refused where there is none, in the router's own way."""
+        found = self._ask(self._upnp.getgenericportmapping, index)
+        if found is None:
+            raise Garbled(f"row {index} of the gateway's table makes no sense")
+        external_port, protocol, (client, port), description, _enabled, remote_host, lease = found
+        return Row(protocol, int(external_port), client, int(port), description, int(lease), remote_host)
 
     def add(
         self, protocol: Protocol, external_port: int, client: IPv4Address, port: int, description: str, lease: int

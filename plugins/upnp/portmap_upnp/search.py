@@ -123,7 +123,7 @@ def _send(sock: socket.socket, request: bytes, host: str, port: int, egress: IPv
     except OSError as error:  # one way that is shut does not close the others; nobody answering says it all
         _log.debug("M-SEARCH to %s:%d not sent: %s", host, port, error.strerror)
     else:
-        _log.debug("-> %s:%d %r", host, port, request)
+        _log.debug("-> %s:%d %r", host, port, request, extra={"wire": _wire("out", host, port, request)})
 
 
 def _receive(sock: socket.socket) -> Sighting | None:
@@ -132,13 +132,18 @@ def _receive(sock: socket.socket) -> Sighting | None:
         datagram, (host, port) = sock.recvfrom(ssdp.MAX_DATAGRAM + 1)
     except OSError:  # time for a glance, or (Windows) a port that an earlier question found shut
         return None
-    _log.debug("<- %s:%d %r", host, port, datagram)
+    _log.debug("<- %s:%d %r", host, port, datagram, extra={"wire": _wire("in", host, port, datagram)})
     try:
         answer = ssdp.parse_answer(datagram)
         return Sighting(parse_location(answer.location, IPv4Address(host)), answer.boot)
     except Garbled as error:
         _log.debug("answer of %s ignored: %s", host, error)
         return None
+
+
+def _wire(way: str, host: str, port: int, data: bytes) -> dict[str, object]:
+    """The datagram for whoever captures the wire (`portmap.doctor.capture`)."""
+    return {"way": way, "over": "ssdp", "peer": f"{host}:{port}", "data": data}
 
 
 def _distinct(sightings: Iterator[Sighting]) -> Iterator[Sighting]:

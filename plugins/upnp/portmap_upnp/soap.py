@@ -15,6 +15,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")  # miniupnpc's NameValue holds
 _MAX_VALUE = 120  # and 127 for a value
 
 
+class Wordless(Garbled):
+    """HTTP status 500 without a UPnP error: some routers' word for "no such entry"."""
+
+
 def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
     """The values that the gateway answered to `action`. Raises Refused, NoGateway or Garbled."""
     root = _parse(action, status, body)
@@ -52,7 +56,8 @@ def _bare(action: str, status: int) -> NoGateway | Refused | Garbled:
         )
     if status in (404, 405, 410):
         return NoGateway(f"the gateway no longer answers {action} there: HTTP status {status}; it is looked for anew")
-    return Garbled(f"the gateway answered {action} with HTTP status {status} and no reason")
+    error = Wordless if status == 500 else Garbled
+    return error(f"the gateway answered {action} with HTTP status {status} and no reason")
 
 
 def _code(text: str) -> int:

@@ -42,6 +42,7 @@ class Talks:
         self._search = search
         self._patience = patience
         self._rather_not: Location | None = None  # the gateway that was passed over last
+        self.hinted: Location | None = None  # where to look at once, the next time that somebody is looked for
         self._igd: Igd | None = None
         self._hang_up: Callable[[], object] = _nothing
         self.gateway: Gateway | None = None  # the last one found: its name, for people
@@ -129,7 +130,8 @@ class Talks:
 
     def _find(self, deadline: float) -> Gateway:
         if self._location is None:
-            return discover(self._search, deadline, self._rather_not)
+            hinted, self.hinted = self.hinted, None
+            return discover(self._search, deadline, self._rather_not, hinted)
         try:
             return describe(self._location, max(0.0, deadline - time.monotonic()))
         except _NO_TALK:

@@ -1,0 +1,113 @@
+"""What is remembered of a gateway over a restart: looked at beside the search, trusted no more than its answers."""
+
+import time
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portmap.errors import NoGateway
+from portmap.model import Protocol
+from portmap.nat import Nat
+from portmap.testing import Quirks, Router
+from portmap.testing.switches import quirks_from
+from portmap_upnp import Upnp
+from portmap_upnp.search import Search
+
+if TYPE_CHECKING:
+    from tests.upnp.conftest import BackendFor, SearchAnswerer
+
+NOWHERE = "http://127.0.0.1:9/rootDesc.xml"  # discard: nobody listens there
+
+
+@pytest.fixture
+def unheard(answerer: "SearchAnswerer") -> Upnp:
+    """A backend whose search nobody answers."""
+    return Upnp(search=answerer.search(), announced_at=("127.0.0.1", 0))
+
+
+def test_before_a_gateway_is_found_there_is_no_hint(upnp: Upnp) -> None:
+    assert Nat(upnp, "upnp").hint() == ""
+
+
+def test_the_hint_is_where_the_gateway_describes_itself(router: Router, upnp: Upnp) -> None:
+    upnp.external_ip()
+    assert Nat(upnp, "upnp").hint() == router.description_url
+
+
+def test_a_remembered_gateway_is_found_though_no_search_is_answered(router: Router, unheard: Upnp) -> None:
+    Nat(unheard, "upnp").take_hint(router.description_url)
+    unheard.external_ip()
+    granted = unheard.add_mapping(Protocol.TCP, 0, 8080, "web", 600)
+    assert [entry.external_port for entry in router.entries] == [granted.external_port]
+
+
+def test_the_search_is_under_way_while_the_hint_is_tried(answerer: "SearchAnswerer", unheard: Upnp) -> None:
+    unheard.take_hint(NOWHERE)
+    with pytest.raises(NoGateway):
+        unheard.external_ip()
+    assert answerer.heard
+
+
+def test_a_stale_hint_costs_nothing(router: Router, backend_for: "BackendFor") -> None:
+    upnp = backend_for(router)
+    upnp.take_hint(NOWHERE)
+    begun = time.monotonic()
+    upnp.external_ip()
+    assert time.monotonic() - begun < 1
+    assert upnp.hint() == router.description_url
+
+
+def test_a_hint_that_hangs_costs_nothing(router: Router, backend_for: "BackendFor") -> None:
+    with Router(pmp=False, quirks=Quirks(silent=True)) as hung:
+        upnp = backend_for(router)
+        upnp.take_hint(hung.description_url)
+        begun = time.monotonic()
+        upnp.external_ip()
+        assert time.monotonic() - begun < 1
+
+
+def test_a_hint_is_tried_once(unheard: Upnp, router: Router) -> None:
+    unheard.take_hint(NOWHERE)
+    for _ in range(2):
+        with pytest.raises(NoGateway) as caught:
+            unheard.external_ip()
+    assert ":9" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "",
+        "nonsense",
+        "https://192.168.1.1/x.xml",
+        "http://11.22.33.4/x.xml",
+        "http://router.lan/x.xml",
+        "http://user@192.168.1.1/",
+        "http://192.168.1.1:0/",
+        "http://192.168.1.1/\r\nHost: elsewhere",
+        "file:///etc/passwd",
+        "http://192.168.1.1/" + "x" * 2000,
+    ],
+)
+def test_a_hint_that_no_answer_to_a_search_could_be_is_not_followed(hint: str, unheard: Upnp) -> None:
+    Nat(unheard, "upnp").take_hint(hint)
+    assert unheard._talks.hinted is None
+
+
+@pytest.mark.parametrize("quirk", ["evil_control_url", "redirect", "xml_bomb", "huge_body"])
+def test_a_hinted_description_is_vetted_as_any_other(quirk: str, unheard: Upnp) -> None:
+    with Router(pmp=False, quirks=quirks_from([quirk])) as evil:
+        unheard.take_hint(evil.description_url)
+        with pytest.raises(NoGateway):
+            unheard.external_ip()
+        assert not evil.heard.trap
+
+
+def test_a_hinted_gateway_from_elsewhere_gives_way_to_the_default_one(router: Router) -> None:
+    with Router("127.0.0.2", pmp=False, ssdp_port=router.ssdp_port) as elsewhere:
+        search = Search(lambda: [IPv4Address(router.address)], multicast=None, port=router.ssdp_port)
+        upnp = Upnp(search=search, announced_at=("127.0.0.1", 0))
+        upnp.take_hint(elsewhere.description_url)
+        upnp.external_ip()
+        assert upnp.hint() == router.description_url
