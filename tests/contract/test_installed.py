@@ -24,7 +24,7 @@ from portmap.testing.contract.subject import Subject
 from portmap_enr import EnrPublisher
 from portmap_extip import ExtIp, Interface
 from portmap_extip.name import Name
-from portmap_natpmp import NatPmp, Patience
+from portmap_natpmp import NatPmp, Patience, ProtonVpn
 from portmap_pcp import Pcp, Settings
 from portmap_publish import ExecPublisher, FilePublisher, HttpPublisher, HttpsPublisher
 from portmap_stun import Server, Stun
@@ -76,6 +76,14 @@ class TestNatPmpAndAGatewayThatIsSwitchedOff(TestNatPmp):
     @pytest.fixture
     def gateway(self, router: Router) -> Iterator[RouterGateway]:
         yield from switched_off_at_times(router)
+
+
+class TestProtonVpn(TestNatPmp):
+    plugin = ProtonVpn
+
+    def make(self, gateway: RouterGateway) -> ProtonVpn:
+        router = gateway.router
+        return ProtonVpn(IPv4Address(router.address), router.pmp_port, patience=SHORT)
 
 
 class TestPcp(BackendContract):
