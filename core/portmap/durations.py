@@ -1,6 +1,7 @@
 """Durations as people write them: 90, 90s, 10m, 2h, 1h30m, 1d. Pure."""
 
 import re
+import time
 
 from portmap.errors import SpecError
 
@@ -27,3 +28,8 @@ def format_duration(seconds: int) -> str:
         if count:
             parts.append(f"{count}{letter}")
     return "".join(parts) or "0s"
+
+
+def clock_time(at: float) -> str:
+    """Unix time in seconds as the local time of day, to the second."""
+    return time.strftime("%H:%M:%S", time.localtime(at))

@@ -15,6 +15,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 MAX_PORT = 65535
 MAX_LIFETIME = 0xFFFFFFFF  # 32 bits on the wire: RFC 6886 §3.3, RFC 6887 §7.1, UPnP ui4
+CALL_DEADLINE = 15.0  # seconds; above every backend's own time limits, so that theirs, which say more, come first
 DEFAULT_LIFETIME = 600  # go-ethereum's portMapDuration: p2p/server_nat.go
 
 

@@ -16,7 +16,7 @@ from portmap.answers import checked_address, checked_facts, checked_grant, check
 from portmap.errors import GatewayTimeout, NATError, PluginError, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer
 from portmap.limit import within_limit
-from portmap.model import DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
+from portmap.model import CALL_DEADLINE, DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
 from portmap.plugins import Catalogue, validate_hooks
 from portmap.spec import Spec, parse_backend
 from portmap.worker import Worker
@@ -24,7 +24,6 @@ from portmap.worker import Worker
 T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
 
-CALL_DEADLINE = 15.0  # seconds; above every backend's own time limits, so that theirs, which say more, come first
 CLOSE_DEADLINE = 0.5  # seconds; a watch that does not end by then ends with the process
 IPV6 = "ipv6_from_argument"  # portmap.hookspecs
 TELL_DEADLINE = 1.0  # seconds for the hooks that do no I/O

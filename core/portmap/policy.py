@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from portmap.nat import CALL_DEADLINE
+from portmap.model import CALL_DEADLINE
 
 
 class OnConflict(Enum):

@@ -40,7 +40,7 @@ IN_TURN: dict[str, Callable[[Lab], list[Table]]] = {
     "race": race.measure,
     "applications": lambda lab: [applications.measure(lab)],
     "remembered": lambda lab: [remembered.measure(lab)],
-    "start_up": lambda _: [start_up.measure()],
+    "start_up": lambda _: start_up.measure(),
     "memory": lambda lab: [memory.measure(lab)],
 }
 THOUSAND = "thousand"

@@ -194,7 +194,8 @@ Hold = Callable[..., Held]
 )
 def test_bad_input_is_one_line_and_exit_2(run: Run, words: tuple[str, ...], told: str) -> None:
     code, out, err = run(*(("--nat", "none") if "--nat" not in words and "ip" not in words else ()), *words)
-    assert (code, out) == (2, "")
+    assert code == 2
+    assert out == "" or " asked " in out  # said at once, before anything is loaded
     assert err.startswith("portmap: ")
     assert told in err
     assert err.count("\n") == 1
@@ -245,14 +246,14 @@ def test_a_question_that_fails_ends_with_its_code(
 def test_a_broken_plugin_ends_with_9_and_its_reason(run: Run, install: Install) -> None:
     install("acme-nat", ACME, acme_nat="import no_such_module")
     code, out, err = run("--nat", "acme", "80")
-    assert (code, out, err.count("\n")) == (9, "", 1)
+    assert (code, out.count("\n"), err.count("\n")) == (9, 1, 1)
     assert err.startswith("portmap: backend 'acme' (acme-nat 1.0) cannot be imported: ModuleNotFoundError")
 
 
 def test_a_plugin_that_exits_at_import_is_broken_like_any_other(hold: Hold, install: Install) -> None:
     site = install("acme-nat", ACME, acme_nat="raise SystemExit(0)")
     code, out, err = hold("--nat", "acme", "80", PYTHONPATH=str(site)).end()
-    assert (code, out, err.count("\n")) == (9, "", 1)
+    assert (code, out.count("\n"), err.count("\n")) == (9, 1, 1)
 
 
 def test_a_plugin_whose_parser_raises_is_broken_too(run: Run, install: Install) -> None:

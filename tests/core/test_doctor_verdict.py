@@ -119,6 +119,11 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
         "held-by-other",
         Outcome.CONFLICT,
     ),
+    "silence in the try": (
+        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=GatewayTimeout("silence")),)),
+        "no-answer",
+        Outcome.FAULT,
+    ),
     "a full table in the try": (
         wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=OutOfResources("full")),)),
         "refused",

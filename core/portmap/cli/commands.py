@@ -27,7 +27,7 @@ Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAP
 
 def register(app: typer.Typer) -> None:
     """Enter the commands."""
-    for command in (ip, run, status):
+    for command in (ip, run, status, doctor, ls):
         app.command()(command)
     app.command("open")(open_)
     app.command()(close)
@@ -138,3 +138,36 @@ def status(
     if folder is None:
         raise SpecError("without a state folder nobody tells its status: name one with --state")
     raise typer.Exit(run_status(folder, name, check=check, watch=watch, as_json=json))
+
+
+def doctor(
+    mapping: Annotated[
+        str | None, typer.Argument(metavar="[MAPPING]", help="The port to look at.", show_default=False)
+    ] = None,
+    nat: Nat = "any",
+    stun: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Ask this server how the world sees us.", show_default=False)
+    ] = None,
+    try_it: Annotated[bool, typer.Option("--try", help="Really map the port for a minute, and remove it.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="A block to paste, addresses made unreadable.")] = False,
+    capture: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write down all that is said on the wire.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find out what is in the way of being reached: one verdict, and what to do next."""
+    from portmap.cli.doctor import Wish, run_doctor  # noqa: PLC0415  # only this command needs it
+
+    wish = Wish.read(mapping, nat, stun, capture, try_it=try_it)
+    raise typer.Exit(int(run_doctor(wish, as_one_object=json, report=report)))
+
+
+def ls(
+    nat: Nat = "any",
+    mine: Annotated[bool, typer.Option("--mine", help="Only what portmap made on this host.")] = False,
+    json: Json = False,
+) -> None:
+    """List the gateway's own table, and whose is ours."""
+    from portmap.cli.ls import print_table_of  # noqa: PLC0415  # only this command needs it
+
+    print_table_of(nat, mine=mine, as_json=json)

@@ -7,6 +7,7 @@ that ends by a fault takes no other with it. All end together, within 3 seconds.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
@@ -51,6 +52,7 @@ def hold_instances(
     instances: Sequence[Instance],
     show: Show,
     *,
+    ending: Ending | None = None,
     greeting: Greeting | None = None,
     reload: Callable[[], Sequence[Instance]] | None = None,
     state: Path | None = None,
@@ -59,11 +61,13 @@ def hold_instances(
 ) -> None:
     """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: what the first instance fell by.
 
-    `show` gives the line for an event, None for none. `reload` is asked at SIGHUP for the instances that shall run from
-    then on; a SpecError of its leaves all as it was. `state` is the folder for instances that name none.
+    `ending`: who has been listening for signals since before. `show` gives the line for an event, None for none.
+    `reload` is asked at SIGHUP for the instances that shall run from then on; a SpecError of its leaves all as it was.
+    `state` is the folder for instances that name none.
     """
     holding = _Holding(show, greeting, reload, state, ears)
-    with Ending(holding.ask_to_stop, None if reload is None else holding.ask_to_reload):
+    with nullcontext(ending) if ending else Ending(reloads=reload is not None) as heard:
+        heard.concerns(holding.ask_to_stop, None if reload is None else holding.ask_to_reload)
         if seconds is not None:
             timer = threading.Timer(seconds, holding.ask_to_stop)
             timer.daemon = True

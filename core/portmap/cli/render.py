@@ -4,12 +4,11 @@ Law: pure - an event and a wall-clock time in, text out.
 """
 
 import json
-import time
 from collections.abc import Callable
 from typing import TypeAlias
 
 from portmap.cli.text import harmless
-from portmap.durations import format_duration
+from portmap.durations import clock_time, format_duration
 from portmap.events import (
     Event,
     ExternalIPEvent,
@@ -80,7 +79,7 @@ def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:
 
 def line(word: str, text: str, at: float) -> str:
     """One aligned line: local time, a word, the rest."""
-    return f"{time.strftime('%H:%M:%S', time.localtime(at))} {word:<9}{harmless(text)}"
+    return f"{clock_time(at)} {word:<9}{harmless(text)}"
 
 
 def _is_worth_telling(event: PublisherEvent, failing: set[str]) -> bool:

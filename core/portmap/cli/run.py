@@ -28,8 +28,9 @@ def run_child(wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, 
     logs.set_up(verbosity)
     check_program(words)
     child = Child(words)
+    (instance,) = wish.instances()  # mappings on the command line make one
     open_session = opener(folder_of(wish.flags.state))
-    with child.listen(), open_session(wish.one()).session as session:
+    with child.listen(), open_session(instance).session as session:
         _tell(session, quiet=quiet, renewals=verbosity > 0)
         _wait(session, patience, anyway=anyway)
         if child.unwanted:

@@ -52,23 +52,43 @@ class Hearing:
 class Ending(Hearing):
     """While it lasts, the first SIGINT or SIGTERM calls `stop`; a second one ends the process at once.
 
-    With `reload`, SIGHUP calls that.
+    With `reload`, SIGHUP calls that. What is to be called may be named later, by `concerns`: a signal that came before
+    is not lost.
     """
 
-    def __init__(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
-        super().__init__((*ENDING, *(RELOADING if reload else ())), self._heard)
+    def __init__(
+        self,
+        stop: Callable[[], object] | None = None,
+        reload: Callable[[], object] | None = None,
+        *,
+        reloads: bool = False,
+    ) -> None:
+        super().__init__((*ENDING, *(RELOADING if reload or reloads else ())), self._heard)
         self._stop = stop
         self._reload = reload
         self._asked = False
+        self._lock = threading.Lock()
+
+    def concerns(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
+        """Name whom it concerns; whoever was asked to stop already is told at once."""
+        with self._lock:
+            self._stop, self._reload = stop, reload
+            asked = self._asked
+        if asked:
+            stop()
 
     def _heard(self, number: int) -> None:
-        if number in RELOADING and self._reload is not None:
-            self._reload()
+        if number in RELOADING:
+            if self._reload is not None:
+                self._reload()
             return
-        if self._asked:
+        with self._lock:
+            again, self._asked = self._asked, True
+            stop = self._stop
+        if again:
             os._exit(128 + number)  # as the shell says it; no cleaning up: it was asked for twice
-        self._asked = True
-        self._stop()
+        if stop is not None:
+            stop()
 
 
 def _handled(*_: object) -> None:

@@ -13,8 +13,6 @@ from portmap.cli.exits import complain
 from portmap.config import Instance, Layer, Wanted, environment_layer, layer_of, settle
 from portmap.durations import parse_duration
 from portmap.errors import SpecError
-from portmap.opening import default_mappings
-from portmap.state import default_folder, make_folder
 
 DAY = 86400
 YEAR = 365 * DAY
@@ -64,26 +62,30 @@ class Wish:
         seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
         return cls(families, None if config is None else Path(config), seconds)
 
+    def settled(self) -> tuple[Instance, ...]:
+        """What was asked for, by flags, environment and file as they are now. Raises SpecError."""
+        file = None
+        if self.config is not None:
+            from portmap.cli.config import load_config  # noqa: PLC0415  # only who has a file pays for its reading
+
+            file = load_config(self.config)
+        return settle(self.flags, environment_layer(os.environ), file)
+
     def instances(self) -> tuple[Instance, ...]:
-        """What shall run, by flags, environment and file as they are now. Raises SpecError and PluginError."""
-        from portmap.cli.config import load_config  # noqa: PLC0415  # only who has a file pays for its reading
-
-        file = None if self.config is None else load_config(self.config)
-        settled = settle(self.flags, environment_layer(os.environ), file)
-        return tuple(instance if instance.mappings else _with_default(instance) for instance in settled)
-
-    def one(self) -> Instance:
-        """The same, where there can be but one."""
-        (instance,) = self.instances()
-        return instance
+        """What shall run: where no mapping was named, the backend's, else `SEED`. Raises SpecError and PluginError."""
+        return tuple(it if it.mappings else _with_default(it) for it in self.settled())
 
 
 def _with_default(instance: Instance) -> Instance:
+    from portmap.opening import default_mappings  # noqa: PLC0415  # who names mappings does not wait for this
+
     return replace(instance, mappings=tuple(map(Wanted, default_mappings(instance.nat) or SEED)))
 
 
 def folder_of(text: str | None) -> Path | None:
     """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
+    from portmap.state import default_folder, make_folder  # noqa: PLC0415  # as above
+
     if text is not None:
         return None if text == "none" else Path(text)
     folder = default_folder()

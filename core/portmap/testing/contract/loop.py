@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from portmap.errors import NATError, Refused
-from portmap.model import Protocol
-from portmap.nat import CALL_DEADLINE
+from portmap.model import CALL_DEADLINE, Protocol
 from portmap.testing.contract import hostile
 from portmap.testing.contract.gateway import Gateway
 from portmap.testing.contract.plugin import PluginContract

@@ -1,0 +1,83 @@
+"""Everything that is said on the wire while it is open, as a file of JSON lines that `portmap.testing.replay` can play.
+
+Law: listening only: those who speak log what they say with the field `wire`, or in hexadecimal digits as
+`portmap.wire` does, and here it is written down as it comes. Nothing is left out or made unreadable: a capture holds
+addresses, and whatever the router says of others.
+
+The first line is `{"v": 1, "portmap": VERSION}`. Every other one is one message:
+
+- `t`: seconds since the beginning; `talk`: a number for each thread, so that an answer finds its question;
+- `way`: `out` or `in`; `over`: `udp` (one question, one answer), `ssdp`, or `http`;
+- `peer`: `ADDRESS:PORT`, empty where the log does not tell; `head`: with `http` the method and path, or the status;
+- `data`: the datagram, or the body, in hexadecimal digits.
+"""
+
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any, Self
+
+from portmap.errors import SpecError
+
+VERSION = 1
+_LOGGER = "portmap"
+_PLAIN = {"-> %s": "out", "<- %s": "in"}  # portmap.wire's words, with the datagram in hexadecimal digits
+_PLAIN_LOGGER = "portmap.wire"
+
+
+class Capture:
+    """Writes to the file while it is open. Raises SpecError where the file cannot be written."""
+
+    def __init__(self, path: Path, version: str) -> None:
+        try:
+            self._file: IO[str] = path.open("w", encoding="ascii")
+        except OSError as error:
+            raise SpecError(f"the capture {path} cannot be written: {error.strerror}; name another file") from error
+        self._write({"v": VERSION, "portmap": version})
+        self._handler = _Handler(self._write)
+        self._logger = logging.getLogger(_LOGGER)
+        self._level = self._logger.level
+
+    def __enter__(self) -> Self:
+        self._logger.addHandler(self._handler)
+        self._logger.setLevel(logging.DEBUG)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self._handler)
+        self._logger.setLevel(self._level)
+        self._handler.close()
+        self._file.close()
+
+    def _write(self, row: dict[str, Any]) -> None:
+        print(json.dumps(row, separators=(",", ":")), file=self._file, flush=True)
+
+
+class _Handler(logging.Handler):
+    """Gives each message to `write`; the handler's own lock sees to it that lines do not mix."""
+
+    def __init__(self, write: Any) -> None:
+        super().__init__(logging.DEBUG)
+        self._write = write
+        self._began = time.monotonic()
+        self._talks: dict[int, int] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        wire = wire_of(record)
+        if wire is None:
+            return
+        talk = self._talks.setdefault(threading.get_ident(), len(self._talks))
+        self._write({"t": round(time.monotonic() - self._began, 6), "talk": talk, **wire})
+
+
+def wire_of(record: logging.LogRecord) -> dict[str, str] | None:
+    """The message on the wire that a log record tells of; None where it tells of something else."""
+    wire = getattr(record, "wire", None)
+    if isinstance(wire, dict):
+        return {**wire, "data": bytes(wire.get("data", b"")).hex()}
+    way = _PLAIN.get(str(record.msg)) if record.name == _PLAIN_LOGGER else None
+    if way is None or not isinstance(record.args, tuple) or len(record.args) != 1:
+        return None
+    return {"way": way, "over": "udp", "peer": "", "data": str(record.args[0])}
