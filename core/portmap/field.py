@@ -98,6 +98,11 @@ class Loader:
                 self._lead = 0.0
 
 
+def beside_others(backend_class: Any) -> str:
+    """The constructor for one who is asked together with all the others."""
+    return RACE if callable(getattr(backend_class, RACE, None)) else FROM_ARGUMENT
+
+
 def installed(catalogue: Catalogue, without: type, constructor: str = FROM_ARGUMENT) -> list[Runner]:
     """Every installed LOOP backend that needs no argument and wants to be raced; not yet loaded."""
 
@@ -108,8 +113,7 @@ def installed(catalogue: Catalogue, without: type, constructor: str = FROM_ARGUM
             return None
         runner.rank = int(preference)
         _require(backend_class, constructor, str(plugin))
-        races = constructor == FROM_ARGUMENT and callable(getattr(backend_class, RACE, None))
-        chosen = RACE if races else constructor
+        chosen = beside_others(backend_class) if constructor == FROM_ARGUMENT else constructor
         return Nat(make(backend_class, Spec(runner.name), str(plugin), chosen, at_leisure), str(plugin))
 
     our_own = f"{without.__module__}:"  # who stands beside it asks no gateway, either

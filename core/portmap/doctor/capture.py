@@ -1,14 +1,13 @@
 """Everything that is said on the wire while it is open, as a file of JSON lines that `portmap.testing.replay` can play.
 
-Law: listening only: those who speak log what they say with the field `wire`, or in hexadecimal digits as
-`portmap.wire` does, and here it is written down as it comes. Nothing is left out or made unreadable: a capture holds
-addresses, and whatever the router says of others.
+Law: listening only: those who speak log what they say with the field `wire`, and here it is written down as it comes.
+Nothing is left out or made unreadable: a capture holds addresses, and whatever the router says of others.
 
 The first line is `{"v": 1, "portmap": VERSION}`. Every other one is one message:
 
 - `t`: seconds since the beginning; `talk`: a number for each thread, so that an answer finds its question;
 - `way`: `out` or `in`; `over`: `udp` (one question, one answer), `ssdp`, or `http`;
-- `peer`: `ADDRESS:PORT`, empty where the log does not tell; `head`: with `http` the method and path, or the status;
+- `peer`: `ADDRESS:PORT`; `head`: with `http` the method and path, or the status;
 - `data`: the datagram, or the body, in hexadecimal digits.
 """
 
@@ -23,8 +22,6 @@ from portmap.errors import SpecError
 
 VERSION = 1
 _LOGGER = "portmap"
-_PLAIN = {"-> %s": "out", "<- %s": "in"}  # portmap.wire's words, with the datagram in hexadecimal digits
-_PLAIN_LOGGER = "portmap.wire"
 
 
 class Capture:
@@ -77,7 +74,4 @@ def wire_of(record: logging.LogRecord) -> dict[str, str] | None:
     wire = getattr(record, "wire", None)
     if isinstance(wire, dict):
         return {**wire, "data": bytes(wire.get("data", b"")).hex()}
-    way = _PLAIN.get(str(record.msg)) if record.name == _PLAIN_LOGGER else None
-    if way is None or not isinstance(record.args, tuple) or len(record.args) != 1:
-        return None
-    return {"way": way, "over": "udp", "peer": "", "data": str(record.args[0])}
+    return None

@@ -10,6 +10,7 @@ from typing import Any
 
 from portmap.builtin import AnyGateway
 from portmap.errors import SpecError
+from portmap.field import beside_others
 from portmap.hookspecs import BACKENDS
 from portmap.model import Kind
 from portmap.nat import Nat, make
@@ -60,9 +61,10 @@ def _named(spec: Spec, catalogue: Catalogue) -> Witness:
 def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
     def load() -> Nat | None:
         backend_class = plugin.load()
-        return (
-            Nat(make(backend_class, Spec(plugin.names[0]), str(plugin)), str(plugin)) if _maps(backend_class) else None
-        )
+        if not _maps(backend_class):
+            return None
+        backend = make(backend_class, Spec(plugin.names[0]), str(plugin), beside_others(backend_class))
+        return Nat(backend, str(plugin))
 
     return load
 

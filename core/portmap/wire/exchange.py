@@ -77,7 +77,7 @@ def exchange(
     name = _name(peer)
     try:
         with connected(peer, source) as sock:
-            datagrams = _datagrams(sock, question.to_bytes(), patience, clock, receive)
+            datagrams = _datagrams(sock, question.to_bytes(), patience, clock, receive, name)
             return _first_answer(datagrams, question, name, patience, speaks)
     except ConnectionError as error:  # an ICMP "port unreachable" came back, at once: RFC 6886 §3.1 says to believe it
         raise NoGateway(f"nobody speaks {speaks} at {name}: is it switched on there?") from error
@@ -117,7 +117,7 @@ def _first_answer(datagrams: Iterator[bytes], question: Question[T], name: str, 
 
 
 def _datagrams(
-    sock: socket.socket, request: bytes, patience: Patience, clock: Callable[[], float], receive: Receive
+    sock: socket.socket, request: bytes, patience: Patience, clock: Callable[[], float], receive: Receive, name: str
 ) -> Iterator[bytes]:
     """Everything that the peer sends until the deadline, while the request is repeated ever more slowly."""
     now = send_at = clock()
@@ -125,7 +125,7 @@ def _datagrams(
     wait = patience.first_wait
     while now < end:
         if now >= send_at:
-            log.debug("-> %s", request.hex())
+            log.debug("-> %s", request.hex(), extra=_wire("out", name, request))
             sock.send(request)
             send_at = now + wait
             wait = min(wait * 2, patience.longest_wait)
@@ -134,9 +134,14 @@ def _datagrams(
         except TimeoutError:
             pass
         else:
-            log.debug("<- %s", datagram[:_SHOWN].hex())
+            log.debug("<- %s", datagram[:_SHOWN].hex(), extra=_wire("in", name, datagram))
             yield datagram
         now = clock()
+
+
+def _wire(way: str, peer: str, data: bytes) -> dict[str, object]:
+    """The datagram itself, for whoever records what is said."""
+    return {"wire": {"way": way, "over": "udp", "peer": peer, "data": data}}
 
 
 def _name(peer: Peer) -> str:
