@@ -170,7 +170,7 @@ def test_one_that_blocks_for_ever_delays_nobodys_exit(environment: Environment) 
 
 
 def test_beside_all_of_them_the_others_work(environment: Environment) -> None:
-    assert environment.run("portmap", "ip", "--nat", "extip:203.0.113.9") == "203.0.113.9\n"
+    assert environment.run("portmap", "ip", "--allow-private", "--nat", "extip:203.0.113.9") == "203.0.113.9\n"
 
 
 # All of them at once. `any` asks the whole network, so that it runs in one of its own.
@@ -190,7 +190,7 @@ import subprocess
 from portmap_acme.router import Router
 
 with Router(port=4711):
-    subprocess.run(["portmap", "ip", "--nat", "any", "--json"], check=True)
+    subprocess.run(["portmap", "ip", "--allow-private", "--nat", "any", "--json"], check=True)
 """)
     told = json.loads(in_its_own_network.run(*NETWORK_OF_ITS_OWN, f"{LO_UP}; python {program}"))
     assert (told["gateway"], told["external_ip"]) == ("Acme 127.0.0.1", "203.0.113.1")

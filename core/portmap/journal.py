@@ -98,7 +98,7 @@ def from_text(text: str) -> Journal:
             tuple(_entry(row) for row in content["mappings"]),
             tuple((_text(backend), _text(hint)) for backend, hint in hints.items()),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Garbled(f"no journal: {type(error).__name__}: {error}") from error
 
 

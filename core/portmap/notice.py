@@ -170,7 +170,7 @@ def from_text(text: str) -> Notice:
         ports = tuple(_checked(PortNotice(**row)) for row in content.pop("ports"))
         publishers = tuple(_checked(PublisherNotice(**row)) for row in content.pop("publishers"))
         return replace(_checked(Notice(**content)), ports=ports, publishers=publishers)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Garbled(f"no notice: {type(error).__name__}: {error}") from error
 
 

@@ -42,7 +42,7 @@ def looking_for(*candidates: IPv4Address, port: int, patience: Patience = WORKS)
 
 
 def test_it_is_a_loop_backend_that_is_preferred_to_others() -> None:
-    assert (Pcp.kind, Pcp.preference) == (Kind.LOOP, 1)
+    assert (Pcp.kind, Pcp.preference) == (Kind.LOOP, 3)
 
 
 def test_pluggy_finds_every_hook_in_order() -> None:
