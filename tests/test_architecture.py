@@ -41,7 +41,7 @@ STOREYS = (
     ("nat",),
     ("policy", "road", "field", "heat", "race", "jointwatch", "holders", "publishing", "office", "sweeper", "clerk"),
     ("config", "configfile", "changes"),
-    ("builtin", "lookout", "keeper"),
+    ("builtin", "nonat", "lookout", "keeper"),
     ("loop",),
     ("scribe", "static", "paths"),
     ("dispatch",),

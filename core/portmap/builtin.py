@@ -1,15 +1,15 @@
-"""The backends that need no gateway of their own: `none`, and `any`, which races all the others or those of a list.
+"""The backend `any`, which needs no gateway of its own: it races all the others, or those of a list.
 
-They enter by the same door as everybody's: entry points that name these classes.
+It enters by the same door as everybody's: an entry point that names this class.
 """
 
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
-from portmap.errors import SILENCE, NoGateway, PluginError, Refused, SpecError
+from portmap.errors import SILENCE, PluginError, Refused, SpecError
 from portmap.field import installed, installed_ipv6, listed, listed_ipv6
 from portmap.gateways import own_public_address
 from portmap.holders import Holders
@@ -23,36 +23,6 @@ from portmap.spec import ANY
 
 _SHOWN = 80  # characters of a list, where no gateway has a name yet
 _log = logging.getLogger("portmap.any")
-
-
-class NoNat:
-    """`none`, `off` or nothing: no NAT is spoken to. The dispatcher never calls its hooks in earnest."""
-
-    kind: ClassVar[Kind] = Kind.NONE
-
-    @classmethod
-    def from_argument(cls, argument: str | None) -> "NoNat":
-        """No argument makes sense here."""
-        if argument is not None:
-            raise SpecError(f"none takes no argument, but was given {argument!r}: write 'none' alone")
-        return cls()
-
-    def __str__(self) -> str:
-        return "no NAT"
-
-    @hookimpl
-    def external_ip(self) -> Address:
-        """There is none to be had."""
-        _no_nat()
-
-    @hookimpl
-    def add_mapping(self) -> Grant:
-        """Nothing is mapped."""
-        _no_nat()
-
-    @hookimpl
-    def delete_mapping(self) -> None:
-        """Nothing is held."""
 
 
 class AnyGateway:
@@ -122,7 +92,14 @@ class AnyGateway:
 
     @hookimpl
     def add_mapping(
-        self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int, token: str
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        name: str,
+        lifetime: int,
+        token: str,
+        exact: bool,
     ) -> Grant:
         """Ask who holds the mapping, else the winner, then the runners-up; a winner who is silent is raced for anew."""
         key = (protocol, internal_port)
@@ -132,7 +109,8 @@ class AnyGateway:
 
         def ask(nat: Nat) -> Grant:
             own = self._own_part(nat, token)
-            grant = nat.add_mapping(protocol, external_port, internal_port, name, lifetime, token=own)
+            wanted = protocol, external_port, internal_port, name, lifetime
+            grant = nat.add_mapping(*wanted, token=own, exact=exact)
             return replace(grant, token=self._tagged(nat, grant.token)) if grant.token else grant
 
         return self._holders.add(key, self._asked_for(key), ask, lambda nat: nat is self._winner)
@@ -243,7 +221,3 @@ def _as_it_stands(port: int) -> Grant:
     if not port:
         raise Refused("there is no NAT here that could choose a port: name the one that the application listens on")
     return Grant(port, lifetime=0, static=True)
-
-
-def _no_nat() -> NoReturn:
-    raise NoGateway("there is no NAT to speak to: choose a backend with --nat")

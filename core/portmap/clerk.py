@@ -17,8 +17,8 @@ class Clerk:
         self._nat = nat
         self._deadline = deadline
 
-    def ask(self, lease: Lease) -> Grant:
-        """Ask for it, or extend it. Raises NATError or PluginError."""
+    def ask(self, lease: Lease, *, exact: bool = False) -> Grant:
+        """Ask for it, or extend it; `exact`: no other port will do. Raises NATError or PluginError."""
         request = lease.request
         return self._nat.add_mapping(
             request.protocol,
@@ -28,6 +28,7 @@ class Clerk:
             request.lifetime,
             self._deadline,
             lease.token,
+            exact=exact,
         )
 
     def delete(self, lease: Lease, timeout: float | None = None) -> None:

@@ -91,15 +91,23 @@ class BackendSpec:
 
     @hookspec(firstresult=True)
     def add_mapping(  # type: ignore[empty-body]  # pluggy: a spec has no body
-        self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int, token: str
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        name: str,
+        lifetime: int,
+        token: str,
+        exact: bool,
     ) -> Grant:
         """Open the port, or extend it: asked again for what is already held, this renews.
 
         `external_port` 0: choose, preferably the internal port. `internal_port` 0: only for gateways that need none.
         `name` is the user's word for the mapping, free text and maybe empty: escape it. `lifetime` in seconds, never
         0. `token` is what the last Grant for this mapping had, maybe in an earlier life; empty the first time. Answer
-        with what was really granted; another port or lifetime than asked for is no error. Raises as `external_ip`,
-        and Conflict where no port could be had.
+        with what was really granted; another port or lifetime than asked for is no error. `exact`: another external
+        port is of no use, so where the protocol can say so, say it. Raises as `external_ip`, and Conflict where no port
+        could be had.
         """
 
     @hookspec(firstresult=True)

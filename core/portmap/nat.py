@@ -82,6 +82,8 @@ class Nat:
         lifetime: int,
         timeout: float = CALL_DEADLINE,
         token: str = "",
+        *,
+        exact: bool = False,
     ) -> Grant:
         """Open or renew. Raises NATError or PluginError; Garbled for a port or lifetime that cannot be."""
         answer = self._call(
@@ -92,6 +94,7 @@ class Nat:
                 name=name,
                 lifetime=lifetime,
                 token=token,
+                exact=exact,
             ),
             timeout,
         )

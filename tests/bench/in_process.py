@@ -76,7 +76,7 @@ def _pmp(port: int) -> None:
 
 
 def _pcp(port: int) -> bytes:
-    return bytes.fromhex(Pcp(IPv4Address(LAN)).add_mapping(Protocol.TCP, port, port, LIFETIME, "").token)
+    return bytes.fromhex(Pcp(IPv4Address(LAN)).add_mapping(Protocol.TCP, port, port, LIFETIME, "", exact=False).token)
 
 
 def _bare_natpmp(port: int) -> None:

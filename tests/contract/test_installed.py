@@ -10,10 +10,11 @@ from tests.contract.targets import Client, Folder, Hook
 from tests.publish.website import WebSite
 from tests.torrent.fakes import Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
 
-from portmap.builtin import AnyGateway, NoNat
+from portmap.builtin import AnyGateway
 from portmap.errors import Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.nat import Nat
+from portmap.nonat import NoNat
 from portmap.plugins import DISTRIBUTION, Catalogue
 from portmap.race import Race
 from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, StunServer, loopback_address

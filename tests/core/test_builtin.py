@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap import field, gateways, heat
-from portmap.builtin import AnyGateway, NoNat
+from portmap.builtin import AnyGateway
 from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, PluginError, Refused, SpecError
 from portmap.field import Runner, listed_ipv6
 from portmap.gateways import own_public_address
@@ -18,6 +18,7 @@ from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.inbox import Register
 from portmap.model import Grant, Kind, PortRequest, Protocol
 from portmap.nat import Nat, load
+from portmap.nonat import NoNat
 from portmap.plugins import Catalogue
 from portmap.race import Race
 from portmap.testing.scripted import ScriptedBackend, play
@@ -75,7 +76,7 @@ def any_gateway(a: Gateway, b: Gateway) -> AnyGateway:
 
 
 def add(backend: AnyGateway, token: str = "") -> Grant:
-    return backend.add_mapping(TCP, 0, 80, "web", 600, token)
+    return backend.add_mapping(TCP, 0, 80, "web", 600, token, exact=False)
 
 
 def holders(*gateways: Gateway) -> list[str]:
@@ -366,15 +367,15 @@ def test_a_host_with_a_public_address_is_told_so_and_nobody_is_asked(public: Any
 
 
 def test_where_there_is_no_nat_the_internal_port_is_open_as_it_stands(public: AnyGateway, a: Gateway) -> None:
-    assert public.add_mapping(TCP, 443, 80, "web", 600, "") == Grant(80, 0, static=True)
+    assert public.add_mapping(TCP, 443, 80, "web", 600, "", exact=False) == Grant(80, 0, static=True)
     public.delete_mapping(TCP, 80, 80, "")
     assert a.calls == []
 
 
 def test_without_an_internal_port_the_wish_is_open(public: AnyGateway) -> None:
-    assert public.add_mapping(TCP, 443, 0, "web", 600, "") == Grant(443, 0, static=True)
+    assert public.add_mapping(TCP, 443, 0, "web", 600, "", exact=False) == Grant(443, 0, static=True)
     with pytest.raises(Refused, match="name the one"):
-        public.add_mapping(TCP, 0, 0, "web", 600, "")
+        public.add_mapping(TCP, 0, 0, "web", 600, "", exact=False)
 
 
 def test_a_host_that_has_moved_behind_a_nat_races(public: AnyGateway, a: Gateway, ourselves: Ourselves) -> None:

@@ -88,7 +88,7 @@ def test_at_the_end_of_the_time_the_program_is_asked_to_end(router: Router) -> N
 
 
 def test_where_the_port_cannot_be_had_the_program_is_not_started() -> None:
-    with Router(loopback_address(), quirks=Quirks(conflict=(8080,), same_port_required=True)) as router:
+    with Router(loopback_address(), quirks=Quirks(conflict=frozenset({8080}))) as router:
         router.quirks = Quirks(pmp_result=2)
         told = run(router, "--wait", "1s", "8080", "--", "echo", "hello")
     assert (told.returncode, told.stdout) == (4, "")

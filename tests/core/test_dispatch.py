@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import pytest
 
 import portmap
-from portmap.builtin import NoNat
 from portmap.dispatch import PortMapping, setup_port_mapping
 from portmap.errors import GatewayTimeout, NoGateway, SpecError
 from portmap.events import Event
@@ -20,6 +19,7 @@ from portmap.inbox import Message, Moved, Register
 from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.nat import Nat
 from portmap.node import LocalNode, Record
+from portmap.nonat import NoNat
 from portmap.policy import Policy
 from portmap.road import Road
 from portmap.static import StaticPath

@@ -11,7 +11,6 @@ import pytest
 
 import portmap
 from portmap.audience import BACKLOG
-from portmap.builtin import NoNat
 from portmap.errors import (
     Conflict,
     GatewayTimeout,
@@ -27,6 +26,7 @@ from portmap.ledger import Ledger
 from portmap.model import Address, Grant, Kind, Mapping, PortRequest, Protocol
 from portmap.nat import Nat
 from portmap.node import LocalNode, Record
+from portmap.nonat import NoNat
 from portmap.publishing import Desk
 from portmap.road import Road
 from portmap.session import Session

@@ -32,8 +32,8 @@ TCP = Protocol.TCP
 WORKS = Patience(first_wait=0.02, deadline=5.0)
 
 
-def add(backend: Pcp, token: str = "", external: int = 0, lifetime: int = 600) -> Grant:
-    return backend.add_mapping(TCP, external, 30303, lifetime, token)
+def add(backend: Pcp, token: str = "", external: int = 0, lifetime: int = 600, *, exact: bool = False) -> Grant:
+    return backend.add_mapping(TCP, external, 30303, lifetime, token, exact)
 
 
 def looking_for(*candidates: IPv4Address, port: int, patience: Patience = WORKS) -> Pcp:
@@ -71,6 +71,19 @@ def test_one_packet_maps_at_a_given_gateway_and_says_who_we_are(peer: "MakePeer"
         "02010000 00000258 00000000000000000000ffff7f000001".replace(" ", "")
         + f"{NONCE} 06000000 765f 9dd4 00000000000000000000ffff00000000".replace(" ", "")
     ]
+
+
+def test_where_only_one_port_will_do_failure_is_preferred_to_another(peer: "MakePeer", talk_to: TalkTo) -> None:
+    server = peer(refused(11))
+    with pytest.raises(Conflict):
+        add(talk_to(server), external=40404, exact=True)
+    assert server.heard[0].hex().endswith("02000000")  # PREFER_FAILURE, §13.2
+
+
+def test_a_server_that_knows_no_such_option_is_asked_without(peer: "MakePeer", talk_to: TalkTo) -> None:
+    server = peer(refused(5), mapped())
+    assert add(talk_to(server), exact=True).external_port == 30303
+    assert [len(request) for request in server.heard] == [64, 60]
 
 
 def test_where_the_gateway_may_choose_the_internal_port_is_suggested(peer: "MakePeer", talk_to: TalkTo) -> None:
@@ -135,8 +148,8 @@ def test_every_mapping_has_a_nonce_of_its_own(peer: "MakePeer", talk_to: TalkTo)
     server = peer(mapped(), mapped(protocol=17), mapped(internal=30304))
     backend = talk_to(server)
     add(backend)
-    backend.add_mapping(Protocol.UDP, 0, 30303, 600, "")
-    backend.add_mapping(TCP, 0, 30304, 600, "")
+    backend.add_mapping(Protocol.UDP, 0, 30303, 600, "", exact=False)
+    backend.add_mapping(TCP, 0, 30304, 600, "", exact=False)
     assert len(set(server.nonces)) == 3
 
 
@@ -173,7 +186,7 @@ def test_an_impossible_mapping_is_the_callers_mistake(
 ) -> None:
     server = peer(mapped())
     with pytest.raises(SpecError):
-        talk_to(server).add_mapping(TCP, external, internal, lifetime, "")
+        talk_to(server).add_mapping(TCP, external, internal, lifetime, "", exact=False)
     assert server.heard == []
 
 
@@ -374,8 +387,8 @@ def backend(router: Router, patient: Patience) -> Pcp:
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Router, backend: Pcp) -> None:
-    first = backend.add_mapping(protocol, 0, 30303, 600, "")
-    assert backend.add_mapping(protocol, first.external_port, 30303, 600, first.token) == first
+    first = backend.add_mapping(protocol, 0, 30303, 600, "", exact=False)
+    assert backend.add_mapping(protocol, first.external_port, 30303, 600, first.token, exact=False) == first
     assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(protocol, first.external_port)]
     backend.delete_mapping(protocol, first.external_port, 30303, first.token)
     assert router.entries == ()

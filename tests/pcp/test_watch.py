@@ -33,9 +33,9 @@ class Watched:
 
     def map(self) -> None:
         if isinstance(self.backend, Pcp):
-            self.backend.add_mapping(Protocol.TCP, 0, 30303, 600, "")
+            self.backend.add_mapping(Protocol.TCP, 0, 30303, 600, "", exact=False)
         else:
-            self.backend.add_mapping(Protocol.TCP, 30303, 600, "")
+            self.backend.add_mapping(Protocol.TCP, 30303, 600, "", exact=False)
 
     def next(self) -> str:
         return self._alerts.get(timeout=5)

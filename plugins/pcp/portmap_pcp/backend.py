@@ -79,15 +79,16 @@ class Pcp:
 
     @hookimpl
     def add_mapping(
-        self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, token: str
+        self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, token: str, exact: bool
     ) -> Grant:
         """Open the port or extend its lease. PCP has no names; the token is the mapping's nonce.
 
-        Where the gateway may choose, the internal port is suggested: some refuse to be asked for port 0.
+        Where the gateway may choose, the internal port is suggested: some refuse to be asked for port 0. `exact`: it is
+        asked to prefer failure to another port.
         """
         port = external_port or internal_port
         return self._either(
-            lambda: self._client.map(protocol, port, internal_port, lifetime, token),
+            lambda: self._client.map(protocol, port, internal_port, lifetime, token, exact=exact),
             lambda door: door.add_mapping(protocol, external_port, internal_port, "", lifetime),
         )
 

@@ -6,6 +6,7 @@ that was found, not given, is forgotten with the first failure to talk to it, so
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Generic, TypeVar
 
@@ -14,8 +15,9 @@ from portmap.hookspecs import Alert, Closer
 from portmap.model import Address, Grant, PortRequest, Protocol
 from portmap.wire import Peer, Question, Receive, exchange, first_good, receive
 from portmap_pcp.nonces import Nonces
+from portmap_pcp.options import PREFER_FAILURE
 from portmap_pcp.packets import Announce, Announced, Map, Mapped, NatPmpOnly, No, Refusal
-from portmap_pcp.results import UNSUPPORTED_OPCODE, SpeaksNatPmp, refused
+from portmap_pcp.results import UNSUPPORTED_OPCODE, UNSUPPORTED_OPTION, SpeaksNatPmp, refused
 from portmap_pcp.settings import Settings
 from portmap_pcp.watcher import Watcher
 
@@ -74,15 +76,28 @@ class Client(Generic[A]):
         """The address that the server last granted, if its state has lasted since."""
         return self._watcher.external_ip(server)
 
-    def map(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, token: str) -> Grant:
-        """Open a port or extend its lease (§11.1). `token` is that of the last Grant, maybe of an earlier life."""
+    def map(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        lifetime: int,
+        token: str,
+        *,
+        exact: bool = False,
+    ) -> Grant:
+        """Open a port or extend its lease (§11.1). `token` is that of the last Grant, maybe of an earlier life.
+
+        `exact`: prefer failure to another port (§13.2), if the server knows that; else it gives what it likes.
+        """
         PortRequest(protocol, internal_port, external_port, lifetime=lifetime)  # raises SpecError
         server = self.server or self._find()
         ours = self._ours(server)
         nonce = self._nonces.of((server, ours, protocol, internal_port), token)
         # What we had is what we suggest (§11.2); our own IPv6 address goes without saying, and may have changed.
-        had = self.external_ip(server) if isinstance(ours, IPv4Address) else None
-        answer = self._ask(server, Map(ours, nonce, protocol, internal_port, external_port, had, lifetime))
+        had = self.external_ip(server) if isinstance(ours, IPv4Address) and not exact else None
+        question = Map(ours, nonce, protocol, internal_port, external_port, had, lifetime)
+        answer = self._ask_exactly(server, question) if exact else self._ask(server, question)
         return _granted(f"{SPEAKS} {server}", ours, nonce, answer)
 
     def unmap(self, protocol: Protocol, internal_port: int, token: str) -> None:
@@ -103,6 +118,14 @@ class Client(Generic[A]):
         An answer's epoch shows it at the next call, an announcement at once.
         """
         return self._watcher.begin(alert, self.server)
+
+    def _ask_exactly(self, server: A, question: Map) -> Mapped:
+        try:
+            return self._ask(server, replace(question, options=(PREFER_FAILURE,)))
+        except Refused as error:
+            if error.code != UNSUPPORTED_OPTION:
+                raise
+        return self._ask(server, question)
 
     def _find(self) -> A:
         """The first candidate that answers. One that speaks NAT-PMP only has answered, too: raises SpeaksNatPmp."""

@@ -10,6 +10,7 @@ from portmap_pcp.packets import Refusal
 LONGEST_WAIT = 3600  # seconds; an error that is said to hold longer is asked about all the same
 NETWORK_FAILURE = 7
 UNSUPPORTED_OPCODE = 4
+UNSUPPORTED_OPTION = 5
 
 _MEANINGS: dict[int, tuple[type[Refused], str, str]] = {
     1: (Refused, "UNSUPP_VERSION", "it speaks another version of PCP: try another backend"),
