@@ -35,7 +35,7 @@ class Watched:
         if isinstance(self.backend, Pcp):
             self.backend.add_mapping(Protocol.TCP, 0, 30303, 600, "", exact=False)
         else:
-            self.backend.add_mapping(Protocol.TCP, 30303, 600, "", exact=False)
+            self.backend.add_mapping(Protocol.TCP, 30303, 600, "")
 
     def next(self) -> str:
         return self._alerts.get(timeout=5)
