@@ -1,124 +1,239 @@
-"""The documents are held to the code: every command block is run, every hook listed, every exit code the real one."""
+"""The documents are held to the code: what they show is run, what they name exists, what exists is named."""
 
 import contextlib
 import inspect
 import io
 import re
-import shlex
-import subprocess
-import sys
+import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from tests.docs.blocks import DOCUMENTS, ROOT, Block, CommandLine, blocks, command_lines, commands_in, prose, steps
+from tests.docs.normal import normal, pattern_of
+from tests.docs.parser import is_command, understand
+from tests.docs.picture import COMMAND, PICTURE, demo, shown_in
+from tests.docs.stage import Stage
 
+from portmap import __version__, events, pinhole, publication
 from portmap.cli import exits
-from portmap.cli.app import EXAMPLES
-from portmap.cli.group import split_command
-from portmap.cli.hold import Wish
+from portmap.cli.app import EXAMPLES, app
+from portmap.cli.config import load_config
+from portmap.cli.metrics import Metrics
+from portmap.cli.run import environment_of
+from portmap.config import ENVIRONMENT
+from portmap.configfile import MAP, SETTINGS, ConfigError
+from portmap.endpoints import OpenPort
+from portmap.errors import PortmapError
+from portmap.events import Event
 from portmap.hookspecs import BACKENDS, PUBLISHERS, BackendSpec, PublisherSpec
+from portmap.model import Mapping, Protocol, Scope
 from portmap.plugins import Catalogue, validate_hooks
-from portmap.testing import Router, loopback_address
 from portmap.testing.switches import table_markdown
+from portmap_publish.changes import Change
+from portmap_publish.command import environment
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-GATEWAY = "192.168.1.1"
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+README, CONTRIBUTING, CHANGELOG = (
+    (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+)
+REFERENCE, PLUGINS, QUIRKS = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("reference", "plugins", "quirks"))
 
 
 @pytest.fixture
-def router() -> Iterator[Router]:
-    with Router(loopback_address()) as simulated:
-        yield simulated
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path) as running:
+        yield running
 
 
-@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: block.splitlines()[0][2:])
-def test_a_console_block_shows_what_the_command_prints(block: str, router: Router, tmp_path: Path) -> None:
-    command, _, shown = block.partition("\n")
-    words = shlex.split(command.removeprefix("$ portmap "))
-    words = [word.replace(GATEWAY, router.address).replace("KEYFILE", str(tmp_path / "key")) for word in words]
-    if words[0] not in {"ip", "demo", "plugins"}:
-        words += ["--for", "1s"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "portmap", *words], capture_output=True, text=True, check=True, timeout=30, cwd=tmp_path
-    )
-    printed = ran.stdout.replace(router.address, GATEWAY).replace(str(tmp_path / "key"), "KEYFILE")
-    assert normal(printed) == normal(shown)
+# What is shown ---------------------------------------------------------------------------------------------------
 
 
-def normal(text: str) -> str:
-    """What differs from run to run, made alike: times, loopback addresses, the demo's port, sequence numbers."""
-    for pattern, instead in (
-        (r"^\d\d:\d\d:\d\d", "TIME"),
-        (r"127(\.\d+){3}", "LOOPBACK"),
-        (r"\b[3-6]\d{4}\b(?=[ /:\n'])(?<!30303)", "PORT"),
-        (r"LOOPBACK:\d+", "LOOPBACK:PORT"),
-        (r"(demo[ =])\d+", r"\1PORT"),
-        (r"1\.2\.3\.4:(?!30303|443|25565)\d+", "1.2.3.4:PORT"),
-        (r"router's port \d+", "router's port PORT"),
-        (r"from \d+ s to \d+ s", "from N s to N s"),
-        (r"enr:-\S+", "enr:-…"),
-        (r'"(ts|seq)":[\d.]+', r'"\1":0'),
-    ):
-        text = re.sub(pattern, instead, text, flags=re.MULTILINE)
-    return text
+@pytest.mark.parametrize("block", blocks("console"), ids=str)
+def test_a_console_block_shows_what_its_commands_print(block: Block, stage: Stage) -> None:
+    stage.write_files(block.document)
+    told = steps(block.text)
+    after = [command for command, _ in told[1:]] + [""]
+    for (command, shown), (output, code), follows in zip(told, stage.play(block.text), after, strict=True):
+        printed = normal(output)
+        assert re.fullmatch(pattern_of(shown), printed), f"$ {command}\n{printed}--- is shown as\n{normal(shown)}"
+        assert not code or "echo $?" in command + follows, f"$ {command}: the exit code {code} is not told"
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.splitlines()[2][:40])
-def test_a_python_block_runs(block: str, router: Router) -> None:
-    names: dict[str, object] = {"__name__": "example"}
+def test_the_picture_shows_what_the_demo_prints() -> None:
+    command, *shown = shown_in(PICTURE.read_text(encoding="utf-8"))
+    assert command == COMMAND
+    assert normal("\n".join(shown)) == normal("\n".join(demo())), "draw it anew: python -m tests.docs.picture"
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_a_python_block_runs(block: Block, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stage.folder)
+    names: dict[str, Any] = {"__name__": "example"}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(block.replace(GATEWAY, router.address), "README", "exec"), names)  # noqa: S102  # our own README
-    if "Acme" in names:
-        acme = names["Acme"]
-        assert isinstance(acme, type)
-        validate_hooks(acme(), BACKENDS, "the README's backend")
+        exec(compile(stage.real(block.text), str(block), "exec"), names)  # noqa: S102  # our own documents
+    for name, group in (("Acme", BACKENDS), ("Beacon", PUBLISHERS)):
+        if name in names:
+            validate_hooks(names[name].from_argument("host" if group == PUBLISHERS else None), group, str(block))
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_a_toml_block_is_a_configuration_or_names_entry_points(block: Block, tmp_path: Path) -> None:
+    table = tomllib.loads(block.text)
+    if "project" in table:
+        assert table["project"]["entry-points"].keys() <= {BACKENDS, PUBLISHERS}
+        return
+    path = tmp_path / "portmap.toml"
+    path.write_text(block.text)
+    with pytest.raises(ConfigError) if "broken" in block.text else contextlib.nullcontext():
+        load_config(path)
+
+
+# What is written to be typed -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", list(command_lines()), ids=str)
+def test_a_command_line_is_understood(line: CommandLine) -> None:
+    if not (line.inline and is_command(line.words)):
+        understand(line.words)
+
+
+def test_every_example_in_the_help_is_understood() -> None:
+    for line in re.findall(r"^  (portmap .*?)(?:   .*)?$", EXAMPLES, re.MULTILINE):
+        for words in commands_in(line):
+            understand(words)
+
+
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["--no-such-option"], ["ip", "--nat", "nobody"], ["run", "80"]], ids=" ".join
+)
+def test_what_is_no_command_line_is_not_understood(words: list[str]) -> None:
+    with pytest.raises((PortmapError, typer.TyperException, AssertionError)):
+        understand(words)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_leads_somewhere(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:\s]*)#?([^)\s]*)\)", prose(path)):
+        file = path.parent / target if target else path
+        assert file.exists(), f"{path.name} links to {target}"
+        assert not anchor or anchor in anchors(file), f"{path.name} links to {target}#{anchor}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings of a document as a forge makes them targets."""
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("block", blocks(), ids=str)
+def test_a_block_says_what_it_is(block: Block) -> None:
+    assert block.language in {"console", "python", "toml", "sh", "yaml", "dockerfile", "conf", "text"}
+
+
+# What exists is named --------------------------------------------------------------------------------------------
 
 
 def test_the_table_of_quirks_is_the_real_one() -> None:
-    assert table_markdown().strip() in README
+    assert table_markdown().strip() in QUIRKS
 
 
 @pytest.mark.parametrize("spec", [BackendSpec, PublisherSpec])
-def test_every_hook_is_in_the_readme_with_its_arguments(spec: type) -> None:
+def test_every_hook_is_told_with_its_arguments(spec: type) -> None:
     for name, hook in inspect.getmembers(spec, inspect.isfunction):
         arguments = ", ".join(list(inspect.signature(hook).parameters)[1:])
-        assert f"`{name}({arguments})`" in README
+        assert f"`{name}({arguments})`" in PLUGINS
 
 
-def test_the_readme_and_the_help_tell_the_real_exit_codes() -> None:
+def test_every_attribute_of_the_plugin_authors_guide_is_told() -> None:
+    guide = inspect.getdoc(inspect.getmodule(BackendSpec)) or ""
+    declared = re.findall(r"(\w+): ClassVar", guide) + re.findall(r"def (\w+_from_argument)", guide)
+    assert len(declared) > 5
+    for name in declared:
+        assert f"`{name}`" in PLUGINS
+
+
+def test_the_exit_codes_are_the_real_ones() -> None:
     real = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)} - {exits.FAULT}
-    for text in (README, EXAMPLES):
+    for text in (REFERENCE, EXAMPLES):
         told = re.search(r"Exit codes: (.*?)(;|\.)", text, re.DOTALL)
         assert told is not None
         assert {int(number) for number in re.findall(r"\d+", told[1])} == real
 
 
-def test_every_example_in_the_help_is_understood() -> None:
-    for line in re.findall(r"^  portmap (.*?)(?:   .*)?$", EXAMPLES, re.MULTILINE):
-        words = shlex.split(line.partition("|")[0])
-        options = {"--nat": "any", "--lease": "10m", "--for": "1s"}
-        command, rest = split_command(words, ["ip", "backends", "demo", "plugins", "router"], options)
-        assert command == "ip" or Wish.read(*_read(rest, options), state=None, on_conflict="next").requests
+@pytest.mark.parametrize("group", [BACKENDS, PUBLISHERS])
+def test_every_installed_name_is_told(group: str) -> None:
+    ours = [plugin for plugin in Catalogue(group).plugins if plugin.distribution == "portmap-nat"]
+    for name in (name for plugin in ours for name in plugin.names):
+        assert re.search(rf"`{name}[`:]", REFERENCE), name
 
 
-def _read(words: list[str], options: dict[str, str]) -> tuple[list[str], str, str, str, list[str], str]:
-    mappings = []
-    pending = iter(words)
-    for word in pending:
-        if word in options:
-            options[word] = next(pending)
-        elif word != "--json":
-            mappings.append(word)
-    return mappings, options["--nat"], options["--lease"], "60s", [], options["--for"]
+def test_every_event_is_told() -> None:
+    for module in (events, pinhole, publication):
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            if issubclass(kind, Event) and hasattr(kind, "event"):
+                assert f"`{kind.event}`" in REFERENCE
 
 
-def test_every_installed_name_is_in_the_readme() -> None:
-    for group in (BACKENDS, PUBLISHERS):
-        for plugin in Catalogue(group).plugins:
-            for name in plugin.names:
-                assert f"`{name}" in README or f"{name}:" in README
+def test_every_scope_is_told() -> None:
+    for scope in Scope:
+        assert f"| `{scope}` |" in REFERENCE
+
+
+def test_every_command_is_told() -> None:
+    root: Any = typer.main.get_command(app)
+    for name in root.commands:
+        assert f"portmap {name}" in README + REFERENCE, name
+
+
+def test_every_option_of_the_bare_form_is_told() -> None:
+    root: Any = typer.main.get_command(app)
+    for option in (name for param in root.params for name in param.opts if name.startswith("--")):
+        if "completion" not in option:
+            assert f"`{option}" in REFERENCE, option
+
+
+def test_every_variable_and_every_key_is_told() -> None:
+    for variable in (*ENVIRONMENT.values(), "PORTMAP_CONFIG", "PORTMAP_METRICS"):
+        assert f"`{variable}`" in REFERENCE
+    for key in {*SETTINGS, *MAP}:
+        assert f"`{key}`" in REFERENCE
+
+
+def test_every_word_and_variable_for_a_program_is_told() -> None:
+    words = Change("added", OpenPort(Protocol.TCP, 80, 80)).words()
+    mapping = Mapping(Protocol.TCP, 8080, 80, 600)
+    told = {*(f"{{{word}}}" for word in words), *environment(words), *environment_of([mapping], "")}
+    for name in told:
+        assert f"`{name}`" in REFERENCE, name
+
+
+def test_every_metric_is_told() -> None:
+    families = list(Metrics().collect())
+    real = {f"{family.name}{'_total' if family.type == 'counter' else ''}" for family in families}
+    assert set(re.findall(r"`(portmap_\w+)`", REFERENCE)) == real
+
+
+def test_the_changelog_is_about_this_version() -> None:
+    headings = re.findall(r"^## (.*)", CHANGELOG, re.MULTILINE)
+    assert __version__ in headings[0]
+
+
+def test_the_map_of_the_house_shows_every_room() -> None:
+    plan = CONTRIBUTING.partition("## The map of the house")[2].partition("\n## ")[0]
+    rooms = [path.stem for path in (ROOT / "core" / "portmap").glob("*") if not path.name.startswith("_")]
+    rooms += [path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()]
+    rooms += [path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")]
+    missing = [room for room in rooms if room != "py" and not re.search(rf"\b{room}\b", plan)]
+    assert not missing
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"], *chain(*extras)]
+    table = CONTRIBUTING.partition("## Dependencies")[2]
+    for name in {re.split(r"[^\w-]", requirement)[0] for requirement in wanted} - {"portmap-nat"}:
+        assert re.search(rf"\b{name}\b", table), name
