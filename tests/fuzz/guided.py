@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-_INSTRUMENTED = ["portmap", "portmap_enr", "portmap_extip", "portmap_natpmp", "portmap_upnp", "http", "email"]
+_PLUGINS = ("enr", "extip", "natpmp", "pcp", "publish", "stun", "torrent", "upnp")
+_INSTRUMENTED = ["portmap", *(f"portmap_{name}" for name in _PLUGINS), "http", "email", "tomllib"]
 _WORTH_A_LOOK = 0.02  # seconds
 _PATIENCE = 5  # seconds until libFuzzer calls one input a hang
 SLOWEST = "slowest"

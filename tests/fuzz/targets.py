@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.fuzz import enr, natpmp, router, seeds, stun, upnp, user
+from tests.fuzz import enr, files, natpmp, pcp, router, seeds, stun, upnp, upnp6, user
 
 from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
 from portmap_enr.enr import MAX_SIZE
@@ -40,6 +40,11 @@ TARGETS = (
     Target("natpmp-address", natpmp.address, natpmp.SEEDS, natpmp.WORDS, limit=1100),
     Target("natpmp-mapping", natpmp.mapping, natpmp.SEEDS, natpmp.WORDS, limit=1100),
     Target("natpmp-announcement", natpmp.announcement, natpmp.ANNOUNCEMENTS, natpmp.WORDS, limit=1100),
+    Target("pcp-announce", pcp.announced, pcp.SEEDS, pcp.WORDS, limit=pcp.LIMIT),
+    Target("pcp-map", pcp.mapped, pcp.SEEDS, pcp.WORDS, limit=pcp.LIMIT),
+    Target("pcp-options", pcp.options, tuple(seed[60:] for seed in pcp.SEEDS), pcp.WORDS, limit=pcp.LIMIT),
+    Target("pcp-announcement", pcp.announcement, pcp.SEEDS, pcp.WORDS, limit=pcp.LIMIT),
+    Target("pcp-stated", pcp.stated, pcp.STATED, pcp.WORDS, limit=pcp.LIMIT),
     Target("ssdp", upnp.ssdp_answer, seeds.SEARCH_ANSWERS, seeds.HEADER_WORDS, limit=upnp.SSDP_LIMIT),
     Target("ssdp-notice", upnp.ssdp_notice, seeds.NOTICES, seeds.HEADER_WORDS, limit=upnp.SSDP_LIMIT),
     Target("gena-subscription", upnp.subscription, seeds.SUBSCRIPTIONS, seeds.HEADER_WORDS),
@@ -50,6 +55,11 @@ TARGETS = (
     Target("soap", upnp.soap_reply, seeds.REPLIES, seeds.XML_WORDS, (Garbled, Refused, NoGateway), REPLY_LIMIT),
     Target("http", upnp.http_response, seeds.RESPONSES, seeds.HTTP_WORDS, (Garbled, NoGateway), upnp.HTTP_LIMIT),
     Target("external-ip", upnp.external_ip, user.ADDRESSES, user.ADDRESS_WORDS, (Garbled, Refused)),
+    Target("ssdp6", upnp6.search_answer, upnp6.ANSWERS, seeds.HEADER_WORDS, limit=upnp.SSDP_LIMIT),
+    Target("location6", upnp6.location, upnp6.URLS, upnp6.URL_WORDS),
+    Target("control-url6", upnp6.control_url, upnp6.CONTROL_URLS, upnp6.URL_WORDS, limit=DESCRIPTION_LIMIT),
+    Target("description6", upnp6.description, upnp6.DESCRIPTIONS, upnp6.DESCRIPTION_WORDS, limit=DESCRIPTION_LIMIT),
+    Target("pinhole", upnp6.reply, upnp6.REPLIES, upnp6.REPLY_WORDS, (Garbled, Refused, NoGateway), REPLY_LIMIT),
     Target("rlp", enr.rlp_item, enr.RECORDS, enr.WORDS, limit=MAX_SIZE),
     Target("enr", enr.record, enr.RECORDS, enr.WORDS, limit=MAX_SIZE),
     Target("enr-text", enr.text, enr.TEXTS, enr.TEXT_WORDS),
@@ -62,6 +72,13 @@ TARGETS = (
     Target("extip-argument", user.extip_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
     Target("stun", stun.answer, stun.ANSWERS, stun.ANSWER_WORDS, limit=stun.LIMIT),
     Target("stun-argument", stun.argument, stun.ARGUMENTS, stun.ARGUMENT_WORDS, (SpecError,)),
+    Target("pcp-argument", pcp.argument, pcp.ARGUMENTS, user.ADDRESS_WORDS, (SpecError,)),
+    Target("pcp-token", pcp.token, pcp.TOKENS, pcp.TOKEN_WORDS, ()),
+    Target("hint", files.hint, files.HINTS, user.ADDRESS_WORDS, ()),
+    Target("journal", files.saved_journal, files.JOURNALS, files.JOURNAL_WORDS, limit=files.LIMIT),
+    Target("notice", files.posted_notice, files.NOTICES, files.NOTICE_WORDS, limit=files.LIMIT),
+    Target("config", files.config, files.CONFIGS, files.CONFIG_WORDS, (SpecError,), files.LIMIT),
+    Target("upnp6-argument", upnp6.argument, upnp6.URLS, upnp6.URL_WORDS, (SpecError,)),
     Target("upnp-argument", user.upnp_argument, seeds.URLS, seeds.URL_WORDS, (SpecError,)),
     Target("router-natpmp", router.datagram, router.DATAGRAMS, natpmp.WORDS, limit=1100),
     Target("router-pcp", router.pcp, router.PCP_DATAGRAMS, router.PCP_WORDS, limit=1200),

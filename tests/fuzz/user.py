@@ -3,7 +3,7 @@
 import os
 from ipaddress import IPv4Address
 
-from portmap.cli.durations import format_duration, parse_duration
+from portmap.durations import format_duration, parse_duration
 from portmap.gateways import parse_routes
 from portmap.model import MAX_LIFETIME
 from portmap.requests import parse_mapping

@@ -14,11 +14,11 @@ from tests.lab.traffic import Vigil
 MINUTE = 60.0
 LEASE = 20
 UNATTENDED = 4999  # held by nobody: shows that this router means what it says about leases
-PORTS = {"pmp": 4101, "upnp": 4102}
+PORTS = {"pmp": 4101, "upnp": 4102, "pcp": 4103}
 
 
 class Endurance:
-    """Holds a port over NAT-PMP and another over UPnP, both TCP and UDP, and knocks on all four."""
+    """Holds a port over NAT-PMP, one over UPnP and one over PCP, each TCP and UDP, and knocks on all six."""
 
     vigils: dict[tuple[str, str], Vigil]
     commands: dict[str, Portmap]

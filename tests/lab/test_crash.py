@@ -11,7 +11,7 @@ from tests.lab.router import Entry
 
 from portmap.journal import Journal, from_text, to_text
 
-SPECS = ("pmp", "upnp", "any")
+SPECS = ("pmp", "pcp", "upnp", "any")
 
 
 def _kill(portmap: Portmap) -> None:

@@ -8,7 +8,7 @@ from tests.lab.lab import Lab
 from tests.lab.router import LAN
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SPECS = ("pmp", "upnp", "any")
+SPECS = ("pmp", "pcp", "upnp", "any")
 PATIENCE = 3.0  # seconds: issue 2, part 7
 
 
@@ -57,7 +57,7 @@ def test_a_silent_router_does_not_keep_us(lab: Lab, spec: str, signum: int) -> N
         assert seconds < PATIENCE
 
 
-@pytest.mark.parametrize("spec", ["any", "upnp", f"pmp:{LAN}"])
+@pytest.mark.parametrize("spec", ["any", "upnp", f"pmp:{LAN}", f"pcp:{LAN}"])
 def test_a_router_that_never_answered_does_not_keep_us(quiet_lab: Lab, spec: str) -> None:
     quiet_lab.router.drop()
     with Portmap(quiet_lab.lan, "--nat", spec, "4001") as portmap:

@@ -1,6 +1,7 @@
 """The router or the network changes under us: bytes arrive again, within the time that issue 4 allows.
 
-Without `--ip-interval` the next check is a minute away: what recovers sooner has heard a signal.
+Without `--ip-interval` the next check is a minute away: what recovers sooner has heard a signal. What the router does
+to PCP alone is `test_pcp`'s.
 """
 
 import time
@@ -61,7 +62,7 @@ def test_a_new_outer_address_is_told_within_two_seconds(lab: Lab, spec: str) -> 
         assert _arrive_again(lab, portmap, within=1), portmap.story()
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", [*SPECS, "pcp"])
 def test_a_new_address_of_ours_is_mapped_within_three_seconds(lab: Lab, spec: str) -> None:
     with _hold(lab, spec) as portmap:
         faults.new_own_address(lab)
@@ -69,7 +70,7 @@ def test_a_new_address_of_ours_is_mapped_within_three_seconds(lab: Lab, spec: st
         assert portmap.told("network.changed")
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", [*SPECS, "pcp"])
 def test_another_router_has_our_mappings_within_five_seconds(lab: Lab, spec: str) -> None:
     with _hold(lab, spec) as portmap:
         faults.another_router(lab)

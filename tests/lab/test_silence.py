@@ -31,3 +31,10 @@ def test_a_bad_mapping_is_refused_before_anything_is_sent(lab: Lab, mapping: str
     with pytest.raises(RuntimeError, match="exit 2"):
         lab.lan.run([*PORTMAP, "--nat", "any", mapping])
     assert lab.router.packets_heard() == 0
+
+
+@pytest.mark.parametrize("spec", ["pcp:1.2.3.4:5351", "pcp:fe80::1", "any:pcp", "pcp,pcp", "pcp, upnp", "pcp,acme"])
+def test_a_bad_gateway_is_refused_before_anything_is_sent(lab: Lab, spec: str) -> None:
+    with pytest.raises(RuntimeError, match="exit 2"):
+        lab.lan.run([*PORTMAP, "--nat", spec, "4001"])
+    assert lab.router.packets_heard() == 0

@@ -12,9 +12,9 @@ from math import inf
 from typing import TypeVar
 
 from tests.matrix.columns import Column
-from tests.matrix.lan import NEIGHBOUR, ours, plant, reached
+from tests.matrix.lan import NEIGHBOUR, plant
 from tests.matrix.leaping import LeapingInbox, Scene
-from tests.matrix.outcomes import LEASE, Deceived, Holds, Lost, Outcome, Raises, Seen, Works
+from tests.matrix.outcomes import LEASE, RIGHT, Deceived, Holds, Lost, Outcome, Raises, Seen, Works
 from tests.matrix.rows import Row, Story
 
 from portmap import errors
@@ -51,6 +51,7 @@ class _Visit:
 
     nat: Nat
     router: Router
+    column: Column
     internal_port: int
     wish: int
     slowest: float = 0.0
@@ -72,7 +73,7 @@ class _Visit:
         return self._call(partial(self.nat.add_mapping, protocol, self.wish, self.internal_port, "matrix", LEASE))
 
     def _mapped(self, address: str, grants: list[tuple[Protocol, Grant]]) -> Outcome:
-        if not all(reached(self.router, protocol, grant.external_port) for protocol, grant in grants):
+        if not all(self.column.reached(self.router, protocol, grant.external_port) for protocol, grant in grants):
             return Deceived()
         same = all(grant.external_port == (self.wish or self.internal_port) for _, grant in grants)
         return Works(same, max(grant.lifetime for _, grant in grants), address)
@@ -81,14 +82,16 @@ class _Visit:
         """What was never granted may be left behind: that is for the loop."""
         for protocol, grant in grants:
             with suppress(NATError):
-                self._call(partial(self.nat.delete_mapping, protocol, grant.external_port, self.internal_port))
-        return len(ours(self.router, self.internal_port)) if grants else 0
+                ports = grant.external_port, self.internal_port
+                self._call(partial(self.nat.delete_mapping, protocol, *ports, token=grant.token))
+        return len(self.column.ours(self.router, self.internal_port)) if grants else 0
 
     def _address(self) -> str:
         try:
-            return str(self._call(self.nat.external_ip))
+            told = str(self._call(self.nat.external_ip))
         except (NATError, PluginError) as error:
             return _public(error).__name__
+        return RIGHT if told == self.column.address else told
 
     def _call(self, hook: Callable[[], T]) -> T:
         began = time.monotonic()
@@ -99,9 +102,10 @@ class _Visit:
 
 
 def _once(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
-    with column.router(time.monotonic, quirks, upnp_only=row.upnp_only) as router:
+    with column.router(time.monotonic, quirks, row.speaks) as router:
         plant(router)
-        visit = _Visit(column.door(router, time.monotonic), router, internal_port, row.wish)
+        wish = internal_port if column.ipv6 else row.wish  # nothing is translated
+        visit = _Visit(column.door(router, time.monotonic), router, column, internal_port, wish)
         outcome, left = visit.run()
         return Seen(outcome, visit.slowest, router.heard.trap, NEIGHBOUR not in router.entries, left)
 
@@ -127,9 +131,9 @@ class Told:
     def on_settled(self) -> None:
         """Nothing more for now."""
 
-    def arrive(self, router: Router) -> bool:
+    def arrive(self, reached: Callable[[Protocol, int], bool]) -> bool:
         """Whether bytes arrive where it was told that they would."""
-        return len(self.ports) == len(Protocol) and all(reached(router, *each) for each in self.ports.items())
+        return len(self.ports) == len(Protocol) and all(reached(*each) for each in self.ports.items())
 
     def names(self) -> list[str]:
         return [event.event for event in self.events]
@@ -137,24 +141,25 @@ class Told:
 
 def _for_a_while(column: Column, quirks: Quirks, row: Row, story: Story, internal_port: int) -> Seen:
     inbox = LeapingInbox()
-    with column.router(inbox.now, quirks, upnp_only=row.upnp_only) as router:
+    with column.router(inbox.now, quirks, row.speaks) as router:
         plant(router)
         arrived: list[bool] = []
-        requests = [PortRequest(protocol, internal_port, row.wish, lifetime=story.lease) for protocol in Protocol]
+        wish = 0 if column.ipv6 else row.wish
+        requests = [PortRequest(protocol, internal_port, wish, lifetime=story.lease) for protocol in Protocol]
         scenes: list[Scene] = [(0.0, partial(Register, request)) for request in requests]
         scenes += [(at, partial(what, router)) for at, what in story.happenings]
         told = Told()
-        scenes += [(story.span, lambda: arrived.append(told.arrive(router)))]
-        inbox.tell(scenes, story.span, partial(_shut_at, router, internal_port))
+        scenes += [(story.span, lambda: arrived.append(told.arrive(partial(column.reached, router))))]
+        inbox.tell(scenes, story.span, partial(_shut_at, column, router, internal_port))
         nat = column.door(router, inbox.now)
         Loop(nat, inbox, told, Policy(story.ip_interval), random=lambda: 0.5).run()
         outcome = Holds(inbox.gaps.longest) if arrived == [True] else Lost(", ".join(told.names()))
         reboots = any(what is Router.reboot for _, what in story.happenings)
         touched = NEIGHBOUR not in router.entries and not reboots
-        return Seen(outcome, 0.0, router.heard.trap, touched, len(ours(router, internal_port)))
+        return Seen(outcome, 0.0, router.heard.trap, touched, len(column.ours(router, internal_port)))
 
 
-def _shut_at(router: Router, internal_port: int) -> float:
+def _shut_at(column: Column, router: Router, internal_port: int) -> float:
     """When the first of our two ports will be shut; -inf where one is."""
-    entries = ours(router, internal_port)
+    entries = column.ours(router, internal_port)
     return min(max((it.ends for it in entries if it.protocol is each), default=-inf) for each in Protocol)

@@ -7,20 +7,32 @@ to listen for announcements: on loopback.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from random import Random
 from typing import Any, TypeAlias
 
+from tests.matrix import lan
+from tests.matrix.rows import ALL, UPNP_ONLY
+
 from portmap.builtin import AnyGateway
+from portmap.field import Runner
+from portmap.model import Protocol
 from portmap.nat import Nat
 from portmap.race import Race
-from portmap.testing import Quirks, Router, loopback_address
+from portmap.testing import Entry, Quirks, Router, loopback_address
+from portmap.testing.pinholes import Pinhole
 from portmap_natpmp import NatPmp
+from portmap_pcp import Pcp, PcpPinholes, Settings
 from portmap_upnp import Upnp, ssdp
 from portmap_upnp.location import parse_url
+from portmap_upnp.pinholes import UpnpPinholes
 from portmap_upnp.search import Search
+from portmap_upnp.search6 import Search6
 
 Clock: TypeAlias = Callable[[], float]
+ONE_PORT = ALL - UPNP_ONLY  # NAT-PMP and PCP, which share a port
+ADDRESS = "1.2.3.4"  # the router's external one
+US = IPv6Address("::1")  # every host of a simulated router's IPv6 network, and the router
 UPTIME = 100.0  # seconds that the router has been up: a fresh one's reboot would not show (RFC 6886 §3.6)
 
 
@@ -37,32 +49,69 @@ def _upnp(router: Router, _clock: Clock, *, given: bool) -> Upnp:
     return Upnp(location, search=search, announced_at=(loopback_address(), 0))
 
 
+def _pcp(router: Router, clock: Clock, *, given: bool, raced: bool = False) -> Pcp:
+    gateway, settings = IPv4Address(router.address), Settings(clock=clock, announced_at=())
+    pmp = None if raced else lambda _: Nat(_pmp(router, clock, given=True), "pmp")
+    return Pcp(gateway if given else None, settings, candidates=lambda: [gateway], stand_in=pmp)
+
+
 def _any(router: Router, clock: Clock) -> AnyGateway:
-    field = {"pmp": _pmp, "upnp": _upnp}
-    return AnyGateway(Race(lambda: [Nat(make(router, clock, given=False), name) for name, make in field.items()]))
+    field = {
+        "pmp": _pmp(router, clock, given=False),
+        "pcp": _pcp(router, clock, given=False, raced=True),
+        "upnp": _upnp(router, clock, given=False),
+    }
+    runners = [Runner.of(Nat(made, name), getattr(made, "preference", 0), name) for name, made in field.items()]
+    return AnyGateway(Race(lambda: runners))
+
+
+def _pcp6(router: Router, clock: Clock) -> PcpPinholes:
+    settings = Settings(port=router.pcp6_port, clock=clock, announced_at=())
+    return PcpPinholes(None, settings, candidates=lambda: [US], own_address=lambda: US)
+
+
+def _upnp6(router: Router, _clock: Clock) -> UpnpPinholes:
+    return UpnpPinholes(search=Search6(lambda: [US], multicast=None, port=router.ssdp6_port), here=lambda: US)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A backend: how to make one for a router, and what that router speaks."""
+    """A backend: how to make one for a router, what that router speaks, and whether ports are open by IPv6 then."""
 
     name: str
     make: Callable[[Router, Clock], Any]
-    pmp: bool = True
-    upnp: bool = True
+    speaks: frozenset[str]
     igd: int = 1
+    ipv6: bool = False
+
+    @property
+    def address(self) -> str:
+        """What the backend is to tell as the external address."""
+        return str(US) if self.ipv6 else ADDRESS
 
     def door(self, router: Router, clock: Clock) -> Nat:
         """A new backend behind the core's door."""
         return Nat(self.make(router, clock), self.name)
 
-    def router(self, clock: Clock, quirks: Quirks, *, upnp_only: bool = False) -> Router:
-        """A router for it; where it must hear searches by multicast, it does."""
+    def reached(self, router: Router, protocol: Protocol, external_port: int) -> bool:
+        """Whether the port is open: for bytes, or by the firewall's word."""
+        return (lan.let_in if self.ipv6 else lan.reached)(router, protocol, external_port)
+
+    def ours(self, router: Router, internal_port: int) -> tuple[Entry | Pinhole, ...]:
+        """What is open for our service now."""
+        return lan.pinholes(router, internal_port) if self.ipv6 else lan.ours(router, internal_port)
+
+    def router(self, clock: Clock, quirks: Quirks, speaks: frozenset[str]) -> Router:
+        """A router for it that speaks nothing but this; where it must hear searches by multicast, it does."""
+        spoken = self.speaks & speaks
         return Router(
             loopback_address(),
-            pmp=self.pmp and not upnp_only,
-            upnp=self.upnp,
+            external_ip=ADDRESS,
+            pmp="pmp" in spoken,
+            pcp="pcp" in spoken,
+            upnp="upnp" in spoken,
             ssdp_port=ssdp.PORT if quirks.multicast_only else 0,
+            ipv6=self.ipv6,
             igd=self.igd,
             uptime=UPTIME,
             quirks=quirks,
@@ -72,10 +121,14 @@ class Column:
 
 
 COLUMNS = (
-    Column("pmp", partial(_pmp, given=False), upnp=False),
-    Column("pmp:ADDRESS", partial(_pmp, given=True), upnp=False),
-    Column("upnp, IGD:1", partial(_upnp, given=False), pmp=False),
-    Column("upnp, IGD:2", partial(_upnp, given=False), pmp=False, igd=2),
-    Column("upnp:URL", partial(_upnp, given=True), pmp=False),
-    Column("any", _any),
+    Column("pmp", partial(_pmp, given=False), ONE_PORT),
+    Column("pmp:ADDRESS", partial(_pmp, given=True), ONE_PORT),
+    Column("pcp", partial(_pcp, given=False), ONE_PORT),
+    Column("pcp:ADDRESS", partial(_pcp, given=True), ONE_PORT),
+    Column("upnp, IGD:1", partial(_upnp, given=False), UPNP_ONLY),
+    Column("upnp, IGD:2", partial(_upnp, given=False), UPNP_ONLY, igd=2),
+    Column("upnp:URL", partial(_upnp, given=True), UPNP_ONLY),
+    Column("any", _any, ALL),
+    Column("pcp, IPv6", _pcp6, ONE_PORT, ipv6=True),
+    Column("upnp, IPv6", _upnp6, UPNP_ONLY, igd=2, ipv6=True),
 )

@@ -1,6 +1,6 @@
 """The LAN around a simulated router: a service worth reaching, a neighbour, and somebody outside who tries.
 
-Law: everybody is on loopback. Bytes that come back are the only proof of a mapping.
+Law: everybody is on loopback. Bytes that come back are the only proof of a mapping; of a pinhole, the router's word.
 """
 
 import socket
@@ -11,6 +11,7 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer, ThreadingUDPSer
 
 from portmap.model import Protocol
 from portmap.testing import Entry, Router
+from portmap.testing.pinholes import Pinhole
 
 NEIGHBOUR = Entry(Protocol.TCP, 30304, "127.0.0.9", 9, 0, "neighbour")
 """Somebody else's mapping, on the port that a router would give next."""
@@ -84,3 +85,13 @@ def plant(router: Router, entry: Entry = NEIGHBOUR) -> None:
 def ours(router: Router, internal_port: int) -> tuple[Entry, ...]:
     """What leads to our service now."""
     return tuple(entry for entry in router.entries if entry.internal_port == internal_port)
+
+
+def pinholes(router: Router, port: int) -> tuple[Pinhole, ...]:
+    """The same by IPv6."""
+    return tuple(pinhole for pinhole in router.pinholes if pinhole.port == port)
+
+
+def let_in(router: Router, protocol: Protocol, port: int) -> bool:
+    """Whether the router's firewall says that it lets everybody in; on ::1 bytes would arrive anyway."""
+    return any(it.protocol is protocol and not it.remote and not it.remote_port for it in pinholes(router, port))

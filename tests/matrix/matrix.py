@@ -19,7 +19,8 @@ from tests.matrix.pairs import PAIRS
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 
 WAITING, BUSY = 48, 4  # cells at once
-_SLOW = {"slow", "drip", "loss", "reorder", "wrong_internal_port", "(30"}  # rows in which time really passes
+# Rows in which time really passes.
+_SLOW = {"slow", "drip", "loss", "reorder", "throttle", "wan_flap", "wrong_internal_port", "wrong_nonce", "(30"}
 _IN_VAIN = tuple(map(Raises, (NoGateway, GatewayTimeout, Garbled)))
 
 

@@ -30,7 +30,7 @@ def _row(one: str, other: str) -> Row:
     reboots, loses = "(reboot)" in (one, other), "loss" in (one, other)
     holds = Holds(INTERVAL * reboots + UNLUCKY * (reboots and loses))
     once = NotApplicable("as it does without the other")
-    return Row(holds, once, holds, once, once, holds, story=story)
+    return Row(holds, once, holds, once, holds, once, once, holds, story=story)
 
 
 PAIRS = {f"{one} + {other}": _row(one, other) for one, other in combinations(MISFORTUNES, 2)}

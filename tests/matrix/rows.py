@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tests.matrix.outcomes import WISH, NotApplicable, Outcome
 
 from portmap.testing import Router
+
+ALL = frozenset({"pmp", "pcp", "upnp"})
+UPNP_ONLY, NAT_PMP_ONLY, PCP_ONLY = frozenset({"upnp"}), frozenset({"pmp"}), frozenset({"pcp"})
+NO_IPV6 = NotApplicable("it is nothing of IPv6")
 
 Happening: TypeAlias = tuple[float, Callable[[Router], object]]
 """(second of the story, what is done to the router)."""
@@ -24,26 +28,31 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is promised of whom. `wish`: the external port that is asked for, 0: you choose.
+    """What is promised of whom: `any` last of those that map ports, then those that open IPv6 pinholes.
 
-    `story`: the loop is run; without one, each hook is called once. `upnp_only`: the router that `any` meets speaks
-    nothing else.
+    `wish`: the external port that is asked for, 0: you choose. `story`: the loop is run; without one, each hook is
+    called once. `speaks`: of what its column's router speaks, this much.
     """
 
     pmp: Outcome
     pmp_given: Outcome
+    pcp: Outcome
+    pcp_given: Outcome
     upnp: Outcome
     igd2: Outcome
     upnp_given: Outcome
     any: Outcome
+    pcp6: Outcome = NO_IPV6
+    upnp6: Outcome = NO_IPV6
     wish: int = WISH
     story: Story | None = None
-    upnp_only: bool = False
+    speaks: frozenset[str] = ALL
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """In the order of the columns."""
-        return self.pmp, self.pmp_given, self.upnp, self.igd2, self.upnp_given, self.any
+        mappings = self.pmp, self.pmp_given, self.pcp, self.pcp_given, self.upnp, self.igd2, self.upnp_given, self.any
+        return (*mappings, self.pcp6, self.upnp6)
 
 
 def everybody(
@@ -51,30 +60,55 @@ def everybody(
     *,
     pmp: Outcome | None = None,
     pmp_given: Outcome | None = None,
+    pcp: Outcome | None = None,
+    pcp_given: Outcome | None = None,
     upnp: Outcome | None = None,
     igd2: Outcome | None = None,
     upnp_given: Outcome | None = None,
     any: Outcome | None = None,  # noqa: A002  # the backend's name
+    pcp6: Outcome | None = None,
+    upnp6: Outcome | None = None,
     wish: int = WISH,
     story: Story | None = None,
 ) -> Row:
     """A quirk that all may meet: the outcome, and who is an exception to it. One that was given its gateway does as
     one that found it, and IGD:2 as IGD:1.
     """
-    pmp, upnp = pmp or outcome, upnp or outcome
-    return Row(pmp, pmp_given or pmp, upnp, igd2 or upnp, upnp_given or upnp, any or outcome, wish=wish, story=story)
+    pmp, pcp, upnp = pmp or outcome, pcp or outcome, upnp or outcome
+    found = (pmp, pmp_given or pmp, pcp, pcp_given or pcp, upnp, igd2 or upnp, upnp_given or upnp, any or outcome)
+    return Row(*found, pcp6 or outcome, upnp6 or outcome, wish=wish, story=story)
 
 
-def mapping_protocol(pmp: Outcome, *, any: Outcome, wish: int = WISH) -> Row:  # noqa: A002  # the backend's name
-    """A quirk of NAT-PMP; `any` meets it at a router that speaks UPnP, too."""
-    no = NotApplicable("it speaks no NAT-PMP")
-    return Row(pmp, pmp, no, no, no, any, wish=wish)
+def translated(outcome: Outcome, **others: Any) -> Row:
+    """A quirk of translation, as `everybody` has it: pinholes are not concerned."""
+    return everybody(outcome, pcp6=NO_IPV6, upnp6=NO_IPV6, **others)
 
 
-def pcp() -> Row:
-    """A quirk of PCP."""
+def mapping_protocol(
+    pmp: Outcome,
+    *,
+    pcp: Outcome,
+    any: Outcome,  # noqa: A002  # the backend's name
+    pcp6: Outcome = NO_IPV6,
+    wish: int = WISH,
+    speaks: frozenset[str] = ALL,
+) -> Row:
+    """A quirk of NAT-PMP or PCP; `any` meets it at a router that speaks UPnP, too."""
+    no = NotApplicable("it speaks neither NAT-PMP nor PCP")
+    return Row(pmp, pmp, pcp, pcp, no, no, no, any, pcp6, wish=wish, speaks=speaks)
+
+
+def pcp(
+    pcp: Outcome,
+    *,
+    any: Outcome,  # noqa: A002  # the backend's name
+    pcp6: Outcome | None = None,
+    story: Story | None = None,
+    speaks: frozenset[str] = ALL,
+) -> Row:
+    """A quirk of PCP; `any` meets it at a router that speaks all."""
     no = NotApplicable("it speaks no PCP")
-    return Row(no, no, no, no, no, no)
+    return Row(no, no, pcp, pcp, no, no, no, any, pcp6 or pcp, story=story, speaks=speaks)
 
 
 def upnp(
@@ -82,9 +116,16 @@ def upnp(
     *,
     igd2: Outcome | None = None,
     given: Outcome | None = None,
+    upnp6: Outcome | None = None,
     wish: int = WISH,
     story: Story | None = None,
 ) -> Row:
     """A quirk of UPnP; `any` meets it at a router that speaks nothing else."""
     no = NotApplicable("it speaks no UPnP")
-    return Row(no, no, found, igd2 or found, given or found, found, wish=wish, story=story, upnp_only=True)
+    igd = found, igd2 or found, given or found
+    return Row(no, no, no, no, *igd, found, no, upnp6 or found, wish=wish, story=story, speaks=UPNP_ONLY)
+
+
+def forwarding(found: Outcome, **others: Any) -> Row:
+    """A quirk of UPnP's port forwarding, as `upnp` has it: pinholes are not concerned."""
+    return upnp(found, upnp6=NO_IPV6, **others)

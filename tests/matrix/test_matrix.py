@@ -7,7 +7,7 @@ from tests.matrix.expected import ROWS
 from tests.matrix.matrix import CELLS, Cell, Results, results
 from tests.matrix.outcomes import Seen, allows
 
-from portmap.nat import CALL_DEADLINE
+from portmap.model import CALL_DEADLINE
 from portmap.testing.switches import SWITCHES
 
 
