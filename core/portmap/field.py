@@ -104,7 +104,10 @@ def beside_others(backend_class: Any) -> str:
 
 
 def installed(catalogue: Catalogue, without: type, constructor: str = FROM_ARGUMENT) -> list[Runner]:
-    """Every installed LOOP backend that needs no argument and wants to be raced; not yet loaded."""
+    """Every installed LOOP backend that needs no argument and wants to be raced; not yet loaded, by their short names.
+
+    Who comes first in the alphabet is loaded first: the same from start to start, whatever the metadata's order.
+    """
 
     def load(plugin: Plugin, runner: Runner) -> Nat | None:
         backend_class = plugin.load(at_leisure)
@@ -118,7 +121,8 @@ def installed(catalogue: Catalogue, without: type, constructor: str = FROM_ARGUM
 
     our_own = f"{without.__module__}:"  # who stands beside it asks no gateway, either
     plugins = [it for it in catalogue.plugins if not it.taken_by and not it.value.startswith(our_own)]
-    return [Runner(plugin.names[0], partial(load, plugin)) for plugin in plugins]
+    named = [(min(plugin.names, key=lambda name: (len(name), name)), plugin) for plugin in plugins]
+    return [Runner(name, partial(load, plugin)) for name, plugin in sorted(named, key=lambda it: it[0])]
 
 
 def installed_ipv6(catalogue: Catalogue, without: type) -> list[Runner]:
