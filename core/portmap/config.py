@@ -128,13 +128,13 @@ def layer_of(said: Mapping[str, str | Sequence[str] | None], words: Mapping[str,
         value = said.get(name)
         return None if value is None else str(value)
 
-    lease, interval, conflict = text("lease"), text("ip_interval"), text("on_conflict")
+    lease, interval, conflict, state = text("lease"), text("ip_interval"), text("on_conflict"), text("state")
     publish, mappings = said.get("publish"), said.get("mappings")
     return Layer(
         nat=text("nat"),
         lease=None if lease is None else lease_of(lease, words["lease"]),
         ip_interval=None if interval is None else interval_of(interval, words["ip_interval"]),
-        state=text("state"),
+        state=None if state is None else path_text(state, words["state"]),
         on_conflict=None if conflict is None else on_conflict_of(conflict, words["on_conflict"]),
         publish=tuple(publish) if publish else None,
         mappings=tuple(map(Wanted, mappings)) if mappings else None,
@@ -159,6 +159,13 @@ def lease_of(text: str, what: str) -> int:
 def interval_of(text: str, what: str) -> int:
     """The seconds between two looks at the external address. Raises SpecError."""
     return parse_duration(text, what, longest=LONGEST_INTERVAL)
+
+
+def path_text(text: str, what: str) -> str:
+    """The text, if a path can be called so. Raises SpecError."""
+    if not text or "\0" in text:
+        raise SpecError(f"{what} {text!r} names nothing: write a path")
+    return text
 
 
 def on_conflict_of(text: str, what: str) -> OnConflict:

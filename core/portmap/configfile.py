@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from portmap.config import File, Instance, Layer, Wanted, interval_of, lease_of, name_of, on_conflict_of
+from portmap.config import File, Instance, Layer, Wanted, interval_of, lease_of, name_of, on_conflict_of, path_text
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.requests import check_distinct, parse_mapping
@@ -132,7 +132,7 @@ class _Reading:
             publish=table.read("publish", self._specs),
             lease=table.read("lease", _lease),
             ip_interval=table.read("ip_interval", lambda value, key: interval_of(_duration(value, key), key)),
-            state=table.read("state", _text),
+            state=table.read("state", lambda value, key: path_text(_text(value, key), key)),
             on_conflict=table.read("on_conflict", lambda value, key: on_conflict_of(_text(value, key), key)),
             ipv4=table.read("ipv4", _flag),
             ipv6=table.read("ipv6", _flag),

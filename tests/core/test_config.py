@@ -334,13 +334,13 @@ def write(tmp_path: Path) -> Write:
 
 def test_a_file_that_is_fine_is_counted(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = write('nat = "none"\n[[map]]\nport = 1\n[[instance]]\nnat="any:none"\n[[instance.map]]\nport = "2-3"\n')
-    assert print_check(path) == 0
+    assert print_check(path, as_json=False) == 0
     assert capsys.readouterr().out == f"{path}: ok, 2 instances, 3 mappings\n"
 
 
 def test_every_fault_is_a_line(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = write("nat = 'nonne'\n[[map]]\nport = 0\n")
-    assert print_check(path) == 2
+    assert print_check(path, as_json=False) == 2
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{path}:1: unknown backend 'nonne': did you mean 'none'?")
     assert second.startswith(f"{path}:3: ")

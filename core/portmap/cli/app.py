@@ -27,29 +27,36 @@ from portmap.cli.options import (
     Verbose,
     complete_mapping,
 )
-from portmap.errors import PortmapError
+from portmap.errors import PortmapError, SpecError
 
 EXAMPLES = """
 Examples:
 
 \b
-  portmap --nat pmp:192.168.1.1            keep 30303 tcp and udp open, as an Ethereum node needs
-  portmap 25565                            find the gateway, keep 25565/tcp open until Ctrl-C
-  portmap web=443:8443 27015-27030/udp     outside port 443 to 8443 here, and sixteen UDP ports
+  portmap 25565                            keep 25565/tcp open until Ctrl-C
+  portmap web=443:8443 27015-27030/udp     443 outside to 8443 here; 16 ports
   portmap --for 2h --lease 20m 6881/both   TCP and UDP for an evening
-  portmap run 25565 -- java -jar mc.jar    open while the server lives
+  portmap --nat pmp:192.168.1.1            an Ethereum node's 30303/both
   portmap --json 8080 | jq .event          one JSON object a line
+  portmap run 25565 -- java -jar mc.jar    open while the server lives
   portmap ip                               print the external address
   portmap doctor 25565                     why can nobody reach me?
 
 \b
-Gateways (--nat): any, upnp, upnp:http://HOST:PORT/desc.xml, pcp, pcp:GATEWAY, pmp, pmp:GATEWAY,
-protonvpn, extip:IP, extip:HOST, if:NAME, stun, stun:HOST:PORT, none; several as in pcp,upnp.
-'portmap backends' lists what is installed.
+Gateways (--nat): any, upnp, upnp:http://HOST:PORT/desc.xml, pcp, pcp:GATEWAY,
+pmp, pmp:GATEWAY, protonvpn, extip:IP, extip:HOST, if:NAME, stun,
+stun:HOST:PORT, none; several as in pcp,upnp. 'portmap backends' lists what is
+installed.
 
 \b
-Exit codes: 0 done, 2 usage, 3 no gateway, 4 refused, 5 conflict, 7 timeout, 8 out of reach, 9 plugin;
-any other is a failure. The bare form keeps trying rather than exit.
+Variables: PORTMAP_NAT, PORTMAP_MAPPINGS, PORTMAP_LEASE, PORTMAP_IP_INTERVAL,
+PORTMAP_PUBLISH, PORTMAP_STATE, PORTMAP_ON_CONFLICT, PORTMAP_CONFIG and
+PORTMAP_METRICS stand for what is not said; NO_COLOR: no colours.
+
+\b
+Exit codes: 0 done, 2 usage, 3 no gateway, 4 refused, 5 conflict, 7 timeout,
+8 out of reach, 9 plugin; any other is a failure, and 130 means Ctrl-C. The
+bare form keeps trying rather than exit.
 """
 
 app = typer.Typer(
@@ -76,7 +83,7 @@ def bare(
         list[str] | None,
         typer.Argument(
             metavar="[MAPPING]...",
-            help=f"{MAPPING}, tcp unless said otherwise; none: 30303/both.",
+            help=f"{MAPPING}; without one: 30303/both.",
             autocompletion=complete_mapping,
             show_default=False,
         ),
@@ -96,7 +103,8 @@ def bare(
     quiet: Quiet = False,
     verbose: Verbose = 0,
     version: Annotated[  # noqa: ARG001  # its callback has done it
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Keep ports open through any NAT, until Ctrl-C; then close them."""
@@ -121,20 +129,28 @@ def bare(
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its documented code."""
+    words = sys.argv[1:] if args is None else list(args)
+    code = _code_of(words) or 0
+    code = exits.flush() or code
+    sys.exit(min(code, exits.FAULT) if {"status", "--check"} <= set(words) else code)  # all that a container knows
+
+
+def _code_of(words: Sequence[str]) -> int:
     command: Any = typer.main.get_command(app)
     try:
-        code = command.main(args, prog_name="portmap", standalone_mode=False)
-    except typer.Abort:
-        code = exits.FAULT
+        return int(command.main(words, prog_name="portmap", standalone_mode=False) or exits.OK)
     except typer.TyperException as error:
-        exits.complain(f"{_message_of(error)} (try: portmap --help)")
-        code = exits.USAGE
-    except PortmapError as error:
-        exits.complain(str(error))
-        code = exits.code_of(error)
-    sys.exit(code)
+        return exits.fail(SpecError(f"{_message_of(error)} ({_help_for(error)})"), words)
+    except (PortmapError, OSError) as error:
+        return exits.fail(error, words)
 
 
 def _message_of(error: Exception) -> str:
     tell = getattr(error, "format_message", None)
     return str(tell() if tell else error)
+
+
+def _help_for(error: Exception) -> str:
+    """Where to read on: the help of the command that did not understand."""
+    path = getattr(getattr(error, "ctx", None), "command_path", "portmap")
+    return f"try: {path} --help"

@@ -2,7 +2,8 @@
 
 import portmap
 from portmap.cli import exits, logs
-from portmap.cli.plugins import Row, print_json, print_table, rows_of
+from portmap.cli.output import print_json, print_table
+from portmap.cli.plugins import Row, rows_of
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.model import Scope, meaning_of, scope_of

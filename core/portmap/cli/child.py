@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Environment
-from collections.abc import Sequence
 
 from portmap.cli.signals import Hearing
 from portmap.errors import SpecError
@@ -41,6 +41,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
         self._ended_before = threading.Event()
+        self._stop: Callable[[], object] = lambda: None
         self._hearing = Hearing(PASSED_ON, self._heard)
 
     @property
@@ -52,13 +53,25 @@ class Child:
         """The context in which signals are passed on."""
         return self._hearing
 
-    def start(self, environment: Environment[str, str]) -> None:
-        """Start it with these variables beside our own. Raises SpecError where the system will not run it."""
+    def until_started(self, stop: Callable[[], object]) -> None:
+        """Call this for a signal to end that comes before the program is started; or came already."""
+        self._stop = stop
+        if self.unwanted:
+            stop()
+
+    def start(self, environment: Environment[str, str]) -> bool:
+        """Start it with these variables beside our own. False: a signal to end came before.
+
+        Raises SpecError where the system will not run it.
+        """
         try:
             with self._starting:  # a signal that comes meanwhile is for the program
+                if self.unwanted:
+                    return False
                 self._process = subprocess.Popen(self._words, env={**os.environ, **environment})  # noqa: S603  # the user's own words
         except OSError as error:
             raise SpecError(f"{self._words[0]!r} cannot be run: {error.strerror}") from error
+        return True
 
     def wait(self, seconds: float | None) -> int:
         """Its exit code; after so many seconds, if any are given, it is asked to end, and in the end made to."""
@@ -80,8 +93,10 @@ class Child:
     def _heard(self, number: int) -> None:
         with self._starting:
             process = self._process
+            if process is None:
+                self._ended_before.set()
         if process is None:
-            self._ended_before.set()
+            self._stop()
         elif not (number in _FROM_THE_TERMINAL and _in_front_of_the_terminal()):
             process.send_signal(number)
 

@@ -1,15 +1,17 @@
 """The commands about this host's ports: `ip`, `run`, `open`, `close`, `ls`, `status`, `doctor`."""
 
-from typing import Annotated
+import os
+from typing import Annotated, Any
 
 import typer
 
+from portmap.cli.group import Plain
 from portmap.cli.options import (
-    MAPPING,
     For,
     IpInterval,
     Json,
     Lease,
+    Mappings,
     MaybeNat,
     Nat,
     OnConflict,
@@ -22,29 +24,42 @@ from portmap.cli.options import (
 )
 from portmap.errors import SpecError
 
-Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAPPING}, tcp unless said otherwise.")]
-
 
 def register(app: typer.Typer) -> None:
-    """Enter the commands."""
-    for command in (ip, run, status, doctor, ls):
-        app.command()(command)
-    app.command("open")(open_)
-    app.command()(close)
+    """Enter the commands, those that are used most first."""
+    app.command(cls=Run)(run)
+    for command in (ip, doctor, status, ls):
+        app.command(cls=Plain)(command)
+    app.command("open", cls=Plain)(open_)
+    app.command(cls=Plain)(close)
+
+
+class Run(Plain):
+    """Its usage line ends with the program, which the parser never sees."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the command."""
+        return [*super().collect_usage_pieces(ctx), "-- CMD [ARG]..."]
 
 
 def ip(
     nat: Nat = "any",
-    only_ipv6: OnlyIPv6 = False,
+    only_ipv4: Annotated[bool, typer.Option("-4", help="The IPv4 address, as without it.")] = False,
+    only_ipv6: Annotated[bool, typer.Option("-6", help="The IPv6 address.")] = False,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="An address that is not public is no failure.")
     ] = False,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Print the external address, as the gateway states it; not public: exit code 8."""
+    """Print the external address, as the gateway states it.
+
+    Exit code 8 where it is not public: behind double NAT nobody outside can reach it.
+    """
     from portmap.cli.ask import print_external_ip  # noqa: PLC0415  # only this command needs it
 
+    if only_ipv4 and only_ipv6:
+        raise SpecError("-4 and -6 ask for two addresses: ask for one at a time")
     code = print_external_ip(nat, ipv6=only_ipv6, allow_private=allow_private, as_json=json, verbosity=verbose)
     raise typer.Exit(code)
 
@@ -61,12 +76,16 @@ def run(
     on_conflict: OnConflict = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
-    wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports.")] = "15s",
-    anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where they cannot be had.")] = False,
+    wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports before CMD.")] = "15s",
+    anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where the ports cannot be had.")] = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Hold ports while a program lives: portmap run MAPPING... -- CMD. It gets PORTMAP_*; its exit code is ours."""
+    """Hold ports while a program lives.
+
+    The program is told PORTMAP_EXTERNAL_PORT, PORTMAP_EXTERNAL_IP and more in its environment. Its exit code is ours.
+    """
     from portmap.cli.group import CHILD  # noqa: PLC0415  # as above
     from portmap.cli.run import run_child  # noqa: PLC0415  # as above
     from portmap.cli.wish import DAY, Wish  # noqa: PLC0415  # as above
@@ -86,7 +105,8 @@ def run(
     )
     patience = parse_duration(wait, "--wait", longest=DAY)
     child = ctx.meta.get(CHILD, [])
-    raise typer.Exit(run_child(wish, child, patience=patience, anyway=anyway, quiet=quiet, verbosity=verbose))
+    code = run_child(wish, child, patience=patience, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose)
+    raise typer.Exit(code)
 
 
 def open_(
@@ -96,12 +116,15 @@ def open_(
     state: State = None,
     json: Json = False,
 ) -> None:
-    """Open ports and leave them open until the lease ends, or 'portmap close'."""
+    """Open ports, and leave them so until the lease ends.
+
+    'portmap close' closes them before. Ctrl-C while at it takes back what was opened so far.
+    """
     from portmap.cli.oneshot import open_ports  # noqa: PLC0415  # only this command needs it
     from portmap.cli.wish import folder_of  # noqa: PLC0415  # as above
-    from portmap.config import lease_of  # noqa: PLC0415  # as above
+    from portmap.config import environment_layer, lease_of  # noqa: PLC0415  # as above
 
-    lifetime = None if lease is None else lease_of(lease, "--lease")
+    lifetime = environment_layer(os.environ).lease if lease is None else lease_of(lease, "--lease")
     open_ports(nat, mappings, lifetime, folder_of(state), as_json=json)
 
 
@@ -126,7 +149,7 @@ def status(
         str | None, typer.Argument(metavar="[INSTANCE]", help="Its name or process id.", show_default=False)
     ] = None,
     state: State = None,
-    check: Annotated[bool, typer.Option("--check", help="Say nothing; exit code 0 if all is well, else 1.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Say nothing; exit code 0: all is well, else 1.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
@@ -142,20 +165,23 @@ def status(
 
 def doctor(
     mapping: Annotated[
-        str | None, typer.Argument(metavar="[MAPPING]", help="The port to look at.", show_default=False)
+        str | None, typer.Argument(metavar="[MAPPING]", help="The port to look at, as in 25565.", show_default=False)
     ] = None,
     nat: Nat = "any",
     stun: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Ask this server how the world sees us.", show_default=False)
     ] = None,
     try_it: Annotated[bool, typer.Option("--try", help="Really map the port for a minute, and remove it.")] = False,
-    report: Annotated[bool, typer.Option("--report", help="A block to paste, addresses made unreadable.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="A block to paste; your addresses made unreadable.")] = False,
     capture: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write down all that is said on the wire.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find out what is in the way of being reached: one verdict, and what to do next."""
+    """Find out why nobody can reach me, and what to do next.
+
+    Read-only, unless with --try. Exit code 0 where nothing is in the way, else that of what is.
+    """
     from portmap.cli.doctor import Wish, run_doctor  # noqa: PLC0415  # only this command needs it
 
     wish = Wish.read(mapping, nat, stun, capture, try_it=try_it)
@@ -167,7 +193,7 @@ def ls(
     mine: Annotated[bool, typer.Option("--mine", help="Only what portmap made on this host.")] = False,
     json: Json = False,
 ) -> None:
-    """List the gateway's own table, and whose is ours."""
+    """List the gateway's own table of mappings, and which are ours."""
     from portmap.cli.ls import print_table_of  # noqa: PLC0415  # only this command needs it
 
     print_table_of(nat, mine=mine, as_json=json)

@@ -12,7 +12,10 @@ from typing import Self
 import portmap
 from portmap.cli import logs
 from portmap.cli.diagnosis import Style, as_json, lines_of, report_of
-from portmap.cli.plugins import print_json
+from portmap.cli.output import print_json
+from portmap.cli.signals import Ending
+from portmap.cli.streams import can_show
+from portmap.cli.wish import our_folder, path_of
 from portmap.doctor.capture import Capture
 from portmap.doctor.examine import examine
 from portmap.doctor.findings import Findings
@@ -27,7 +30,6 @@ from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.model import PortRequest
 from portmap.plugins import Catalogue
 from portmap.requests import parse_mapping
-from portmap.state import default_folder
 
 _WITNESS_OUTSIDE = "stun"  # the backend that --stun HOST:PORT stands for
 
@@ -50,7 +52,7 @@ class Wish:
         if try_it and not requests:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun) if stun is not None else None
-        path = Path(capture) if capture is not None else None
+        path = path_of(capture, "--capture") if capture is not None else None
         return cls(witnesses(nat), requests, outside, stun or "", try_it, path)
 
 
@@ -59,7 +61,7 @@ def run_doctor(wish: Wish, *, as_one_object: bool, report: bool) -> Outcome:
     if as_one_object and report:
         raise SpecError("--json and --report are two ways to tell the same: choose one")
     logs.set_up(0)
-    with _capturing(wish.capture), _progress(shown=not as_one_object):
+    with _capturing(wish.capture), _progress(shown=not as_one_object), _giving_back(wish):
         findings = examine(
             wish.witnesses, wish.requests, outside=wish.outside, holdings=_holdings(), try_it=wish.try_it
         )
@@ -91,7 +93,7 @@ def _outside(server: str) -> Witness:
 
 def _holdings() -> tuple[Holding, ...]:
     try:
-        return holdings(default_folder())
+        return holdings(our_folder())
     except SpecError:  # another user's: then nothing is known of it
         return ()
 
@@ -107,6 +109,18 @@ def _capturing(path: Path | None) -> AbstractContextManager[object]:
     capture = Capture(path, portmap.__version__)
     print(f"portmap: {path} will hold your addresses, as they are: look before you pass it on", file=sys.stderr)
     return capture
+
+
+@contextmanager
+def _giving_back(wish: Wish) -> Iterator[None]:
+    """Whoever interrupts a try waits until the port is shut again."""
+    if not wish.try_it:
+        yield
+        return
+    with Ending() as ending:
+        yield
+    if ending.asked:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -129,8 +143,4 @@ def _style() -> Style:
 
 def _is_ascii() -> bool:
     """Whether stdout lacks the marks' signs."""
-    try:
-        "✓✗–".encode(sys.stdout.encoding or "ascii")  # noqa: RUF001  # a dash, and meant as one
-    except (UnicodeEncodeError, LookupError):
-        return True
-    return False
+    return not can_show("✓✗–")  # noqa: RUF001  # a dash, and meant as one

@@ -1,8 +1,14 @@
-"""Exit codes, and how an error ends the command: one line on stderr that says what happened and what to try."""
+"""Exit codes, and how an error ends the command: one line on stderr that says what happened and what to try.
 
-import os
+Whoever asked for JSON is told on stdout as well, in an object whose `event` is `error`.
+"""
+
+import errno
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 
+from portmap.cli.streams import silence
 from portmap.cli.text import harmless
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused, SpecError
 
@@ -26,16 +32,43 @@ _CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Co
 )
 
 
-def code_of(error: PortmapError) -> int:
+def code_of(error: Exception) -> int:
     """The exit code that the README promises for an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAULT)
 
 
 def complain(message: str) -> None:
     """Say on stderr, in one line and without control characters, why the command ends."""
-    print(f"portmap: {harmless(' '.join(message.split()))}", file=sys.stderr)
+    with suppress(OSError):  # nobody can be told
+        print(f"portmap: {harmless(' '.join(message.split()))}", file=sys.stderr)
 
 
-def silence_stdout() -> None:
-    """Nobody reads any more: let the interpreter's last flush go nowhere instead of failing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def fail(error: Exception, words: Sequence[str]) -> int:
+    """Say why the command ends, in the way that its words ask for; the exit code."""
+    match error:
+        case OSError(errno=errno.ENOSPC, filename=None):
+            message = f"standard output cannot be written: {error.strerror}"
+        case OSError():
+            message = f"{error.filename or 'the system'}: {error.strerror or error}"
+        case _:
+            message = str(error)
+    code = code_of(error)
+    complain(message)
+    if "--json" in words and not isinstance(error, OSError):
+        from portmap.cli.output import print_json  # noqa: PLC0415  # only who fails pays for it
+
+        print_json(event="error", error=type(error).__name__, reason=message, exit=code)
+    return code
+
+
+def flush() -> int:
+    """Write what is yet to be written. 0, or FAULT where it has no place; a reader who has gone is no fault."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+    except OSError as error:
+        silence(sys.stdout)
+        complain(f"standard output cannot be written: {error.strerror or error}")
+        return FAULT
+    return OK

@@ -7,14 +7,14 @@ that ends by a fault takes no other with it. All end together, within 3 seconds.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
 
 from portmap.changes import changes
 from portmap.cli.crew import END, Crew, Running, opener
-from portmap.cli.exits import complain, silence_stdout
+from portmap.cli.exits import complain
 from portmap.cli.herald import Herald
 from portmap.cli.prefix import Show
 from portmap.cli.signals import Ending
@@ -110,14 +110,13 @@ class _Holding:
     def run(self, instances: Sequence[Instance]) -> None:
         """From the first session's start to the last one's end. Raises PortmapError where one cannot be started."""
         try:
-            for instance in instances:
-                running = self._crew.start(instance)
-                self._say(self._greeting.asked(running) if self._greeting else ())
-            self._expect()
-            while self._crew.running and (message := self._next()) is not None:
-                self._take(message)
-        except BrokenPipeError:
-            silence_stdout()
+            with suppress(BrokenPipeError):  # a reader who has gone wants no more
+                for instance in instances:
+                    running = self._crew.start(instance)
+                    self._say(self._greeting.asked(running) if self._greeting else ())
+                self._expect()
+                while self._crew.running and (message := self._next()) is not None:
+                    self._take(message)
         finally:
             self._crew.end(running.name for running in self._crew.running)
 

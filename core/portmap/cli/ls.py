@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 from portmap.cli import logs
 from portmap.cli.exits import complain
-from portmap.cli.plugins import print_json, print_table
+from portmap.cli.output import print_json, print_table
 from portmap.cli.text import harmless
+from portmap.cli.wish import our_folder
 from portmap.doctor.findings import Answer
 from portmap.doctor.hearing import Hearing
 from portmap.doctor.panel import witnesses
@@ -15,7 +16,6 @@ from portmap.durations import format_duration
 from portmap.errors import NoGateway, SpecError
 from portmap.holdings import Holding, holdings
 from portmap.model import Listed
-from portmap.state import default_folder
 
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
 _PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.nat` allows 15
@@ -61,7 +61,7 @@ def _nobody(answers: Iterable[Answer]) -> str:
 def _remembered() -> tuple[Listed, ...]:
     """What the journals of this host say."""
     try:
-        found = holdings(default_folder())
+        found = holdings(our_folder())
     except SpecError as error:
         complain(str(error))
         return ()

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from portmap.cli.tally import BUCKETS, KINDS, Tally
@@ -31,10 +31,15 @@ def parse_address(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535) or (colon and not host):
         raise SpecError(f"--metrics {text!r} makes no sense: write PORT or HOST:PORT, as in 9100 or [::1]:9100")
     try:
-        named = ip_address(host.removeprefix("[").removesuffix("]")) if host else ip_address(HOST)
+        named = _host(host) if host else ip_address(HOST)
     except ValueError:
         raise SpecError(f"--metrics {text!r}: {host!r} is no address: write one, as in {HOST}:{port}") from None
     return str(named), int(port)
+
+
+def _host(text: str) -> IPv4Address | IPv6Address:
+    """An address, where IPv6 has its brackets. Raises ValueError."""
+    return IPv6Address(text[1:-1]) if text[:1] + text[-1:] == "[]" else IPv4Address(text)
 
 
 class Metrics:

@@ -1,7 +1,8 @@
 """`portmap open` and `portmap close`: one shot. A lease is left to run, or taken back.
 
 Law: what is left open is written down beside the sessions' journals, with what the gateway wants back with it, and not
-where a session would take it for a leftover of its own. Only what is written there is closed.
+where a session would take it for a leftover of its own. Only what is written there is closed. Ctrl-C before all is
+open takes back what was asked for: either all of it is left open, or nothing.
 """
 
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import portmap
 from portmap.cli import logs
-from portmap.cli.plugins import print_json
+from portmap.cli.output import print_json
+from portmap.cli.signals import Ending
 from portmap.durations import format_duration
 from portmap.errors import Refused, SpecError
 from portmap.journal import Entry, Journal, merged
@@ -23,16 +25,23 @@ FOLDER = "open"  # in the state folder
 
 
 def open_ports(nat: str, mappings: Sequence[str], lease: int | None, folder: Path | None, *, as_json: bool) -> None:
-    """Map each port and leave it so until its lease ends. Raises PortmapError for the first that cannot be had."""
+    """Map each port and leave it so until its lease ends. Raises PortmapError for the first that cannot be had.
+
+    KeyboardInterrupt where it was interrupted before all of them were open; then none of them is.
+    """
     door = _door(nat)
     requests = parse_mappings(mappings, lease or door.default_lifetime)
     book = _Book(folder, door)
     try:
         address = _address(door)
-        for request in requests:
-            grant = _ask(door, request, book)
-            book.opened(request, grant)
-            _say(request, grant, str(grant.external_ip or address or "?"), as_json=as_json)
+        with Ending() as ending:
+            for request in requests:
+                grant = _ask(door, request, book)
+                book.opened(request, grant)
+                if ending.asked:
+                    _take_back(door, book, requests)
+                    raise KeyboardInterrupt
+                _say(request, grant, str(grant.external_ip or address or "?"), as_json=as_json)
     finally:
         book.close()
 
@@ -53,11 +62,22 @@ def close_ports(nat: str, mappings: Sequence[str], folder: Path | None, *, mine:
         for entry in left:
             if entry.gateway != str(door):
                 raise SpecError(f"{entry.external_port} was opened at {entry.gateway}, and this is {door}")
-            door.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=entry.token)
-            book.closed(entry)
+            _close(door, entry, book)
             _say_closed(entry, as_json=as_json)
     finally:
         book.close()
+
+
+def _take_back(door: Nat, book: "_Book", requests: Sequence[PortRequest]) -> None:
+    keys = {request.key for request in requests}
+    for entry in book.entries:
+        if entry.key in keys:
+            _close(door, entry, book)
+
+
+def _close(door: Nat, entry: Entry, book: "_Book") -> None:
+    door.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=entry.token)
+    book.closed(entry)
 
 
 class _Book:

@@ -1,24 +1,9 @@
 """What several commands have in common: their options, and what Tab offers."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
-
-COMMANDS = (
-    "backends",
-    "close",
-    "config",
-    "demo",
-    "doctor",
-    "ip",
-    "ls",
-    "open",
-    "plugins",
-    "router",
-    "run",
-    "service",
-    "status",
-)
 
 
 def complete_nat(incomplete: str) -> list[str]:
@@ -36,15 +21,25 @@ def complete_publisher(incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-def complete_mapping(incomplete: str) -> list[str]:
+def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
     """The commands: where a mapping may stand, so may they."""
-    return [name for name in COMMANDS if name.startswith(incomplete)]
+    commands: Collection[str] = getattr(ctx.command, "commands", ())
+    return sorted(name for name in commands if name.startswith(incomplete))
 
 
+MAPPING = "[NAME=][EXT:]INT[-INT][=follow][/tcp|udp|both]"
+
+Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAPPING}.", show_default=False)]
 Nat = Annotated[
     str,
     typer.Option(
-        "--nat", metavar="SPEC", help="The gateway: NAME[:ARG].", envvar="PORTMAP_NAT", autocompletion=complete_nat
+        "--nat",
+        metavar="SPEC",
+        help="The gateway: NAME[:ARG], or several as in pcp,upnp; else any.",
+        show_default=False,
+        envvar="PORTMAP_NAT",
+        show_envvar=False,
+        autocompletion=complete_nat,
     ),
 ]
 MaybeNat = Annotated[
@@ -52,25 +47,28 @@ MaybeNat = Annotated[
     typer.Option(
         "--nat",
         metavar="SPEC",
-        help="The gateway: NAME[:ARG], several as in pcp,upnp; any.",
+        help="The gateway: NAME[:ARG], or several as in pcp,upnp; else any.",
         show_default=False,
         autocompletion=complete_nat,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Renewals too; -vv: the wire, on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, an object a line.")]
+Verbose = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, help="Say more, on stderr; -vv: the wire, too.", show_default=False),
+]
 Lease = Annotated[
-    str | None, typer.Option(metavar="DUR", help="The lifetime to ask the gateway for: 10m.", show_default=False)
+    str | None, typer.Option(metavar="DUR", help="The lifetime to ask the gateway for; else 10m.", show_default=False)
 ]
 IpInterval = Annotated[
     str | None,
-    typer.Option(metavar="DUR", help="How often to look at the external address: 60s.", show_default=False),
+    typer.Option(metavar="DUR", help="How often to look at the external address; else 60s.", show_default=False),
 ]
 Publish = Annotated[
     list[str] | None,
     typer.Option(
         metavar="SPEC",
-        help="Tell a publisher, as in exec:CMD, file:PATH, enr:KEYFILE; may be repeated.",
+        help="Tell a publisher: exec:CMD, file:PATH, http:URL, enr:KEYFILE, ...; repeatable.",
         show_default=False,
         autocompletion=complete_publisher,
     ),
@@ -81,16 +79,17 @@ For = Annotated[
 State = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH|none",
-        help="The folder that remembers ports over restarts; the XDG one.",
+        metavar="DIR|none",
+        help="The folder that remembers ports over restarts; else the XDG one.",
         show_default=False,
         envvar="PORTMAP_STATE",
+        show_envvar=False,
     ),
 ]
 OnConflict = Annotated[
     str | None,
     typer.Option(
-        metavar="next|fail", help="Where the external port is taken: take the next, or fail.", show_default=False
+        metavar="next|fail", help="Where the external port is taken: the next one, or fail.", show_default=False
     ),
 ]
 Config = Annotated[
@@ -100,13 +99,19 @@ Config = Annotated[
         help="What to hold, as TOML; SIGHUP reads it again.",
         show_default=False,
         envvar="PORTMAP_CONFIG",
+        show_envvar=False,
     ),
 ]
 Metrics = Annotated[
     str | None,
-    typer.Option(metavar="[HOST:]PORT", help="Metrics for Prometheus.", show_default=False, envvar="PORTMAP_METRICS"),
+    typer.Option(
+        metavar="[HOST:]PORT",
+        help="Serve metrics to Prometheus.",
+        show_default=False,
+        envvar="PORTMAP_METRICS",
+        show_envvar=False,
+    ),
 ]
 OnlyIPv4 = Annotated[bool, typer.Option("-4", help="IPv4 mappings only.")]
 OnlyIPv6 = Annotated[bool, typer.Option("-6", help="IPv6 pinholes only.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what goes wrong.")]
-MAPPING = "[NAME=][EXT:]INT[-INT][=follow][/tcp|udp|both]"

@@ -1,13 +1,11 @@
 """The commands about plugins: what is installed, in a table or as JSON, and a package to start one from."""
 
-import json
 import shlex
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from portmap.cli.render import JSON_VERSION
+from portmap.cli.output import print_json, print_table
 from portmap.errors import PluginError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.plugins import SPECS, WORD, Catalogue, Plugin, validate_hooks
@@ -90,19 +88,6 @@ def print_new_plugin(name: str, parent: Path) -> None:
     print(f"test it     pytest {there}")
     print(f"install it  pip install -e {there}")
     print(f"use it      portmap --nat {name} --for 10s 8080")
-
-
-def print_json(**told: Any) -> None:
-    """One JSON object on one line."""
-    print(json.dumps({"v": JSON_VERSION, **told}, separators=(",", ":")))
-
-
-def print_table(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
-    """Columns aligned, the last one as long as it likes."""
-    table = [heads, *rows]
-    widths = [max(len(cells[column]) for cells in table) for column in range(len(heads) - 1)]
-    for *cells, last in table:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)) + f"  {last}")
 
 
 def _kind(loaded: Any) -> str | None:

@@ -3,11 +3,11 @@
 Law: pure, as `portmap.cli.render`.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from portmap.cli.render import JSON_VERSION, Renderer
+from portmap.cli.output import json_line
+from portmap.cli.render import Renderer
 from portmap.config import Instance
 from portmap.events import Event
 
@@ -28,5 +28,4 @@ def with_names(render: Renderer, instances: Sequence[Instance]) -> Show:
 
 def as_named_json(instance: str, event: Event, at: float) -> str:
     """The event as one JSON object, with the instance's name."""
-    told = {"v": JSON_VERSION, "ts": round(at, 3), "instance": instance, **event.to_dict()}
-    return json.dumps(told, separators=(",", ":"))
+    return json_line(ts=round(at, 3), instance=instance, **event.to_dict())

@@ -3,10 +3,10 @@
 Law: pure - an event and a wall-clock time in, text out.
 """
 
-import json
 from collections.abc import Callable
 from typing import TypeAlias
 
+from portmap.cli.output import json_line
 from portmap.cli.text import harmless
 from portmap.durations import clock_time, format_duration
 from portmap.events import (
@@ -39,7 +39,6 @@ from portmap.pinhole import (
 )
 from portmap.publication import PublisherEvent, PublisherFailed, PublisherOk
 
-JSON_VERSION = 1
 _HEADS: dict[type[PortEvent], str] = {
     MappingAdded: "mapped",
     MappingChanged: "changed",
@@ -59,7 +58,7 @@ Renderer: TypeAlias = Callable[[Event, float], str | None]
 
 def as_json_line(event: Event, at: float) -> str:
     """The event as one JSON object; `at` is unix time in seconds."""
-    return json.dumps({"v": JSON_VERSION, "ts": round(at, 3), **event.to_dict()}, separators=(",", ":"))
+    return json_line(ts=round(at, 3), **event.to_dict())
 
 
 def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:

@@ -4,9 +4,9 @@ Law: it listens on the one address that it is given, loopback or private, never 
 line for each request, and ends with 0 on SIGINT, SIGTERM or when the time is up.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from enum import Enum
 from ipaddress import AddressValueError, IPv4Address
@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import Self
 
 from portmap.cli import logs
-from portmap.cli.exits import silence_stdout
-from portmap.cli.render import JSON_VERSION, line
+from portmap.cli.output import print_json
+from portmap.cli.render import line
 from portmap.cli.signals import Ending
 from portmap.cli.wish import YEAR
 from portmap.durations import parse_duration
@@ -68,7 +68,18 @@ class Wish:
         seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
         outer = loopback_address() if outside is None else _outside(outside)
         inner = _inside(address)
-        return cls(inner, outer, external_ip, pmp, pcp, upnp, igd, quirks_from(quirks), announce, seconds)
+        return cls(
+            inner,
+            outer,
+            str(_address(external_ip, "--external-ip")),
+            pmp,
+            pcp,
+            upnp,
+            igd,
+            quirks_from(quirks),
+            announce,
+            seconds,
+        )
 
 
 def _address(text: str, option: str) -> IPv4Address:
@@ -98,12 +109,9 @@ def run_router(wish: Wish, *, as_json: bool, verbosity: int) -> None:
     """Be a router until a signal, or the end of the time. Raises PortmapError where a port is taken."""
     logs.set_up(verbosity)
     inbox: SimpleQueue[Hearing | None] = SimpleQueue()
-    with Ending(lambda: inbox.put(None)), _router(wish, inbox) as router:
-        try:
-            _greet(router, wish, as_json=as_json)
-            _tell_all(inbox, wish.seconds, as_json=as_json)
-        except BrokenPipeError:
-            silence_stdout()
+    with Ending(lambda: inbox.put(None)), _router(wish, inbox) as router, suppress(BrokenPipeError):
+        _greet(router, wish, as_json=as_json)
+        _tell_all(inbox, wish.seconds, as_json=as_json)
 
 
 def _router(wish: Wish, inbox: SimpleQueue[Hearing | None]) -> Router:
@@ -138,7 +146,7 @@ def _tell_all(inbox: SimpleQueue[Hearing | None], seconds: int | None, *, as_jso
 def _tell(hearing: Hearing, *, as_json: bool) -> None:
     details = {name: _plain(value) for name, value in hearing.details.items()}
     if as_json:
-        _print_json("router.heard", request=hearing.name, client=hearing.client, details=details)
+        _print_event("router.heard", request=hearing.name, client=hearing.client, details=details)
         return
     shown = " ".join(f"{name}={value}" for name, value in details.items() if value not in ("", []))
     _print(line("heard", f"{hearing.name} from {hearing.client} {shown}"[:LINE].rstrip(), time.time()))
@@ -166,7 +174,7 @@ def _greet(router: Router, wish: Wish, *, as_json: bool) -> None:
     on = {name: _plain_quirk(value) for name, value in quirks.items() if value != getattr(Quirks(), name)}
     url = router.description_url if wish.upnp else None
     if as_json:
-        _print_json(
+        _print_event(
             "router.started",
             address=router.address,
             outside=router.outside,
@@ -199,12 +207,11 @@ def print_quirks(*, as_json: bool) -> None:
         {"name": it.name, "form": it.form, "says": it.says, "seen": it.seen, "source": it.source}
         for it in SWITCHES.values()
     ]
-    print(json.dumps({"v": JSON_VERSION, "quirks": rows}, separators=(",", ":")))
+    print_json(quirks=rows)
 
 
-def _print_json(event: str, **values: object) -> None:
-    told = {"v": JSON_VERSION, "ts": round(time.time(), 3), "event": event, **values}
-    _print(json.dumps(told, separators=(",", ":")))
+def _print_event(event: str, **values: object) -> None:
+    print_json(ts=round(time.time(), 3), event=event, **values)
 
 
 def _print(text: str) -> None:

@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from portmap.cli import logs
 from portmap.cli.child import Child, check_program
 from portmap.cli.crew import opener
-from portmap.cli.render import for_people
+from portmap.cli.render import Renderer, as_json_line, for_people
+from portmap.cli.signals import INTERRUPTED
 from portmap.cli.wish import Wish, folder_of
 from portmap.errors import NATError
 from portmap.model import Mapping
 from portmap.session import Session
 
-INTERRUPTED = 130  # as a shell tells SIGINT
 
-
-def run_child(wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, quiet: bool, verbosity: int) -> int:
+def run_child(
+    wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, as_json: bool, quiet: bool, verbosity: int
+) -> int:
     """The program's exit code. Raises PortmapError where its ports cannot be had within `patience` seconds.
 
     `anyway`: then it is started all the same, and the ports are tried on.
@@ -31,12 +32,15 @@ def run_child(wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, 
     (instance,) = wish.instances()  # mappings on the command line make one
     open_session = opener(folder_of(wish.flags.state))
     with child.listen(), open_session(instance).session as session:
-        _tell(session, quiet=quiet, renewals=verbosity > 0)
-        _wait(session, patience, anyway=anyway)
-        if child.unwanted:
-            return INTERRUPTED
-        child.start(environment_of(session.mappings or session.pinholes, session.gateway))
-        return child.wait(wish.seconds)
+        _tell(session, as_json_line if as_json else for_people(quiet=quiet, renewals=verbosity > 0))
+        child.until_started(session.stop)
+        try:
+            session.wait(patience)
+        except NATError:
+            if not (anyway or child.unwanted):
+                raise
+        started = child.start(environment_of(session.mappings or session.pinholes, session.gateway))
+        return child.wait(wish.seconds) if started else INTERRUPTED
 
 
 def environment_of(mappings: Sequence[Mapping], gateway: str) -> dict[str, str]:
@@ -62,17 +66,7 @@ def _word(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
 
 
-def _wait(session: Session, patience: int, *, anyway: bool) -> None:
-    try:
-        session.wait(patience)
-    except NATError:
-        if not anyway:
-            raise
-
-
-def _tell(session: Session, *, quiet: bool, renewals: bool) -> None:
-    show = for_people(quiet=quiet, renewals=renewals)
-
+def _tell(session: Session, show: Renderer) -> None:
     def tell() -> None:
         for event in session.events():
             if (text := show(event, time.time())) is not None:

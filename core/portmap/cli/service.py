@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import portmap
 from portmap.cli.config import load_config
 from portmap.errors import SpecError
 from portmap.requests import parse_mappings
@@ -85,8 +86,10 @@ WantedBy=multi-user.target
 
 
 def print_unit(mappings: Sequence[str], nat: str | None, config: Path | None) -> None:
-    """Print the unit that holds these mappings, or what the configuration says. Raises SpecError."""
+    """Print the unit that holds these mappings, or what the configuration says. Raises SpecError and PluginError."""
     parse_mappings(mappings)
+    if nat is not None:
+        portmap.load(nat)
     if config is not None:
         load_config(config)
     words = [our_command()]

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130  # the exit code of who was interrupted, as a shell tells SIGINT
 RELOADING = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
@@ -24,11 +25,11 @@ class Hearing:
         self._numbers = tuple(numbers)
         self._tell = heard
         self._before: dict[int, Any] = {}
-        self._ear, self._mouth = socket.socketpair()
-        self._mouth.setblocking(False)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._listen, name="portmap signals", daemon=True).start()
+        ear, self._mouth = socket.socketpair()
+        self._mouth.setblocking(False)
+        threading.Thread(target=self._listen, args=(ear,), name="portmap signals", daemon=True).start()
         self._fd_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
         for number in self._numbers:
             self._before[number] = signal.signal(number, _handled)
@@ -42,9 +43,9 @@ class Hearing:
         signal.set_wakeup_fd(self._fd_before)
         self._mouth.close()
 
-    def _listen(self) -> None:
-        with self._ear:
-            while byte := self._ear.recv(1):
+    def _listen(self, ear: socket.socket) -> None:
+        with ear:
+            while byte := ear.recv(1):
                 if byte[0] in self._numbers:  # else it is somebody else's handler
                     self._tell(byte[0])
 
@@ -68,6 +69,11 @@ class Ending(Hearing):
         self._reload = reload
         self._asked = False
         self._lock = threading.Lock()
+
+    @property
+    def asked(self) -> bool:
+        """Whether the end was asked for."""
+        return self._asked
 
     def concerns(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
         """Name whom it concerns; whoever was asked to stop already is told at once."""

@@ -4,14 +4,17 @@ Law: reading only; nobody is asked anything, so it costs no more than a few smal
 """
 
 import json
+import os
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from portmap.board import living
-from portmap.cli.plugins import print_json, print_table
+from portmap.cli.output import print_json, print_table
+from portmap.cli.signals import Ending
 from portmap.cli.text import harmless
 from portmap.durations import format_duration
 from portmap.errors import SpecError
@@ -24,7 +27,8 @@ _HOME = "\x1b[H\x1b[2J"
 
 
 def run_status(folder: Path, name: str | None, *, check: bool, watch: bool, as_json: bool) -> int:
-    """The exit code: with `check` 0 or 1 only, else 0. Raises SpecError for a name that nobody has."""
+    """The exit code: with `check` 0 or 1 only, else 0. Raises SpecError for a name that nobody has, or no folder."""
+    _check(folder)
     if watch:
         _watch(folder, name, as_json=as_json)
         return HEALTHY
@@ -34,6 +38,18 @@ def run_status(folder: Path, name: str | None, *, check: bool, watch: bool, as_j
     if not check:
         return HEALTHY
     return HEALTHY if notices and all(notice.healthy for notice in notices) else UNHEALTHY
+
+
+def _check(folder: Path) -> None:
+    """Raise SpecError where the folder cannot be read. One that is not there is no mistake: nobody has run yet."""
+    try:
+        os.listdir(folder)  # noqa: PTH208  # unlike iterdir, it looks at once
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SpecError(
+            f"the state folder {folder} cannot be read: {error.strerror}; name another with --state"
+        ) from error
 
 
 def _named(notices: Sequence[Notice], name: str | None) -> list[Notice]:
@@ -48,15 +64,14 @@ def _named(notices: Sequence[Notice], name: str | None) -> list[Notice]:
 
 def _watch(folder: Path, name: str | None, *, as_json: bool) -> None:
     """Again and again until Ctrl-C: a table in place on a terminal, else one after the other."""
-    try:
-        while True:
+    over = threading.Event()
+    with Ending(over.set):
+        while not over.is_set():
             if sys.stdout.isatty() and not as_json:
                 print(_HOME, end="")
             _print(_named(living(folder), name), as_json=as_json)
             sys.stdout.flush()
-            time.sleep(PERIOD)
-    except KeyboardInterrupt:
-        return
+            over.wait(PERIOD)
 
 
 def _print(notices: Sequence[Notice], *, as_json: bool) -> None:

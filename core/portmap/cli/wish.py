@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from portmap.cli.exits import complain
-from portmap.config import Instance, Layer, Wanted, environment_layer, layer_of, settle
+from portmap.config import Instance, Layer, Wanted, environment_layer, layer_of, path_text, settle
 from portmap.durations import parse_duration
 from portmap.errors import SpecError
 
@@ -18,7 +18,7 @@ DAY = 86400
 YEAR = 365 * DAY
 SEED = ("30303/both",)  # go-ethereum's port
 
-_OPTIONS = {"lease": "--lease", "ip_interval": "--ip-interval", "on_conflict": "--on-conflict"}
+_OPTIONS = {"lease": "--lease", "ip_interval": "--ip-interval", "on_conflict": "--on-conflict", "state": "--state"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Wish:
         layer = layer_of(said, _OPTIONS)
         families = replace(layer, ipv4=False if only_ipv6 else None, ipv6=False if only_ipv4 else None)
         seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
-        return cls(families, None if config is None else Path(config), seconds)
+        return cls(families, None if config is None else path_of(config, "--config"), seconds)
 
     def settled(self) -> tuple[Instance, ...]:
         """What was asked for, by flags, environment and file as they are now. Raises SpecError."""
@@ -82,14 +82,29 @@ def _with_default(instance: Instance) -> Instance:
     return replace(instance, mappings=tuple(map(Wanted, default_mappings(instance.nat) or SEED)))
 
 
+def path_of(text: str, what: str) -> Path:
+    """The path. Raises SpecError where nothing can be called so."""
+    return Path(path_text(text, what))
+
+
+def our_folder() -> Path:
+    """The folder that is ours where nobody chose one. Raises SpecError for a user who has no home."""
+    from portmap.state import default_folder  # noqa: PLC0415  # as above
+
+    try:
+        return default_folder()
+    except RuntimeError as error:
+        raise SpecError("there is no home directory: choose a folder with --state, or set HOME") from error
+
+
 def folder_of(text: str | None) -> Path | None:
     """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
-    from portmap.state import default_folder, make_folder  # noqa: PLC0415  # as above
+    from portmap.state import make_folder  # noqa: PLC0415  # as above
 
     if text is not None:
-        return None if text == "none" else Path(text)
-    folder = default_folder()
+        return None if text == "none" else path_of(text, "--state")
     try:
+        folder = our_folder()
         make_folder(folder)
     except SpecError as error:
         complain(f"ports are not remembered: {error}")
