@@ -61,6 +61,8 @@ def _parsed(text: str, faults: list[Fault]) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         at = _LINE.search(str(error))
         faults.append(Fault(int(at[1]) if at else text.count("\n") + 1, f"this is no TOML: {error}"))
+    except ValueError as error:  # as for a number of more than 4300 digits, which Python does not read
+        faults.append(Fault(1, f"this is no configuration: {error}"))
     except RecursionError:
         faults.append(Fault(1, "this is no configuration: nested too deeply"))
     return {}

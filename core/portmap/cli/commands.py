@@ -191,9 +191,11 @@ def doctor(
 def ls(
     nat: Nat = "any",
     mine: Annotated[bool, typer.Option("--mine", help="Only what portmap made on this host.")] = False,
+    state: State = None,
     json: Json = False,
 ) -> None:
     """List the gateway's own table of mappings, and which are ours."""
     from portmap.cli.ls import print_table_of  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.wish import folder_of  # noqa: PLC0415  # as above
 
-    print_table_of(nat, mine=mine, as_json=json)
+    print_table_of(nat, folder_of(state), mine=mine, as_json=json)

@@ -1,19 +1,22 @@
 """`portmap ls`: the router's own table, and whose is ours."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from portmap.cli import logs
 from portmap.cli.exits import complain
+from portmap.cli.oneshot import FOLDER
 from portmap.cli.output import print_json, print_table
 from portmap.cli.text import harmless
-from portmap.cli.wish import our_folder
 from portmap.doctor.findings import Answer
 from portmap.doctor.hearing import Hearing
 from portmap.doctor.panel import witnesses
 from portmap.durations import format_duration
 from portmap.errors import NoGateway, SpecError
+from portmap.gateways import default_gateways, local_address_towards
 from portmap.holdings import Holding, holdings
 from portmap.model import Listed
 
@@ -21,11 +24,15 @@ _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
 _PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.nat` allows 15
 
 
-def print_table_of(nat: str, *, mine: bool, as_json: bool) -> None:
-    """Print the table of the gateway that a spec names. Raises PortmapError."""
+def print_table_of(nat: str, folder: Path | None, *, mine: bool, as_json: bool) -> None:
+    """Print the table of the gateway that a spec names; `folder` is where we remember what we made, if anywhere.
+
+    Raises PortmapError.
+    """
     logs.set_up(0)
     answer = _ask(nat)
-    rows = answer.table if answer.table is not None else _remembered()
+    remembered = () if folder is None else tuple(_remembered(folder))
+    rows = remembered if answer.table is None else _marked(answer.table, remembered)
     shown = [row for row in rows if row.ours or not mine]
     if as_json:
         print_json(gateway=answer.gateway, complete=answer.table is not None, mappings=[asdict(row) for row in shown])
@@ -58,14 +65,34 @@ def _nobody(answers: Iterable[Answer]) -> str:
     return f"no gateway answered ({told or 'no backend is installed'}); try: portmap doctor"
 
 
-def _remembered() -> tuple[Listed, ...]:
-    """What the journals of this host say."""
-    try:
-        found = holdings(our_folder())
-    except SpecError as error:
-        complain(str(error))
-        return ()
-    return tuple(row for holding in found for row in _rows(holding, time.time()))
+def _marked(table: Iterable[Listed], remembered: Iterable[Listed]) -> tuple[Listed, ...]:
+    """The table, with what we made by a protocol that leaves no mark: it leads to us, and we remember it."""
+    ours = {(row.protocol, row.external_port, row.internal_port) for row in remembered}
+    here = set(_our_addresses())
+    return tuple(
+        replace(row, ours=True)
+        if row.client in here and (row.protocol, row.external_port, row.internal_port) in ours
+        else row
+        for row in table
+    )
+
+
+def _our_addresses() -> Iterator[str]:
+    for gateway in default_gateways():
+        with suppress(NoGateway):
+            yield str(local_address_towards(gateway))
+
+
+def _remembered(folder: Path) -> Iterator[Listed]:
+    """What the journals of this host say: those of sessions, and that of `portmap open`."""
+    for place in (folder, folder / FOLDER):
+        try:
+            found = holdings(place)
+        except SpecError as error:
+            complain(str(error))
+            continue
+        for holding in found:
+            yield from _rows(holding, time.time())
 
 
 def _rows(holding: Holding, now: float) -> Iterable[Listed]:

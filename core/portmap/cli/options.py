@@ -27,7 +27,7 @@ def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name in commands if name.startswith(incomplete))
 
 
-MAPPING = "[NAME=][EXT:]INT[-INT][=follow][/tcp|udp|both]"
+MAPPING = "[NAME=][EXT:]INT[-INT][/tcp|udp|both]; or [INT=]follow, to listen where the gateway says"
 
 Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAPPING}.", show_default=False)]
 Nat = Annotated[
