@@ -21,7 +21,8 @@ class Entry:
     """One mapping at one gateway, which is named as its backend names it.
 
     `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
-    `token` is what the backend wants back with it.
+    `token` is what the backend wants back with it. `inner_port`: the internal port by which the gateway knows it,
+    where the application follows; 0: that is `internal_port`, or nobody has noted it.
     """
 
     gateway: str
@@ -31,11 +32,17 @@ class Entry:
     expires: float | None = None
     held: bool = True
     token: str = ""
+    inner_port: int = 0
 
     @property
     def key(self) -> Key:
         """The identity of the mapping."""
         return self.protocol, self.internal_port
+
+    @property
+    def leads_to(self) -> int:
+        """The internal port by which the gateway knows the mapping."""
+        return self.inner_port or self.internal_port
 
     def alive(self, now: float) -> bool:
         """Whether the gateway may still hold it at unix time `now`."""
@@ -56,6 +63,10 @@ class Journal:
     def token_of(self, key: Key) -> str:
         """What the backend wanted back with the mapping; empty where it wanted nothing."""
         return next((entry.token for entry in self.entries if entry.key == key), "")
+
+    def inner_port_of(self, key: Key) -> int:
+        """The internal port by which the gateway knew the mapping; 0 where nobody has noted another than the key's."""
+        return next((entry.inner_port for entry in self.entries if entry.key == key), 0)
 
     def hint_for(self, backend: str) -> str:
         """The backend's hint; empty where it gave none."""
@@ -81,6 +92,7 @@ def to_text(journal: Journal) -> str:
             "expires": entry.expires,
             "held": entry.held,
             "token": entry.token,
+            "inner_port": entry.inner_port,
         }
         for entry in journal.entries
     ]
@@ -109,16 +121,17 @@ def _entry(row: Any) -> Entry:
     return Entry(
         _text(row["gateway"]),
         Protocol(row["protocol"]),
-        _port(row["internal_port"]),
+        _port(row["internal_port"], least=0),  # 0: with `follow`, for gateways that need none
         _port(row["external_port"]),
         None if expires is None else float(expires),
         held,
         _text(row.get("token", "")),
+        _port(row.get("inner_port", 0), least=0),
     )
 
 
-def _port(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_PORT:
+def _port(value: Any, least: int = 1) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MAX_PORT:
         raise ValueError(f"{value!r} is no port")
     return value
 

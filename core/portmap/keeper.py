@@ -1,16 +1,17 @@
 """The keeper of the leases: asks for each when it is due, renews, loses, deletes; owned by the loop.
 
-Law: what follows from an outcome is for `lease` to say, and for `pairs` where two ports must agree. No silence of the
-gateway is judged here: that is for the lookout, which is told to look.
+Law: what follows from an outcome is for `lease` to say, for `pairs` where two ports must agree, for `turns` where one
+is asked before the other. No silence of the gateway is judged here: that is for the lookout, which is told to look.
 """
 
 import logging
 from collections.abc import Callable
+from itertools import count
 from math import inf
 
-from portmap import news, pairs
+from portmap import pairs, turns
 from portmap.clerk import Clerk
-from portmap.errors import SILENCE, Conflict, GatewayTimeout, NATError, PluginError, PortmapError, Refused
+from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError
 from portmap.events import Event
 from portmap.inbox import Inbox, Interrupted
 from portmap.lease import Lease
@@ -19,6 +20,7 @@ from portmap.lookout import Lookout
 from portmap.model import Grant, Key, PortRequest
 from portmap.nat import Nat
 from portmap.policy import OnConflict, Policy
+from portmap.registrar import Registrar
 
 _log = logging.getLogger("portmap.loop")
 
@@ -39,10 +41,11 @@ class Keeper:
         self._clerk = Clerk(nat, policy.call_deadline)
         self._inbox = inbox
         self._lookout = lookout
-        self._tell = tell
         self._policy = policy
         self._random = random
         self._book = LeaseBook()
+        self._registrar = Registrar(self._book, inbox, tell, random)
+        self._turns = count(1)
         self._interrupted: Lease | None = None
 
     @property
@@ -61,15 +64,16 @@ class Keeper:
         lease = self._book.get(key)
         return key[1] if lease is None else lease.inner_port
 
-    def want(self, request: PortRequest, remembered_port: int = 0, remembered_token: str = "") -> None:
+    def want(self, request: PortRequest, port: int = 0, token: str = "", inner_port: int = 0) -> None:
         """Keep this port open from now on; what is kept already is left as it is.
 
-        The port that it had once is asked for again - unless only one port is good enough.
+        The port that it had once is asked for again - unless only one port is good enough. `token`, `inner_port`: what
+        it had then, too.
         """
         if request.key in self._book:
             return
-        port = 0 if self._insists_on(request) else remembered_port
-        lease = Lease.of(request, self._inbox.now(), port, remembered_token)
+        remembered = 0 if self._insists_on(request) else port
+        lease = Lease.of(request, self._inbox.now(), remembered, token, inner_port)
         partner = self._partner_of(lease)
         self._book.put(pairs.aligned(lease, partner) if partner else lease)
 
@@ -78,9 +82,8 @@ class Keeper:
         lease = self._book.get(key)
         if lease is None:
             return
-        if lease.held or lease.unsure:
-            self._remove(lease, self._policy.call_deadline)
-            self._mend_companion(lease)
+        if (lease.held or lease.unsure) and self._remove(lease, self._policy.call_deadline):
+            self._renew_younger(lease)
         self._book.remove(key)  # last: a stop during the deleting leaves it to the cleaning up
 
     def all_at_once(self) -> None:
@@ -95,9 +98,11 @@ class Keeper:
         if lease is None:
             return
         if lease.lapsed(self._inbox.now()):
-            self._lose(lease, lease.reason or "the lease ran out")
+            self._registrar.lose(lease, lease.reason or "the lease ran out")
+            self._registrar.take_along(lease)
         else:
-            self._attempt(lease)
+            companion = self._book.get(lease.companion)
+            self._attempt(companion if companion and turns.waits_for(lease, companion) else lease)
 
     def clean_up(self) -> None:
         """Delete what we hold, and what we may hold, within the policy's time; a silent gateway is asked once."""
@@ -113,24 +118,29 @@ class Keeper:
     def _attempt(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
         try:
-            grant = self._clerk.ask(lease)
+            grant = self._clerk.ask(lease, exact=self._insists_on(lease.request))
         except Interrupted:
             self._interrupted = lease
             raise
         except SILENCE as error:
-            self._refused(lease, error, unsure=isinstance(error, GatewayTimeout))
+            asked = lease if lease.turn else lease.opened_as(next(self._turns))
+            self._registrar.refused(asked, error)
+            self._registrar.put_off_companion(asked, error, others_are_answered=self._lookout.found)
             self._doubt(error)
         except (NATError, PluginError) as error:
             self._answered()
             doubted = lease.held and lease.doubtful
-            unsure = doubted or not isinstance(error, Refused)  # a refusal is clear; other words may hide a yes
-            self._refused(self._lose(lease, str(error)) if doubted else lease, error, unsure=unsure)
+            left = self._registrar.lose(lease, str(error)) if doubted else lease
+            self._registrar.refused(left, error, unsure=doubted)
+            self._registrar.take_along(lease, touched=doubted)
         else:
             self._answered()
+            self._lookout.learn(grant.external_ip)
             self._granted(lease, grant, asked_at)
 
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
         after = before.granted(grant, self._lookout.address, asked_at, self._random())
+        after = after if before.held else after.opened_as(next(self._turns))
         if self._insists_on(after.request) and after.external_port != after.request.wish:
             self._give_back(before, after)
             return
@@ -139,25 +149,18 @@ class Keeper:
         if move and move.key == after.key:
             self._move_untold(before, after, move)
         elif partner and move:
-            self._enter(before, after)
+            self._registrar.granted(before, after)
             self._move(partner, move)
         else:
-            self._enter(before, *pairs.settled(after, partner))
-
-    def _enter(self, before: Lease, *after: Lease) -> None:
-        """Tell of the grant of the first; the second, if any, is its partner."""
-        for lease in after:
-            self._book.put(lease)
-        self._tell(news.of_grant(before, after[0]))
-        if before.held:
-            self._mend_companion(before)
+            self._registrar.granted(before, *pairs.settled(after, partner))
 
     def _give_back(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and say whose fault it is."""
         wish, port = before.request.wish, after.external_port
         self._remove(after, self._policy.call_deadline, quietly=True)
         conflict = Conflict(f"{self._nat} gave port {port}, for {wish} is taken: free it, or accept others")
-        self._refused(self._lose(before, str(conflict)) if before.held else before, conflict)
+        self._registrar.refused(self._registrar.lose(before, str(conflict)) if before.held else before, conflict)
+        self._registrar.take_along(before)
 
     # Elsewhere -----------------------------------------------------------------------------------------------
 
@@ -177,36 +180,12 @@ class Keeper:
         if self._clerk.clear(after):
             self._book.put(untold.moved(move.external_port, move.inner_port))
         else:
-            self._enter(before, after.stuck(self._inbox.now()))
+            self._registrar.granted(before, after.stuck(self._inbox.now()))
 
     def _move(self, lease: Lease, move: pairs.Move) -> None:
         gone = self._clerk.clear(lease)
         ports = move.external_port, move.inner_port
         self._book.put(lease.moved(*ports) if gone else lease.stuck(self._inbox.now()))
-
-    def _refused(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
-        reason = str(error)
-        wait = error.retry_after if isinstance(error, Refused) else 0
-        now = self._inbox.now()
-        self._book.put(lease.failed(reason, now, self._random(), unsure=unsure, retry_after=wait))
-        what = "renewed" if lease.held else "mapped"
-        if reason == lease.reason:
-            _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
-            return
-        _log.warning("%s %d is not %s: %s", *lease.key, what, reason)
-        self._tell(news.of_failure(lease, error))
-
-    def _lose(self, lease: Lease, reason: str) -> Lease:
-        _log.warning("%s %d is lost: %s", *lease.key, reason)
-        lost = lease.lost()
-        self._book.put(lost)
-        self._tell(news.of_loss(lease, reason))
-        return lost
-
-    def _mend_companion(self, touched: Lease) -> None:
-        companion = self._book.get(touched.companion)
-        if companion is not None and touched.shuts(companion):
-            self._book.put(companion.go_along(self._inbox.now()))
 
     def _answered(self) -> None:
         """A gateway that was lost may be back."""
@@ -220,7 +199,7 @@ class Keeper:
             return
         for lease in self._book:
             if lease.due <= self._inbox.now():
-                self._refused(lease, error)
+                self._registrar.refused(lease, error)
 
     # Deleting ------------------------------------------------------------------------------------------------
 
@@ -245,6 +224,13 @@ class Keeper:
         except (NATError, PluginError) as failure:
             error = failure
             _log.warning("%s %d could not be deleted: %s", *lease.key, error)
-        if lease.held and not quietly:
-            self._tell(news.of_removal(lease, error))
+        if not quietly:
+            self._registrar.removed(lease, error)
         return not isinstance(error, SILENCE)
+
+    def _renew_younger(self, gone: Lease) -> None:
+        """With an elder mapping the younger one's rule is deleted, too, and not every renewal makes that anew."""
+        companion = self._book.get(gone.companion)
+        if companion and turns.suffers(companion, gone):
+            self._clerk.clear(companion)
+            self._book.put(companion.afresh(self._inbox.now()))

@@ -27,11 +27,11 @@ LAST_NOMINAL = 1  # with `follow`, the internal ports 0 and 1 stand for none: `n
 class Lease:
     """A request and what became of it. `external_port` 0: not open. Times are seconds of the loop's clock.
 
-    `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of. `asked_at`:
-    when what is granted was asked for. `along`: due only because its companion was touched. `doubtful`:
-    the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on our side,
-    which is the request's internal port unless the application follows. `moves`: how often it was asked for elsewhere
-    since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
+    `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of. `turn`: orders
+    leases by when they were opened, 0 = never; `along`: its companion has just been asked (see `turns`).
+    `doubtful`: the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on
+    our side, which is the request's internal port unless the application follows. `moves`: how often it was asked for
+    elsewhere since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
     """
 
     request: PortRequest
@@ -44,7 +44,7 @@ class Lease:
     failures: int = 0
     reason: str = ""
     unsure: bool = False
-    asked_at: float = -inf
+    turn: int = 0
     along: bool = False
     doubtful: bool = False
     token: str = ""
@@ -54,12 +54,19 @@ class Lease:
     static: bool = False
 
     @classmethod
-    def of(cls, request: PortRequest, now: float, remembered_port: int = 0, token: str = "") -> "Lease":
-        """A new request: due at once. Without a wish of its own, it wishes for the port that it once had."""
+    def of(
+        cls, request: PortRequest, now: float, remembered_port: int = 0, token: str = "", inner_port: int = 0
+    ) -> "Lease":
+        """A new request: due at once. Without a wish of its own, it wishes for the port that it once had.
+
+        `inner_port`: to which it led then, 0 where that is not known.
+        """
         wanted = request.external_port or remembered_port
         new = cls(request, due=now, wanted_port=wanted, token=token, inner_port=request.internal_port)
-        follows = request.follow and not new.nominal and not request.external_port
-        return replace(new, inner_port=remembered_port) if follows and remembered_port else new
+        if not request.follow or new.nominal:
+            return new
+        likely = inner_port or (0 if request.external_port else remembered_port)
+        return replace(new, inner_port=likely or request.internal_port)
 
     @property
     def key(self) -> Key:
@@ -128,7 +135,6 @@ class Lease:
             failures=0,
             reason="",
             unsure=False,
-            asked_at=now,
             along=False,
             doubtful=False,
             token=grant.token or self.token,
@@ -153,11 +159,12 @@ class Lease:
             failures=self.failures + 1,
             reason=reason,
             unsure=self.unsure or unsure,
+            along=False,
         )
 
     def at_once(self, now: float) -> "Lease":
         """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""
-        return replace(self, due=now, failures=0, doubtful=True, moves=0)
+        return replace(self, due=now, failures=0, along=False, doubtful=True, moves=0)
 
     def untold(self, granted: "Lease") -> "Lease":
         """The gateway holds what was `granted`, which nobody shall hear of: it is to be had elsewhere, or deleted."""
@@ -177,26 +184,27 @@ class Lease:
             wanted_port=external_port,
             inner_port=inner_port,
             moves=self.moves + 1,
+            along=True,
             doubtful=not self.nominal,
             unsure=False,
             token=self.token if inner_port == self.inner_port else "",
         )
 
+    def afresh(self, now: float) -> "Lease":
+        """The gateway may hold it no longer: ask for the same again."""
+        return replace(self, due=now, along=False, doubtful=True)
+
     def stuck(self, now: float) -> "Lease":
         """It could not be deleted, or no answer said that it was: ask for it where it was, and leave it there."""
-        return replace(self, due=now, moves=MOVES_MOST)
-
-    def shuts(self, companion: "Lease") -> bool:
-        """Whether renewing or moving this may shut the companion's port, so that it must be asked for afterwards.
-
-        miniupnpd 2.3.1 (nftables) deletes the internal port's newest rule, whatever its protocol, and adds one: that is
-        the companion's rule where the companion was asked for after this. Its own asking mends it, and shuts nothing.
-        """
-        return companion.held and not (self.static or self.along) and companion.asked_at >= self.asked_at
+        return replace(self, due=now, along=True, moves=MOVES_MOST)
 
     def go_along(self, now: float) -> "Lease":
-        """The companion was touched: ask for this one again, too."""
+        """The companion was asked: ask for this one now, before that is asked again."""
         return replace(self, due=now, along=True)
+
+    def opened_as(self, turn: int) -> "Lease":
+        """The gateway may have opened it just now, as the `turn`th of all."""
+        return replace(self, turn=turn)
 
     def lapsed(self, now: float) -> bool:
         """Whether the lease has run out."""

@@ -63,6 +63,10 @@ class Loop:
         """What the backend wants back with this mapping; empty for nothing."""
         return self._keeper.token_of(key)
 
+    def inner_port_of(self, key: Key) -> int:
+        """The internal port by which the gateway knows this mapping."""
+        return self._keeper.inner_port_of(key)
+
     def run(self) -> None:
         """Run until a Stop is read; then clean up and return."""
         self._nat.wait = self._inbox.wait
@@ -104,9 +108,9 @@ class Loop:
     def _take(self, message: Message) -> None:
         match message:
             case Register(request):
-                self._sweeper.spare(request.key)
-                key = request.key
-                self._keeper.want(request, self._journal.port_of(key), self._journal.token_of(key))
+                key, journal = request.key, self._journal
+                self._keeper.want(request, journal.port_of(key), journal.token_of(key), journal.inner_port_of(key))
+                self._sweeper.spare(key, self._keeper.inner_port_of(key))
             case Unregister(key):
                 self._keeper.let_go(key)
             case Alert(reason) if not self._calm.pending:

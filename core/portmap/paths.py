@@ -33,7 +33,7 @@ def keep_mapped(
             if hint := scribe.inherited.hint_for(nat.name):
                 nat.take_hint(hint)
             loop = Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_swept)
-            scribe.token_of = loop.token_of
+            scribe.token_of, scribe.inner_port_of = loop.token_of, loop.inner_port_of
             loop.run()
     finally:
         links.close()

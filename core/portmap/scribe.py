@@ -27,7 +27,8 @@ from portmap.state import State
 class Scribe:
     """A listener that writes down what it passes on. `clock` gives unix seconds.
 
-    `backend` is whose hint is kept, `hint` gives it. `token_of` is to be set to whoever knows the mappings' tokens.
+    `backend` is whose hint is kept, `hint` gives it. `token_of` and `inner_port_of` are to be set to whoever knows
+    the mappings' tokens and by which internal port the gateway knows them.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Scribe:
         self._gateway = ""
         self._news = False
         self.token_of: Callable[[Key], str] = lambda _: ""
+        self.inner_port_of: Callable[[Key], int] = lambda _: 0
         self.inherited = merged(state.inherit())
         self._hints = dict(self.inherited.hints)
         self._entries: dict[Key, Entry] = {entry.key: entry for entry in self.inherited.entries}
@@ -66,8 +68,9 @@ class Scribe:
         self._listener.on_settled()
 
     def on_swept(self, key: Key) -> None:
-        """A leftover is gone from the gateway."""
-        self._entries[key] = replace(self._entries[key], held=False)
+        """A leftover is gone from the gateway; unless we have mapped the same anew since, elsewhere."""
+        if self._entries[key] in self.inherited.entries:
+            self._forget(key)
 
     def _note(self, event: Event) -> None:
         match event:
@@ -78,11 +81,15 @@ class Scribe:
             case MappingRemoved() if event.error:
                 pass  # the gateway did not confirm: it may still be there
             case MappingLost() | MappingRemoved() if event.key in self._entries:
-                self.on_swept(event.key)
+                self._forget(event.key)
             case _:
                 pass
 
     def _entry(self, event: MappingEvent) -> Entry:
         expires = self._clock() + event.lifetime if event.lifetime else None
         mapped = event.protocol, event.internal_port, event.external_port or 0
-        return Entry(self._gateway, *mapped, expires, token=self.token_of(event.key))
+        key = event.key
+        return Entry(self._gateway, *mapped, expires, token=self.token_of(key), inner_port=self.inner_port_of(key))
+
+    def _forget(self, key: Key) -> None:
+        self._entries[key] = replace(self._entries[key], held=False)

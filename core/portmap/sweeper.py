@@ -41,16 +41,16 @@ class Sweeper:
         self._not_before = now + min(RETRY_FIRST * 2.0**self._failures, RETRY_LAST)
         self._failures = min(self._failures + 1, 16)
 
-    def spare(self, key: Key) -> None:
-        """Somebody wants this mapping again: it is taken over, not deleted."""
-        self._left = [entry for entry in self._left if entry.key != key]
+    def spare(self, key: Key, inner_port: int) -> None:
+        """Somebody wants the mapping that leads to this port again: it is taken over, not deleted."""
+        self._left = [entry for entry in self._left if (entry.key, entry.leads_to) != (key, inner_port)]
 
     def sweep_one(self, timeout: float) -> None:
         """Delete the next leftover. Raises NATError where the gateway is silent: try again when it is not."""
         here = str(self._nat)
         entry = next(entry for entry in self._left if entry.gateway == here)
         try:
-            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, timeout, entry.token)
+            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.leads_to, timeout, entry.token)
         except SILENCE:
             raise
         except (NATError, PluginError) as error:
@@ -58,4 +58,4 @@ class Sweeper:
         else:
             _log.info("%s %d of an earlier session is deleted", *entry.key)
             self._swept(entry.key)
-        self.spare(entry.key)
+        self._left.remove(entry)

@@ -46,6 +46,22 @@ def test_of_two_journals_the_later_ones_word_counts() -> None:
     assert merged([Journal((TCP, PERMANENT)), Journal((later,))]) == Journal((later, PERMANENT))
 
 
+def test_a_mapping_whose_gateway_needs_no_internal_port_is_remembered() -> None:
+    journal = Journal((Entry(HERE, Protocol.UDP, 0, 40000, expires=1000.0),))
+    assert from_text(to_text(journal)) == journal
+
+
+def test_the_internal_port_that_the_gateway_knows_is_remembered() -> None:
+    moved = Entry(HERE, Protocol.TCP, 6881, 40000, expires=1000.0, inner_port=40000)
+    assert (moved.leads_to, Journal((moved,)).inner_port_of(moved.key)) == (40000, 40000)
+    assert from_text(to_text(Journal((moved,)))).entries == (moved,)
+
+
+def test_a_journal_of_before_leads_where_its_keys_say() -> None:
+    (entry,) = from_text(json.dumps({"v": 1, "mappings": [row(internal_port=6881)]})).entries
+    assert (entry.inner_port, entry.leads_to) == (0, 6881)
+
+
 def row(**changes: object) -> dict[str, object]:
     good = {"gateway": "here", "protocol": "TCP", "internal_port": 1, "external_port": 1, "expires": 5, "held": True}
     return good | changes
@@ -70,12 +86,14 @@ def row(**changes: object) -> dict[str, object]:
             for change in (
                 {"gateway": 5},
                 {"protocol": "SCTP"},
-                {"internal_port": 0},
+                {"internal_port": -1},
                 {"internal_port": True},
                 {"internal_port": "80"},
                 {"external_port": 65536},
                 {"expires": "soon"},
                 {"held": 1},
+                {"inner_port": 65536},
+                {"inner_port": None},
             )
         ),
     ],

@@ -4,6 +4,7 @@ that concern it is a test; the story is the argument list.
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import pairwise
 from typing import TypeAlias
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portmap.errors import Conflict, Garbled, NoGateway, OutOfResources, PluginError
+from portmap.errors import Conflict, Garbled, NoGateway, NotYet, OutOfResources, PluginError
 from portmap.events import (
     Event,
     ExternalIPChanged,
@@ -748,3 +749,44 @@ def test_the_stream_of_a_mapping_always_makes_sense(troubles: list[Trouble]) -> 
             assert not is_open
         if isinstance(event, MappingEvent) and event.event != "mapping.failed":
             is_open = event.event in {"mapping.added", "mapping.renewed", "mapping.changed"}
+
+
+# a gateway that tells its address with a mapping only
+
+
+class TellsLate(ScriptedBackend):
+    """PCP's way: the external address is in the grant, and nowhere else before."""
+
+    @hookimpl
+    def external_ip(self) -> IPv4Address:
+        self._hear("external_ip")
+        raise NotYet("with a mapping only")
+
+    @hookimpl
+    def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+        grant = super().add_mapping(protocol, external_port, internal_port, lifetime)
+        return replace(grant, external_ip=IPv4Address("5.6.7.8"))
+
+
+def test_an_address_that_comes_with_the_first_mapping_is_told_before_it() -> None:
+    told = play(TellsLate(), wanted(WEB, DNS), end=290)
+    names = ["gateway.found", "external_ip.changed", "mapping.added", "mapping.added"]
+    assert told.names()[:4] == names
+    assert len(told.of("external_ip.changed")) == 1
+    assert not told.of("external_ip.failed")
+
+
+def test_what_the_first_grant_states_costs_no_second_round() -> None:
+    backend = TellsLate()
+    play(backend, wanted(WEB, DNS), end=290)
+    assert calls(backend) == [0, 0]
+
+
+def test_an_address_in_a_grant_does_not_overrule_the_one_that_was_stated() -> None:
+    class Both(TellsLate):
+        @hookimpl
+        def external_ip(self) -> IPv4Address:
+            return IPv4Address("1.2.3.4")
+
+    told = play(Both(), wanted(WEB), end=290)
+    assert [event.to_dict()["external_ip"] for _, event in told.of("external_ip.changed")] == ["1.2.3.4"]

@@ -1,11 +1,18 @@
 """Sticky and crash-safe: what a session remembers of the one before, on scripted time."""
 
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from portmap.events import MappingAdded
 from portmap.inbox import Register
-from portmap.journal import Entry, Journal
+from portmap.journal import Entry, Journal, from_text
 from portmap.loop import Loop
 from portmap.model import Key, PortRequest, Protocol
 from portmap.nat import Nat
 from portmap.policy import OnConflict, Policy
+from portmap.scribe import Scribe
+from portmap.state import State
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import ScriptedBackend, Told
 
@@ -65,6 +72,38 @@ def test_a_leftover_that_is_wanted_again_is_taken_over_not_deleted() -> None:
     backend = ScriptedBackend()
     assert play(backend, Journal((entry(8080),)), TCP, end=1) == []
     assert [call.hook for call in backend.calls] == ["external_ip", "add_mapping", "delete_mapping"]  # ours, at the end
+
+
+def test_a_leftover_is_deleted_by_the_internal_port_that_the_gateway_knows() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((replace(entry(7070), inner_port=9090),)))
+    assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 9090)]
+
+
+def test_what_followed_goes_on_where_it_was() -> None:
+    backend = ScriptedBackend()
+    follower = PortRequest(Protocol.TCP, 7070, follow=True)
+    assert play(backend, Journal((replace(entry(7070), inner_port=9090),)), follower, end=1) == []
+    assert asked(backend, "add_mapping") == [(Protocol.TCP, 9090, 9090, 600)]
+    assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 9090)]  # ours, at the end
+
+
+def test_where_it_led_is_of_no_use_to_who_does_not_follow() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((replace(entry(8080), inner_port=9090),)), TCP) == [TCP.key]
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+    assert asked(backend, "delete_mapping")[0] == (Protocol.TCP, 9090, 9090)
+
+
+def test_a_leftover_that_is_gone_is_not_taken_for_what_we_have_mapped_since(tmp_path: Path) -> None:
+    with closing(State(tmp_path)) as killed:
+        killed.save(Journal((replace(entry(8080), inner_port=9090),)))
+    with closing(State(tmp_path)) as state:
+        scribe = Scribe(Told(ScriptedInbox(end=0)), state)
+        scribe.on_event(MappingAdded(protocol=Protocol.TCP, internal_port=8080, external_port=9091))
+        scribe.on_swept(TCP.key)
+        scribe.on_settled()
+        assert [kept.held for kept in from_text(next(tmp_path.glob("*.json")).read_text()).entries] == [True]
 
 
 def test_a_leftover_at_another_gateway_is_left_for_the_day_that_we_are_back_there() -> None:

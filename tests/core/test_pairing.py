@@ -93,7 +93,7 @@ def test_a_half_that_is_registered_later_is_asked_for_there_too() -> None:
     tcp, udp = parse_mappings(["4001/both"])
     town = Town((TCP, 4001))
     told = play(town, [(0, Register(tcp)), (50, Register(udp))], end=60)
-    assert mappings(told, until=60) == ["added TCP 4002", "added UDP 4002"]
+    assert mappings(told, until=60) == ["added TCP 4002", "renewed TCP 4002", "added UDP 4002"]
 
 
 def test_where_the_second_half_cannot_be_there_the_first_one_moves_to_it() -> None:
@@ -168,7 +168,8 @@ def test_a_move_that_is_refused_is_a_loss_until_it_is_granted() -> None:
     town.fails(0, 2, lambda: Conflict("taken"), "moved")
     town._drawn = lambda protocol, wanted: town._next_free(protocol, wanted) if not _moving(town) else _suffer(town)
     told = play(town, wanted("4001/both"), end=20)
-    assert mappings(told, until=20)[2:5] == ["lost TCP 4002", "failed TCP None", "added TCP 4003"]
+    mended = ["lost TCP 4002", "failed TCP None", "renewed UDP 4003", "added TCP 4003"]
+    assert mappings(told, until=20)[2:6] == mended
 
 
 def _moving(town: Town) -> bool:

@@ -21,7 +21,7 @@ WATCHED = 70  # seconds for which packets are lost
 A_CALL = 10.0  # seconds; what ran out while the gateway was asked is told when that call is over
 
 
-# Two ports: renewing one protocol of a port, miniupnpd shuts the other until its own renewal (`Lease.shuts`).
+# Two ports: renewing one protocol of a port, miniupnpd shuts the other until its own renewal (`portmap.turns`).
 PORTS = {"TCP": 4001, "UDP": 4002}
 
 
