@@ -15,7 +15,7 @@ from portmap.doctor.findings import Answer
 from portmap.doctor.hearing import Hearing
 from portmap.doctor.panel import witnesses
 from portmap.durations import format_duration
-from portmap.errors import NoGateway, SpecError
+from portmap.errors import NoGateway
 from portmap.gateways import default_gateways, local_address_towards
 from portmap.holdings import Holding, holdings
 from portmap.model import Listed
@@ -30,8 +30,8 @@ def print_table_of(nat: str, folder: Path | None, *, mine: bool, as_json: bool) 
     Raises PortmapError.
     """
     logs.set_up(0)
+    remembered = () if folder is None else tuple(_remembered(folder))  # first: a wrong folder is a mistake
     answer = _ask(nat)
-    remembered = () if folder is None else tuple(_remembered(folder))
     rows = remembered if answer.table is None else _marked(answer.table, remembered)
     shown = [row for row in rows if row.ours or not mine]
     if as_json:
@@ -86,12 +86,7 @@ def _our_addresses() -> Iterator[str]:
 def _remembered(folder: Path) -> Iterator[Listed]:
     """What the journals of this host say: those of sessions, and that of `portmap open`."""
     for place in (folder, folder / FOLDER):
-        try:
-            found = holdings(place)
-        except SpecError as error:
-            complain(str(error))
-            continue
-        for holding in found:
+        for holding in holdings(place):
             yield from _rows(holding, time.time())
 
 
