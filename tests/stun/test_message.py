@@ -161,7 +161,12 @@ def test_a_refusal_is_read(attribute: str, told: Refusal) -> None:
     assert REQUEST.read(refusal(attribute)) == told
 
 
-def may_be_ours(address: Address) -> bool:
+def plain(address: Address) -> Address:
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def may_be_ours(mapped: Address) -> bool:
+    address = plain(mapped)
     return not (address.is_unspecified or address.is_multicast or address.packed == b"\xff" * 4)
 
 
@@ -172,4 +177,4 @@ def test_every_address_gets_through_hidden(address: Address, transaction: bytes)
     value = bytes((0, 1 if address.version == 4 else 2, 0, 0)) + hidden
     attribute = struct.pack("!HH", 0x20, len(value)) + value
     told = BindingRequest(transaction).read(answer(attribute.hex(), transaction=transaction))
-    assert told == Reflection(getattr(address, "ipv4_mapped", None) or address)
+    assert told == Reflection(plain(address))
