@@ -13,28 +13,29 @@ from typing import Any
 import pytest
 import typer
 from tests.docs.blocks import DOCUMENTS, ROOT, Block, CommandLine, blocks, command_lines, commands_in, prose, steps
-from tests.docs.normal import normal, pattern_of
+from tests.docs.normalise import normal, pattern_of
 from tests.docs.parser import is_command, understand
 from tests.docs.picture import COMMAND, PICTURE, demo, shown_in
-from tests.docs.stage import Stage
+from tests.docs.simulated_lan import Stage
 
-from portmap import __version__, events, pinhole, publication
-from portmap.cli import exits
-from portmap.cli.app import EXAMPLES, app
-from portmap.cli.config import load_config
-from portmap.cli.metrics import Metrics
-from portmap.cli.run import environment_of
-from portmap.config import ENVIRONMENT
-from portmap.configfile import MAP, SETTINGS, ConfigError
+from portmap import __version__, events, pinhole
+from portmap.cli import exit_codes
+from portmap.cli.config_file import load_config
+from portmap.cli.hold.metrics import Metrics
+from portmap.cli.hold.run import environment_of
+from portmap.cli.parser.app import EXAMPLES, app
+from portmap.config.file import MAP, SETTINGS, ConfigError
+from portmap.config.settings import ENVIRONMENT
 from portmap.endpoints import OpenPort
 from portmap.errors import PortmapError
 from portmap.events import Event
 from portmap.hookspecs import BACKENDS, PUBLISHERS, BackendSpec, PublisherSpec
+from portmap.loading.catalog import Catalogue, validate_hooks
 from portmap.model import Mapping, Protocol, Scope
-from portmap.plugins import Catalogue, validate_hooks
-from portmap.testing.switches import table_markdown
-from portmap_publish.changes import Change
+from portmap.publishers import health
+from portmap.simulator.quirk_options import table_markdown
 from portmap_publish.command import environment
+from portmap_publish.port_changes import Change
 
 README, CONTRIBUTING, CHANGELOG = (
     (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -156,7 +157,9 @@ def test_every_attribute_of_the_plugin_authors_guide_is_told() -> None:
 
 
 def test_the_exit_codes_are_the_real_ones() -> None:
-    real = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)} - {exits.FAULT}
+    real = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)} - {
+        exit_codes.FAULT
+    }
     for text in (REFERENCE, EXAMPLES):
         told = re.search(r"Exit codes: (.*?)(;|\.)", text, re.DOTALL)
         assert told is not None
@@ -171,7 +174,7 @@ def test_every_installed_name_is_told(group: str) -> None:
 
 
 def test_every_event_is_told() -> None:
-    for module in (events, pinhole, publication):
+    for module in (events, pinhole, health):
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if issubclass(kind, Event) and hasattr(kind, "event"):
                 assert f"`{kind.event}`" in REFERENCE

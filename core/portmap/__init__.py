@@ -19,8 +19,9 @@ TYPE_CHECKING = False  # as typing's, which takes 10 ms to import
 if TYPE_CHECKING:
     from typing import Any
 
-    from portmap.aio import AsyncSession, aopen
-    from portmap.dispatch import setup_port_mapping
+    from portmap.backends.load import load
+    from portmap.backends.nat import Nat
+    from portmap.dispatch.port_mapping import setup_port_mapping
     from portmap.errors import (
         Conflict,
         Garbled,
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
     from portmap.events import Event
     from portmap.hookspecs import hookimpl
     from portmap.model import Grant, Kind, Mapping, PortRequest, Protocol, Scope, scope_of
-    from portmap.nat import Nat, load
-    from portmap.node import LocalNode, Record
-    from portmap.opening import open  # noqa: A004  # portmap.open reads best
-    from portmap.session import Session
+    from portmap.node.local_node import LocalNode, Record
+    from portmap.session.aio import AsyncSession, aopen
+    from portmap.session.open import open  # noqa: A004  # portmap.open reads best
+    from portmap.session.session import Session
 
 __version__ = "0.1.0"
 
@@ -81,15 +82,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "aio": ("AsyncSession", "aopen"),
-    "dispatch": ("setup_port_mapping",),
+    "backends.load": ("load",),
+    "backends.nat": ("Nat",),
+    "dispatch.port_mapping": ("setup_port_mapping",),
     "events": ("Event",),
     "hookspecs": ("hookimpl",),
     "model": ("Grant", "Kind", "Mapping", "PortRequest", "Protocol", "Scope", "scope_of"),
-    "nat": ("Nat", "load"),
-    "node": ("LocalNode", "Record"),
-    "opening": ("open",),
-    "session": ("Session",),
+    "node.local_node": ("LocalNode",),
+    "node.record": ("Record",),
+    "session.aio": ("AsyncSession", "aopen"),
+    "session.open": ("open",),
+    "session.session": ("Session",),
 }
 
 

@@ -16,11 +16,16 @@ from portmap.events import (
     MappingLost,
     MappingRemoved,
     MappingRenewed,
+    PinholeAdded,
+    PinholeChanged,
+    PinholeEvent,
+    PinholeLost,
+    PinholeRemoved,
+    PinholeRenewed,
     PortEvent,
     RecordChanged,
 )
 from portmap.model import Address, Protocol, Scope, scope_of
-from portmap.pinhole import PinholeAdded, PinholeChanged, PinholeEvent, PinholeLost, PinholeRemoved, PinholeRenewed
 
 JSON_VERSION = 1  # as in the JSON stream: fields are only ever added
 

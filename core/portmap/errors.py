@@ -69,3 +69,8 @@ class NotAuthorized(Refused):
 
 class OutOfResources(Refused):
     """The gateway's table is full (NAT-PMP 4, PCP 8, UPnP 728)."""
+
+
+def error_name(error: PortmapError | None) -> str:
+    """The error as programs know it: the name of its class in `portmap.errors`, or of the nearest one there."""
+    return next((kind.__name__ for kind in type(error).__mro__ if kind.__module__ == __name__), "")

@@ -3,6 +3,10 @@
 Law: an event is a fact that already holds. Consumers ignore events and fields that they do not know; fields are only
 ever added. Where something went wrong, `reason` is for people and `error` the name of the class in `portmap.errors`,
 for programs. `to_dict` gives the JSON shape: the event's name, then every field that has something to say.
+
+What is announced of IPv6 pinholes: events of their own, for a pinhole is no mapping - nothing is translated.
+
+Law: as in `portmap.events`. The external address is our own global one, the external port our own.
 """
 
 from dataclasses import dataclass, fields
@@ -215,3 +219,73 @@ class Listener(Interface):
 
     def on_settled(self) -> None:
         """For now there is nothing more to do: what was told so far belongs together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeEvent(PortEvent):
+    """Something about one IPv6 pinhole: our own global address, let through the gateway's firewall at this port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeAdded(PinholeEvent):
+    """The port is open over IPv6."""
+
+    event: ClassVar[str] = "pinhole.added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeChanged(PinholeEvent):
+    """The port is open elsewhere now: our own address is another, or the port is."""
+
+    event: ClassVar[str] = "pinhole.changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeRenewed(PinholeEvent):
+    """The lease was extended; nothing else changed."""
+
+    event: ClassVar[str] = "pinhole.renewed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeFailed(PinholeEvent):
+    """The gateway would not let the port through; `reason` says why. Announced once a reason, retried for ever."""
+
+    event: ClassVar[str] = "pinhole.failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeLost(PinholeEvent):
+    """The lease ran out before it could be renewed: the port is shut."""
+
+    event: ClassVar[str] = "pinhole.lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinholeRemoved(PinholeEvent):
+    """We are done with the port. With a `reason` the gateway did not confirm: it stays until the lease ends."""
+
+    event: ClassVar[str] = "pinhole.removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherEvent(Event):
+    """Something about one publisher, as it names itself."""
+
+    publisher: str
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherOk(PublisherEvent):
+    """What holds was published, for the first time or the first time after a failure."""
+
+    event: ClassVar[str] = "publisher.ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublisherFailed(PublisherEvent):
+    """What holds could not be published; `reason` says why. Announced once a reason, tried again until it took."""
+
+    event: ClassVar[str] = "publisher.failed"

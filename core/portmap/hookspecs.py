@@ -66,7 +66,7 @@ from portmap.model import Address, Grant, Listed, Protocol
 if TYPE_CHECKING:
     from portmap.endpoints import Endpoints
     from portmap.events import Event
-    from portmap.node import Record
+    from portmap.node.local_node import Record
 
 PROJECT = "portmap"
 BACKENDS = "portmap.backends"
@@ -162,7 +162,7 @@ class PublisherSpec:
 
     @hookspec
     def on_event(self, event: "Event") -> None:
-        """Take one event of `portmap.events` or `portmap.pinhole`; ignore those that do not concern you.
+        """Take one event of `portmap.events` or `portmap.events`; ignore those that do not concern you.
 
         For those who want the stream: each event once, in order, in the thread of `converge`, and never again.
         """

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench.contestants import LIBTORRENT, Libtorrent
-from tests.bench.figures import Table, interleaved
+from tests.bench.clients import LIBTORRENT, Libtorrent
 from tests.bench.first_mapping import PORTMAP, Watch, forget
+from tests.bench.results import Table, interleaved
 from tests.lab.lab import Lab
 
 ROUNDS = 5

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.contestants import LIBTORRENT, NAMES, OURS, Libtorrent, holder
-from tests.bench.figures import Grid, Row
+from tests.bench.clients import LIBTORRENT, NAMES, OURS, Libtorrent, holder
+from tests.bench.results import Grid, Row
 from tests.lab.lab import Lab
 
 WARM = 5  # seconds after the start

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Self
 
-from tests.bench.figures import Bar, Samples, Table, interleaved
+from tests.bench.results import Bar, Samples, Table, interleaved
 from tests.lab.lab import HOST, Lab
 from tests.lab.router import LAN
 

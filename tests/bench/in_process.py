@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from tests.bench.figures import Bar, Table, interleaved
+from tests.bench.results import Bar, Table, interleaved
 from tests.lab.lab import HOST, Lab
 from tests.lab.router import LAN
 

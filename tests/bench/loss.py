@@ -7,8 +7,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from tests.bench.contestants import NAMES, OURS, Libtorrent, all_holding
-from tests.bench.figures import Grid, Row
+from tests.bench.clients import NAMES, OURS, Libtorrent, all_holding
+from tests.bench.results import Grid, Row
 from tests.lab.lab import Lab
 from tests.lab.traffic import Vigil
 

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.figures import Bar, Table
+from tests.bench.results import Bar, Table
 from tests.lab.lab import Lab
 from tests.lab.router import LAN
 

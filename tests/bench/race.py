@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable
 
-from tests.bench.figures import Bar, Table, interleaved
+from tests.bench.results import Bar, Table, interleaved
 from tests.lab.lab import Lab
 from tests.lab.router import LAN
 

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from tests.bench.contestants import NAMES, OURS, Contestant, Libtorrent, all_holding
-from tests.bench.figures import Grid, Row
+from tests.bench.clients import NAMES, OURS, Contestant, Libtorrent, all_holding
+from tests.bench.results import Grid, Row
 from tests.lab import faults
 from tests.lab.lab import Lab
 

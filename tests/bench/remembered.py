@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 
-from tests.bench.figures import Bar, Table, interleaved
+from tests.bench.results import Bar, Table, interleaved
 from tests.lab.lab import HOST, Lab
 
 from portmap.model import Protocol
 from portmap_upnp import Upnp
-from portmap_upnp.description import Service
-from portmap_upnp.discovery import describe
+from portmap_upnp.discovery.description import Service
+from portmap_upnp.discovery.discover import describe
 from portmap_upnp.location import parse_url
 
 ROUNDS = 50

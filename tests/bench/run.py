@@ -29,8 +29,8 @@ from tests.bench import (
     start_up,
     thousand,
 )
-from tests.bench.contestants import Libtorrent
-from tests.bench.figures import Grid, Table
+from tests.bench.clients import Libtorrent
+from tests.bench.results import Grid, Table
 from tests.lab.lab import Lab
 from tests.lab.namespace import why_not
 

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.figures import Bar, Table, interleaved
+from tests.bench.results import Bar, Table, interleaved
 
 from portmap.testing import Router, loopback_address
 

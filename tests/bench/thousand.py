@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.figures import Grid, Row
+from tests.bench.results import Grid, Row
 
 from portmap.testing import Router
 

@@ -22,7 +22,7 @@ from portmap.errors import Conflict, GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, MappingLost, RecordChanged
 from portmap.hookspecs import hookimpl
 from portmap.model import Grant, Kind, Protocol
-from portmap.record import Record
+from portmap.node.record import Record
 from portmap.testing import BackendContract, Entry, Gateway, PublisherContract, Target
 
 US, SOMEBODY = "192.0.2.1", "192.0.2.2"

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
-from tests.publish.website import WebSite
 from tests.torrent.fakes import Fake
+from tests.wire.website import WebSite
 
 from portmap.testing import Target
 

@@ -7,7 +7,7 @@ import threading
 
 import portmap.testing
 from portmap import events, pinhole
-from portmap.testing.contract.network import network_calls
+from portmap.testing.contract.network_audit import network_calls
 from portmap.testing.contract.samples import all_events
 
 

@@ -7,31 +7,31 @@ from typing import Any, ClassVar
 
 import pytest
 from tests.contract.targets import Client, Folder, Hook
-from tests.publish.website import WebSite
 from tests.torrent.fakes import Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
+from tests.wire.website import WebSite
 
-from portmap.builtin import AnyGateway
+from portmap.backends.any.backend import AnyGateway
+from portmap.backends.any.race import Race
+from portmap.backends.nat import Nat
+from portmap.backends.none import NoNat
 from portmap.errors import Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
-from portmap.nat import Nat
-from portmap.nonat import NoNat
-from portmap.plugins import DISTRIBUTION, Catalogue
-from portmap.race import Race
+from portmap.loading.catalog import DISTRIBUTION, Catalogue
 from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, StunServer, loopback_address
-from portmap.testing.contract.network import asked_of_network
+from portmap.testing.contract.backend_under_test import Subject
+from portmap.testing.contract.network_audit import asked_of_network
 from portmap.testing.contract.plugin import PluginContract
 from portmap.testing.contract.static import PATIENCE
-from portmap.testing.contract.subject import Subject
 from portmap_enr import EnrPublisher
 from portmap_extip import ExtIp, Interface
-from portmap_extip.name import Name
+from portmap_extip.hostname import Name
 from portmap_natpmp import NatPmp, Patience, ProtonVpn
 from portmap_pcp import Pcp, Settings
 from portmap_publish import ExecPublisher, FilePublisher, HttpPublisher, HttpsPublisher
 from portmap_stun import Server, Stun
 from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_upnp import Upnp
-from portmap_upnp.search import Search
+from portmap_upnp.discovery.search import Search
 
 SHORT = Patience(first_wait=0.05, deadline=0.3)
 

@@ -20,10 +20,13 @@ from portmap.events import (
     MappingLost,
     MappingRemoved,
     MappingRenewed,
+    PinholeAdded,
+    PinholeChanged,
+    PinholeLost,
+    PinholeRenewed,
     RecordChanged,
 )
 from portmap.model import Protocol, Scope
-from portmap.pinhole import PinholeAdded, PinholeChanged, PinholeLost, PinholeRenewed
 
 IP4, IP6 = IPv4Address("8.8.8.8"), IPv6Address("2606:4700::1")
 WEB: dict[str, Any] = {"protocol": Protocol.TCP, "internal_port": 80, "external_ip": IP4}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portmap import errors, news
+from portmap import errors
 from portmap.errors import (
     Conflict,
     Garbled,
@@ -45,15 +45,15 @@ def test_only_silence_is_silence() -> None:
 
 
 def test_an_error_is_named_by_its_class() -> None:
-    assert news.error_name(Conflict("taken")) == "Conflict"
+    assert errors.error_name(Conflict("taken")) == "Conflict"
 
 
 def test_a_plugins_own_error_is_named_by_the_nearest_class_that_everybody_knows() -> None:
     class VendorSaysNo(OutOfResources):
         pass
 
-    assert news.error_name(VendorSaysNo("full")) == "OutOfResources"
+    assert errors.error_name(VendorSaysNo("full")) == "OutOfResources"
 
 
 def test_no_error_has_no_name() -> None:
-    assert news.error_name(None) == ""
+    assert errors.error_name(None) == ""

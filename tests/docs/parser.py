@@ -6,13 +6,13 @@ from typing import Any
 import typer
 
 import portmap
-from portmap.cli.app import app
-from portmap.cli.group import CHILD
-from portmap.durations import parse_duration
+from portmap.cli.parser.app import app
+from portmap.cli.parser.bare_group import CHILD
 from portmap.hookspecs import PUBLISHERS
-from portmap.plugins import Catalogue
-from portmap.requests import parse_mappings
-from portmap.spec import parse_spec
+from portmap.loading.catalog import Catalogue
+from portmap.syntax.durations import parse_duration
+from portmap.syntax.mappings import parse_mappings
+from portmap.syntax.specs import parse_spec
 
 LONG = 365 * 86400
 INSTALLS = {"--install-completion", "--show-completion"}

@@ -14,7 +14,7 @@ PICTURE = Path(__file__).parents[2] / "docs" / "portmap.svg"
 COMMAND = "$ portmap demo"
 
 _WIDTH, _HEIGHT, _LINE, _LEFT, _TOP = 7.23, 12, 18, 16, 52  # pixels; the first is a letter's
-_HEAD = 18  # columns of time and word, as `portmap.cli.render` aligns them
+_HEAD = 18  # columns of time and word, as `portmap.cli.output.events` aligns them
 _COLOURS = {
     "mapped": "#7ee787",
     "renewed": "#7ee787",

@@ -11,7 +11,7 @@ import pytest
 
 from portmap.errors import SpecError
 from portmap.hookspecs import PROJECT, PUBLISHERS, PublisherSpec
-from portmap.node import LocalNode, Record, Value
+from portmap.node.local_node import LocalNode, Record, Value
 from portmap_enr import EnrPublisher, enr
 from portmap_enr.identity import Identity, verify
 

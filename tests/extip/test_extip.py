@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portmap.backends.nat import Nat
 from portmap.errors import SpecError
 from portmap.model import Grant, Kind, Protocol
-from portmap.nat import Nat
 from portmap_extip import ExtIp
 from portmap_extip.argument import parse
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from portmap.backends.nat import Nat
 from portmap.errors import NoGateway, SpecError
 from portmap.model import Address, Grant, Kind, Protocol
-from portmap.nat import Nat
 from portmap_extip import Interface
 from portmap_extip.interface import reader
 

@@ -8,7 +8,7 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("Linux only", allow_module_level=True)
 
-from portmap_extip.kernel import addresses_of, parse_if_inet6, parse_ifconf
+from portmap_extip.linux_addresses import addresses_of, parse_if_inet6, parse_ifconf
 
 UNION = struct.calcsize("LLHBBB0L")
 TABLE = """\

@@ -7,11 +7,11 @@ from ipaddress import ip_address
 
 import pytest
 
+from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NATError, NoGateway, PluginError
 from portmap.model import Address
-from portmap.nat import Nat
 from portmap_extip.backend import ExtIp
-from portmap_extip.name import Name, look_up
+from portmap_extip.hostname import Name, look_up
 
 LONG = 5.0  # seconds, that no test here waits out
 

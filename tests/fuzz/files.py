@@ -1,11 +1,11 @@
 """What lies in files: journals, with tokens and hints; notices of sessions; the configuration."""
 
-from portmap import journal, notice
-from portmap.configfile import ConfigError, read_config
+from portmap.config.file import ConfigError, read_config
 from portmap.errors import Garbled
-from portmap.journal import Entry, Journal
 from portmap.model import DEFAULT_LIFETIME, Protocol
-from portmap.notice import Notice, PortNotice, PublisherNotice
+from portmap.storage import journal, status
+from portmap.storage.journal import Entry, Journal
+from portmap.storage.status import Notice, PortNotice, PublisherNotice
 from portmap_natpmp.argument import hinted_gateway
 
 LIMIT = 16 * 1024  # bytes; they may be longer, but nobody hostile writes them: what counts is what they do to us
@@ -52,7 +52,7 @@ _NOTICE = Notice(
     ),
     publishers=(PublisherNotice("file:/tmp/port", ok=False, since=1.7e9, reason="no such folder"),),
 )
-NOTICES = (notice.to_text(_NOTICE).encode(), notice.to_text(Notice(1, "", "none", 0.0, 0.0)).encode())
+NOTICES = (status.to_text(_NOTICE).encode(), status.to_text(Notice(1, "", "none", 0.0, 0.0)).encode())
 NOTICE_WORDS = (*JSON_WORDS, b'"ports"', b'"publishers"', b'"found": ', b'"pid": ', b'"state": "up"', b'"since": ')
 HINTS = (b"192.168.1.1", b"10.2.0.1", b"8.8.8.8", b"http://192.168.1.1/", b"")
 _CONFIG = b"""
@@ -102,9 +102,9 @@ def saved_journal(data: bytes) -> None:
 
 
 def posted_notice(data: bytes) -> None:
-    found = notice.from_text(_text(data))
-    spelt = notice.to_text(found)
-    assert notice.to_text(notice.from_text(spelt)) == spelt
+    found = status.from_text(_text(data))
+    spelt = status.to_text(found)
+    assert status.to_text(status.from_text(spelt)) == spelt
 
 
 def hint(data: bytes) -> None:

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from tests.fuzz import bars
+from tests.fuzz import limits
 from tests.fuzz.guided import SLOWEST
 from tests.fuzz.mutations import draw
 from tests.fuzz.targets import BY_NAME, Target
@@ -86,8 +86,8 @@ def _unguided(target: Target, seconds: int, folder: Path) -> list[str]:
 
 def _costs(target: Target, data: bytes) -> list[str]:
     """What is wrong with the time and the memory that this input takes."""
-    took, peak = bars.cpu_seconds(target, data), bars.peak_bytes(target, data)
-    if took <= bars.SECONDS and peak <= bars.BYTES:
+    took, peak = limits.cpu_seconds(target, data), limits.peak_bytes(target, data)
+    if took <= limits.SECONDS and peak <= limits.BYTES:
         return []
     return [_show(target, f"{took * 1000:.0f} ms, {peak / 1e6:.1f} MB", data)]
 

@@ -10,7 +10,7 @@ from portmap.errors import Refused
 from portmap.model import Address, Protocol
 from portmap_pcp.announcement import read_announcement
 from portmap_pcp.argument import parse_gateway
-from portmap_pcp.natpmp import AddressQuestion
+from portmap_pcp.natpmp_address import AddressQuestion
 from portmap_pcp.nonces import Nonces
 from portmap_pcp.options import PREFER_FAILURE, read_options
 from portmap_pcp.packets import Announce, Announced, Map, Mapped, NatPmpOnly, No, Refusal

@@ -13,8 +13,8 @@ from tests.fuzz import enr, files, natpmp, pcp, router, seeds, stun, upnp, upnp6
 
 from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
 from portmap_enr.enr import MAX_SIZE
-from portmap_upnp.discovery import DESCRIPTION_LIMIT
-from portmap_upnp.gatekeeper import REPLY_LIMIT
+from portmap_upnp.control.soap_client import REPLY_LIMIT
+from portmap_upnp.discovery.discover import DESCRIPTION_LIMIT
 
 Feed = Callable[[bytes], object]
 

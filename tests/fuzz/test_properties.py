@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.fuzz import bars
+from tests.fuzz import limits
 from tests.fuzz.mutations import draw, extremes
 from tests.fuzz.targets import TARGETS, Target
 
@@ -39,18 +39,18 @@ def test_many_inputs_are_understood_or_refused_as_promised_and_none_takes_long(t
     random, spent = Random(target.name), 0.0  # noqa: S311  # nothing secret
     for _ in range(MOST_A_TARGET):
         data = draw(target, random)
-        took = bars.cpu_seconds(target, data)
-        assert took <= bars.SECONDS, data
+        took = limits.cpu_seconds(target, data)
+        assert took <= limits.SECONDS, data
         if (spent := spent + took) > SECONDS_A_TARGET:
             break
 
 
 @every_target
 def test_the_largest_inputs_take_neither_long_nor_much_memory(target: Target) -> None:
-    costs = {data: bars.cpu_seconds(target, data) for data in extremes(target)}
+    costs = {data: limits.cpu_seconds(target, data) for data in extremes(target)}
     slowest = sorted(costs, key=lambda data: costs[data])[-3:]
-    assert costs[slowest[-1]] <= bars.SECONDS, slowest[-1]
-    assert max(bars.peak_bytes(target, data) for data in slowest) <= bars.BYTES
+    assert costs[slowest[-1]] <= limits.SECONDS, slowest[-1]
+    assert max(limits.peak_bytes(target, data) for data in slowest) <= limits.BYTES
 
 
 @fixed

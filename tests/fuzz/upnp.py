@@ -8,13 +8,15 @@ from typing import ParamSpec, TypeVar
 from tests.fuzz.peer import Peer
 
 from portmap.errors import Garbled
-from portmap_upnp import gena, soap, ssdp
 from portmap_upnp.backend import parse_external_ip
-from portmap_upnp.description import MAX_SERVICES, SERVICES, parse_description, render
-from portmap_upnp.gatekeeper import REPLY_LIMIT
+from portmap_upnp.control import soap
+from portmap_upnp.control.soap_client import REPLY_LIMIT
+from portmap_upnp.discovery import ssdp
+from portmap_upnp.discovery.description import MAX_SERVICES, SERVICES, parse_description, render
+from portmap_upnp.http import HEAD_LIMIT, Request, exchange
 from portmap_upnp.location import MAX_URL, Location, parse_location, resolve_control
-from portmap_upnp.transfer import HEAD_LIMIT, Request, exchange
-from portmap_upnp.xmltree import parse
+from portmap_upnp.notifications import gena
+from portmap_upnp.xml_tree import parse
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,15 +6,16 @@ from ipaddress import IPv6Address
 from tests.fuzz import seeds
 
 from portmap.errors import Refused
-from portmap_upnp import firewall, soap, ssdp
+from portmap_upnp.control import firewall_control, soap
+from portmap_upnp.discovery import ssdp
 from portmap_upnp.location import MAX_URL
 from portmap_upnp.location6 import Location6, bare, parse_location6, resolve_control6
-from portmap_upnp.pinholes import UpnpPinholes
+from portmap_upnp.pinhole_backend import UpnpPinholes
 
 US, HOST = IPv6Address("2a00:77::2"), IPv6Address("fe80::1%eth0")
 HERE = Location6(HOST, 5000, "/rootDesc.xml")
 _STATUSES = (200, 500, 404, 401, 302)
-_KIND = firewall.SERVICE.encode()
+_KIND = firewall_control.SERVICE.encode()
 _SERVICE = b"<service><serviceType>" + _KIND + b"</serviceType><controlURL>/ctl/IP6FCtl</controlURL></service>"
 
 URLS = (
@@ -70,7 +71,7 @@ def control_url(data: bytes) -> None:
 
 
 def description(data: bytes) -> None:
-    _is_vetted(firewall.find_control(data, HERE))
+    _is_vetted(firewall_control.find_control(data, HERE))
 
 
 def reply(data: bytes) -> None:
@@ -79,14 +80,14 @@ def reply(data: bytes) -> None:
     try:
         values = soap.parse_reply("AddPinhole", status, data[1:])
     except Refused as refusal:
-        told = firewall._in_this_services_words("AddPinhole", refusal)
+        told = firewall_control._in_this_services_words("AddPinhole", refusal)
         if told.code != refusal.code or not str(told):
             raise AssertionError(told) from refusal
         raise told from refusal
     if "FirewallEnabled" in values:
-        assert firewall._is_on(values, "FirewallEnabled") in (True, False)
-    if firewall._UNIQUE_ID.fullmatch(unique_id := values.get("UniqueID", "")):
-        asked = firewall.to_request("DeletePinhole", {"UniqueID": unique_id}).body
+        assert firewall_control._is_on(values, "FirewallEnabled") in (True, False)
+    if firewall_control._UNIQUE_ID.fullmatch(unique_id := values.get("UniqueID", "")):
+        asked = firewall_control.to_request("DeletePinhole", {"UniqueID": unique_id}).body
         assert f"<UniqueID>{unique_id}</UniqueID>".encode() in (asked or b"")
 
 

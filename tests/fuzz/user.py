@@ -3,11 +3,11 @@
 import os
 from ipaddress import IPv4Address
 
-from portmap.durations import format_duration, parse_duration
-from portmap.gateways import parse_routes
 from portmap.model import MAX_LIFETIME
-from portmap.requests import parse_mapping
-from portmap.spec import parse_spec
+from portmap.network.routes import parse_routes
+from portmap.syntax.durations import format_duration, parse_duration
+from portmap.syntax.mappings import parse_mapping
+from portmap.syntax.specs import parse_spec
 from portmap_extip import ExtIp
 from portmap_natpmp.argument import parse_gateway
 from portmap_upnp import Upnp

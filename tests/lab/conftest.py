@@ -9,7 +9,7 @@ import pytest
 from tests.lab.endurance import Endurance
 from tests.lab.lab import Lab
 from tests.lab.namespace import why_not
-from tests.lab.ordeals import Ordeals
+from tests.lab.slow_tests import Ordeals
 
 LONG = {"endurance", "own_lab"}
 

@@ -12,7 +12,7 @@ from tests.lab.command import Event, Portmap
 from tests.lab.lab import HOST, Lab
 from tests.lab.router import LAN
 
-from portmap import nat
+from portmap.backends import load
 from portmap.errors import NATError, NoGateway
 
 PCP, NAT_PMP, UPNP = f"PCP {LAN}", f"NAT-PMP {LAN}", f"UPnP {LAN}"
@@ -121,7 +121,7 @@ def test_that_nobody_is_there_is_known_in_time(quiet_lab: Lab, fate: Callable[[L
     fate(quiet_lab)
 
     def ask() -> tuple[NATError, float]:
-        door, begun = nat.load("any"), time.monotonic()
+        door, begun = load.load("any"), time.monotonic()
         with pytest.raises(NoGateway) as caught:
             door.external_ip()
         return caught.value, time.monotonic() - begun

@@ -9,7 +9,7 @@ from tests.lab.command import Portmap
 from tests.lab.lab import HOST, Lab
 from tests.lab.router import Entry
 
-from portmap.journal import Journal, from_text, to_text
+from portmap.storage.journal import Journal, from_text, to_text
 
 SPECS = ("pmp", "pcp", "upnp", "any")
 

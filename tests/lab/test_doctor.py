@@ -121,7 +121,9 @@ def test_the_hosts_own_firewall_is_said(lab: Lab) -> None:
 
 def test_the_routers_table_is_listed_with_whose_is_whose(lab: Lab) -> None:
     lab.neighbour.run(["natpmpc", "-a", "4001", "4001", "tcp", "3600"])
-    program = "from portmap.cli.ls import print_table_of; print_table_of('upnp', None, mine=False, as_json=True)"
+    program = (
+        "from portmap.cli.commands.ls import print_table_of; print_table_of('upnp', None, mine=False, as_json=True)"
+    )
     (row,) = json.loads(lab.lan.run([sys.executable, "-c", program]))["mappings"]
     assert (row["external_port"], row["client"], row["ours"]) == (4001, NEIGHBOUR, False)
     assert row["description"].startswith("NAT-PMP")

@@ -1,7 +1,7 @@
 """Whatever strikes: bytes arrive again for both protocols of one port, and go on arriving when it is renewed.
 
 miniupnpd 2.3.1 (nftables) deletes the newest filter rule of an internal port, whatever its protocol, so that here two
-mappings of one port can shut each other: see `portmap.turns`.
+mappings of one port can shut each other: see `renewal_order`.
 """
 
 import time

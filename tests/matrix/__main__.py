@@ -2,8 +2,8 @@
 
 import logging
 
+from tests.matrix.fault_pairs import PAIRS
 from tests.matrix.matrix import markdown, results
-from tests.matrix.pairs import PAIRS
 
 if __name__ == "__main__":
     logging.disable()

@@ -12,19 +12,19 @@ from math import inf
 from typing import TypeVar
 
 from tests.matrix.columns import Column
+from tests.matrix.jumping_clock import LeapingInbox, Scene
 from tests.matrix.lan import NEIGHBOUR, plant
-from tests.matrix.leaping import LeapingInbox, Scene
 from tests.matrix.outcomes import LEASE, RIGHT, Deceived, Holds, Lost, Outcome, Raises, Seen, Works
 from tests.matrix.rows import Row, Story
 
 from portmap import errors
+from portmap.backends.nat import Nat
 from portmap.errors import NATError, PluginError
 from portmap.events import Event, MappingAdded, MappingChanged, MappingLost, MappingRemoved, MappingRenewed
-from portmap.inbox import Register
-from portmap.loop import Loop
+from portmap.loop.inbox import Register
+from portmap.loop.loop import Loop
+from portmap.loop.policy import Policy
 from portmap.model import Grant, PortRequest, Protocol
-from portmap.nat import Nat
-from portmap.policy import Policy
 from portmap.testing import Quirks, Router
 
 T = TypeVar("T")

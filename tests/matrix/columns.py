@@ -14,19 +14,20 @@ from typing import Any, TypeAlias
 from tests.matrix import lan
 from tests.matrix.rows import ALL, UPNP_ONLY
 
-from portmap.builtin import AnyGateway
-from portmap.field import Runner
+from portmap.backends.any.backend import AnyGateway
+from portmap.backends.any.candidates import Runner
+from portmap.backends.any.race import Race
+from portmap.backends.nat import Nat
 from portmap.model import Protocol
-from portmap.nat import Nat
-from portmap.race import Race
+from portmap.simulator.pinhole_table import Pinhole
 from portmap.testing import Entry, Quirks, Router, loopback_address
-from portmap.testing.pinholes import Pinhole
 from portmap_natpmp import NatPmp
 from portmap_pcp import Pcp, PcpPinholes, Settings
-from portmap_upnp import Upnp, ssdp
+from portmap_upnp import Upnp
+from portmap_upnp.discovery import ssdp
+from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import parse_url
-from portmap_upnp.pinholes import UpnpPinholes
-from portmap_upnp.search import Search
+from portmap_upnp.pinhole_backend import UpnpPinholes
 from portmap_upnp.search6 import Search6
 
 Clock: TypeAlias = Callable[[], float]

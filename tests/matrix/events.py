@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from portmap.simulator.quirk_options import quirks_from
 from portmap.testing import Quirks, Router
-from portmap.testing.switches import quirks_from
 
 
 def becomes(*words: str) -> Callable[[Router], None]:

@@ -20,8 +20,8 @@ from tests.matrix.rows import (
 )
 
 from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, NotAuthorized, OutOfResources, Refused
+from portmap.simulator.quirk_options import SWITCHES, quirks_from
 from portmap.testing import Quirks, Router
-from portmap.testing.switches import SWITCHES, quirks_from
 
 WORKS, ELSEWHERE = Works(), Works(same=False)
 HOLDS = Holds()

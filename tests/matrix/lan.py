@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager, suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer, ThreadingUDPServer
 
 from portmap.model import Protocol
+from portmap.simulator.pinhole_table import Pinhole
 from portmap.testing import Entry, Router
-from portmap.testing.pinholes import Pinhole
 
 NEIGHBOUR = Entry(Protocol.TCP, 30304, "127.0.0.9", 9, 0, "neighbour")
 """Somebody else's mapping, on the port that a router would give next."""

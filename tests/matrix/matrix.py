@@ -12,9 +12,9 @@ from typing import TypeAlias
 from tests.matrix.cell import meet
 from tests.matrix.columns import COLUMNS, Column
 from tests.matrix.expected import ROWS, quirks_of
+from tests.matrix.fault_pairs import PAIRS
 from tests.matrix.lan import service
 from tests.matrix.outcomes import NotApplicable, Outcome, Raises, Seen
-from tests.matrix.pairs import PAIRS
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 

@@ -7,11 +7,11 @@ router. The same sequences at every run.
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.matrix.router_world import live_through
-from tests.matrix.scripted_world import KEPT, TROUBLES, Step, World
+from tests.matrix.router_model import live_through
+from tests.matrix.scripted_model import KEPT, TROUBLES, Step, World
 
 from portmap.events import MappingEvent
-from portmap.lease import RETRY_LAST
+from portmap.loop.lease import RETRY_LAST
 
 fixed = settings(
     derandomize=True,

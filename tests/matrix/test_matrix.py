@@ -8,7 +8,7 @@ from tests.matrix.matrix import CELLS, Cell, Results, results
 from tests.matrix.outcomes import Seen, allows
 
 from portmap.model import CALL_DEADLINE
-from portmap.testing.switches import SWITCHES
+from portmap.simulator.quirk_options import SWITCHES
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from portmap.errors import Garbled
 from portmap_natpmp.announcement import ANNOUNCED_AT, Announcement, read_announcement
 from portmap_natpmp.epoch import Epoch
+from portmap_natpmp.observation import Memory, Sighting, reason_to_alert, reason_when_announced, sighting
 from portmap_natpmp.packets import AddressAnswer, MappingAnswer, Refusal
-from portmap_natpmp.sighting import Memory, Sighting, reason_to_alert, reason_when_announced, sighting
 
 PCP = "02 80 00 00 00000000 00000003" + "00" * 12  # as miniupnpd 2.3.1 sends it when it starts
 PMP = "00 80 0000 00000003 0b162101"  # as it sends it when its address changes

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from portmap.backends.nat import Nat
 from portmap.errors import NoGateway
-from portmap.nat import Nat
 from portmap_natpmp import NatPmp, Patience
 from portmap_natpmp.argument import hinted_gateway
 

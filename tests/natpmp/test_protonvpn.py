@@ -8,12 +8,12 @@ from ipaddress import IPv4Address
 import pytest
 
 import portmap
+from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NoGateway, NotAuthorized, Refused, SpecError
 from portmap.events import Event, MappingEvent
+from portmap.loop.policy import OnConflict
 from portmap.model import Grant, Protocol
-from portmap.nat import Nat
-from portmap.policy import OnConflict
-from portmap.session import Session
+from portmap.session.session import Session
 from portmap.testing import Quirks, Router, loopback_address
 from portmap_natpmp import NatPmp, Patience, ProtonVpn
 

@@ -6,11 +6,11 @@ from ipaddress import IPv4Address
 import pytest
 from tests.pcp.conftest import HERE, Until
 
+from portmap.backends.nat import Nat
 from portmap.events import Event, ExternalIPChanged, MappingAdded
-from portmap.inbox import Inbox, Register, Stop
-from portmap.loop import Loop
+from portmap.loop.inbox import Inbox, Register, Stop
+from portmap.loop.loop import Loop
 from portmap.model import PortRequest, Protocol
-from portmap.nat import Nat
 from portmap.testing import Router
 from portmap.wire import Patience
 from portmap_pcp import Pcp, Settings

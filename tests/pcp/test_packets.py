@@ -8,7 +8,7 @@ from tests.pcp.conftest import announced, mapped, refused
 
 from portmap.errors import Garbled
 from portmap.model import Protocol
-from portmap.testing import pcp as router
+from portmap.simulator.pcp import packets as router
 from portmap_pcp.announcement import ANNOUNCED_AT, ANNOUNCED_AT_6, read_announcement
 from portmap_pcp.options import PREFER_FAILURE, Option, read_options
 from portmap_pcp.packets import PORT, Announce, Announced, Map, Mapped, NatPmpOnly, Refusal, from_wire, to_wire

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import pytest
-from tests.publish.website import WebSite
+from tests.wire.website import WebSite
 
 from portmap.endpoints import Endpoints, OpenPort
 from portmap.model import Protocol

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 
 from portmap.endpoints import Endpoints, OpenPort
 from portmap.model import Protocol
-from portmap_publish.changes import Change, changes
+from portmap_publish.port_changes import Change, changes
 
 WEB = OpenPort(Protocol.TCP, 80, 8080, IPv4Address("8.8.8.8"), "web")
 DNS = OpenPort(Protocol.UDP, 53, 53)

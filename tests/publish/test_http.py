@@ -13,11 +13,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.publish.website import WebSite
+from tests.wire.website import WebSite
 
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, Refused, SpecError
-from portmap.wire.web import Site
+from portmap.wire.http import Site
 from portmap_publish import HttpPublisher, HttpsPublisher
 
 

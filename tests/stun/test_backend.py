@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import portmap
+from portmap.backends.nat import Nat
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Kind, Protocol
-from portmap.nat import Nat
 from portmap.testing import StunServer
 from portmap.wire import Peer
 from portmap_stun import Server, Stun

@@ -23,7 +23,7 @@ import pytest
 from tests.torrent.fakes import PASSWORD, USER
 
 from portmap.errors import PortmapError
-from portmap.wire.web import Site, ask
+from portmap.wire.http import Site, ask
 
 START = 30.0  # seconds; on a quiet machine each is up within two
 

@@ -17,12 +17,12 @@ from tests.torrent.conftest import at
 from tests.torrent.daemons import Daemon, free_port
 from tests.torrent.fakes import PASSWORD, USER
 
-from portmap.convergence import Pace
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, Refused
 from portmap.events import MappingAdded
 from portmap.model import Protocol
-from portmap.publishing import Desk
+from portmap.publishers.convergence import Pace
+from portmap.publishers.runner import Desk
 from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_torrent.client import TorrentClient
 

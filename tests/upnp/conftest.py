@@ -13,10 +13,10 @@ import pytest
 
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
-from portmap_upnp.description import Service
-from portmap_upnp.igd import Igd
+from portmap_upnp.control.wan_connection import Igd
+from portmap_upnp.discovery.description import Service
+from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
-from portmap_upnp.search import Search
 
 LOOPBACK = IPv4Address("127.0.0.1")
 WANIP = "urn:schemas-upnp-org:service:WANIPConnection:1"

@@ -25,11 +25,11 @@ from portmap.testing import Heard, Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.backend import parse_external_ip
 from portmap_upnp.contact import Contact
-from portmap_upnp.description import Service
-from portmap_upnp.igd import BREATH
+from portmap_upnp.control.wan_connection import BREATH
+from portmap_upnp.discovery.description import Service
+from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import parse_url
-from portmap_upnp.marks import host_id
-from portmap_upnp.search import Search
+from portmap_upnp.mapping.ownership import host_id
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, WebServers

@@ -6,9 +6,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.description import MAX_SERVICES, Gateway, Service, parse_description, render
+from portmap_upnp.discovery.description import MAX_SERVICES, Gateway, Service, parse_description, render
 from portmap_upnp.location import Location
-from portmap_upnp.xmltree import MAX_DEPTH, MAX_ELEMENTS, parse
+from portmap_upnp.xml_tree import MAX_DEPTH, MAX_ELEMENTS, parse
 
 HERE = Location(IPv4Address("192.168.1.1"), 5000, "/root.xml")
 URN = "urn:schemas-upnp-org:service:"

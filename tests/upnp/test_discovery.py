@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
-from portmap_upnp.description import Gateway
-from portmap_upnp.discovery import DESCRIPTION_LIMIT, GRACE, _Hunt, describe, discover
+from portmap_upnp.discovery.description import Gateway
+from portmap_upnp.discovery.discover import DESCRIPTION_LIMIT, GRACE, _Hunt, describe, discover
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:

@@ -1,7 +1,14 @@
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.gena import Subscription, news, parse_event, parse_subscription, renewal_headers, subscribe_headers
+from portmap_upnp.notifications.gena import (
+    Subscription,
+    news,
+    parse_event,
+    parse_subscription,
+    renewal_headers,
+    subscribe_headers,
+)
 
 BODY = (
     b'<e:propertyset xmlns:e="urn:schemas-upnp-org:event-1-0">'

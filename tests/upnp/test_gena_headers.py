@@ -4,7 +4,7 @@ from contextlib import suppress
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.gena import parse_event
+from portmap_upnp.notifications.gena import parse_event
 
 EVENT = b"<e:propertyset><e:property><ConnectionStatus>Up</ConnectionStatus></e:property></e:propertyset>"
 

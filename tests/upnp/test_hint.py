@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from portmap.backends.nat import Nat
 from portmap.errors import NoGateway
 from portmap.model import Protocol
-from portmap.nat import Nat
+from portmap.simulator.quirk_options import quirks_from
 from portmap.testing import Quirks, Router
-from portmap.testing.switches import quirks_from
 from portmap_upnp import Upnp
-from portmap_upnp.search import Search
+from portmap_upnp.discovery.search import Search
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, SearchAnswerer

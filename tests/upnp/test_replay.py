@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portmap.doctor.capture import Capture
+from portmap.simulator.replay import Replay
 from portmap.testing import Router
-from portmap.testing.replay import Replay
 from portmap_upnp import Upnp
-from portmap_upnp.search import Search
+from portmap_upnp.discovery.search import Search
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portmap_upnp.search import IN_ALL, PER_HOST, Search, Sighting
-from portmap_upnp.ssdp import TARGETS, m_search
+from portmap_upnp.discovery.search import IN_ALL, PER_HOST, Search, Sighting
+from portmap_upnp.discovery.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

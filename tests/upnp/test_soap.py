@@ -1,7 +1,7 @@
 import pytest
 
 from portmap.errors import Garbled, NATError, NoGateway, NotAuthorized, Refused
-from portmap_upnp.soap import parse_reply, render
+from portmap_upnp.control.soap import parse_reply, render
 
 
 def envelope(inner: str) -> bytes:

@@ -1,7 +1,16 @@
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.ssdp import MAX_DATAGRAM, TARGETS, Answer, Notice, Says, m_search, parse_answer, parse_notice
+from portmap_upnp.discovery.ssdp import (
+    MAX_DATAGRAM,
+    TARGETS,
+    Answer,
+    Notice,
+    Says,
+    m_search,
+    parse_answer,
+    parse_notice,
+)
 
 URL = "http://192.168.1.1:5000/rootDesc.xml"
 

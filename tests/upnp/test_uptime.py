@@ -1,6 +1,6 @@
 import pytest
 
-from portmap_upnp.uptime import Uptime
+from portmap_upnp.notifications.uptime import Uptime
 
 
 def note(*looks: tuple[int, float]) -> list[bool]:

@@ -14,10 +14,10 @@ import pytest
 from portmap.model import Grant, Protocol
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
+from portmap_upnp.discovery.search import Search
+from portmap_upnp.discovery.ssdp import TARGETS
 from portmap_upnp.location import parse_url
-from portmap_upnp.search import Search
-from portmap_upnp.ssdp import TARGETS
-from portmap_upnp.watch import REST
+from portmap_upnp.notifications.watch import REST
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers

@@ -16,7 +16,8 @@ def main() -> None:
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us wants it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from portmap.cli import app, streams  # noqa: PLC0415  # the line above comes first
+    from portmap.cli import terminal  # noqa: PLC0415  # the line above comes first
+    from portmap.cli.parser import app  # noqa: PLC0415  # the line above comes first
 
-    streams.prepare()
+    terminal.prepare()
     app.main()

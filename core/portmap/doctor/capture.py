@@ -1,4 +1,4 @@
-"""Everything that is said on the wire while it is open, as a file of JSON lines that `portmap.testing.replay` can play.
+"""Records the wire as JSON lines, which `portmap.simulator.replay` can play.
 
 Law: listening only: those who speak log what they say with the field `wire`, and here it is written down as it comes.
 Nothing is left out or made unreadable: a capture holds addresses, and whatever the router says of others.

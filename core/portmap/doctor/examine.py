@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from portmap.doctor.findings import Findings, Firewall, Holder, Network, Socket
-from portmap.doctor.firewall import look_at_firewall
-from portmap.doctor.hearing import PATIENCE, Hearing
-from portmap.doctor.network import look_around
-from portmap.doctor.panel import Witness
-from portmap.doctor.sockets import listening
-from portmap.doctor.trial import attempts
-from portmap.holdings import Holding
+from portmap.doctor.probes.backends import PATIENCE, Hearing, Witness
+from portmap.doctor.probes.firewall import look_at_firewall
+from portmap.doctor.probes.network import look_around
+from portmap.doctor.probes.sockets import listening
+from portmap.doctor.probes.trial import attempts
 from portmap.model import PortRequest
+from portmap.storage.journal_reader import Holding
 
 
 @dataclass(frozen=True, slots=True)

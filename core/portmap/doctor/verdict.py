@@ -1,62 +1,27 @@
-"""The one verdict on what was found: the first rule that has something to say.
+"""What a verdict is."""
 
-Law: pure - findings in, a verdict out. The order is decided here, and is that in which things must be mended: who has
-no router to talk to needs no word about CGNAT; who is behind CGNAT need not look for what listens.
-
- 1. a plugin is broken, and nobody else could be asked
- 2. our own address is public: no NAT is in the way
- 3. nobody answers: no network, a container's bridge, switched off, nonsense
- 4. the gateway answers and says no: policy, no address
- 5. the address is worth nothing: several gateways, CGNAT, double NAT, another address seen outside
- 6. the port: held by another, refused in the try, given elsewhere
- 7. this host: nothing listens, its firewall
- 8. all is well
-"""
-
-from collections.abc import Callable
-from typing import TypeAlias
-
-from portmap.doctor import addresses, gateways, ports
-from portmap.doctor.findings import Findings
-from portmap.doctor.ruling import Verdict
-
-Rule: TypeAlias = Callable[[Findings], Verdict | None]
-
-RULES: tuple[Rule, ...] = (
-    gateways.plugin_broken,
-    gateways.public_address,
-    gateways.no_gateway,
-    gateways.bridge_network,
-    gateways.switched_off,
-    gateways.nonsense,
-    gateways.refused_by_policy,
-    addresses.several_gateways,
-    addresses.cgnat,
-    addresses.double_nat,
-    gateways.no_address,
-    addresses.egress_differs,
-    ports.held_by_other,
-    ports.refused_in_the_try,
-    ports.given_elsewhere,
-    ports.not_listening,
-    ports.local_firewall,
-)
+from dataclasses import dataclass
+from enum import IntEnum
 
 
-def diagnose(findings: Findings) -> Verdict:
-    """The verdict; `ok` where no rule has anything to say."""
-    verdicts = (rule(findings) for rule in RULES)
-    return next((verdict for verdict in verdicts if verdict), None) or _fine(findings)
+class Outcome(IntEnum):
+    """What it comes to for a script: the exit codes of the command, which README lists."""
+
+    FINE = 0
+    FAULT = 1
+    NO_GATEWAY = 3
+    REFUSED = 4
+    CONFLICT = 5
+    UNREACHABLE = 8
+    PLUGIN = 9
 
 
-def _fine(findings: Findings) -> Verdict:
-    names = [*(answer.gateway for answer in findings.good), *(attempt.gateway for attempt in findings.attempts)]
-    gateway = next(iter(names), "the gateway")
-    if not findings.requests:
-        text = f"{gateway} opens ports and has a public address. Name a port to look closer."
-    elif findings.attempts:
-        text = f"{gateway} opened the port when it was asked, and has a public address."
-    else:
-        text = f"{gateway} opens ports and has a public address; nothing here is in the way of this one."
-    wanted = " ".join(ports.spelt(request) for request in findings.requests) or "25565"
-    return Verdict("ok", "Everything looks right.", text, (f"open it, for as long as it is needed: portmap {wanted}",))
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong, in one word for programs and in words for people; `next_steps` are to be tried in that order."""
+
+    code: str
+    title: str
+    explanation: str
+    next_steps: tuple[str, ...] = ()
+    outcome: Outcome = Outcome.FINE

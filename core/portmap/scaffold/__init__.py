@@ -11,7 +11,7 @@ from string import Template
 from portmap import __version__
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS
-from portmap.plugins import Catalogue
+from portmap.loading.catalog import Catalogue
 
 LONGEST = 40  # characters of a name
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)

@@ -5,13 +5,13 @@ The suites, and the gateways for them, need pytest and are imported when they ar
 
 from typing import TYPE_CHECKING, Any
 
-from portmap.testing.front import Hearing
-from portmap.testing.heard import Heard
-from portmap.testing.loopback import loopback_address
-from portmap.testing.quirks import Quirks
-from portmap.testing.router import Router
-from portmap.testing.stunserver import StunQuirks, StunServer
-from portmap.testing.table import Entry
+from portmap.simulator.handlers import Hearing
+from portmap.simulator.loopback import loopback_address
+from portmap.simulator.mapping_table import Entry
+from portmap.simulator.quirks import Quirks
+from portmap.simulator.received import Heard
+from portmap.simulator.router import Router
+from portmap.simulator.stun_server import StunQuirks, StunServer
 
 if TYPE_CHECKING:
     from portmap.testing.contract import BackendContract, Gateway, PublisherContract, RouterGateway, Target

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from typing import Any
 
-from portmap.inbox import Inbox, Message, Stop
+from portmap.loop.inbox import Inbox, Message, Stop
 
 
 class ScriptedInbox(Inbox):

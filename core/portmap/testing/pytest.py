@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from portmap.testing.loopback import loopback_address as own_address
-from portmap.testing.router import Router
+from portmap.simulator.loopback import loopback_address as own_address
+from portmap.simulator.router import Router
 
 RouterFactory: TypeAlias = Callable[..., Router]
 """`router_factory(**arguments)`: a started router; the arguments are those of `Router`, `address` is optional."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import ClassVar, Self
 
+from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, Refused
 from portmap.events import Event
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.inbox import Message
-from portmap.loop import Loop
+from portmap.loop.inbox import Message
+from portmap.loop.loop import Loop
+from portmap.loop.policy import Policy
 from portmap.model import Address, Grant, Key, Kind, Protocol
-from portmap.nat import Nat
-from portmap.policy import Policy
 from portmap.testing.clock import ScriptedInbox
 
 _ANSWER = "the answer"  # as a hook: what happens after add_mapping has done its work

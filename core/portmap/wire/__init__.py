@@ -3,10 +3,10 @@
 Law: nothing here knows a protocol; bytes are the plugin's. No OSError comes out of here.
 """
 
+from portmap.wire.announcements import Listener
 from portmap.wire.exchange import Patience, Peer, Question, Receive, exchange, receive
-from portmap.wire.first import first_good
-from portmap.wire.line import HungUp, Line
-from portmap.wire.listener import Listener
+from portmap.wire.fan_out import first_good
+from portmap.wire.waiter import HungUp, Line
 
 __all__ = [
     "HungUp",

@@ -10,7 +10,7 @@ from typing import ClassVar
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Grant, Kind
 from portmap_extip.argument import parse
-from portmap_extip.name import Name
+from portmap_extip.hostname import Name
 
 
 class ExtIp:

@@ -75,7 +75,7 @@ class Interface:
 def reader(platform: str = sys.platform) -> AddressesOf:
     """How to learn an interface's addresses here. Raises SpecError where there is no way."""
     if platform == "linux":
-        return importlib.import_module("portmap_extip.kernel").addresses_of  # type: ignore[no-any-return]
+        return importlib.import_module("portmap_extip.linux_addresses").addresses_of  # type: ignore[no-any-return]
     if find_spec("netifaces") is None:
         raise SpecError("if needs netifaces on this system: write extip:ADDRESS, or install portmap-nat[gateway]")
     return _addresses_by_netifaces

@@ -14,16 +14,16 @@ from ipaddress import IPv4Address
 from random import random
 from typing import ClassVar, TypeVar
 
-from portmap import gateways
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
+from portmap.network import routes
 from portmap.wire import Listener, Patience, Peer, Question, Receive, exchange, first_good, receive
 from portmap_natpmp.announcement import ANNOUNCED_AT, read_announcement
 from portmap_natpmp.argument import hinted_gateway, parse_gateway
+from portmap_natpmp.observation import Memory, reason_to_alert, reason_when_announced, sighting
 from portmap_natpmp.packets import PORT, AddressAnswer, AddressRequest, Answer, MappingRequest, Refusal
 from portmap_natpmp.results import NO_ADDRESS_YET, refused
-from portmap_natpmp.sighting import Memory, reason_to_alert, reason_when_announced, sighting
 
 log = logging.getLogger("portmap.natpmp")
 
@@ -50,7 +50,7 @@ class NatPmp:
         port: int = PORT,
         *,
         patience: Patience = Patience(),  # noqa: B008  # frozen
-        candidates: Callable[[], Sequence[IPv4Address]] = gateways.candidates,
+        candidates: Callable[[], Sequence[IPv4Address]] = routes.candidates,
         clock: Callable[[], float] = time.monotonic,
         announced_at: Sequence[Peer] = ANNOUNCED_AT,
         spread: float = SPREAD,

@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, TypeVar
 
-from portmap import gateways
+from portmap import Nat
 from portmap.errors import SILENCE, NATError, NotYet, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Kind, Protocol
-from portmap.nat import Nat
+from portmap.network import routes
 from portmap.wire import Patience, exchange
 from portmap_pcp.announcement import ANNOUNCED_AT
 from portmap_pcp.argument import parse_gateway
 from portmap_pcp.client import SPEAKS, Client
-from portmap_pcp.natpmp import NO_ADDRESS_YET, AddressQuestion
+from portmap_pcp.natpmp_address import NO_ADDRESS_YET, AddressQuestion
+from portmap_pcp.natpmp_fallback import Load, StandIn, natpmp_at
 from portmap_pcp.pinholes import PcpPinholes
 from portmap_pcp.results import SpeaksNatPmp
 from portmap_pcp.settings import Settings
-from portmap_pcp.standin import Load, StandIn, natpmp_at
 
 T = TypeVar("T")
 
@@ -43,8 +43,8 @@ class Pcp:
         gateway: IPv4Address | None = None,
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
-        candidates: Callable[[], Sequence[IPv4Address]] = gateways.candidates,
-        own_address: Callable[[IPv4Address], IPv4Address] = gateways.local_address_towards,
+        candidates: Callable[[], Sequence[IPv4Address]] = routes.candidates,
+        own_address: Callable[[IPv4Address], IPv4Address] = routes.local_address_towards,
         stand_in: Load | None = natpmp_at,
     ) -> None:
         self._settings = settings

@@ -17,9 +17,9 @@ from portmap.wire import Peer, Question, Receive, exchange, first_good, receive
 from portmap_pcp.nonces import Nonces
 from portmap_pcp.options import PREFER_FAILURE
 from portmap_pcp.packets import Announce, Announced, Map, Mapped, NatPmpOnly, No, Refusal
+from portmap_pcp.restart_watch import Watcher
 from portmap_pcp.results import UNSUPPORTED_OPCODE, UNSUPPORTED_OPTION, SpeaksNatPmp, refused
 from portmap_pcp.settings import Settings
-from portmap_pcp.watcher import Watcher
 
 log = logging.getLogger("portmap.pcp")
 

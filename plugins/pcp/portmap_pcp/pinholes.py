@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address
 from typing import ClassVar
 
-from portmap import gateways
 from portmap.errors import NoGateway, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, Protocol
+from portmap.network import routes
 from portmap_pcp.announcement import ANNOUNCED_AT_6
 from portmap_pcp.argument import parse_gateway
 from portmap_pcp.client import Client
@@ -33,8 +33,8 @@ class PcpPinholes:
         gateway: IPv6Address | None = None,
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
-        candidates: Callable[[], Sequence[IPv6Address]] = gateways.default_gateways6,
-        own_address: Callable[[], IPv6Address | None] = gateways.global_address,
+        candidates: Callable[[], Sequence[IPv6Address]] = routes.default_gateways6,
+        own_address: Callable[[], IPv6Address | None] = routes.global_address,
     ) -> None:
         self._own_address = own_address
         self._client = Client(gateway, candidates, lambda _: self._ours(), ANNOUNCED_AT_6, settings)

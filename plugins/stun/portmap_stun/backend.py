@@ -12,7 +12,7 @@ from portmap.errors import Refused
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Kind
 from portmap_stun.argument import Server, parse_servers
-from portmap_stun.poll import PATIENCE, SPEAKS, LookUp, Pollster, look_up
+from portmap_stun.server_poll import PATIENCE, SPEAKS, LookUp, Pollster, look_up
 
 log = logging.getLogger("portmap.stun")
 

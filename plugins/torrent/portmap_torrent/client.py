@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 from portmap.endpoints import Endpoints
 from portmap.errors import Garbled, PortmapError, Refused, SpecError
 from portmap.hookspecs import hookimpl
-from portmap.wire.web import DEADLINE, Answer, Site, ask
-from portmap_torrent.choice import chosen
+from portmap.wire.http import DEADLINE, Answer, Site, ask
+from portmap_torrent.port_choice import chosen
 
 logger = logging.getLogger("portmap.torrent")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from portmap.wire.web import Answer
+from portmap.wire.http import Answer
 from portmap_torrent.client import TorrentClient
 
 _FORM = "application/x-www-form-urlencoded"

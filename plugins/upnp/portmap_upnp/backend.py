@@ -12,20 +12,20 @@ from typing import ClassVar
 from portmap.errors import SILENCE, Garbled, Refused, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol
-from portmap_upnp import ssdp
 from portmap_upnp.contact import Contact
-from portmap_upnp.ear import Peer
-from portmap_upnp.forward import Forward
-from portmap_upnp.igd import UP, Igd, Status
-from portmap_upnp.listing import read_table
+from portmap_upnp.control.wan_connection import UP, Igd, Status
+from portmap_upnp.discovery import ssdp
+from portmap_upnp.discovery.search import Search
+from portmap_upnp.gateway_session import Talks
 from portmap_upnp.location import Location, parse_url
-from portmap_upnp.mapper import Mapper, random_port
-from portmap_upnp.pace import PAUSE, Pace
-from portmap_upnp.pinholes import UpnpPinholes
-from portmap_upnp.search import Search
-from portmap_upnp.talks import Talks
-from portmap_upnp.uptime import Uptime
-from portmap_upnp.watch import Watch
+from portmap_upnp.mapping.port_forward import Forward
+from portmap_upnp.mapping.port_mapper import Mapper, random_port
+from portmap_upnp.mapping.rate_limit import PAUSE, Pace
+from portmap_upnp.mapping.table_listing import read_table
+from portmap_upnp.notifications.advertisements import Peer
+from portmap_upnp.notifications.uptime import Uptime
+from portmap_upnp.notifications.watch import Watch
+from portmap_upnp.pinhole_backend import UpnpPinholes
 
 _FORM = "write upnp, or upnp:http://192.168.1.1:5000/rootDesc.xml"
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15

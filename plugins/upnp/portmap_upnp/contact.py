@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from portmap_upnp.description import Gateway, Service
+from portmap_upnp.discovery.description import Gateway, Service
 
 
 @dataclass(frozen=True, slots=True, eq=False)

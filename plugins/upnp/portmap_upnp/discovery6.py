@@ -11,11 +11,11 @@ from threading import Thread
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError, NoGateway
-from portmap_upnp.discovery import DESCRIPTION_LIMIT, DESCRIPTION_PATIENCE
-from portmap_upnp.firewall import find_control
+from portmap_upnp.control.firewall_control import find_control
+from portmap_upnp.discovery.discover import DESCRIPTION_LIMIT, DESCRIPTION_PATIENCE
+from portmap_upnp.http import Request, exchange
 from portmap_upnp.location6 import Location6
 from portmap_upnp.search6 import Search6
-from portmap_upnp.transfer import Request, exchange
 
 _Outcome: TypeAlias = Location6 | NATError
 _Inbox: TypeAlias = SimpleQueue[_Outcome]

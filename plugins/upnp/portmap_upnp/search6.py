@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from portmap.errors import Garbled, NoGateway
-from portmap.gateways import default_gateways6
-from portmap_upnp import ssdp
+from portmap.network.routes import default_gateways6
+from portmap_upnp.discovery import ssdp
 from portmap_upnp.location6 import Location6, parse_location6
 
 GROUP = "ff02::c"  # UDA 1.1 annex A.3: link-local scope

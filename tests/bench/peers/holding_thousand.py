@@ -9,9 +9,10 @@ import time
 from ipaddress import IPv4Address
 
 import portmap
+from portmap.backends.load import load
+from portmap.backends.nat import Nat
 from portmap.events import MappingRenewed
-from portmap.inbox import Moved
-from portmap.nat import Nat, load
+from portmap.loop.inbox import Moved
 from portmap_natpmp import NatPmp
 
 FIRST_PORT = 20000

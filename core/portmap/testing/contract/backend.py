@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from portmap.hookspecs import BACKENDS
 from portmap.model import Kind
+from portmap.testing.contract.checks import require
 from portmap.testing.contract.loop import LoopPromises
 from portmap.testing.contract.plugin import PluginContract
-from portmap.testing.contract.promise import require
 from portmap.testing.contract.static import StaticPromises
 
 _PROMISES: dict[Kind, type[PluginContract]] = {Kind.LOOP: LoopPromises, Kind.STATIC: StaticPromises}

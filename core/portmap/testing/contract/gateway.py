@@ -14,10 +14,10 @@ import pytest
 
 from portmap.errors import PortmapError
 from portmap.model import Protocol
-from portmap.testing.loopback import loopback_address
-from portmap.testing.natpmp import OPCODE, VERSION
-from portmap.testing.router import Router
-from portmap.testing.table import Entry
+from portmap.simulator.loopback import loopback_address
+from portmap.simulator.mapping_table import Entry
+from portmap.simulator.natpmp import OPCODE, VERSION
+from portmap.simulator.router import Router
 
 PLANT_PATIENCE = 5.0  # seconds; a few milliseconds are enough
 PLANTED_LIFETIME = 3600

@@ -11,12 +11,12 @@ import pytest
 
 from portmap.errors import NATError, Refused
 from portmap.model import CALL_DEADLINE, Protocol
-from portmap.testing.contract import hostile
+from portmap.simulator.mapping_table import Entry
+from portmap.testing.contract import hostile_input
+from portmap.testing.contract.backend_under_test import INTERNAL, WISH, Subject
+from portmap.testing.contract.checks import in_time, require
 from portmap.testing.contract.gateway import Gateway
 from portmap.testing.contract.plugin import PluginContract
-from portmap.testing.contract.promise import in_time, require
-from portmap.testing.contract.subject import INTERNAL, WISH, Subject
-from portmap.testing.table import Entry
 
 AT_ONCE = 1.0  # seconds
 LONGEST_NAME = 100  # characters: it stands in the middle of a line
@@ -83,7 +83,7 @@ class LoopPromises(PluginContract):
         held = {entry.internal_port for entry in gateway.entries()}
         require({INTERNAL, INTERNAL + 1} <= held, f"two ports were mapped, the gateway leads to {held}")
 
-    @pytest.mark.parametrize("name", hostile.NAMES.values(), ids=hostile.NAMES)
+    @pytest.mark.parametrize("name", hostile_input.NAMES.values(), ids=hostile_input.NAMES)
     def test_a_strange_name_changes_nothing(self, name: str, backend: Subject) -> None:
         granted = backend.add(name=name).external_port
         require(granted == WISH, f"{WISH} was wished for under the name {name[:40]!r}, {granted} granted")

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 from portmap.errors import PluginError, SpecError
-from portmap.plugins import manager_for, validate_hooks
-from portmap.testing.contract import hostile
-from portmap.testing.contract.network import asked_of_network
-from portmap.testing.contract.promise import in_time, require
+from portmap.loading.catalog import manager_for, validate_hooks
+from portmap.testing.contract import hostile_input
+from portmap.testing.contract.checks import in_time, require
+from portmap.testing.contract.network_audit import asked_of_network
 
 PARSING = 2.0  # seconds for from_argument, which does no network I/O
 
@@ -48,7 +48,7 @@ class PluginContract:
                 )
 
     @pytest.mark.usefixtures("folder")
-    @pytest.mark.parametrize("argument", hostile.ARGUMENTS.values(), ids=hostile.ARGUMENTS)
+    @pytest.mark.parametrize("argument", hostile_input.ARGUMENTS.values(), ids=hostile_input.ARGUMENTS)
     def test_a_strange_argument_is_a_spec_error_or_accepted_and_nothing_is_sent(self, argument: str | None) -> None:
         calls = asked_of_network(lambda: self._parse_strange(argument))
         require(not calls, f"from_argument({argument!r}) asks the network ({calls}): it only parses")

@@ -13,12 +13,23 @@ from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError
 from portmap.events import Event
 from portmap.hookspecs import PUBLISHERS
-from portmap.plugins import validate_hooks
-from portmap.record import Record
+from portmap.loading.catalog import validate_hooks
+from portmap.node.record import Record
+from portmap.testing.contract.checks import in_time, require
 from portmap.testing.contract.plugin import PluginContract
-from portmap.testing.contract.promise import in_time, require
-from portmap.testing.contract.samples import FULL_RECORD, MINIMAL_RECORD, Unheard, all_events
-from portmap.testing.contract.states import FIRST, FIRST_PORT, FULL, LOST, SECOND, SECOND_PORT, STATES
+from portmap.testing.contract.samples import (
+    FIRST,
+    FIRST_PORT,
+    FULL,
+    FULL_RECORD,
+    LOST,
+    MINIMAL_RECORD,
+    SECOND,
+    SECOND_PORT,
+    STATES,
+    Unheard,
+    all_events,
+)
 from portmap.testing.contract.target import Target
 
 EVENTS = all_events()

@@ -1,18 +1,23 @@
 """Events and records to show to a publisher: each of every kind bare, and with all that it can say.
 
-Law: the classes come from `portmap.events` and `portmap.pinhole` themselves, so a new one is shown as soon as it
+Law: the classes come from `portmap.events` and `portmap.events` themselves, so a new one is shown as soon as it
 exists.
+
+States to show to a publisher: nothing at all, one port, the same port elsewhere, all that a state can say.
+
+Law: values only; every port here is one that any publisher may publish - open outside as inside, or to be followed.
 """
 
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from portmap import events, pinhole
-from portmap.events import Event
+from portmap.endpoints import Endpoints, OpenPort
+from portmap.events import Event, RecordChanged
 from portmap.model import Protocol, Scope
-from portmap.record import Record
+from portmap.node.record import Record
 
 _HOMES = {events.__name__, pinhole.__name__}
 _VALUES: dict[str, Any] = {
@@ -71,3 +76,26 @@ def _kinds(kind: type[Event]) -> Iterator[type[Event]]:
     for heir in kind.__subclasses__():
         yield heir
         yield from _kinds(heir)
+
+
+FIRST_PORT, SECOND_PORT = 40123, 40456
+
+_ADDRESS = IPv4Address("198.51.100.7")
+_PORT = OpenPort(Protocol.TCP, 1, FIRST_PORT, _ADDRESS, "first", follow=True)
+
+NOTHING = Endpoints()
+FIRST = Endpoints((_PORT,), _ADDRESS, "a gateway")
+SECOND = Endpoints((replace(_PORT, external_port=SECOND_PORT),), _ADDRESS, "a gateway")
+LOST = Endpoints((), _ADDRESS, "a gateway")
+FULL = Endpoints(
+    (
+        _PORT,
+        OpenPort(Protocol.UDP, 53, 53, _ADDRESS, "naïve; rm -rf / $(reboot) 'x", static=True),
+        OpenPort(Protocol.TCP, 65535, 65535, IPv6Address("2001:db8::7"), pinhole=True),
+    ),
+    _ADDRESS,
+    "Ünïcode <gateway> '$(reboot)' & \"x\"\n\x00\x1b[31m\ud800",
+    RecordChanged(seq=2**64 - 1, ip=_ADDRESS, tcp=FIRST_PORT, enr="enr:-IS4Q"),
+)
+
+STATES = {"nothing": NOTHING, "one port": FIRST, "nothing but the address": LOST, "all that it can say": FULL}

@@ -4,10 +4,10 @@
 
 import pytest
 
-from portmap.testing.contract.network import asked_of_network
+from portmap.testing.contract.backend_under_test import INTERNAL, WISH, Subject
+from portmap.testing.contract.checks import require
+from portmap.testing.contract.network_audit import asked_of_network
 from portmap.testing.contract.plugin import PluginContract
-from portmap.testing.contract.promise import require
-from portmap.testing.contract.subject import INTERNAL, WISH, Subject
 
 PATIENCE = 2.0  # seconds for a call that does no I/O
 

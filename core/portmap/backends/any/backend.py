@@ -1,0 +1,223 @@
+"""The backend `any`, which needs no gateway of its own: it races all the others, or those of a list.
+
+It enters by the same door as everybody's: an entry point that names this class.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import ClassVar
+
+from portmap.backends.any.candidates import installed, installed_ipv6, listed, listed_ipv6
+from portmap.backends.any.combined_watch import JointWatch
+from portmap.backends.any.mapping_owners import Holders
+from portmap.backends.any.race import Race
+from portmap.backends.nat import Nat
+from portmap.errors import SILENCE, PluginError, Refused, SpecError
+from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
+from portmap.loading.catalog import Catalogue
+from portmap.model import Address, Grant, Key, Kind, Listed, Protocol
+from portmap.network.routes import own_public_address
+from portmap.syntax.specs import ANY
+
+_SHOWN = 80  # characters of a list, where no gateway has a name yet
+_log = logging.getLogger("portmap.any")
+
+
+class AnyGateway:
+    """`any`, `auto` or `on`: every installed LOOP backend is asked at once, the first true answer wins. `any:LIST`, or
+    the list alone, asks just its members.
+
+    A runner-up is kept for when the winner refuses to map. No failure is remembered: when the winner falls silent or
+    nobody answered, the next call races again. `own_address` gives our own address where that is public: then there
+    is nobody to ask and nothing to map. `name` is what it is called before a gateway is found.
+    """
+
+    kind: ClassVar[Kind] = Kind.LOOP
+
+    def __init__(self, race: Race, own_address: Callable[[], Address | None] = lambda: None, name: str = ANY) -> None:
+        self._race = race
+        self._own_address = own_address
+        self._name = name[:_SHOWN]
+        self._public: Address | None = None
+        self._winner: Nat | None = None
+        self._holders = Holders()
+        self._watch: JointWatch | None = None
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> "AnyGateway":
+        """Nothing, or a list; go-ethereum drops what makes no sense here silently, we do not.
+
+        Raises SpecError, or PluginError for a member that is broken.
+        """
+        catalogue = Catalogue(BACKENDS)
+        if argument is None:
+            return cls(Race(lambda: installed(catalogue, without=cls)), own_public_address)
+        runners = listed(_list(argument), catalogue, without=cls)
+        return cls(Race(lambda: runners), name=argument)
+
+    @classmethod
+    def ipv6_from_argument(cls, argument: str | None) -> "AnyGateway":
+        """The same race between the IPv6 firewalls of those backends that know one.
+
+        Raises SpecError where nobody in the list does; who is installed is not known before it is loaded, so without a
+        list that is an error of the race.
+        """
+        catalogue = Catalogue(BACKENDS)
+        if argument is None:
+            return cls(Race(lambda: installed_ipv6(catalogue, without=cls)))
+        runners = listed_ipv6(_list(argument), catalogue, without=cls)
+        return cls(Race(lambda: runners), name=argument)
+
+    def __str__(self) -> str:
+        if self._public is not None:
+            return f"no NAT: our own address {self._public} is public"
+        return str(self._winner or self._race.refuser or self._name)
+
+    # The hooks -----------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def external_ip(self) -> Address:
+        """Our own address if that is public, else the winner's; a winner that has fallen silent is raced for anew."""
+        if own := self._look_at_ourselves():
+            return own
+        if self._winner is not None:
+            try:
+                self._watch_whoever_is_there()
+                return self._winner.external_ip()
+            except (*SILENCE, PluginError) as error:
+                _log.info("%s no longer answers, so all are asked again: %s", self._winner, error)
+        return self._found()[1].result()
+
+    @hookimpl
+    def add_mapping(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        name: str,
+        lifetime: int,
+        token: str,
+        exact: bool,
+    ) -> Grant:
+        """Ask who holds the mapping, else the winner, then the runners-up; a winner who is silent is raced for anew."""
+        key = (protocol, internal_port)
+        if self._look_at_ourselves():
+            self._holders.forget(key)
+            return _as_it_stands(internal_port or external_port)
+
+        def ask(nat: Nat) -> Grant:
+            own = self._own_part(nat, token)
+            wanted = protocol, external_port, internal_port, name, lifetime
+            grant = nat.add_mapping(*wanted, token=own, exact=exact)
+            return replace(grant, token=self._tagged(nat, grant.token)) if grant.token else grant
+
+        return self._holders.add(key, self._asked_for(key), ask, lambda nat: nat is self._winner)
+
+    @hookimpl
+    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
+        """Ask who made the mapping, else the winner; and who may have made it, too."""
+
+        def ask(nat: Nat) -> None:
+            nat.delete_mapping(protocol, external_port, internal_port, token=self._own_part(nat, token))
+
+        self._holders.delete((protocol, internal_port), ask, otherwise=self._winner)
+
+    @hookimpl
+    def list_mappings(self) -> tuple[Listed, ...] | None:
+        """The table as the winner tells it, else a runner-up; None where nobody can."""
+        if self._look_at_ourselves():
+            return ()
+        tables = (nat.list_mappings() for nat in self._asked_for(None))
+        return next((table for table in tables if table is not None), None)
+
+    @hookimpl
+    def watch(self, alert: Alert) -> Closer:
+        """Watch through everybody; only the winner's alerts, and those of who holds a mapping, are passed on."""
+        self._watch = watch = JointWatch(lambda nat: self._alert_of(nat, alert))
+        watch.extend(self._race.field)
+
+        def close() -> None:
+            if self._watch is watch:  # else a later one has taken over
+                self._watch = None
+            watch.close()
+
+        return close
+
+    @hookimpl
+    def hint(self) -> str:
+        """Who won, and its own hint."""
+        return self._tagged(self._winner, self._winner.hint()) if self._winner else ""
+
+    @hookimpl
+    def take_hint(self, hint: str) -> None:
+        """Whom to prefer in the next race, and what to tell it."""
+        self._race.favour(hint)
+
+    @hookimpl
+    def evidence(self) -> tuple[str, ...]:
+        """Who answered in the last race and when, and who did not; and what the winner has to say."""
+        if self._public is not None:
+            return (f"our own address {self._public} is public: no gateway was asked",)
+        return self._race.evidence + (self._winner.evidence() if self._winner else ())
+
+    # Who is asked --------------------------------------------------------------------------------------------
+
+    def _look_at_ourselves(self) -> Address | None:
+        """Our own address if that is public; a gateway found elsewhere is ours no more."""
+        self._public = self._own_address()
+        if self._public is not None:
+            self._winner = None
+        return self._public
+
+    def _found(self) -> "tuple[Nat, Future[Address]]":
+        self._winner = None
+        try:
+            self._winner, answer = self._race.run()
+            return self._winner, answer
+        finally:
+            self._watch_whoever_is_there()
+
+    def _watch_whoever_is_there(self) -> None:
+        if self._watch:
+            self._watch.extend(self._race.field)
+
+    def _asked_for(self, key: Key | None) -> Iterator[Nat]:
+        winner = self._winner or self._found()[0]
+        first = (self._holders.of(key) if key else None) or winner
+        yield first
+        if first is not winner:
+            yield winner
+        yield from (nat for nat in self._race.runners_up(winner) if nat is not first)
+
+    def _alert_of(self, nat: Nat, alert: Alert) -> Alert:
+        def pass_on(reason: str) -> None:
+            if self._winner in (None, nat) or nat in self._holders:
+                alert(reason)
+
+        return pass_on
+
+    # Tokens and hints are theirs whose name they bear: another backend could make nothing of them.
+
+    def _tagged(self, nat: Nat, text: str) -> str:
+        return f"{self._race.name_of(nat)} {text}".rstrip()
+
+    def _own_part(self, nat: Nat, text: str) -> str:
+        mark = f"{self._race.name_of(nat)} "
+        return text.removeprefix(mark) if text.startswith(mark) else ""
+
+
+def _list(argument: str) -> str:
+    """The argument, if it may be a list; what is wrong with its members is found where they are loaded."""
+    if "," not in argument:
+        raise SpecError(
+            f"any takes no argument but a list, and was given {argument!r}: write 'any' alone, or any:NAME,NAME"
+        )
+    return argument
+
+
+def _as_it_stands(port: int) -> Grant:
+    if not port:
+        raise Refused("there is no NAT here that could choose a port: name the one that the application listens on")
+    return Grant(port, lifetime=0, static=True)

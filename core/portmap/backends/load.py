@@ -1,0 +1,29 @@
+"""Loads a backend: spec in, Nat out."""
+
+from portmap.backends.nat import Nat
+from portmap.hookspecs import BACKENDS
+from portmap.loading.catalog import Catalogue
+from portmap.loading.construct import make
+from portmap.syntax.specs import Spec, parse_backend
+
+IPV6 = "ipv6_from_argument"  # portmap.hookspecs
+
+
+def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
+    """The backend that a spec names, ready for one-shot calls; nothing is sent yet.
+
+    Raises SpecError for a spec that makes no sense, PluginError for a backend that is broken.
+    """
+    parsed = parse_backend(spec) if isinstance(spec, str) else spec
+    plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
+    return Nat(make(plugin.load(), parsed, str(plugin)), str(plugin))
+
+
+def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | None:
+    """The same gateway's IPv6 firewall; None where the backend knows no IPv6. Raises as `load`."""
+    parsed = parse_backend(spec) if isinstance(spec, str) else spec
+    plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
+    backend_class = plugin.load()
+    if not callable(getattr(backend_class, IPV6, None)):
+        return None
+    return Nat(make(backend_class, parsed, str(plugin), IPV6), f"{plugin}, IPv6")

@@ -1,0 +1,201 @@
+"""The typed door to one chosen backend: pluggy call, deadline, checked result.
+
+Law: behind this door anything may happen - a backend may hang, raise what it likes, answer nonsense; in front of it
+there are only checked values and portmap's own errors. A backend is called from one thread, its own; a call that
+overran its deadline is left behind, and nothing more is asked of that backend until it has come back.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
+
+from portmap.backends.answers import checked_address, checked_facts, checked_grant, checked_hint, checked_list
+from portmap.backends.worker import Worker
+from portmap.errors import GatewayTimeout, NATError, PluginError
+from portmap.hookspecs import BACKENDS, Alert, Closer
+from portmap.loading.catalog import validate_hooks
+from portmap.model import CALL_DEADLINE, DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
+
+T = TypeVar("T")
+Wait: TypeAlias = Callable[["Future[Any]", float], None]
+
+CLOSE_DEADLINE = 0.5  # seconds; a watch that does not end by then ends with the process
+TELL_DEADLINE = 1.0  # seconds for the hooks that do no I/O
+
+_log = logging.getLogger("portmap.nat")
+
+
+def patiently(call: "Future[Any]", timeout: float) -> None:
+    """Wait for a call with nothing to interrupt it."""
+    wait((call,), timeout)
+
+
+class Nat:
+    """One backend, called safely. `wait` is how to wait for it: the loop puts its inbox here."""
+
+    def __init__(self, backend: Any, name: str, wait: Wait = patiently) -> None:
+        self._hook = validate_hooks(backend, BACKENDS, name).hook
+        self.kind: Kind = backend.kind
+        self.opens_ports = bool(getattr(backend, "opens_ports", True))
+        self.ipv6 = bool(getattr(backend, "ipv6", False))
+        self.default_lifetime: int = getattr(backend, "default_lifetime", DEFAULT_LIFETIME)
+        self.default_mappings: tuple[str, ...] = getattr(backend, "default_mappings", ())
+        self.name = name
+        self.wait = wait
+        self._backend = backend
+        self._worker = Worker(name)
+        self._running: Future[Any] | None = None
+        self._latest: Future[Any] | None = None  # None again while an earlier call is waited for
+
+    def __str__(self) -> str:
+        try:
+            return str(self._backend)
+        except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything; a name is all we wanted
+            return self.name
+
+    def external_ip(self, timeout: float = CALL_DEADLINE) -> Address:
+        """The gateway's external address. Raises NATError or PluginError."""
+        return self._checked(checked_address, self._call(self._hook.external_ip, timeout))
+
+    @property
+    def busy(self) -> bool:
+        """Whether an earlier call has not come back yet."""
+        return self._running is not None and not self._running.done()
+
+    def ask_external_ip(self) -> "Future[Address]":
+        """Ask without waiting; the future holds a checked address, a NATError or a PluginError."""
+        self._running = self._submit(lambda: self._checked(checked_address, self._hook.external_ip()))
+        return self._running
+
+    def add_mapping(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        name: str,
+        lifetime: int,
+        timeout: float = CALL_DEADLINE,
+        token: str = "",
+        *,
+        exact: bool = False,
+    ) -> Grant:
+        """Open or renew. Raises NATError or PluginError; Garbled for a port or lifetime that cannot be."""
+        answer = self._call(
+            lambda: self._hook.add_mapping(
+                protocol=protocol,
+                external_port=external_port,
+                internal_port=internal_port,
+                name=name,
+                lifetime=lifetime,
+                token=token,
+                exact=exact,
+            ),
+            timeout,
+        )
+        return self._checked(checked_grant, answer)
+
+    def delete_mapping(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        timeout: float = CALL_DEADLINE,
+        token: str = "",
+    ) -> None:
+        """Shut the port. Raises NATError or PluginError."""
+        self._call(
+            lambda: self._hook.delete_mapping(
+                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token
+            ),
+            timeout,
+        )
+
+    def list_mappings(self, timeout: float = CALL_DEADLINE) -> tuple[Listed, ...] | None:
+        """The gateway's own table; None where the backend cannot tell. Raises NATError or PluginError."""
+        return self._checked(checked_list, self._call(self._hook.list_mappings, timeout))
+
+    def evidence(self) -> tuple[str, ...]:
+        """What the last finding of the gateway was based on, for people; nothing where that cannot be had."""
+        return self._told(lambda: self._checked(checked_facts, self._hook.evidence()), ())
+
+    def hint(self) -> str:
+        """What would help to find this gateway again in a later life; empty where there is nothing."""
+        return self._told(lambda: self._checked(checked_hint, self._hook.hint()), "")
+
+    def take_hint(self, hint: str) -> None:
+        """Give the backend what `hint` said in an earlier life."""
+        self._told(lambda: self._hook.take_hint(hint=hint), None)
+
+    def _checked(self, check: Callable[[object, str], T], answer: object) -> T:
+        try:
+            return check(answer, str(self))
+        except PluginError as error:
+            raise PluginError(f"{self.name}: {error}") from error
+
+    def _told(self, work: Callable[[], T], otherwise: T) -> T:
+        """What a hook says that only helps: its trouble is no reason to fail."""
+        try:
+            return self._call(work, TELL_DEADLINE)
+        except (NATError, PluginError) as error:
+            _log.debug("%s does not tell: %s", self.name, error)
+            return otherwise
+
+    def watch(self, alert: Alert) -> Closer:
+        """Start the backend's watch, if it has one; the answer ends it. Raises NATError or PluginError."""
+        try:
+            closers = self._call(lambda: self._hook.watch(alert=alert), CALL_DEADLINE)
+        except BaseException:  # a stop, or an overrun: what still comes of it is closed where it runs
+            if self._latest is not None:
+                self._latest.add_done_callback(_close_late)
+            raise
+        return lambda: self._close(closers)
+
+    def interrupted_grant(self, timeout: float) -> Grant | None:
+        """What an interrupted `add_mapping` came to, if it ends within `timeout` seconds; None if not or badly."""
+        if self._latest is None:
+            return None
+        wait((self._latest,), timeout)
+        try:
+            return self._checked(checked_grant, self._latest.result(0)) if self._latest.done() else None
+        except (NATError, PluginError):
+            return None
+
+    def _close(self, closers: list[Closer]) -> None:
+        for closer in closers:
+            try:
+                self._call(closer, CLOSE_DEADLINE)
+            except (NATError, PluginError) as error:
+                _log.warning("%s does not end its watch: %s", self.name, error)
+
+    def _call(self, work: Callable[[], T], timeout: float) -> T:
+        deadline = time.monotonic() + timeout
+        self._latest = None
+        if self._running is not None and not self._running.done():
+            self.wait(self._running, timeout)
+            if self.busy:
+                raise GatewayTimeout(f"{self} has not come back from an earlier call")
+        self._running = self._latest = call = self._submit(work)
+        self.wait(call, max(0.0, deadline - time.monotonic()))
+        if not call.done():
+            raise GatewayTimeout(f"{self} did not come back within {timeout:g} s")
+        return call.result()
+
+    def _submit(self, work: Callable[[], T]) -> "Future[T]":
+        return self._worker.submit(lambda: self._translated(work))
+
+    def _translated(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except (NATError, PluginError):
+            raise
+        except BaseException as error:  # a cancellation, an exit: whatever it is, it is no reason for us to end
+            raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
+
+
+def _close_late(watch: "Future[list[Closer]]") -> None:
+    with suppress(Exception):  # a stranger may raise anything, and nobody is left to hear it
+        for closer in watch.result():
+            closer()

@@ -1,0 +1,146 @@
+"""`portmap doctor`: one verdict, what it stands on, and what to do next."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import portmap
+from portmap.cli import logs
+from portmap.cli.output.diagnosis import Style, as_json, lines_of, report_of
+from portmap.cli.output.formats import print_json
+from portmap.cli.signals import Ending
+from portmap.cli.state_folder import our_folder, path_of
+from portmap.cli.terminal import can_show
+from portmap.doctor.capture import Capture
+from portmap.doctor.diagnosis import diagnose
+from portmap.doctor.examine import examine
+from portmap.doctor.findings import Findings
+from portmap.doctor.probes.backends import Witness, witnesses
+from portmap.doctor.redact import discreet, redact
+from portmap.doctor.report import story_of
+from portmap.doctor.verdict import Outcome, Verdict
+from portmap.errors import SpecError
+from portmap.hookspecs import BACKENDS, PUBLISHERS
+from portmap.loading.catalog import Catalogue
+from portmap.model import PortRequest
+from portmap.storage.journal_reader import Holding, holdings
+from portmap.syntax.mappings import parse_mapping
+
+_WITNESS_OUTSIDE = "stun"  # the backend that --stun HOST:PORT stands for
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for, checked."""
+
+    witnesses: tuple[Witness, ...]
+    requests: tuple[PortRequest, ...]
+    outside: Witness | None
+    outside_name: str
+    try_it: bool
+    capture: Path | None
+
+    @classmethod
+    def read(cls, mapping: str | None, nat: str, stun: str | None, capture: str | None, *, try_it: bool) -> Self:
+        """Check the command line's words. Raises SpecError, or PluginError for a backend that is broken."""
+        requests = parse_mapping(mapping) if mapping is not None else ()
+        if try_it and not requests:
+            raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
+        outside = _outside(stun) if stun is not None else None
+        path = path_of(capture, "--capture") if capture is not None else None
+        return cls(witnesses(nat), requests, outside, stun or "", try_it, path)
+
+
+def run_doctor(wish: Wish, *, as_one_object: bool, report: bool) -> Outcome:
+    """Examine and tell; what it came to is the exit code. Raises PortmapError."""
+    if as_one_object and report:
+        raise SpecError("--json and --report are two ways to tell the same: choose one")
+    logs.set_up(0)
+    with _capturing(wish.capture), _progress(shown=not as_one_object), _giving_back(wish):
+        findings = examine(
+            wish.witnesses, wish.requests, outside=wish.outside, holdings=_holdings(), try_it=wish.try_it
+        )
+    verdict = diagnose(findings)
+    if as_one_object:
+        print_json(**as_json(findings, verdict, story_of(findings)))
+    elif report:
+        print(_report(findings, wish.outside_name))
+    else:
+        print("\n".join(lines_of(story_of(findings), verdict, _style())))
+    return verdict.outcome
+
+
+def _report(findings: Findings, outside_name: str) -> str:
+    quiet = discreet(findings)
+    verdict: Verdict = diagnose(quiet)
+    lines = lines_of(story_of(quiet), verdict, Style(ascii=_is_ascii()))
+    text = report_of(lines, portmap.__version__, _plugins())
+    names = (socket.gethostname(), socket.gethostname().partition(".")[0], outside_name.rpartition(":")[0])
+    return redact(text, names)
+
+
+def _outside(server: str) -> Witness:
+    if not server.rpartition(":")[0]:
+        raise SpecError(f"--stun {server!r} makes no sense: name a server and its port, as in stun.example.org:3478")
+    nat = portmap.load(f"{_WITNESS_OUTSIDE}:{server}")
+    return Witness(_WITNESS_OUTSIDE, lambda: nat)
+
+
+def _holdings() -> tuple[Holding, ...]:
+    try:
+        return holdings(our_folder())
+    except SpecError:  # another user's: then nothing is known of it
+        return ()
+
+
+def _plugins() -> list[str]:
+    found = [plugin for group in (BACKENDS, PUBLISHERS) for plugin in Catalogue(group).plugins]
+    return [f"{plugin.names[0]} ({plugin.distribution} {plugin.version})" for plugin in found]
+
+
+def _capturing(path: Path | None) -> AbstractContextManager[object]:
+    if path is None:
+        return nullcontext()
+    capture = Capture(path, portmap.__version__)
+    print(f"portmap: {path} will hold your addresses, as they are: look before you pass it on", file=sys.stderr)
+    return capture
+
+
+@contextmanager
+def _giving_back(wish: Wish) -> Iterator[None]:
+    """Whoever interrupts a try waits until the port is shut again."""
+    if not wish.try_it:
+        yield
+        return
+    with Ending() as ending:
+        yield
+    if ending.asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[None]:
+    """A word while people wait, on a terminal only."""
+    shown = shown and sys.stderr.isatty() and sys.stdout.isatty()
+    if shown:
+        print("looking around, a few seconds ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _style() -> Style:
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Style(colour=colour, ascii=_is_ascii())
+
+
+def _is_ascii() -> bool:
+    """Whether stdout lacks the marks' signs."""
+    return not can_show("✓✗–")  # noqa: RUF001  # a dash, and meant as one

@@ -1,0 +1,104 @@
+"""`portmap ls`: the router's own table, and whose is ours."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from portmap.cli import logs
+from portmap.cli.commands.open_close import FOLDER
+from portmap.cli.exit_codes import complain
+from portmap.cli.output.formats import print_json, print_table
+from portmap.cli.terminal import harmless
+from portmap.doctor.findings import Answer
+from portmap.doctor.probes.backends import Hearing, witnesses
+from portmap.errors import NoGateway
+from portmap.model import Listed
+from portmap.network.routes import default_gateways, local_address_towards
+from portmap.storage.journal_reader import Holding, holdings
+from portmap.syntax.durations import format_duration
+
+_HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
+_PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.backends.nat` allows 15
+
+
+def print_table_of(nat: str, folder: Path | None, *, mine: bool, as_json: bool) -> None:
+    """Print the table of the gateway that a spec names; `folder` is where we remember what we made, if anywhere.
+
+    Raises PortmapError.
+    """
+    logs.set_up(0)
+    remembered = () if folder is None else tuple(_remembered(folder))  # first: a wrong folder is a mistake
+    answer = _ask(nat)
+    rows = remembered if answer.table is None else _marked(answer.table, remembered)
+    shown = [row for row in rows if row.ours or not mine]
+    if as_json:
+        print_json(gateway=answer.gateway, complete=answer.table is not None, mappings=[asdict(row) for row in shown])
+        return
+    if answer.table is None:
+        complain(f"{answer.gateway} cannot list its mappings: these are ours, as far as portmap remembers")
+    if shown:
+        print_table(_HEADS, (_cells(row) for row in shown))
+    else:
+        complain(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
+
+
+def _ask(nat: str) -> Answer:
+    """The first that lists its mappings, else the first that answers at all. Raises what the first one met."""
+    chosen = tuple(witness for witness in witnesses(nat) if witness.chosen)
+    answers = []
+    for _, answer in Hearing(chosen, _PATIENCE).as_they_come():
+        if answer and answer.table is not None:
+            return answer
+        answers += [answer] if answer else []
+    good = [answer for answer in answers if answer.good]
+    if good:
+        return good[0]
+    errors = [answer.error for answer in answers if answer.error and not (answer.broken and len(answers) > 1)]
+    raise errors[0] if len(errors) == 1 else NoGateway(_nobody(answers))
+
+
+def _nobody(answers: Iterable[Answer]) -> str:
+    told = "; ".join(f"{answer.gateway}: {answer.error}" for answer in answers)
+    return f"no gateway answered ({told or 'no backend is installed'}); try: portmap doctor"
+
+
+def _marked(table: Iterable[Listed], remembered: Iterable[Listed]) -> tuple[Listed, ...]:
+    """The table, with what we made by a protocol that leaves no mark: it leads to us, and we remember it."""
+    ours = {(row.protocol, row.external_port, row.internal_port) for row in remembered}
+    here = set(_our_addresses())
+    return tuple(
+        replace(row, ours=True)
+        if row.client in here and (row.protocol, row.external_port, row.internal_port) in ours
+        else row
+        for row in table
+    )
+
+
+def _our_addresses() -> Iterator[str]:
+    for gateway in default_gateways():
+        with suppress(NoGateway):
+            yield str(local_address_towards(gateway))
+
+
+def _remembered(folder: Path) -> Iterator[Listed]:
+    """What the journals of this host say: those of sessions, and that of `portmap open`."""
+    for place in (folder, folder / FOLDER):
+        for holding in holdings(place):
+            yield from _rows(holding, time.time())
+
+
+def _rows(holding: Holding, now: float) -> Iterable[Listed]:
+    who = f"process {holding.pid}" if holding.alive else "a process that is gone"
+    for entry in holding.held(now):
+        left = 0 if entry.expires is None else max(1, round(entry.expires - now))
+        where = f"{entry.gateway}, by {who}"
+        yield Listed(entry.protocol, entry.external_port, "this host", entry.internal_port, left, where, ours=True)
+
+
+def _cells(row: Listed) -> tuple[str, ...]:
+    lease = format_duration(row.lifetime) if row.lifetime else "permanent"
+    ours = "yes" if row.ours else "-"
+    client, words = harmless(row.client), harmless(row.description) or "-"
+    return row.protocol.value, str(row.external_port), client, str(row.internal_port), lease, words, ours

@@ -1,0 +1,31 @@
+"""Reads the configuration file for a command."""
+
+from pathlib import Path
+
+from portmap.config.file import MAX_SIZE, read_config
+from portmap.config.settings import File
+from portmap.errors import SpecError
+from portmap.hookspecs import BACKENDS, PUBLISHERS
+from portmap.loading.catalog import Catalogue
+from portmap.syntax.specs import parse_backend, parse_list, parse_spec
+
+
+def load_config(path: Path) -> File:
+    """What a file says. Raises SpecError, a ConfigError for what stands in it."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_SIZE + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SpecError(f"{path} cannot be read: {reason}") from error
+    return read_config(text, str(path), _judge)
+
+
+def _judge(key: str, spec: str) -> None:
+    """Whether the plugin is installed; its import is left to the session. Raises SpecError."""
+    if key == "publish":
+        Catalogue(PUBLISHERS).find(parse_spec(spec))
+        return
+    Catalogue(BACKENDS).find(parse_backend(spec))
+    for member in parse_list(spec):
+        Catalogue(BACKENDS).find(member)

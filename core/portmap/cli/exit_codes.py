@@ -1,0 +1,73 @@
+"""Exit codes, and how an error ends the command: one line on stderr that says what happened and what to try.
+
+Whoever asked for JSON is told on stdout as well, in an object whose `event` is `error`.
+"""
+
+import errno
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from portmap.cli.terminal import harmless, silence
+from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused, SpecError
+
+OK = 0
+FAULT = 1  # anything that has no code of its own
+USAGE = 2
+NO_GATEWAY = 3
+REFUSED = 4
+CONFLICT = 5
+TIMEOUT = 7
+UNREACHABLE = 8  # mapped, or mappable, and still out of reach: CGNAT, double NAT, nobody listens
+PLUGIN = 9
+
+_CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Conflict is a Refused
+    (SpecError, USAGE),
+    (PluginError, PLUGIN),
+    (NoGateway, NO_GATEWAY),
+    (GatewayTimeout, TIMEOUT),
+    (Conflict, CONFLICT),
+    (Refused, REFUSED),
+)
+
+
+def code_of(error: Exception) -> int:
+    """The exit code that the README promises for an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), FAULT)
+
+
+def complain(message: str) -> None:
+    """Say on stderr, in one line and without control characters, why the command ends."""
+    with suppress(OSError):  # nobody can be told
+        print(f"portmap: {harmless(' '.join(message.split()))}", file=sys.stderr)
+
+
+def fail(error: Exception, words: Sequence[str]) -> int:
+    """Say why the command ends, in the way that its words ask for; the exit code."""
+    match error:
+        case OSError(errno=errno.ENOSPC, filename=None):
+            message = f"standard output cannot be written: {error.strerror}"
+        case OSError():
+            message = f"{error.filename or 'the system'}: {error.strerror or error}"
+        case _:
+            message = str(error)
+    code = code_of(error)
+    complain(message)
+    if "--json" in words and not isinstance(error, OSError):
+        from portmap.cli.output.formats import print_json  # noqa: PLC0415  # only who fails pays for it
+
+        print_json(event="error", error=type(error).__name__, reason=message, exit=code)
+    return code
+
+
+def flush() -> int:
+    """Write what is yet to be written. 0, or FAULT where it has no place; a reader who has gone is no fault."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
+    except OSError as error:
+        silence(sys.stdout)
+        complain(f"standard output cannot be written: {error.strerror or error}")
+        return FAULT
+    return OK

@@ -1,0 +1,80 @@
+"""What the user asks for on the command line, in the environment and in a file, settled into instances.
+
+Law: nothing is sent and nothing is opened here; what makes no sense is a SpecError.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from portmap.cli.state_folder import path_of
+from portmap.config.settings import Instance, Layer, Wanted, environment_layer, layer_of, settle
+from portmap.errors import SpecError
+from portmap.syntax.durations import YEAR, parse_duration
+
+SEED = ("30303/both",)  # go-ethereum's port
+
+_OPTIONS = {"lease": "--lease", "ip_interval": "--ip-interval", "on_conflict": "--on-conflict", "state": "--state"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The flags, checked; the file, if any; and for how many seconds, if not for ever."""
+
+    flags: Layer
+    config: Path | None = None
+    seconds: int | None = None
+
+    @classmethod
+    def read(
+        cls,
+        mappings: Sequence[str],
+        *,
+        nat: str | None = None,
+        lease: str | None = None,
+        ip_interval: str | None = None,
+        publish: Sequence[str] = (),
+        state: str | None = None,
+        on_conflict: str | None = None,
+        for_: str | None = None,
+        config: str | None = None,
+        only_ipv4: bool = False,
+        only_ipv6: bool = False,
+    ) -> Self:
+        """Check the command line's words. Raises SpecError."""
+        if only_ipv4 and only_ipv6:
+            raise SpecError("-4 and -6 together leave nothing out: say neither for both")
+        said = {
+            "nat": nat,
+            "lease": lease,
+            "ip_interval": ip_interval,
+            "state": state,
+            "on_conflict": on_conflict,
+            "publish": publish,
+            "mappings": mappings,
+        }
+        layer = layer_of(said, _OPTIONS)
+        families = replace(layer, ipv4=False if only_ipv6 else None, ipv6=False if only_ipv4 else None)
+        seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
+        return cls(families, None if config is None else path_of(config, "--config"), seconds)
+
+    def settled(self) -> tuple[Instance, ...]:
+        """What was asked for, by flags, environment and file as they are now. Raises SpecError."""
+        file = None
+        if self.config is not None:
+            from portmap.cli.config_file import load_config  # noqa: PLC0415  # only who has a file pays for its reading
+
+            file = load_config(self.config)
+        return settle(self.flags, environment_layer(os.environ), file)
+
+    def instances(self) -> tuple[Instance, ...]:
+        """What shall run: where no mapping was named, the backend's, else `SEED`. Raises SpecError and PluginError."""
+        return tuple(it if it.mappings else _with_default(it) for it in self.settled())
+
+
+def _with_default(instance: Instance) -> Instance:
+    from portmap.session.open import default_mappings  # noqa: PLC0415  # who names mappings does not wait for this
+
+    return replace(instance, mappings=tuple(map(Wanted, default_mappings(instance.nat) or SEED)))

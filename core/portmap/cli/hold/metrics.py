@@ -1,0 +1,164 @@
+"""`--metrics`: what the sessions do, for Prometheus, over HTTP.
+
+Law: prometheus-client is an extra and is imported only here, when somebody asks for it. The registry is our own, so
+nothing of the process is told that was not meant. Text that came from elsewhere is made harmless and cut; the client
+escapes it. The server's threads are daemons: a scraper that hangs delays no renewal and no exit.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any
+
+from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, Tally
+from portmap.cli.terminal import harmless
+from portmap.errors import SpecError
+from portmap.events import Event
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+HOST = "127.0.0.1"  # whoever wants others to read names an address
+SHOWN = 100  # characters of a text that came from elsewhere
+CLOSING = 1.0  # seconds for the server's thread
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """`[HOST:]PORT`, a host by its address and IPv6 in brackets; port 0: any. Raises SpecError."""
+    host, colon, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535) or (colon and not host):
+        raise SpecError(f"--metrics {text!r} makes no sense: write PORT or HOST:PORT, as in 9100 or [::1]:9100")
+    try:
+        named = _host(host) if host else ip_address(HOST)
+    except ValueError:
+        raise SpecError(f"--metrics {text!r}: {host!r} is no address: write one, as in {HOST}:{port}") from None
+    return str(named), int(port)
+
+
+def _host(text: str) -> IPv4Address | IPv6Address:
+    """An address, where IPv6 has its brackets. Raises ValueError."""
+    return IPv6Address(text[1:-1]) if text[:1] + text[-1:] == "[]" else IPv4Address(text)
+
+
+class Metrics:
+    """The ear of one or more sessions; from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tally = Tally()
+        self._lock = threading.Lock()
+
+    def note(self, instance: str, event: Event) -> None:
+        """Something happened; `instance` is empty where there is but one."""
+        with self._lock:
+            self._tally.note(instance, event, self._clock())
+
+    def forget(self, instance: str) -> None:
+        """The instance has ended."""
+        with self._lock:
+            self._tally.forget(instance)
+
+    def collect(self) -> Iterable["Metric"]:
+        """What prometheus-client asks at every scrape."""
+        with self._lock:
+            return list(_families(self._tally, self._clock()))
+
+
+@contextmanager
+def serving(metrics: Metrics, address: str) -> Iterator[str]:
+    """Serve while it lasts; the URL. Raises SpecError: nonsense, a taken port, the extra is missing."""
+    host, port = parse_address(address)
+    client = _client()
+    registry = client.CollectorRegistry(auto_describe=False)
+    registry.register(metrics)
+    try:
+        server, thread = client.start_http_server(port, host, registry)
+    except OSError as error:
+        raise SpecError(f"--metrics {address}: cannot listen there: {error.strerror or error}") from error
+    try:
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(CLOSING)
+
+
+def _client() -> Any:
+    try:
+        import prometheus_client  # noqa: PLC0415  # an extra, and slow to import
+    except ImportError as error:
+        raise SpecError("--metrics needs prometheus-client: pip install 'portmap-nat[metrics]'") from error
+    return prometheus_client
+
+
+def _families(tally: Tally, now: float) -> Iterator["Metric"]:
+    yield from _ports(tally, now)
+    yield from _counters(tally)
+    yield from _information(tally)
+
+
+def _ports(tally: Tally, now: float) -> Iterator["Metric"]:
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # as above
+
+    for kind in KINDS:
+        up = GaugeMetricFamily(f"portmap_{kind}s_up", f"Open {kind}s.", labels=["session"])
+        left = GaugeMetricFamily(
+            f"portmap_{kind}_lease_seconds_left",
+            "Seconds until the lease runs out; +Inf for a permanent one.",
+            labels=["session", "protocol", "internal_port", "name"],
+        )
+        for instance in sorted({series.instance for series in tally.recoveries}):
+            up.add_metric([instance], sum(port[:2] == (instance, kind) for port in tally.leases))
+        for port, lease in tally.leases.items():
+            if port.kind == kind:
+                row = [port.instance, port.key[0].lower(), str(port.key[1]), _shown(lease.name)]
+                left.add_metric(row, max(0.0, lease.until - now))
+        yield up
+        yield left
+
+
+def _counters(tally: Tally) -> Iterator["Metric"]:
+    from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415  # as above
+
+    labels = ["session", "kind"]
+    renewals = CounterMetricFamily("portmap_renewals", "Leases renewed.", labels=labels)
+    for series, count in tally.renewals.items():
+        renewals.add_metric(list(series), count)
+    failures = CounterMetricFamily(
+        "portmap_failures", "Failures announced, each once a reason, by class of error.", labels=[*labels, "reason"]
+    )
+    for (series, reason), count in tally.failures.items():
+        failures.add_metric([*series, reason], count)
+    recoveries = CounterMetricFamily("portmap_recoveries", "Ports that were in trouble and are well.", labels=labels)
+    seconds = HistogramMetricFamily("portmap_recovery_seconds", "From the first trouble to well again.", labels=labels)
+    for series, each in tally.recoveries.items():
+        recoveries.add_metric(list(series), sum(each.counts))
+        seconds.add_metric(list(series), _cumulated(each.counts), each.seconds)
+    yield from (renewals, failures, recoveries, seconds)
+
+
+def _information(tally: Tally) -> Iterator["Metric"]:
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # as above
+
+    address = GaugeMetricFamily(
+        "portmap_external_address_info", "The external address and its worth.", labels=["session", "ip", "scope"]
+    )
+    for instance, (ip, scope) in tally.addresses.items():
+        address.add_metric([instance, str(ip), scope], 1)
+    gateway = GaugeMetricFamily("portmap_gateway_info", "The gateway, while it answers.", labels=["session", "gateway"])
+    for instance, name in tally.gateways.items():
+        gateway.add_metric([instance, _shown(name)], 1)
+    yield from (address, gateway)
+
+
+def _cumulated(counts: list[int]) -> list[tuple[str, float]]:
+    """As Prometheus has its buckets: each with all below it."""
+    bounds = [f"{bound:g}" for bound in BUCKETS[:-1]] + ["+Inf"]
+    return [(bound, sum(counts[: index + 1])) for index, bound in enumerate(bounds)]
+
+
+def _shown(text: str) -> str:
+    return harmless(text)[:SHOWN]

@@ -1,0 +1,76 @@
+"""`portmap run MAPPING… -- CMD`: hold the mappings while a program lives, and tell it where it can be reached.
+
+Law: standard output is the program's; what portmap has to say goes to stderr.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from portmap.cli import logs
+from portmap.cli.hold.arguments import Wish
+from portmap.cli.hold.child_process import Child, check_program
+from portmap.cli.hold.sessions import opener
+from portmap.cli.output.events import Renderer, as_json_line, for_people
+from portmap.cli.signals import INTERRUPTED
+from portmap.cli.state_folder import folder_of
+from portmap.errors import NATError
+from portmap.model import Mapping
+from portmap.session.session import Session
+
+
+def run_child(
+    wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, as_json: bool, quiet: bool, verbosity: int
+) -> int:
+    """The program's exit code. Raises PortmapError where its ports cannot be had within `patience` seconds.
+
+    `anyway`: then it is started all the same, and the ports are tried on.
+    """
+    logs.set_up(verbosity)
+    check_program(words)
+    child = Child(words)
+    (instance,) = wish.instances()  # mappings on the command line make one
+    open_session = opener(folder_of(wish.flags.state))
+    with child.listen(), open_session(instance).session as session:
+        _tell(session, as_json_line if as_json else for_people(quiet=quiet, renewals=verbosity > 0))
+        child.until_started(session.stop)
+        try:
+            session.wait(patience)
+        except NATError:
+            if not (anyway or child.unwanted):
+                raise
+        started = child.start(environment_of(session.mappings or session.pinholes, session.gateway))
+        return child.wait(wish.seconds) if started else INTERRUPTED
+
+
+def environment_of(mappings: Sequence[Mapping], gateway: str) -> dict[str, str]:
+    """What a program is told: the first mapping as PORTMAP_EXTERNAL_PORT and the like, and each under its own name.
+
+    PORTMAP_WEB_PORT for a mapping named web, PORTMAP_TCP_8080_PORT for one that has none.
+    """
+    told = {"PORTMAP_GATEWAY": gateway}
+    for mapping in reversed(mappings):
+        name = mapping.name or f"{mapping.protocol}_{mapping.internal_port}"
+        told[f"PORTMAP_{_word(name)}_PORT"] = str(mapping.external_port)
+        told |= {
+            "PORTMAP_NAME": mapping.name,
+            "PORTMAP_PROTOCOL": mapping.protocol.lower(),
+            "PORTMAP_EXTERNAL_PORT": str(mapping.external_port),
+            "PORTMAP_INTERNAL_PORT": str(mapping.external_port if mapping.follow else mapping.internal_port),
+            "PORTMAP_EXTERNAL_IP": "" if mapping.external_ip is None else str(mapping.external_ip),
+        }
+    return told
+
+
+def _word(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
+
+
+def _tell(session: Session, show: Renderer) -> None:
+    def tell() -> None:
+        for event in session.events():
+            if (text := show(event, time.time())) is not None:
+                print(text, file=sys.stderr, flush=True)
+
+    threading.Thread(target=tell, name="portmap tells", daemon=True).start()

@@ -1,0 +1,152 @@
+"""The running sessions of several instances, by name.
+
+Law: used by one thread. What the sessions tell goes to `post`, from a thread of each session.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import portmap
+from portmap.config.diff import Adjust, Change, End, Restart, Start
+from portmap.config.settings import Instance
+from portmap.errors import PortmapError
+from portmap.events import Event
+from portmap.model import PortRequest
+from portmap.session.session import Session
+
+END = 3.0  # seconds, for all of them together
+
+
+@dataclass(slots=True)
+class Running:
+    """An instance and its session. `lifetime`: seconds to ask for where nobody said how many."""
+
+    instance: Instance
+    session: Session
+    lifetime: int
+    thread: threading.Thread = field(default_factory=threading.Thread)
+
+    @property
+    def name(self) -> str:
+        """The instance's."""
+        return self.instance.name
+
+    def requests(self) -> tuple[PortRequest, ...]:
+        """What is asked for."""
+        return self.instance.requests(self.lifetime)
+
+
+def opener(state: Path | None) -> "Opening":
+    """Opens sessions as the instances say; `state` is the folder for those that name none."""
+
+    def opening(instance: Instance) -> Running:
+        lifetime = instance.lease or portmap.load(instance.nat).default_lifetime
+        named = None if instance.state == "none" else Path(instance.state or "")
+        session = portmap.open(
+            instance.nat,
+            instance.requests(lifetime),
+            lease=lifetime,
+            ip_interval=float(instance.ip_interval),
+            publish=instance.publish,
+            state=state if instance.state is None else named,
+            on_conflict=instance.on_conflict,
+            ipv4=instance.ipv4,
+            ipv6=instance.ipv6,
+            instance=instance.name,
+        )
+        return Running(instance, session, lifetime)
+
+    return opening
+
+
+Post: TypeAlias = Callable[[Running, Event | None], None]
+Opening: TypeAlias = Callable[[Instance], Running]
+
+
+class Crew:
+    """Opens, changes and closes. `post` is given each event, and None at a session's end; it must not block."""
+
+    def __init__(self, opening: Opening, post: Post) -> None:
+        self._opening = opening
+        self._post = post
+        self._running: dict[str, Running] = {}
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """Those that were started and not ended."""
+        return tuple(self._running.values())
+
+    def start(self, instance: Instance) -> Running:
+        """Open a session. Raises PortmapError."""
+        running = self._opening(instance)
+        self._running[instance.name] = running
+        running.thread = threading.Thread(target=self._listen, args=(running,), name=f"{instance.name}", daemon=True)
+        running.thread.start()
+        return running
+
+    def has(self, running: Running) -> bool:
+        """Whether it is one of those, and not an earlier one of that name."""
+        return self._running.get(running.name) is running
+
+    def forget(self, running: Running) -> bool:
+        """It has ended by itself, or after `stop`; whether it was one of those."""
+        if not self.has(running):
+            return False
+        del self._running[running.name]
+        return True
+
+    def lives(self) -> bool:
+        """Whether every session is at work."""
+        return all(running.thread.is_alive() and running.session.is_alive() for running in self.running)
+
+    def apply(self, wanted: Sequence[Change]) -> list[tuple[Instance, PortmapError]]:
+        """Change what runs. What could not be started, with the reason; an instance that ran before runs on."""
+        self.end(change.instance.name for change in wanted if isinstance(change, End | Restart))
+        failed = []
+        for change in wanted:
+            try:
+                self._apply(change)
+            except PortmapError as error:
+                failed.append((change.instance, error))
+                if isinstance(change, Restart):
+                    self.start(change.before)
+        return failed
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Start() | Restart():
+                self.start(change.instance)
+            case Adjust():
+                running = self._running[change.instance.name]
+                running.instance = change.instance
+                for key in change.remove:
+                    running.session.remove(key)
+                for request in running.requests():
+                    if request.key in change.add:
+                        running.session.add(request)
+
+    def stop(self) -> None:
+        """Ask all for their end; returns at once."""
+        for running in self.running:
+            running.session.stop()
+
+    def end(self, names: Iterable[str]) -> None:
+        """End these, all at the same time, and forget them."""
+        ending = [self._running.pop(name) for name in names if name in self._running]
+        for running in ending:
+            running.session.stop()
+        threads = [threading.Thread(target=running.session.close, daemon=True) for running in ending]
+        deadline = time.monotonic() + END
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _listen(self, running: Running) -> None:
+        for event in running.session.events():
+            self._post(running, event)
+        self._post(running, None)

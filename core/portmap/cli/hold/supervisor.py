@@ -1,0 +1,213 @@
+"""Holds several sessions at once, until a signal or the end of the time; SIGHUP settles anew what shall be held.
+
+Law: the main thread alone starts and ends sessions and prints; every other thread only leaves it a message. A session
+that ends by a fault takes no other with it. All end together, within 3 seconds.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Protocol, TypeAlias
+
+from portmap.cli.exit_codes import complain
+from portmap.cli.hold.service_manager import Herald, notifier_here
+from portmap.cli.hold.sessions import END, Crew, Running, opener
+from portmap.cli.output.events import Show
+from portmap.cli.signals import Ending
+from portmap.config.diff import changes
+from portmap.config.settings import Instance
+from portmap.errors import PortmapError, SpecError
+from portmap.events import Event
+from portmap.model import Kind
+
+_STOP, _RELOAD = "stop", "reload"
+_Message: TypeAlias = tuple[Running, Event | None] | str
+
+
+class Greeting(Protocol):
+    """What is said to people beside the events, line by line."""
+
+    def asked(self, running: Running) -> Sequence[str]:
+        """As a session begins."""
+
+    def after(self, running: Running, event: Event) -> Sequence[str]:
+        """When this has been told."""
+
+
+class Ear(Protocol):
+    """Who hears every event, in the main thread; the metrics do."""
+
+    def note(self, instance: str, event: Event) -> None:
+        """Something happened."""
+
+    def forget(self, instance: str) -> None:
+        """The instance has ended."""
+
+
+def hold_instances(
+    instances: Sequence[Instance],
+    show: Show,
+    *,
+    ending: Ending | None = None,
+    greeting: Greeting | None = None,
+    reload: Callable[[], Sequence[Instance]] | None = None,
+    state: Path | None = None,
+    seconds: float | None = None,
+    ears: Sequence[Ear] = (),
+) -> None:
+    """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: what the first instance fell by.
+
+    `ending`: who has been listening for signals since before. `show` gives the line for an event, None for none.
+    `reload` is asked at SIGHUP for the instances that shall run from then on; a SpecError of its leaves all as it was.
+    `state` is the folder for instances that name none.
+    """
+    holding = _Holding(show, greeting, reload, state, ears)
+    with nullcontext(ending) if ending else Ending(reloads=reload is not None) as heard:
+        heard.concerns(holding.ask_to_stop, None if reload is None else holding.ask_to_reload)
+        if seconds is not None:
+            timer = threading.Timer(seconds, holding.ask_to_stop)
+            timer.daemon = True
+            timer.start()
+        holding.run(instances)
+    if holding.fault is not None:
+        raise holding.fault
+
+
+class _Holding:
+    """One life of the command, in the main thread but for the two asking methods."""
+
+    def __init__(
+        self,
+        show: Show,
+        greeting: Greeting | None,
+        reload: Callable[[], Sequence[Instance]] | None,
+        state: Path | None,
+        ears: Sequence[Ear],
+    ) -> None:
+        self.fault: PortmapError | None = None
+        self._show = show
+        self._greeting = greeting
+        self._reload = reload
+        self._ears = ears
+        self._messages: SimpleQueue[_Message] = SimpleQueue()
+        self._crew = Crew(opener(state), lambda running, event: self._messages.put((running, event)))
+        self._herald = Herald(notifier_here())
+        self._next_beat = time.monotonic()
+        self._end_by: float | None = None
+
+    def ask_to_stop(self) -> None:
+        """From any thread."""
+        self._messages.put(_STOP)
+
+    def ask_to_reload(self) -> None:
+        """From any thread."""
+        self._messages.put(_RELOAD)
+
+    def run(self, instances: Sequence[Instance]) -> None:
+        """From the first session's start to the last one's end. Raises PortmapError where one cannot be started."""
+        try:
+            with suppress(BrokenPipeError):  # a reader who has gone wants no more
+                for instance in instances:
+                    running = self._crew.start(instance)
+                    self._say(self._greeting.asked(running) if self._greeting else ())
+                self._expect()
+                while self._crew.running and (message := self._next()) is not None:
+                    self._take(message)
+        finally:
+            self._crew.end(running.name for running in self._crew.running)
+
+    def _next(self) -> _Message | None:
+        """The next message, with a beat whenever one is due; None when the time for ending is over."""
+        while self._end_by is None or time.monotonic() < self._end_by:
+            try:
+                return self._messages.get(timeout=self._patience())
+            except Empty:
+                continue
+        return None
+
+    def _patience(self) -> float | None:
+        """For how long to wait for a message; None: as long as it takes."""
+        now = time.monotonic()
+        if self._herald.pace is None:
+            return None if self._end_by is None else max(0.0, self._end_by - now)
+        if now >= self._next_beat:
+            self._next_beat = now + self._herald.pace
+            if self._crew.lives():
+                self._herald.beat()
+        return max(0.0, min(self._next_beat, self._end_by or self._next_beat) - now)
+
+    def _take(self, message: _Message) -> None:
+        match message:
+            case str() if message == _STOP:
+                self._end_by = self._end_by or time.monotonic() + END
+                self._herald.stopping()
+                self._crew.stop()
+            case str():
+                self._settle_anew()
+            case (running, None):
+                self._ended(running)
+            case (running, event):
+                self._told(running, event)
+
+    def _told(self, running: Running, event: Event) -> None:
+        text = self._show(running.name, event, time.time())
+        self._say(() if text is None else (text,))
+        self._say(self._greeting.after(running, event) if self._greeting else ())
+        if self._crew.has(running):
+            self._herald.note(running.name, event)
+            for ear in self._ears:
+                ear.note(running.name, event)
+
+    def _say(self, lines: Sequence[str]) -> None:
+        for text in lines:
+            print(text, flush=True)  # somebody may be reading a pipe, line by line
+
+    def _ended(self, running: Running) -> None:
+        """A session is over. If nobody asked for that, it fell by a fault."""
+        if not self._crew.forget(running):
+            return
+        self._forget(running.name)
+        try:
+            running.session.raise_fault()
+        except PortmapError as error:
+            self.fault = self.fault or error
+            if self._crew.running:
+                complain(f"instance {running.name} has ended: {error}")
+
+    def _settle_anew(self) -> None:
+        """Change what runs into what is wanted now; what makes no sense changes nothing."""
+        if self._reload is None or self._end_by is not None:
+            return
+        self._herald.reloading()
+        try:
+            wanted = self._reload()
+        except SpecError as error:
+            complain(f"all stays as it was: {error}")
+        else:
+            self._change(wanted)
+        self._expect()
+        self._herald.reloaded()
+
+    def _change(self, wanted: Sequence[Instance]) -> None:
+        before = [running.instance for running in self._crew.running]
+        for instance, error in self._crew.apply(changes(before, wanted)):
+            complain(f"instance {instance.name} cannot be started: {error}")
+        now = {running.name for running in self._crew.running}
+        for instance in before:
+            if instance.name not in now:
+                self._forget(instance.name)
+
+    def _expect(self) -> None:
+        """Let the manager know what is asked for; without a NAT nothing is ever mapped."""
+        for running in self._crew.running:
+            if running.session.kind is not Kind.NONE:
+                self._herald.expect(running.name, (request.key for request in running.session.requests))
+        self._herald.tell()
+
+    def _forget(self, name: str) -> None:
+        self._herald.forget(name)
+        for ear in self._ears:
+            ear.forget(name)

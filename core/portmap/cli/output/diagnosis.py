@@ -1,0 +1,118 @@
+"""How the doctor's findings are shown: aligned lines, one JSON object, a report to paste.
+
+Law: pure - values and a style in, text out.
+"""
+
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portmap.cli.terminal import harmless
+from portmap.doctor.findings import Answer, Attempt, Findings
+from portmap.doctor.report import Line, Mark
+from portmap.doctor.verdict import Outcome, Verdict
+
+_MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
+_ASCII = {Mark.YES: "+", Mark.NO: "x", Mark.UNKNOWN: "?", Mark.NOTE: "-"}
+_COLOURS = {Mark.YES: "32", Mark.NO: "31", Mark.UNKNOWN: "33", Mark.NOTE: "2"}  # ECMA-48 SGR
+_BOLD = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the terminal can show."""
+
+    colour: bool = False
+    ascii: bool = False
+
+    def paint(self, text: str, code: str) -> str:
+        """The text in that colour, where there are colours."""
+        return f"\033[{code}m{text}\033[0m" if self.colour else text
+
+    def mark(self, mark: Mark) -> str:
+        """The sign of a mark."""
+        return self.paint((_ASCII if self.ascii else _MARKS)[mark], _COLOURS[mark])
+
+    def plain(self, text: str) -> str:
+        """The text in letters that the terminal has, and nothing that drives it."""
+        text = harmless(text)
+        return text.replace("…", "...").encode("ascii", "replace").decode() if self.ascii else text
+
+
+def lines_of(story: Iterable[Line], verdict: Verdict, style: Style) -> list[str]:
+    """Everything for people, verdict and next steps last."""
+    told = ""
+    lines = []
+    for line in story:
+        section = line.section if line.section != told else ""
+        lines.append(f"{section:<10} {style.mark(line.mark)} {style.plain(line.text)}")
+        told = line.section
+    lines += [
+        "",
+        f"{style.paint('VERDICT', _BOLD)}  {style.plain(verdict.title)}",
+        f"         {style.plain(verdict.explanation)}",
+    ]
+    heads = [style.paint("NEXT", _BOLD), *["    "] * len(verdict.next_steps)]
+    steps = enumerate(zip(heads, verdict.next_steps, strict=False), 1)
+    return lines + [f"{head}     {number} {style.plain(step)}" for number, (head, step) in steps]
+
+
+def report_of(lines: Sequence[str], version: str, plugins: Iterable[str]) -> str:
+    """The block to paste: what was found, and with what. To be redacted by whoever prints it."""
+    about = f"portmap {version}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return "\n".join(
+        ["```", f"portmap doctor --report  ({about})", f"plugins: {', '.join(plugins)}", "", *lines, "```"]
+    )
+
+
+def as_json(findings: Findings, verdict: Verdict, story: Iterable[Line]) -> dict[str, Any]:
+    """Everything for programs."""
+    network = findings.network
+    return {
+        "verdict": verdict.code,
+        "exit": int(verdict.outcome),
+        "ok": verdict.outcome is Outcome.FINE,
+        "title": verdict.title,
+        "explanation": verdict.explanation,
+        "next": list(verdict.next_steps),
+        "network": {
+            "gateways": [str(gateway) for gateway in network.gateways],
+            "interface": network.interface,
+            "address": str(network.us) if network.us else None,
+            "ignored": list(network.ignored),
+            "bridged": network.bridged,
+        },
+        "backends": [_answer(answer) for answer in findings.answers],
+        "outside": _answer(findings.outside) if findings.outside else None,
+        "attempts": [_attempt(attempt) for attempt in findings.attempts],
+        "lines": [{"section": line.section, "mark": line.mark.value, "text": line.text} for line in story],
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "backend": answer.name,
+        "gateway": answer.gateway,
+        "ms": answer.ms,
+        "external_ip": str(answer.address) if answer.address else None,
+        "scope": answer.scope.value,
+        "error": type(answer.error).__name__ if answer.error else None,
+        "reason": str(answer.error) if answer.error else None,
+        "evidence": list(answer.evidence),
+        "mappings": None if answer.table is None else len(answer.table),
+        "chosen": answer.chosen,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "gateway": attempt.gateway,
+        "protocol": attempt.request.protocol.value,
+        "internal_port": attempt.request.internal_port,
+        "wanted": attempt.request.wish,
+        "external_port": attempt.external_port or None,
+        "lifetime": attempt.lifetime,
+        "error": type(attempt.error).__name__ if attempt.error else None,
+        "reason": str(attempt.error) if attempt.error else attempt.skipped or attempt.left or None,
+    }

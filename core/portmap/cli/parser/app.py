@@ -1,0 +1,157 @@
+"""The command line: the bare form, and what it says of itself. The commands are in `commands` and `tools`."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from portmap import __version__
+from portmap.cli import exit_codes
+from portmap.cli.parser import port_commands, tool_commands
+from portmap.cli.parser.bare_group import BareGroup
+from portmap.cli.parser.options import (
+    MAPPING,
+    Config,
+    For,
+    IpInterval,
+    Json,
+    Lease,
+    MaybeNat,
+    Metrics,
+    OnConflict,
+    OnlyIPv4,
+    OnlyIPv6,
+    Publish,
+    Quiet,
+    State,
+    Verbose,
+    complete_mapping,
+)
+from portmap.errors import PortmapError, SpecError
+
+EXAMPLES = """
+Examples:
+
+\b
+  portmap 25565                            keep 25565/tcp open until Ctrl-C
+  portmap web=443:8443 27015-27030/udp     443 outside to 8443 here; 16 ports
+  portmap --for 2h --lease 20m 6881/both   TCP and UDP for an evening
+  portmap --nat pmp:192.168.1.1            an Ethereum node's 30303/both
+  portmap --json 8080 | jq .event          one JSON object a line
+  portmap run 25565 -- java -jar mc.jar    open while the server lives
+  portmap ip                               print the external address
+  portmap doctor 25565                     why can nobody reach me?
+
+\b
+Gateways (--nat): any, upnp, upnp:http://HOST:PORT/desc.xml, pcp, pcp:GATEWAY,
+pmp, pmp:GATEWAY, protonvpn, extip:IP, extip:HOST, if:NAME, stun,
+stun:HOST:PORT, none; several as in pcp,upnp. 'portmap backends' lists what is
+installed.
+
+\b
+Variables: PORTMAP_NAT, PORTMAP_MAPPINGS, PORTMAP_LEASE, PORTMAP_IP_INTERVAL,
+PORTMAP_PUBLISH, PORTMAP_STATE, PORTMAP_ON_CONFLICT, PORTMAP_CONFIG and
+PORTMAP_METRICS stand for what is not said; NO_COLOR: no colours.
+
+\b
+Exit codes: 0 done, 2 usage, 3 no gateway, 4 refused, 5 conflict, 7 timeout,
+8 out of reach, 9 plugin; any other is a failure, and 130 means Ctrl-C. The
+bare form keeps trying rather than exit.
+"""
+
+app = typer.Typer(
+    cls=BareGroup,
+    invoke_without_command=True,
+    epilog=EXAMPLES,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": True},
+)
+port_commands.register(app)
+tool_commands.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"portmap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def bare(
+    mappings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MAPPING]...",
+            help=f"{MAPPING}; without one: 30303/both.",
+            autocompletion=complete_mapping,
+            show_default=False,
+        ),
+    ] = None,
+    nat: MaybeNat = None,
+    lease: Lease = None,
+    ip_interval: IpInterval = None,
+    publish: Publish = None,
+    for_: For = None,
+    state: State = None,
+    on_conflict: OnConflict = None,
+    only_ipv4: OnlyIPv4 = False,
+    only_ipv6: OnlyIPv6 = False,
+    config: Config = None,
+    metrics: Metrics = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    version: Annotated[  # noqa: ARG001  # its callback has done it
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Keep ports open through any NAT, until Ctrl-C; then close them."""
+    from portmap.cli.hold.arguments import Wish  # noqa: PLC0415  # as above
+    from portmap.cli.hold.start import hold  # noqa: PLC0415  # --version and --help need none of it
+
+    wish = Wish.read(
+        mappings or [],
+        nat=nat,
+        lease=lease,
+        ip_interval=ip_interval,
+        publish=publish or [],
+        state=state,
+        on_conflict=on_conflict,
+        for_=for_,
+        config=config,
+        only_ipv4=only_ipv4,
+        only_ipv6=only_ipv6,
+    )
+    hold(wish, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its documented code."""
+    words = sys.argv[1:] if args is None else list(args)
+    code = _code_of(words) or 0
+    code = exit_codes.flush() or code
+    sys.exit(min(code, exit_codes.FAULT) if {"status", "--check"} <= set(words) else code)  # all that a container knows
+
+
+def _code_of(words: Sequence[str]) -> int:
+    command: Any = typer.main.get_command(app)
+    try:
+        return int(command.main(words, prog_name="portmap", standalone_mode=False) or exit_codes.OK)
+    except typer.TyperException as error:
+        return exit_codes.fail(SpecError(f"{_message_of(error)} ({_help_for(error)})"), words)
+    except (PortmapError, OSError) as error:
+        return exit_codes.fail(error, words)
+
+
+def _message_of(error: Exception) -> str:
+    tell = getattr(error, "format_message", None)
+    return str(tell() if tell else error)
+
+
+def _help_for(error: Exception) -> str:
+    """Where to read on: the help of the command that did not understand."""
+    path = getattr(getattr(error, "ctx", None), "command_path", "portmap")
+    return f"try: {path} --help"

@@ -1,0 +1,201 @@
+"""The commands about this host's ports: `ip`, `run`, `open`, `close`, `ls`, `status`, `doctor`."""
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from portmap.cli.parser.bare_group import Plain
+from portmap.cli.parser.options import (
+    For,
+    IpInterval,
+    Json,
+    Lease,
+    Mappings,
+    MaybeNat,
+    Nat,
+    OnConflict,
+    OnlyIPv4,
+    OnlyIPv6,
+    Publish,
+    Quiet,
+    State,
+    Verbose,
+)
+from portmap.errors import SpecError
+
+
+def register(app: typer.Typer) -> None:
+    """Enter the commands, those that are used most first."""
+    app.command(cls=Run)(run)
+    for command in (ip, doctor, status, ls):
+        app.command(cls=Plain)(command)
+    app.command("open", cls=Plain)(open_)
+    app.command(cls=Plain)(close)
+
+
+class Run(Plain):
+    """Its usage line ends with the program, which the parser never sees."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the command."""
+        return [*super().collect_usage_pieces(ctx), "-- CMD [ARG]..."]
+
+
+def ip(
+    nat: Nat = "any",
+    only_ipv4: Annotated[bool, typer.Option("-4", help="The IPv4 address, as without it.")] = False,
+    only_ipv6: Annotated[bool, typer.Option("-6", help="The IPv6 address.")] = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="An address that is not public is no failure.")
+    ] = False,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Print the external address, as the gateway states it.
+
+    Exit code 8 where it is not public: behind double NAT nobody outside can reach it.
+    """
+    from portmap.cli.commands.ip import print_external_ip  # noqa: PLC0415  # only this command needs it
+
+    if only_ipv4 and only_ipv6:
+        raise SpecError("-4 and -6 ask for two addresses: ask for one at a time")
+    code = print_external_ip(nat, ipv6=only_ipv6, allow_private=allow_private, as_json=json, verbosity=verbose)
+    raise typer.Exit(code)
+
+
+def run(
+    ctx: typer.Context,
+    mappings: Mappings,
+    nat: MaybeNat = None,
+    lease: Lease = None,
+    ip_interval: IpInterval = None,
+    publish: Publish = None,
+    for_: For = None,
+    state: State = None,
+    on_conflict: OnConflict = None,
+    only_ipv4: OnlyIPv4 = False,
+    only_ipv6: OnlyIPv6 = False,
+    wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports before CMD.")] = "15s",
+    anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where the ports cannot be had.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Hold ports while a program lives.
+
+    The program is told PORTMAP_EXTERNAL_PORT, PORTMAP_EXTERNAL_IP and more in its environment. Its exit code is ours.
+    """
+    from portmap.cli.hold.arguments import Wish  # noqa: PLC0415  # as above
+    from portmap.cli.hold.run import run_child  # noqa: PLC0415  # as above
+    from portmap.cli.parser.bare_group import CHILD  # noqa: PLC0415  # as above
+    from portmap.syntax.durations import DAY, parse_duration  # noqa: PLC0415  # as above
+
+    wish = Wish.read(
+        mappings,
+        nat=nat,
+        lease=lease,
+        ip_interval=ip_interval,
+        publish=publish or [],
+        state=state,
+        on_conflict=on_conflict,
+        for_=for_,
+        only_ipv4=only_ipv4,
+        only_ipv6=only_ipv6,
+    )
+    patience = parse_duration(wait, "--wait", longest=DAY)
+    child = ctx.meta.get(CHILD, [])
+    code = run_child(wish, child, patience=patience, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose)
+    raise typer.Exit(code)
+
+
+def open_(
+    mappings: Mappings,
+    nat: Nat = "any",
+    lease: Lease = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Open ports, and leave them so until the lease ends.
+
+    'portmap close' closes them before. Ctrl-C while at it takes back what was opened so far.
+    """
+    from portmap.cli.commands.open_close import open_ports  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # as above
+    from portmap.config.settings import environment_layer, lease_of  # noqa: PLC0415  # as above
+
+    lifetime = environment_layer(os.environ).lease if lease is None else lease_of(lease, "--lease")
+    open_ports(nat, mappings, lifetime, folder_of(state), as_json=json)
+
+
+def close(
+    mappings: Annotated[
+        list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As they were opened.", show_default=False)
+    ] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left.")] = False,
+    nat: Nat = "any",
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Close what 'portmap open' left open."""
+    from portmap.cli.commands.open_close import close_ports  # noqa: PLC0415  # as above
+    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # only this command needs it
+
+    close_ports(nat, mappings or [], folder_of(state), mine=mine, as_json=json)
+
+
+def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[INSTANCE]", help="Its name or process id.", show_default=False)
+    ] = None,
+    state: State = None,
+    check: Annotated[bool, typer.Option("--check", help="Say nothing; exit code 0: all is well, else 1.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what running instances on this host hold."""
+    from portmap.cli.commands.status import run_status  # noqa: PLC0415  # as above
+    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # only this command needs it
+
+    folder = folder_of(state)
+    if folder is None:
+        raise SpecError("without a state folder nobody tells its status: name one with --state")
+    raise typer.Exit(run_status(folder, name, check=check, watch=watch, as_json=json))
+
+
+def doctor(
+    mapping: Annotated[
+        str | None, typer.Argument(metavar="[MAPPING]", help="The port to look at, as in 25565.", show_default=False)
+    ] = None,
+    nat: Nat = "any",
+    stun: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Ask this server how the world sees us.", show_default=False)
+    ] = None,
+    try_it: Annotated[bool, typer.Option("--try", help="Really map the port for a minute, and remove it.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="A block to paste; your addresses made unreadable.")] = False,
+    capture: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write down all that is said on the wire.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find out why nobody can reach me, and what to do next.
+
+    Read-only, unless with --try. Exit code 0 where nothing is in the way, else that of what is.
+    """
+    from portmap.cli.commands.doctor import Wish, run_doctor  # noqa: PLC0415  # only this command needs it
+
+    wish = Wish.read(mapping, nat, stun, capture, try_it=try_it)
+    raise typer.Exit(int(run_doctor(wish, as_one_object=json, report=report)))
+
+
+def ls(
+    nat: Nat = "any",
+    mine: Annotated[bool, typer.Option("--mine", help="Only what portmap made on this host.")] = False,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """List the gateway's own table of mappings, and which are ours."""
+    from portmap.cli.commands.ls import print_table_of  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # as above
+
+    print_table_of(nat, folder_of(state), mine=mine, as_json=json)

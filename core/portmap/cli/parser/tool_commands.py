@@ -1,0 +1,145 @@
+"""The commands about portmap itself, and the tools that come with it."""
+
+from typing import Annotated
+
+import typer
+
+from portmap.cli.parser.bare_group import Plain
+from portmap.cli.parser.options import MAPPING, Config, For, Json, MaybeNat, Verbose
+
+
+def register(app: typer.Typer) -> None:
+    """Enter the commands."""
+    for name, group in (("config", config_app), ("service", service_app)):
+        app.add_typer(group, name=name)
+    app.command(cls=Plain)(backends)
+    app.add_typer(plugins_app, name="plugins")
+    for command in (demo, router):
+        app.command(cls=Plain)(command)
+
+
+def backends(json: Json = False) -> None:
+    """List the installed backends, the broken ones with the reason."""
+    from portmap.cli.commands.plugins import print_backends  # noqa: PLC0415  # only this command needs it
+
+    print_backends(as_json=json)
+
+
+plugins_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+
+
+@plugins_app.callback()
+def plugins(ctx: typer.Context, json: Json = False) -> None:
+    """List the installed plugins; write a new one."""
+    if ctx.invoked_subcommand is None:
+        from portmap.cli.commands.plugins import print_plugins  # noqa: PLC0415  # only this command needs it
+
+        print_plugins(as_json=json)
+
+
+@plugins_app.command(cls=Plain)
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in --nat NAME.", show_default=False)],
+    parent: Annotated[str, typer.Option("--dir", metavar="DIR", help="The folder to write portmap-NAME into.")] = ".",
+) -> None:
+    """Write a package to start a backend from.
+
+    It works, on a gateway in memory, and its contract test passes as it stands.
+    """
+    from portmap.cli.commands.plugins import print_new_plugin  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
+
+    print_new_plugin(name, path_of(parent, "--dir"))
+
+
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@config_app.callback()
+def config_() -> None:
+    """Check a configuration file before it is used."""
+
+
+@config_app.command(cls=Plain)
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The configuration, as TOML.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Say whether a configuration makes sense, and where not."""
+    from portmap.cli.commands.config import print_check  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
+
+    raise typer.Exit(print_check(path_of(file, "FILE"), as_json=json))
+
+
+service_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@service_app.callback()
+def service_() -> None:
+    """Run portmap as a service of systemd."""
+
+
+@service_app.command("print", cls=Plain)
+def print_(
+    mappings: Annotated[
+        list[str] | None, typer.Argument(metavar="[MAPPING]...", help=f"{MAPPING}.", show_default=False)
+    ] = None,
+    nat: MaybeNat = None,
+    config: Config = None,
+) -> None:
+    """Print a hardened systemd unit.
+
+    Nothing is installed, and no root is needed to run it.
+    """
+    from portmap.cli.commands.service import print_unit  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
+
+    print_unit(mappings or [], nat, None if config is None else path_of(config, "--config"))
+
+
+def demo() -> None:
+    """Show it all in a few seconds, against a simulated router.
+
+    It runs on this machine's loopback: no router and no root is needed.
+    """
+    from portmap.cli.commands.demo import run_demo  # noqa: PLC0415  # only this command needs it
+
+    run_demo()
+
+
+def router(
+    address: Annotated[
+        str, typer.Option(metavar="IP", help="Where to listen: loopback, or a private address of this host.")
+    ] = "127.0.0.1",
+    pmp: Annotated[bool, typer.Option("--pmp", help="Speak NAT-PMP; without any of the three: all.")] = False,
+    pcp: Annotated[bool, typer.Option("--pcp", help="Speak PCP.")] = False,
+    upnp: Annotated[bool, typer.Option("--upnp", help="Speak UPnP IGD.")] = False,
+    igd: Annotated[int, typer.Option(metavar="1|2", help="The version of UPnP IGD.")] = 1,
+    quirk: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=VALUE]", help="Misbehave so; repeatable.", show_default=False),
+    ] = None,
+    external_ip: Annotated[str, typer.Option(metavar="IP", help="The external address to state.")] = "1.2.3.4",
+    outside: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="Where mapped ports open; else a loopback address.", show_default=False),
+    ] = None,
+    announce: Annotated[bool, typer.Option("--announce", help="Multicast announcements, on that interface.")] = False,
+    list_quirks: Annotated[bool, typer.Option("--list-quirks", help="Print all quirks as a table and exit.")] = False,
+    json: Json = False,
+    for_: For = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Be a simulated router, to test any client against.
+
+    It misbehaves on command: --list-quirks names the ways.
+    """
+    from portmap.cli.commands.router import Wish, print_quirks, run_router  # noqa: PLC0415  # only this command needs it
+
+    if list_quirks:
+        print_quirks(as_json=json)
+        return
+    protocols = (pmp, pcp, upnp)
+    wish = Wish.read(address, outside, external_ip, protocols, igd, quirk or [], announce=announce, for_=for_)
+    run_router(wish, as_json=json, verbosity=verbose)

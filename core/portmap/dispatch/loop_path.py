@@ -1,0 +1,39 @@
+"""Two of the three paths: the loop with its surroundings, and the one that has nobody to speak to.
+
+Law: like the loop, a path owns its thread's state, reads one inbox and ends at a Stop.
+"""
+
+import logging
+
+from portmap.backends.nat import Nat
+from portmap.events import Listener
+from portmap.loop.inbox import Inbox, Moved
+from portmap.loop.loop import Loop
+from portmap.loop.policy import Policy
+from portmap.network.monitor import LinkWatch, current_view, current_view6
+from portmap.storage.journal_store import State
+from portmap.storage.journal_writer import Scribe
+
+_log = logging.getLogger("portmap.dispatch")
+
+
+def keep_mapped(
+    nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: State | None, *, ipv6: bool = False
+) -> None:
+    """The loop, with somebody who watches our own side of the network, and somebody who writes the journal."""
+    view = current_view6 if ipv6 else current_view
+    links = LinkWatch(lambda reason: inbox.put(Moved(reason)), view).start()
+    try:
+        if state is None:
+            Loop(nat, inbox, listener, policy).run()
+        else:
+            scribe = Scribe(listener, state, nat.name, nat.hint)
+            if hint := scribe.inherited.hint_for(nat.name):
+                nat.take_hint(hint)
+            loop = Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_swept)
+            scribe.token_of, scribe.inner_port_of = loop.token_of, loop.inner_port_of
+            loop.run()
+    finally:
+        links.close()
+        if state is not None:
+            state.close()

@@ -1,0 +1,197 @@
+"""The static path: the address is asked for now and then, ports are taken as forwarded by hand, nothing is opened.
+
+What an address means depends on who tells it. Where the ports are reachable as they stand the address is the user's
+own word: it enters the record whatever its scope. A backend with `opens_ports` False only learns the address: it
+counts as a gateway's does, and every request has failed.
+
+Law: owns its thread's state, reads one inbox and ends at a Stop. An error never changes the address.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from random import random
+
+from portmap import errors
+from portmap.backends.nat import Nat
+from portmap.errors import NATError, PluginError, PortmapError, Refused
+from portmap.events import (
+    ExternalIPChanged,
+    ExternalIPFailed,
+    Listener,
+    MappingAdded,
+    MappingChanged,
+    MappingRemoved,
+)
+from portmap.loop import lease_events
+from portmap.loop.gateway_state import Presence
+from portmap.loop.inbox import Alert, Inbox, Interrupted, Message, Moved, Register, Stop, Unregister
+from portmap.loop.lease import Lease
+from portmap.loop.policy import Policy
+from portmap.model import Address, Grant, Key, Mapping, PortRequest, meaning_of, scope_of
+from portmap.node.local_node import LocalNode
+
+_log = logging.getLogger("portmap.dispatch")
+
+
+class StaticPath:
+    """Announces what is reachable as it stands, and where that is."""
+
+    def __init__(
+        self,
+        nat: Nat,
+        inbox: Inbox,
+        node: LocalNode,
+        listener: Listener,
+        policy: Policy | None = None,
+        random: Callable[[], float] = random,
+    ) -> None:
+        self._nat = nat
+        self._inbox = inbox
+        self._node = node
+        self._listener = listener
+        self._policy = policy or Policy()
+        self._random = random
+        self._presence = Presence(check_due=inbox.now())
+        self._requests: dict[Key, PortRequest] = {}
+        self._mappings: dict[Key, Mapping] = {}
+        self._failures: dict[Key, str] = {}
+
+    def run(self) -> None:
+        """Run until a Stop is read."""
+        self._nat.wait = self._inbox.wait
+        try:
+            while not isinstance(message := self._next_message(), Stop):
+                self._take(message)
+        except Interrupted:
+            _log.debug("stopped during a call to %s", self._nat)
+        for key in list(self._mappings):
+            self._let_go(key)
+        self._listener.on_settled()
+
+    def _next_message(self) -> Message | None:
+        """The next message, None when it is time to look; before sleeping, what was told so far is settled."""
+        message = self._inbox.next(-inf)
+        if message is None and self._presence.check_due > self._inbox.now():
+            self._listener.on_settled()
+            message = self._inbox.next(self._presence.check_due)
+        return message
+
+    def _take(self, message: Message | None) -> None:
+        match message:
+            case Register(request):
+                self._requests[request.key] = request
+                self._attend(request)
+            case Unregister(key):
+                self._let_go(key)
+            case Alert() | Moved():
+                self._presence = self._presence.at_once(self._inbox.now())
+            case _:
+                self._look()
+
+    # The address ---------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        due = self._inbox.now() + self._policy.ip_interval
+        try:
+            address = self._nat.external_ip(timeout=self._policy.call_deadline)
+        except (NATError, PluginError) as error:
+            self._no_address(error)
+        else:
+            self._stated(address, due)
+        for request in self._requests.values():
+            if request.key not in self._mappings:
+                self._attend(request)
+
+    def _stated(self, address: Address, due: float) -> None:
+        previous = self._presence.address
+        self._presence = self._presence.answered().stated(address, due)
+        if address == previous:
+            return
+        if self._nat.opens_ports:
+            self._pin(address, previous)
+        scope = scope_of(address)
+        self._listener.on_event(
+            ExternalIPChanged(external_ip=address, previous_ip=previous, scope=scope, reason=self._because(address))
+        )
+        for key, mapping in self._mappings.items():
+            self._mappings[key] = moved = replace(mapping, external_ip=address)
+            self._listener.on_event(MappingChanged.of(moved))
+
+    def _pin(self, address: Address, previous: Address | None) -> None:
+        """Put the address in the record; one of the other family, if it was ours, goes."""
+        if previous is not None and previous.version != address.version:
+            self._node.set_static_ip(None)
+        self._node.set_static_ip(address)
+
+    def _because(self, address: Address) -> str:
+        """Who says so; and what it means, unless that is the user's own affair."""
+        meaning = "" if self._nat.opens_ports else meaning_of(scope_of(address))
+        return "; ".join(filter(None, (*self._nat.evidence(), meaning)))
+
+    def _no_address(self, error: PortmapError) -> None:
+        reason = str(error)
+        if reason == self._presence.reason:
+            _log.debug("%s still tells no address: %s", self._nat, reason)
+        else:
+            _log.warning("%s tells no address: %s", self._nat, reason)
+            known = self._presence.address
+            self._listener.on_event(
+                ExternalIPFailed(
+                    external_ip=known, scope=scope_of(known), reason=reason, error=errors.error_name(error)
+                )
+            )
+        now = self._inbox.now()
+        self._presence = self._presence.silent(reason, now, self._random(), self._policy.ip_interval)
+
+    # The ports -----------------------------------------------------------------------------------------------
+
+    def _attend(self, request: PortRequest) -> None:
+        """Announce the port, as soon as there is something to say about it."""
+        address = self._presence.address
+        if address is None and (self._nat.opens_ports or self._presence.answers is None):
+            return
+        try:
+            grant = self._grant(request)
+        except (NATError, PluginError) as error:
+            self._fail(request, error)
+            return
+        self._failures.pop(request.key, None)
+        mapping = Mapping(
+            request.protocol,
+            request.internal_port,
+            grant.external_port,
+            lifetime=0,
+            external_ip=address,
+            name=request.name,
+            static=True,
+            follow=request.follow,
+        )
+        told = MappingChanged if mapping.key in self._mappings else MappingAdded
+        self._mappings[mapping.key] = mapping
+        self._listener.on_event(told.of(mapping))
+
+    def _grant(self, request: PortRequest) -> Grant:
+        """The backend's word. Raises NATError or PluginError."""
+        grant = self._nat.add_mapping(
+            request.protocol, request.external_port, request.internal_port, request.name, request.lifetime
+        )
+        if not self._nat.opens_ports:
+            raise Refused(f"{self._nat} only learns the external address: it opens no port")
+        return grant
+
+    def _fail(self, request: PortRequest, error: PortmapError) -> None:
+        reason = str(error)
+        if self._failures.get(request.key) == reason:
+            return
+        self._failures[request.key] = reason
+        _log.warning("%s %d is not open: %s", request.protocol, request.internal_port, reason)
+        self._listener.on_event(lease_events.of_failure(Lease.of(request, self._inbox.now()), error))
+
+    def _let_go(self, key: Key) -> None:
+        self._requests.pop(key, None)
+        self._failures.pop(key, None)
+        mapping = self._mappings.pop(key, None)
+        if mapping is not None:
+            self._listener.on_event(MappingRemoved.of(mapping))

@@ -1,0 +1,138 @@
+"""Find plugins by entry point, load them one by one, say what is wrong with the broken ones.
+
+Law: one plugin's fault is that plugin's alone. Looking for plugins imports none of them; loading one imports only it;
+whatever it raises, SystemExit included, becomes a PluginError that names it. Core's own backends enter by this door.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from portmap.errors import PluginError, SpecError
+from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
+from portmap.loading.time_limit import within_limit
+from portmap.model import Kind
+from portmap.syntax.specs import Spec
+
+DISTRIBUTION = "portmap-nat"  # ours: where two distributions claim a name, ours keeps it
+
+SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
+_REQUIRED = {BACKENDS: ("external_ip", "add_mapping", "delete_mapping"), PUBLISHERS: ()}
+_ONE_OF = {BACKENDS: (), PUBLISHERS: ("converge", "on_event", "sign_record")}
+WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One class behind one or more entry points of one distribution; `taken_by`: who had these names first."""
+
+    group: str
+    names: tuple[str, ...]
+    value: str
+    distribution: str
+    version: str
+    entry: EntryPoint
+    taken_by: str = ""
+
+    def __str__(self) -> str:
+        return f"{WORD[self.group]} {self.names[0]!r} ({self.distribution} {self.version})"
+
+    def load(self, limit: Callable[[Callable[[], Any], str], Any] = within_limit) -> Any:
+        """Import and validate the class. Raises PluginError, whatever the plugin raised."""
+        if self.taken_by:
+            raise PluginError(f"{self}: the name is already taken by {self.taken_by}; rename the entry point")
+        try:
+            loaded = limit(self.entry.load, f"the import of {self.value}")
+        except PluginError as error:
+            raise PluginError(f"{self}: {error}") from error
+        except (Exception, SystemExit) as error:  # a stranger's import may raise anything
+            raise PluginError(f"{self} cannot be imported: {type(error).__name__}: {error}") from error
+        self._validate(loaded)
+        return loaded
+
+    def _validate(self, loaded: Any) -> None:
+        if not isinstance(loaded, type):
+            raise PluginError(f"{self}: {self.value} is no class")
+        if not callable(getattr(loaded, "from_argument", None)):
+            raise PluginError(f"{self} lacks the class method from_argument(argument)")
+        if self.group == BACKENDS and not isinstance(getattr(loaded, "kind", None), Kind):
+            raise PluginError(f"{self} declares no kind: set `kind: ClassVar[Kind]`")
+        validate_hooks(loaded, self.group, str(self))
+
+
+def manager_for(group: str) -> pluggy.PluginManager:
+    """A plugin manager that knows the hooks of the group and holds no plugin yet."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(SPECS[group])
+    return manager
+
+
+def validate_hooks(plugin: object, group: str, name: str) -> pluggy.PluginManager:
+    """Register the plugin alone; the manager is returned. Raises PluginError for a missing, odd or misspelt hook."""
+    manager = manager_for(group)
+    try:
+        manager.register(plugin)
+        manager.check_pending()
+    except Exception as error:  # pluggy's own verdict, or what a property of the plugin raised at a glance
+        raise PluginError(f"{name} breaks the contract of portmap.hookspecs: {error}") from error
+    implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
+    missing = [hook for hook in _REQUIRED[group] if hook not in implemented]
+    if missing:
+        raise PluginError(f"{name} lacks the hook {', '.join(missing)}: mark it with @hookimpl")
+    if _ONE_OF[group] and not implemented.intersection(_ONE_OF[group]):
+        raise PluginError(f"{name} lacks the hook {' or '.join(_ONE_OF[group])}: mark one with @hookimpl")
+    return manager
+
+
+class Catalogue:
+    """Every installed plugin of a group, not yet imported."""
+
+    def __init__(self, group: str, entries: Iterable[EntryPoint] | None = None) -> None:
+        self.group = group
+        self.plugins = _group(group, entry_points(group=group) if entries is None else entries)
+
+    def find(self, spec: Spec) -> Plugin:
+        """The plugin that a spec names. Raises SpecError, with the known and the nearest names, for an unknown one."""
+        for plugin in self.plugins:
+            if spec.name in plugin.names and not plugin.taken_by:
+                return plugin
+        raise SpecError(self._unknown(spec))
+
+    def _unknown(self, spec: Spec) -> str:
+        from difflib import get_close_matches  # noqa: PLC0415  # only the mistaken pay for it
+
+        known = sorted(name for plugin in self.plugins for name in plugin.names if not plugin.taken_by)
+        near = get_close_matches(spec.name, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"unknown {WORD[self.group]} {spec.name!r}: {hint}installed are {', '.join(known) or 'none'}"
+
+
+def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
+    """Entry points of one value and distribution are one plugin; a name claimed twice stays with the first."""
+    plugins: dict[tuple[str, str, bool], Plugin] = {}
+    owner: dict[str, str] = {}
+    origin = cache(_origin)  # reads and parses a file: once a distribution, not once an entry point
+    for entry in sorted(entries, key=lambda entry: _rank(*origin(entry.dist))):
+        distribution, version = origin(entry.dist)
+        name = entry.name.lower()
+        keeper = owner.setdefault(name, f"{distribution} {version}")
+        taken_by = "" if keeper == f"{distribution} {version}" else keeper
+        key = (distribution, entry.value, bool(taken_by))
+        known = plugins.get(key)
+        names = (*known.names, name) if known else (name,)
+        plugins[key] = Plugin(group, names, entry.value, distribution, version, entry, taken_by)
+    return tuple(plugins.values())
+
+
+def _origin(dist: Distribution | None) -> tuple[str, str]:
+    """Distribution and version; a half-removed distribution may know neither."""
+    known: Any = dist.metadata if dist else {}
+    return known.get("Name", "unknown"), known.get("Version", "0")
+
+
+def _rank(distribution: str, _version: str) -> tuple[bool, str]:
+    return distribution != DISTRIBUTION, distribution

@@ -1,0 +1,64 @@
+"""What a change of a lease means to those who listen: values in, an event out.
+
+Law: pure; decides no policy and sends nothing.
+"""
+
+from portmap.errors import PortmapError, error_name
+from portmap.events import (
+    MappingAdded,
+    MappingChanged,
+    MappingEvent,
+    MappingFailed,
+    MappingLost,
+    MappingRemoved,
+    MappingRenewed,
+)
+from portmap.loop.lease import Lease
+
+
+def of_grant(before: Lease, after: Lease) -> MappingEvent:
+    """Added where nothing was open, changed where the port or the address is another, else renewed.
+
+    A new note goes before any other reason.
+    """
+    note = after.note if after.note != before.note else ""
+    if not before.held:
+        return MappingAdded.of(after.mapping, reason=note or _other_port(before, after))
+    was, now = before.mapping, after.mapping
+    if (was.external_port, was.external_ip, was.follow) != (now.external_port, now.external_ip, now.follow):
+        return MappingChanged.of(now, reason=note)
+    return MappingRenewed.of(now, reason=note)
+
+
+def _other_port(before: Lease, after: Lease) -> str:
+    """That another port was given than was asked for, where one was."""
+    request = before.request
+    if request.follow and not request.external_port:
+        return ""
+    wanted = (0 if before.moves else before.wanted_port) or request.wish
+    other = after.external_port != wanted
+    return f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
+
+
+def of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
+    """The gateway would not open or renew the port."""
+    request = lease.request
+    return MappingFailed(
+        protocol=request.protocol,
+        internal_port=request.internal_port,
+        external_port=lease.external_port or None,
+        name=request.name,
+        reason=str(error),
+        error=error_name(error),
+    )
+
+
+def of_loss(lease: Lease, reason: str) -> MappingLost:
+    """The port is shut: its lease ran out, or it was seen gone."""
+    return MappingLost.of(lease.mapping, reason=reason)
+
+
+def of_removal(lease: Lease, error: PortmapError | None) -> MappingRemoved:
+    """We are done with the port; with an error, the gateway did not confirm."""
+    reason = f"left to run out, for it could not be deleted: {error}" if error else ""
+    return MappingRemoved.of(lease.mapping, reason=reason, error=error_name(error))

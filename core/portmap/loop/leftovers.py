@@ -1,0 +1,61 @@
+"""What an earlier session of ours has left at the gateway, and nobody wants any more: deleted, once there is time.
+
+Law: only what the journal says that we made, only at the gateway where we made it; the backend's own check of whose
+mapping it is stands above the journal's word.
+"""
+
+import logging
+from collections.abc import Callable
+from math import inf
+
+from portmap.backends.nat import Nat
+from portmap.errors import SILENCE, NATError, PluginError
+from portmap.loop.lease import RETRY_FIRST, RETRY_LAST
+from portmap.model import Key
+from portmap.storage.journal import Journal
+
+_log = logging.getLogger("portmap.loop")
+
+
+class Sweeper:
+    """Leftovers, one at a time. `now` is unix time in seconds: what has run out by then needs no deleting.
+
+    `swept` is told of each that is gone.
+    """
+
+    def __init__(self, nat: Nat, journal: Journal, now: float, swept: Callable[[Key], None]) -> None:
+        self._nat = nat
+        self._swept = swept
+        self._left = [entry for entry in journal.entries if entry.alive(now)]
+        self._failures = 0
+        self._not_before = -inf
+
+    @property
+    def due(self) -> float:
+        """When there is something to delete here, on the loop's clock; what is elsewhere waits until we are back."""
+        here = str(self._nat) if self._left else ""
+        return self._not_before if any(entry.gateway == here for entry in self._left) else inf
+
+    def silent(self, now: float) -> None:
+        """The gateway did not answer a deletion, whatever else it answers: ask ever less often."""
+        self._not_before = now + min(RETRY_FIRST * 2.0**self._failures, RETRY_LAST)
+        self._failures = min(self._failures + 1, 16)
+
+    def spare(self, key: Key, inner_port: int) -> None:
+        """Somebody wants the mapping that leads to this port again: it is taken over, not deleted."""
+        self._left = [entry for entry in self._left if (entry.key, entry.leads_to) != (key, inner_port)]
+
+    def sweep_one(self, timeout: float) -> None:
+        """Delete the next leftover. Raises NATError where the gateway is silent: try again when it is not."""
+        here = str(self._nat)
+        entry = next(entry for entry in self._left if entry.gateway == here)
+        try:
+            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.leads_to, timeout, entry.token)
+        except SILENCE:
+            raise
+        except (NATError, PluginError) as error:
+            _log.warning("%s %d of an earlier session could not be deleted: %s", *entry.key, error)
+        else:
+            _log.info("%s %d of an earlier session is deleted", *entry.key)
+            self._swept(entry.key)
+        self._left.remove(entry)

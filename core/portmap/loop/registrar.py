@@ -1,0 +1,74 @@
+"""The registrar: enters in the book what has become of a lease, and tells. Law: asks the gateway for nothing."""
+
+import logging
+from collections.abc import Callable
+
+from portmap.errors import NoGateway, PortmapError, Refused
+from portmap.events import Event
+from portmap.loop import lease_events, renewal_order
+from portmap.loop.inbox import Inbox
+from portmap.loop.lease import Lease
+from portmap.loop.lease_table import LeaseBook
+
+_log = logging.getLogger("portmap.loop")
+
+
+class Registrar:
+    """Owned by the keeper, whose book it is."""
+
+    def __init__(
+        self, book: LeaseBook, inbox: Inbox, tell: Callable[[Event], None], random: Callable[[], float]
+    ) -> None:
+        self._book = book
+        self._inbox = inbox
+        self._tell = tell
+        self._random = random
+
+    def granted(self, before: Lease, *after: Lease) -> None:
+        """The first was granted; the second, if any, is its partner."""
+        for lease in after:
+            self._book.put(lease)
+        self._tell(lease_events.of_grant(before, after[0]))
+        self.take_along(before)
+
+    def refused(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
+        """It was not granted. Told once a reason; `unsure`: the gateway may hold it all the same."""
+        reason = str(error)
+        wait = error.retry_after if isinstance(error, Refused) else 0
+        maybe = unsure or not isinstance(error, Refused | NoGateway)  # those are clear; other words may hide a yes
+        self._book.put(lease.failed(reason, self._inbox.now(), self._random(), unsure=maybe, retry_after=wait))
+        what = "renewed" if lease.held else "mapped"
+        if reason == lease.reason:
+            _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
+            return
+        _log.warning("%s %d is not %s: %s", *lease.key, what, reason)
+        self._tell(lease_events.of_failure(lease, error))
+
+    def lose(self, lease: Lease, reason: str) -> Lease:
+        """It is shut. The answer is what is left of the lease."""
+        _log.warning("%s %d is lost: %s", *lease.key, reason)
+        lost = lease.lost()
+        self._book.put(lost)
+        self._tell(lease_events.of_loss(lease, reason))
+        return lost
+
+    def take_along(self, asked: Lease, *, touched: bool = True) -> None:
+        """The gateway has answered for this one: now for its companion, if that is due or may have been shut."""
+        companion, now = self._book.get(asked.companion), self._inbox.now()
+        if companion and (companion.due <= now or (touched and renewal_order.suffers(companion, asked))):
+            self._book.put(companion.go_along(now))
+
+    def put_off_companion(self, lease: Lease, error: PortmapError, *, others_are_answered: bool) -> None:
+        """No word for this one: the younger that is due waits with it, unless the gateway has words for others."""
+        companion, now = self._book.get(lease.companion), self._inbox.now()
+        if not companion or companion.due > now or not renewal_order.waits_for(companion, lease):
+            return
+        if others_are_answered and companion.failures >= renewal_order.PATIENCE:
+            self._book.put(companion.go_along(now))
+        else:
+            self.refused(companion, error)
+
+    def removed(self, lease: Lease, error: PortmapError | None) -> None:
+        """We are done with it; with an error, the gateway did not confirm."""
+        if lease.held:
+            self._tell(lease_events.of_removal(lease, error))

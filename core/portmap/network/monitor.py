@@ -1,0 +1,134 @@
+"""Watch our own side: a link, an address or a default route that changes means that the gateway may be another one.
+
+Law: a signal is only a reason to look. What counts is the view - default gateways, and our own address towards each -
+and only a view that really differs is told. So containers that come and go next door wake nobody up.
+
+Linux says at once that something changed (netlink, no privilege needed); elsewhere we look every few seconds, which
+costs 0.1 ms each time.
+"""
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+from portmap.errors import NoGateway
+from portmap.model import Address
+from portmap.network.routes import default_gateways, default_gateways6, global_address, local_address_towards
+
+POLL = 5.0  # seconds between looks where the system does not tell
+QUIET = 0.1  # seconds of silence that end a burst of changes: DHCP takes down, puts up, routes
+BURSTS = 10  # so many waits for silence at the most: a second
+
+# linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and _ROUTE, RTMGRP_IPV6_IFADDR and _ROUTE
+_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
+
+View: TypeAlias = tuple[tuple[Address, Address | None], ...]
+
+_log = logging.getLogger("portmap.links")
+
+
+def current_view() -> View:
+    """Each default gateway, and our own address towards it. No packet is sent."""
+    return tuple((gateway, _ours(gateway)) for gateway in default_gateways())
+
+
+def current_view6() -> View:
+    """The same over IPv6, where our own address is one and the same. No packet is sent."""
+    ours = global_address()
+    return tuple((gateway, ours) for gateway in default_gateways6())
+
+
+def describe(before: View, after: View) -> str:
+    """What changed, in words."""
+    return f"network changed: {_words(before)} -> {_words(after)}"
+
+
+class LinkWatch:
+    """A daemon thread that calls `tell(reason)` whenever the view has changed, from `start` to `close`."""
+
+    def __init__(self, tell: Callable[[str], None], view: Callable[[], View] = current_view) -> None:
+        self._tell = tell
+        self._view = view
+        self._wake, self._waker = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="portmap links", daemon=True)
+
+    def start(self) -> "LinkWatch":
+        """Look once, then watch."""
+        self._seen = self._view()
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """End the watch; twice is harmless."""
+        with contextlib.suppress(OSError):  # it has ended before
+            self._waker.send(b"x")
+        self._thread.join(1.0)
+        self._waker.close()
+
+    def _run(self) -> None:
+        with self._wake, contextlib.ExitStack() as stack, selectors.DefaultSelector() as ears:
+            ears.register(self._wake, selectors.EVENT_READ)
+            netlink = _netlink()
+            if netlink is not None:
+                ears.register(stack.enter_context(netlink), selectors.EVENT_READ)
+            while self._wait(ears, None if netlink else POLL):
+                self._look()
+
+    def _wait(self, ears: selectors.BaseSelector, timeout: float | None) -> bool:
+        """Sleep until there may be something to see, and until a burst is over; False when the watch is over."""
+        heard = ears.select(timeout)
+        bursts = 0
+        while heard and bursts < BURSTS:
+            if any(key.fileobj is self._wake for key, _ in heard):
+                return False
+            for key, _ in heard:
+                _drain(key.fileobj)
+            bursts += 1
+            heard = ears.select(QUIET)
+        return True
+
+    def _look(self) -> None:
+        before, self._seen = self._seen, self._view()
+        if self._seen != before:
+            reason = describe(before, self._seen)
+            _log.info("%s", reason)
+            self._tell(reason)
+
+
+def _netlink() -> socket.socket | None:
+    """A socket that becomes readable when links, addresses or routes change; None where there is no such thing."""
+    family = getattr(socket, "AF_NETLINK", None)
+    if family is None:
+        return None
+    try:
+        news = socket.socket(family, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    except OSError as error:
+        _log.info("no netlink here, so the network is looked at every %g s: %s", POLL, error)
+        return None
+    news.bind((0, _GROUPS))
+    news.setblocking(False)
+    return news
+
+
+def _drain(news: object) -> None:
+    """Read what there is: only that something changed matters. An overrun of the buffer says the same."""
+    if isinstance(news, socket.socket):
+        with contextlib.suppress(OSError):
+            while news.recv(65536):
+                pass
+
+
+def _ours(gateway: IPv4Address) -> IPv4Address | None:
+    try:
+        return local_address_towards(gateway)
+    except NoGateway:
+        return None
+
+
+def _words(view: View) -> str:
+    return ", ".join(f"{ours or 'nobody'} behind {gateway}" for gateway, ours in view) or "no gateway"

@@ -1,0 +1,82 @@
+"""Where one address family of this node can be reached: everybody's word, and whose word counts.
+
+Law: pure. One `Family` for IPv4 and one for IPv6, as go-ethereum's lnEndpoint (p2p/enode/localnode.go); a NAT's ports
+are no ports of the other family. The order of trust stands in `reach` and nowhere else.
+"""
+
+from typing import NamedTuple
+
+from portmap.model import Address, Key, Protocol, Scope, scope_of
+from portmap.node.ip_tracker import IPTracker
+
+
+class Reach(NamedTuple):
+    """What a family has to publish."""
+
+    ip: Address | None
+    tcp: int | None
+    udp: int | None
+
+
+class Family:
+    """The sources of one family, each None or empty while it has nothing to say."""
+
+    def __init__(self) -> None:
+        self.static_ip: Address | None = None
+        self.gateway_ip: Address | None = None
+        self.peers = IPTracker()
+        self.fallback_ip: Address | None = None
+        self.fallback_ports: dict[Protocol, int] = {}
+        self._mapped: dict[Key, int] = {}  # in the order in which the mappings came up
+        self._pinholes: dict[Key, tuple[int, Address]] = {}  # likewise
+
+    def open(self, key: Key, port: int) -> None:
+        """The mapping is up at this external port. A local port of its protocol has had its day."""
+        self._mapped[key] = port
+        self.fallback_ports.pop(key[0], None)
+
+    def shut(self, key: Key) -> None:
+        """The mapping, if it is ours, is up no more."""
+        self._mapped.pop(key, None)
+
+    def open_pinhole(self, key: Key, port: int | None, address: Address | None) -> None:
+        """The port is let through at our own address."""
+        if port and address is not None and scope_of(address) is Scope.PUBLIC:
+            self._pinholes[key] = port, address
+        else:
+            self.shut_pinhole(key)
+
+    def shut_pinhole(self, key: Key) -> None:
+        """It no longer is."""
+        self._pinholes.pop(key, None)
+
+    def withdraw(self, key: Key) -> None:
+        """Nobody wants the local port mapped any more: it is no start value either."""
+        protocol, internal_port = key
+        if self.fallback_ports.get(protocol) == internal_port:
+            del self.fallback_ports[protocol]
+
+    def reach(self, now: int) -> Reach:
+        """The best of all sources at `now`, in milliseconds; a mapped port wins.
+
+        Owner, gateway, our own address behind a pinhole, peers, fallback.
+        """
+        ip, ports = self._without_mappings(now)
+        for (protocol, _), (port, _) in reversed(self._pinholes.items()):
+            ports[protocol] = port
+        for (protocol, _), port in reversed(self._mapped.items()):
+            ports[protocol] = port
+        usable = ip if ip is not None and not ip.is_unspecified else None
+        return Reach(usable, ports.get(Protocol.TCP), ports.get(Protocol.UDP))
+
+    def _without_mappings(self, now: int) -> tuple[Address | None, dict[Protocol, int]]:
+        if self.static_ip is not None:
+            return self.static_ip, dict(self.fallback_ports)
+        if self.gateway_ip is not None:
+            return self.gateway_ip, {}  # our local ports are not open there
+        if self._pinholes:
+            return next(iter(self._pinholes.values()))[1], {}
+        seen = self.peers.predict(now)
+        if seen is not None:
+            return seen.ip, self.fallback_ports | {Protocol.UDP: seen.port}
+        return self.fallback_ip, dict(self.fallback_ports)

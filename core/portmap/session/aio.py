@@ -1,0 +1,225 @@
+"""Sessions for asyncio and trio: `async with portmap.aopen("any", ["30303/both"]) as session`.
+
+Law: the event loop is never blocked, and nothing here outlives the `async with`: leaving it, also by a cancellation,
+waits until what is held was deleted, 3 seconds at the most. All threads are daemons, so none delays the process's end.
+A session's events go from its thread to a bounded queue of each reader; a slow reader delays nobody but itself.
+"""
+
+import logging
+import threading
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial, wraps
+from typing import Generic, ParamSpec, Self, TypeVar
+
+from portmap.errors import PortmapError
+from portmap.events import Event
+from portmap.loading.time_limit import settle
+from portmap.model import Address, Key, Kind, Mapping, PortRequest
+from portmap.node.local_node import Record
+from portmap.session.event_stream import BACKLOG
+from portmap.session.open import open as open_session
+from portmap.session.session import Session
+from portmap.session.wakeup import Bell, bell_here
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CLOSING = 3.0  # seconds; what Session.close takes at the most
+
+_log = logging.getLogger("portmap.aio")
+
+
+class AsyncSession:
+    """Ports kept open. Made by `portmap.aopen`; to be used in the event loop that it was made in."""
+
+    def __init__(self, session: Session, bell: Bell) -> None:
+        self._session = session
+        self._bell = bell
+        self._lock = threading.Lock()  # held for moments only, never during I/O
+        self._backlog: deque[Event] = deque(maxlen=BACKLOG)
+        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
+        self._ended = False
+        self._pump = threading.Thread(target=self._forward, name="portmap events", daemon=True)
+        self._pump.start()
+
+    @property
+    def kind(self) -> Kind:
+        """Which path the session is on."""
+        return self._session.kind
+
+    @property
+    def gateway(self) -> str:
+        """How the backend names its gateway."""
+        return self._session.gateway
+
+    @property
+    def external_ip(self) -> Address | None:
+        """The external address as the gateway last stated it, of whatever scope; None before."""
+        return self._session.external_ip
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The ports that are open now."""
+        return self._session.mappings
+
+    @property
+    def pinholes(self) -> tuple[Mapping, ...]:
+        """The ports that are open now over IPv6, at our own address."""
+        return self._session.pinholes
+
+    @property
+    def record(self) -> Record:
+        """The node's public record: an immutable snapshot."""
+        return self._session.record
+
+    def raise_fault(self) -> None:
+        """Raise PortmapError if the session ended by a fault of ours or of a plugin."""
+        self._session.raise_fault()
+
+    def add(self, mapping: str | PortRequest) -> None:
+        """Keep another port open; returns at once. Raises SpecError for nonsense and repetition."""
+        self._session.add(mapping)
+
+    def remove(self, key: Key) -> None:
+        """Let one mapping, (protocol, internal port), go; returns at once. Raises SpecError if never asked for."""
+        self._session.remove(key)
+        self._bell.ring()  # what is left may be complete
+
+    async def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:  # noqa: ASYNC109  # as Session.wait
+        """Wait until every requested port is open; the open ports.
+
+        Raises what the first missing one failed with (NATError) when `timeout` seconds are over or the session ends.
+        """
+        await self._bell.wait(lambda: self._ended or self._is_complete(), timeout)
+        return self._session.wait(0)
+
+    def events(self) -> AsyncIterator[Event]:
+        """Every event from the session's start (the last thousand of them) to its end.
+
+        A cancelled step loses nothing: the next one goes on there. A reader that is more than a thousand events behind
+        loses the oldest, which is logged once as a warning.
+        """
+        reader = _Reader(self._bell, lambda: self._ended)
+        with self._lock:
+            for event in self._backlog:
+                reader.put(event)
+            self._readers.add(reader)
+        return reader
+
+    def close(self) -> None:
+        """Delete what is held and end; blocks, 3 seconds at the most. `aopen` calls it, in a thread."""
+        self._session.close()
+        self._pump.join(CLOSING)
+
+    def _is_complete(self) -> bool:
+        try:
+            self._session.wait(0)
+        except PortmapError:
+            return False
+        return True
+
+    def _forward(self) -> None:
+        """The pump's thread: pass the events on, then the end."""
+        for event in self._session.events():
+            with self._lock:
+                self._backlog.append(event)
+                for reader in self._readers:
+                    reader.put(event)
+            self._bell.ring()
+        self._ended = True
+        self._bell.ring()
+
+
+class _Reader:
+    """One reader's place in the stream of events."""
+
+    def __init__(self, bell: Bell, ended: Callable[[], bool]) -> None:
+        self._bell = bell
+        self._ended = ended
+        self._queue: deque[Event] = deque(maxlen=BACKLOG)
+        self._behind = False
+
+    def put(self, event: Event) -> None:
+        """From the pump's thread."""
+        if len(self._queue) == BACKLOG and not self._behind:
+            self._behind = True
+            _log.warning("a reader of events is more than %d behind: the oldest are dropped", BACKLOG)
+        self._queue.append(event)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        await self._bell.wait(lambda: bool(self._queue) or self._ended())
+        if not self._queue:
+            raise StopAsyncIteration
+        return self._queue.popleft()
+
+
+class _Errand(Generic[T]):
+    """Work that blocks, on a daemon thread of its own; the bell rings when it is done."""
+
+    def __init__(self, work: Callable[[], T], bell: Bell) -> None:
+        self._call: Future[T] = Future()
+        self._thread = threading.Thread(target=self._run, args=(work, bell), name="portmap errand", daemon=True)
+        self._thread.start()
+
+    def done(self) -> bool:
+        """Whether the work is done."""
+        return self._call.done()
+
+    def result(self) -> T:
+        """What the work returned or raised; waits for it."""
+        result = self._call.result()
+        self._thread.join()  # nothing but the ringing is left
+        return result
+
+    def _run(self, work: Callable[[], T], bell: Bell) -> None:
+        settle(self._call, work)
+        bell.ring()
+
+
+async def _opened(opening: Callable[[], Session], bell: Bell) -> Session:
+    """Open in a thread. Who is cancelled meanwhile waits for the closing, as at any other end."""
+    errand = _Errand(opening, bell)
+    try:
+        await bell.wait(errand.done)
+    except BaseException:
+        closing = _Errand(lambda: errand.result().close(), bell)
+        await bell.insist(closing.done, CLOSING)
+        raise
+    return errand.result()
+
+
+async def _closed(session: AsyncSession, bell: Bell) -> None:
+    errand = _Errand(session.close, bell)
+    try:
+        await bell.insist(errand.done, CLOSING)
+    finally:
+        if errand.done():
+            errand.result()
+
+
+def _async(opening: Callable[P, Session]) -> Callable[P, AbstractAsyncContextManager[AsyncSession]]:
+    @asynccontextmanager
+    @wraps(opening, assigned=("__annotations__",))
+    async def aopen(*args: P.args, **options: P.kwargs) -> AsyncIterator[AsyncSession]:
+        """`portmap.open` for `async with`, under asyncio or trio: the same arguments, an AsyncSession.
+
+        Leaving it deletes what is held, also when cancelled; that takes 3 seconds at the most.
+        """
+        bell = bell_here()
+        session = AsyncSession(await _opened(partial(opening, *args, **options), bell), bell)
+        try:
+            yield session
+        finally:
+            await _closed(session, bell)
+
+    return aopen
+
+
+aopen = _async(open_session)

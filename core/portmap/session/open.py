@@ -1,0 +1,121 @@
+"""`portmap.open`: from a user's words to a running session. Law: nothing is sent before all of it makes sense."""
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from portmap.backends.load import load, load_ipv6
+from portmap.backends.nat import Nat
+from portmap.dispatch.path_setup import PinholeVoice, Road, Voice, as_told
+from portmap.errors import PortmapError, SpecError
+from portmap.loop.policy import OnConflict, Policy
+from portmap.model import Kind, PortRequest
+from portmap.node.local_node import LocalNode
+from portmap.publishers.runner import Desk, open_desk
+from portmap.session.session import Session
+from portmap.storage.journal_store import State
+from portmap.storage.status import Notice
+from portmap.storage.status_file import Board, NoBoard
+from portmap.syntax.mappings import check_distinct, requests_of
+
+
+def open(  # noqa: A001  # portmap.open reads best
+    nat: str | Nat = "any",
+    mappings: Iterable[str | PortRequest] = (),
+    *,
+    lease: int | None = None,
+    ip_interval: float = 60.0,
+    publish: Iterable[str] = (),
+    node: LocalNode | None = None,
+    state: str | Path | None = None,
+    on_conflict: OnConflict = OnConflict.NEXT,
+    ipv4: bool = True,
+    ipv6: bool = True,
+    instance: str = "",
+) -> Session:
+    """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
+
+    `nat` and `publish` are specs, `mappings` texts `[NAME=][EXT:]INT[/tcp|udp|both]` or PortRequests, for want
+    of any what the backend has by default; `lease` the seconds to ask for where a text is given, `ip_interval` the
+    seconds between two looks at the external address. `node` is the caller's own LocalNode, if it has one. `state` is
+    a folder to remember ports in, over restarts and crashes; `on_conflict` what to do where another external port is
+    given than was asked for.
+
+    `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
+    firewall as well. Without `ipv4` only that is done. `instance` is the name by which `portmap status` shows it.
+
+    Returns at once; nothing was sent yet when this raises: SpecError for what makes no sense, PluginError for a broken
+    plugin.
+    """
+    if not ip_interval > 0:
+        raise SpecError(f"ip_interval {ip_interval} makes no sense: use a number of seconds above 0")
+    doors = doors_of(nat, ipv4=ipv4, ipv6=ipv6)
+    lifetime = lease or doors[0].default_lifetime
+    wanted = tuple(mappings) or doors[0].default_mappings
+    requests = tuple(request for mapping in wanted for request in requests_of(mapping, lifetime))
+    check_distinct(requests)
+    desks = _open_desks(publish)
+    roads = roads_of(doors, ipv4=ipv4, state=None if state is None else Path(state))
+    board = NoBoard() if state is None else _board(Path(state), instance, str(nat))
+    return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime, board)
+
+
+def default_mappings(nat: str) -> tuple[str, ...]:
+    """What the backend maps where the user named nothing; nothing for most. Raises SpecError and PluginError."""
+    return load(nat).default_mappings
+
+
+def doors_of(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
+    """The gateway's doors, the main one first. Raises SpecError where what was asked for cannot be had."""
+    if not (ipv4 or ipv6):
+        raise SpecError("neither IPv4 nor IPv6 leaves nothing to do: allow one of them")
+    if not isinstance(nat, str):
+        return (nat,)
+    if not ipv4:
+        door = load_ipv6(nat)
+        if door is None:
+            raise SpecError(f"{nat!r} knows no IPv6: try pcp or upnp")
+        return (door,)
+    main = load(nat)
+    side = _ipv6_beside(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
+    return (main, side) if side is not None else (main,)
+
+
+def roads_of(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple[Road, ...]:
+    """The doors with their memories and voices: IPv4 first, unless there is none."""
+    both = ipv4 and not doors[0].ipv6
+    places = (state, state and state / "ipv6") if both else (state and state / "ipv6",)
+    voices: tuple[Voice, ...] = (as_told, PinholeVoice(alone=False)) if both else (PinholeVoice(alone=True),)
+    return tuple(
+        Road(door, State(place) if place is not None and door.kind is Kind.LOOP else None, voice)
+        for door, place, voice in zip(doors, places, voices, strict=False)
+    )
+
+
+def _board(folder: Path, instance: str, nat: str) -> Board:
+    now = time.time()
+    try:
+        return Board(folder, Notice(os.getpid(), instance, nat, now, now))
+    except OSError as error:
+        raise SpecError(f"the state folder {folder} cannot be used: {error.strerror}; choose another") from error
+
+
+def _ipv6_beside(nat: str) -> Nat | None:
+    """The IPv6 door beside an IPv4 one, where there is one: nobody has asked for it by name."""
+    try:
+        return load_ipv6(nat)
+    except SpecError:
+        return None
+
+
+def _open_desks(specs: Iterable[str]) -> list[Desk]:
+    """A desk for each publisher; none stays open where one of them cannot be."""
+    desks: list[Desk] = []
+    try:
+        desks.extend(map(open_desk, specs))  # what was opened before one fails is in the list
+    except PortmapError:
+        for desk in desks:
+            desk.close()
+        raise
+    return desks

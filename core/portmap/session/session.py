@@ -1,0 +1,250 @@
+"""The library's front: one session that keeps ports open, tells what happens, and cleans up.
+
+Law: a session's state is what its events say; it is read under a lock that is never held during I/O.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from portmap.dispatch.path_setup import Road
+from portmap.dispatch.port_mapping import PortMapping
+from portmap.errors import GatewayTimeout, PortmapError, SpecError
+from portmap.events import Event, PublisherEvent, RecordChanged
+from portmap.loop.policy import Policy
+from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
+from portmap.node.local_node import LocalNode, Record
+from portmap.publishers.group import DRAIN, Office
+from portmap.publishers.health import Status
+from portmap.publishers.runner import Desk
+from portmap.session.event_stream import Audience
+from portmap.session.state import Ledger
+from portmap.storage.status import Notice
+from portmap.storage.status_file import Board, NoBoard
+from portmap.syntax.mappings import check_distinct, requests_of
+
+
+class Session:
+    """Ports kept open. Made by `portmap.open`; a context manager. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        roads: Sequence[Road],
+        requests: Iterable[PortRequest],
+        desks: Iterable[Desk] = (),
+        policy: Policy | None = None,
+        node: LocalNode | None = None,
+        lease: int = DEFAULT_LIFETIME,
+        board: Board | NoBoard = NoBoard(),  # noqa: B008  # it holds nothing
+    ) -> None:
+        self._lease = lease
+        self._board = board
+        self._policy = policy or Policy()
+        self._office = Office(desks, self.on_event)
+        self._node = node or LocalNode()
+        self._changed = threading.Condition()
+        self._requests: dict[Key, PortRequest] = {}
+        self._ledger = Ledger()
+        self._audience = Audience()
+        self._fault: BaseException | None = None
+        self._ended = False
+        self._stopping = False
+        self._paths = tuple(PortMapping(road, self._node, self, self._policy) for road in roads)
+        self._alive = len(self._paths)
+        self._open = self._ledger.pinholes if self._paths[0].ipv6 else self._ledger.mappings
+        for request in requests:
+            self.add(request)
+        for path in self._paths:
+            path.start()
+
+    # What holds ----------------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> Kind:
+        """Which path the session is on."""
+        return self._paths[0].nat.kind
+
+    @property
+    def gateway(self) -> str:
+        """How the backend names its gateway."""
+        return str(self._paths[0].nat)
+
+    @property
+    def external_ip(self) -> Address | None:
+        """The external address as the gateway last stated it, of whatever scope; None before."""
+        return self._ledger.external_ip
+
+    @property
+    def requests(self) -> tuple[PortRequest, ...]:
+        """The ports that shall be open."""
+        with self._changed:
+            return tuple(self._requests.values())
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The ports that are open now."""
+        with self._changed:
+            return tuple(self._ledger.mappings.values())
+
+    @property
+    def pinholes(self) -> tuple[Mapping, ...]:
+        """The ports that are open now over IPv6, at our own address."""
+        with self._changed:
+            return tuple(self._ledger.pinholes.values())
+
+    @property
+    def publishers(self) -> tuple[Status, ...]:
+        """How each publisher is doing."""
+        return self._office.statuses
+
+    @property
+    def record(self) -> Record:
+        """The node's public record: an immutable snapshot."""
+        return self._node.record
+
+    def raise_fault(self) -> None:
+        """Raise PortmapError if the session ended by a fault of ours or of a plugin, not by a stop."""
+        if isinstance(self._fault, PortmapError):
+            raise self._fault
+        if self._fault is not None:
+            raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
+
+    def events(self) -> Iterator[Event]:
+        """Every event from the session's start (the last thousand of them) to its end; blocks in between."""
+        return self._audience.events()
+
+    def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:
+        """Wait until every requested port is open; the open ports. Pinholes are not waited for beside mappings.
+
+        Raises what the first missing one failed with (NATError) when `timeout` seconds are over or the session ends.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._complete() or self._ended, timeout)
+            if self._complete():
+                return tuple(self._open.values())
+            self.raise_fault()
+            raise self._why_incomplete(timeout)
+
+    # What shall hold -----------------------------------------------------------------------------------------
+
+    def add(self, mapping: str | PortRequest) -> None:
+        """Keep another port open, for a text with the session's lease. Raises SpecError for nonsense and repetition."""
+        asked = requests_of(mapping, self._lease)
+        with self._changed:
+            check_distinct((*self._requests.values(), *asked))
+            self._requests |= {request.key: request for request in asked}
+        for path in self._paths:
+            wanted = [request for request in asked if path.suits(request)]
+            self._board.change(partial(Notice.wanting, requests=wanted, ipv6=path.ipv6))
+            for request in wanted:
+                path.register(request)
+
+    def remove(self, key: Key) -> None:
+        """Let one mapping, (protocol, internal port), go. Raises SpecError if it was never asked for."""
+        with self._changed:
+            if self._requests.pop(key, None) is None:
+                raise SpecError(f"{key[0]} {key[1]} was never asked for")
+            self._ledger.forget_failure(key)
+            self._changed.notify_all()  # what is left may be complete
+        for path in self._paths:
+            path.unregister(key)
+
+    def reassert(self) -> None:
+        """Have every publisher say again what holds now, as if its target had forgotten."""
+        self._office.reassert()
+
+    def is_alive(self, within: float = 30.0) -> bool:
+        """Whether every path is at work; `within` seconds, above the longest call to a backend."""
+        return all(path.is_alive(within) for path in self._paths)
+
+    def stop(self) -> None:
+        """Ask for the end and return at once; `close` waits for it. Safe in a signal handler."""
+        if not self._stopping:
+            self._stopping = True
+            for path in self._paths:
+                path.stop()
+
+    def close(self) -> None:
+        """Delete what is held, tell the publishers, end. Takes 3 seconds at the most; twice is harmless."""
+        self.stop()
+        deadline = time.monotonic() + self._policy.clean_up + 2 * DRAIN
+        for path in self._paths:
+            if not path.join(max(0.0, deadline - time.monotonic())):
+                self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # What the path tells, in its thread ----------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Take note of an event and pass it on."""
+        with self._changed:
+            self._ledger.note(event)
+            self._audience.tell(event)
+            self._changed.notify_all()
+        self._board.change(partial(Notice.after, event=event, now=time.time()))
+        if isinstance(event, PublisherEvent):
+            self._board.pin()  # it belongs to no burst of the path's
+        self._office.tell(event)
+
+    def on_record(self, record: Record) -> None:
+        """Announce a new record, signed where a publisher signs."""
+        self._office.sign(record, lambda text: self.on_event(_record_changed(record, text)))
+
+    def on_settled(self) -> None:
+        """What was told so far belongs together: let everybody on this host see it."""
+        self._board.pin()
+
+    def on_end(self, error: BaseException | None) -> None:
+        """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
+        with self._changed:
+            self._fault = self._fault or error
+            self._alive -= 1
+        if self._alive:
+            if error is not None:
+                self.stop()
+            return
+        self._office.close()
+        self._end()
+
+    def _end(self) -> None:
+        with self._changed:
+            if not self._ended:
+                self._ended = True
+                self._board.close()
+                self._audience.end()
+                self._changed.notify_all()
+
+    def _complete(self) -> bool:
+        return self.kind is Kind.NONE or self._requests.keys() <= self._open.keys()
+
+    def _why_incomplete(self, timeout: float | None) -> PortmapError:
+        missing = [key for key in self._requests if key not in self._open]
+        reason = self._ledger.why_missing(missing)
+        if reason is not None:
+            return reason
+        protocol, port = missing[0]
+        when = "before the session ended" if self._ended else f"within {timeout:g} s" if timeout else "yet"
+        return GatewayTimeout(f"{self.gateway} has not mapped {protocol} {port} {when}")
+
+
+def _record_changed(record: Record, enr: str) -> RecordChanged:
+    return RecordChanged(
+        seq=record.seq,
+        ip=record.ip,
+        ip6=record.ip6,
+        tcp=record.tcp,
+        tcp6=record.tcp6,
+        udp=record.udp,
+        udp6=record.udp6,
+        enr=enr,
+    )

@@ -1,0 +1,61 @@
+"""The cable between the simulated router and its LAN: what the quirks do to bytes under way.
+
+Law: pure but for its counter and its die. Nothing here knows a protocol, a socket or a timer.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import TypeAlias
+
+from portmap.simulator.state import Box
+
+Parcel: TypeAlias = Callable[[], None]
+"""A datagram on its way: call it, and it leaves."""
+
+
+class Wire:
+    """While `down`, as in a reboot, nothing gets in or out."""
+
+    def __init__(self, box: Box, random: Random) -> None:
+        self.down = False
+        self._box = box
+        self._random = random
+        self._arrived = 0
+        self._held: Parcel | None = None
+
+    def begin_again(self) -> None:
+        """Count arrivals anew: the quirks have changed."""
+        self._arrived = 0
+        self._held = None
+
+    def lets_in(self) -> bool:
+        """Whether the datagram that comes now reaches the router."""
+        self._arrived += 1
+        return not self.down and self._arrived > self._box.quirks.lost_first and not self._loses()
+
+    def deals(self, parcel: Parcel) -> tuple[Parcel, ...]:
+        """What leaves now that this parcel is ready, in order: none, it, another one, some of them twice."""
+        out: tuple[Parcel, ...] = (parcel,)
+        if self._box.quirks.reorder:
+            out, self._held = (
+                (() if self._held is None else (parcel, self._held)),
+                parcel if self._held is None else None,
+            )
+        return tuple(copy for one in out for copy in [one] * (2 if self._box.quirks.duplicate else 1))
+
+    def lets_out(self, answer: bytes) -> bytes | None:
+        """The datagram as it leaves the router; None where it does not."""
+        return None if self._loses() else self.carries(answer)
+
+    def carries(self, answer: bytes) -> bytes | None:
+        """The same for a stream, whose lost bytes TCP would send again."""
+        quirks = self._box.quirks
+        if self.down or quirks.silent:
+            return None
+        if quirks.garbage:
+            return self._random.randbytes(len(answer))
+        return answer[: len(answer) // 2] if quirks.truncated else answer
+
+    def _loses(self) -> bool:
+        loss = self._box.quirks.loss
+        return loss > 0 and self._random.random() < loss

@@ -1,0 +1,50 @@
+"""What holds for every PCP answer of the simulated router, mapping or pinhole: refusals, lifetimes, addresses.
+
+Law: pure. Where the RFC (6887) leaves room it does as miniupnpd: lifetimes from 120 s to a day.
+"""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from portmap.simulator.pcp.packets import Map, OptionCode, Result
+
+LEAST, MOST = 120, 86400  # seconds that a mapping may last: §15
+SHORT, LONG = 30, 1800  # seconds that an error holds: §7.4
+SHORT_LIVED = {Result.NETWORK_FAILURE, Result.NO_RESOURCES, Result.USER_EX_QUOTA, Result.CANNOT_PROVIDE_EXTERNAL}
+NOWHERE = (IPv6Address("::"), IPv6Address("::ffff:0.0.0.0"))  # §5: "no address" in either family
+
+
+class No(Exception):
+    """The request is refused. `lifetime`: how long that holds, None for what is usual for the result."""
+
+    def __init__(self, result: int, lifetime: int | None = None) -> None:
+        super().__init__(result)
+        self.result = result
+        self.lifetime = lifetime
+
+
+def error_lifetime(no: No) -> int:
+    """For how many seconds a refusal holds."""
+    if no.lifetime is not None:
+        return no.lifetime
+    return SHORT if no.result in SHORT_LIVED else LONG
+
+
+def clamped(lifetime: int) -> int:
+    """What is granted of a lifetime."""
+    return max(LEAST, min(lifetime, MOST))
+
+
+def prefers_failure(request: Map) -> bool:
+    """Whether the client wants just what it suggests, or nothing (§13.2)."""
+    return any(option.code == OptionCode.PREFER_FAILURE for option in request.options)
+
+
+def suits(request: Map, port: int | None, address: IPv6Address) -> bool:
+    """Whether this is what the client suggests."""
+    return request.external_port in (0, port) and request.external_ip in (*NOWHERE, address)
+
+
+def written(address: IPv4Address | str) -> IPv6Address:
+    """An address as PCP writes it: IPv4 in the mapped form (§5), IPv6 as it is, without a zone."""
+    text = str(address).partition("%")[0]
+    return IPv6Address(text if ":" in text else f"::ffff:{text}")

@@ -1,0 +1,183 @@
+"""The inside of the simulated router, which all its protocols share: address, table, epoch and the grant.
+
+Law: pure but for its own state and its die; time is an argument, the protocols bring their own numbers for a refusal.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from ipaddress import AddressValueError, IPv4Address
+from random import Random
+
+from portmap.model import MAX_PORT, Protocol
+from portmap.simulator.mapping_table import Entry, Slot, Table, ports_from
+from portmap.simulator.pinhole_table import Pinhole, Pinholes
+from portmap.simulator.quirks import Quirks
+
+Usable = Callable[[Protocol, int], bool]
+OTHER_PORT_STEP = 1000  # how far off the quirk `other_port` answers
+VPN_LEASE = 60  # seconds: ProtonVPN
+VPN_PORTS = (32768, 65535)
+SAME_PORT = (0, 1)  # the internal ports that mean "as outside" to a VPN gateway
+LOWEST_FREE_PORT = 1024  # for the quirk `high_ports_only`
+PRIVATE_WAN, CGNAT_WAN, ZERO_WAN, SECOND_WAN = "192.168.100.2", "100.64.1.2", "0.0.0.0", "5.6.7.8"  # noqa: S104  # said
+
+
+def _anything_goes(_protocol: Protocol, _port: int) -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class Box:
+    """What one router knows. `booted` is when its epoch began, `since` when its quirks did, on its own clock.
+
+    `usable` says whether the router could listen on an external port at all; `cured` are the slots that the quirk
+    `zombie_mapping` no longer harms; `called` is when UPnP was last asked for something.
+    """
+
+    external_ip: str = "1.2.3.4"
+    quirks: Quirks = field(default_factory=Quirks)
+    booted: float = 0.0
+    igd: int = 1
+    usable: Usable = _anything_goes
+    table: Table = field(default_factory=Table)
+    pinholes: Pinholes = field(default_factory=Pinholes)
+    random: Random = field(default_factory=Random)
+    since: float = 0.0
+    cured: set[Slot] = field(default_factory=set)
+    called: float = -math.inf
+
+    def reboot(self, now: float) -> None:
+        """Forget every mapping and pinhole, and begin a new epoch."""
+        self.table, self.pinholes = Table(), Pinholes()
+        self.booted = now
+
+    def turn(self, quirks: Quirks, now: float) -> None:
+        """Become another character from now on."""
+        self.quirks, self.since = quirks, now
+        self.cured.clear()
+
+    # The line and the clock.
+
+    def epoch(self, now: float) -> int:
+        """Seconds since the table was last lost (RFC 6886 §3.6), or so the router says."""
+        age, period = int(now - self.booted), self.quirks.epoch_reset
+        return age % period if period else age
+
+    def wan_up(self, now: float) -> bool:
+        """Whether the line to the provider is up."""
+        return not self.quirks.no_wan and not self._odd_turn(self.quirks.wan_flap, now)
+
+    def stated(self, now: float) -> str:
+        """What the router gives as its external address, any text; empty for none."""
+        quirks = self.quirks
+        pretences = (
+            (not self.wan_up(now), ""),
+            (quirks.private_wan, PRIVATE_WAN),
+            (quirks.cgnat_wan, CGNAT_WAN),
+            (quirks.zero_wan, ZERO_WAN),
+            (self._odd_turn(quirks.two_wans, now), SECOND_WAN),
+        )
+        return next((text for holds, text in pretences if holds), self.external_ip)
+
+    def address(self, now: float) -> IPv4Address | None:
+        """The external address, if there is one that can go into four bytes."""
+        try:
+            return IPv4Address(self.stated(now))
+        except AddressValueError:
+            return None
+
+    def _odd_turn(self, period: float, now: float) -> bool:
+        return period > 0 and int((now - self.since) / period) % 2 == 1
+
+    # What is granted.
+
+    def conflict(self, wish: Entry, now: float) -> bool:
+        """Whether the wanted external port is taken: by another client, by the router itself, or by the quirk."""
+        holder = self.table.at(wish.protocol, wish.external_port, now)
+        if holder is not None:
+            return holder.internal_client != wish.internal_client or self.quirks.no_overwrite
+        return not self.free(wish.protocol, wish.external_port, now)
+
+    def forbids(self, external_port: int) -> bool:
+        """Whether nobody may have this external port here."""
+        return self.quirks.high_ports_only and external_port < LOWEST_FREE_PORT
+
+    def port_for(self, wish: Entry, now: float) -> int | None:
+        """The external port for a wish: the one that leads there already, else the wanted one or the next free one.
+
+        None where there is none left.
+        """
+        if self.quirks.vpn_gateway:
+            return self._vpn_port(wish.internal_client, now)
+        held = self.table.held_by(wish.internal_client, wish.protocol, wish.internal_port, now)
+        if held is not None:
+            return held.external_port
+        free = (port for port in ports_from(self._first_choice(wish)) if self.free(wish.protocol, port, now))
+        return None if self.quirks.full_table else next(free, None)
+
+    def _vpn_port(self, client: str, now: float) -> int | None:
+        """One port a client, for TCP and UDP alike, as long as any of it is held."""
+        held = [entry.external_port for entry in self.table.alive(now) if entry.internal_client == client]
+        drawn = ports_from(self.random.randint(*VPN_PORTS))
+        free = (port for port in drawn if all(self.free(protocol, port, now) for protocol in Protocol))
+        return held[0] if held else next(free, None)
+
+    def _first_choice(self, wish: Entry) -> int:
+        if not self.quirks.other_port:
+            return wish.external_port
+        return (wish.external_port + OTHER_PORT_STEP - 1) % MAX_PORT + 1
+
+    def free(self, protocol: Protocol, port: int, now: float) -> bool:
+        """Whether nobody has this external port."""
+        taken = port in self.quirks.conflict or self.table.at(protocol, port, now) is not None
+        return not taken and self.usable(protocol, port)
+
+    def grant(self, wish: Entry, now: float) -> Entry:
+        """Enter what was wished for, with the lifetime that this router gives, and say what was granted."""
+        quirks = self.quirks
+        lifetime, cap = wish.lifetime, VPN_LEASE if quirks.vpn_gateway else quirks.caps_lifetime
+        if cap is not None:
+            lifetime = min(lifetime or cap, cap)
+        same = quirks.vpn_gateway and wish.internal_port in SAME_PORT
+        entry = replace(
+            wish,
+            internal_port=wish.external_port if same else wish.internal_port,
+            lifetime=lifetime,
+            expires=now + lifetime if lifetime else math.inf,
+            pruned=now + quirks.prunes if quirks.prunes else math.inf,
+        )
+        if not quirks.success_without_effect:
+            self.table.put(entry)
+        return entry
+
+    def open_pinhole(self, wish: Pinhole, now: float) -> Pinhole:
+        """Open what was wished for, with the lifetime that this router gives, and say what was granted."""
+        lifetime = min(wish.lifetime, self.quirks.caps_lifetime or wish.lifetime)
+        ends = now + min(lifetime, self.quirks.prunes or lifetime)
+        opened = replace(wish, lifetime=lifetime, ends=ends)
+        return opened if self.quirks.success_without_effect else self.pinholes.put(opened, now)
+
+    def remove(self, entry: Entry) -> None:
+        """Take a mapping out."""
+        self.table.remove(entry)
+        self.cured.add(entry.slot)
+
+    def forwarded(self, now: float) -> tuple[Entry, ...]:
+        """The mappings that really lead somewhere now."""
+        if not self.wan_up(now):
+            return ()
+        alive = self.table.alive(now)
+        return tuple(it for it in alive if it.slot in self.cured) if self.quirks.zombie_mapping else alive
+
+    def told_port(self, entry: Entry) -> int:
+        """The external port that the router says it has granted."""
+        return 0 if self.quirks.zero_port else entry.external_port
+
+    def told_internal_port(self, internal_port: int) -> int:
+        """The internal port that an answer echoes."""
+        return internal_port % MAX_PORT + 1 if self.quirks.wrong_internal_port else internal_port
+
+    def means(self, internal_port: int, entry: Entry) -> bool:
+        """Whether a request to delete this internal port means the entry; 0 is all of them."""
+        return internal_port in (0, entry.internal_port) or (self.quirks.vpn_gateway and internal_port in SAME_PORT)

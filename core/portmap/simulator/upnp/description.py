@@ -1,0 +1,105 @@
+"""The UPnP root description: who the simulated router is, and where its services are.
+
+Law: pure. The tree is that of UPnP-gw-InternetGatewayDevice: a root device, its WAN device, its WAN connection device.
+"""
+
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+from portmap.simulator.upnp.soap import COMMON, FIREWALL, SCHEMAS, WAN_IP
+
+PATH = "/desc.xml"
+CONTROL_IP = "/ctl/IPConn"
+CONTROL_COMMON = "/ctl/CmnIfCfg"
+CONTROL_FIREWALL = "/ctl/IP6FCtl"
+EVENTS_FIREWALL = "/evt/IP6FCtl"  # nothing is evented there
+EVENTS_IP = "/evt/WANIPConn1"
+EVENTS_COMMON = "/evt/WANCommonIFC1"
+GATEWAY, WAN, CONNECTION = "InternetGatewayDevice", "WANDevice", "WANConnectionDevice"
+SECOND = "/second"  # where the second gateway is, and the dead line
+PRINTER = "/printer"
+PRINTER_TYPE = f"{SCHEMAS}:device:Printer:1"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a router says of itself. `igd` is 1 or 2, `boot` counts its reboots (BOOTID.UPNP.ORG, UDA 1.1 §1.2.2).
+
+    `prefix` begins every path; `where` is a location that is not its own. `firewall`: IPv6 pinholes can be had.
+    `known_as` makes its unique names, where that is not its address.
+    """
+
+    address: str
+    http_port: int
+    igd: int = 1
+    boot: int = 0
+    prefix: str = ""
+    where: str = ""
+    firewall: bool = False
+    known_as: str = ""
+
+    @property
+    def base(self) -> str:
+        """The beginning of every URL."""
+        return f"http://{f'[{self.address}]' if ':' in self.address else self.address}:{self.http_port}"
+
+    @property
+    def location(self) -> str:
+        """The URL of the root description."""
+        return self.where or f"{self.base}{self.prefix}{PATH}"
+
+    def udn(self, name: str) -> str:
+        """The unique name of one of the three devices, the same for ever at this address."""
+        return f"uuid:{uuid5(NAMESPACE_URL, f'http://{self.known_as or self.address}{self.prefix}/{name}')}"
+
+
+def root(device: Device, *, dead_line_first: bool = False) -> bytes:
+    """The root description, as fetched from `device.location`."""
+    lines = [SECOND, device.prefix] if dead_line_first else [device.prefix]
+    connections = "".join(_connection(device, prefix) for prefix in lines)
+    common = _service(f"{COMMON}:1", "WANCommonIFC1", device.prefix + CONTROL_COMMON, EVENTS_COMMON)
+    wan = _device(device, WAN, [common], connections)
+    return _document(_device(device, GATEWAY, [], wan))
+
+
+def printer(device: Device) -> bytes:
+    """The description of something that is no gateway."""
+    return _document(
+        f"\n<device><deviceType>{PRINTER_TYPE}</deviceType><friendlyName>Simulated printer</friendlyName>"
+        f"<manufacturer>portmap</manufacturer><modelName>portmap.testing</modelName><UDN>{device.udn('printer')}</UDN>"
+        "<serviceList>\n<service><serviceType>urn:schemas-upnp-org:service:PrintBasic:1</serviceType>"
+        "<serviceId>urn:upnp-org:serviceId:1</serviceId><controlURL>/printer/ctl</controlURL>"
+        "<eventSubURL>/printer/evt</eventSubURL><SCPDURL>/printer.xml</SCPDURL></service></serviceList></device>"
+    )
+
+
+def _document(device: str) -> bytes:
+    version = "<specVersion><major>1</major><minor>0</minor></specVersion>"
+    return f'<?xml version="1.0"?>\n<root xmlns="{SCHEMAS}:device-1-0">{version}{device}</root>\n'.encode()
+
+
+def _connection(device: Device, prefix: str) -> str:
+    services = [_service(f"{WAN_IP}:{device.igd}", "WANIPConn1", prefix + CONTROL_IP, EVENTS_IP)]
+    if device.firewall:
+        services.append(_service(f"{FIREWALL}:1", "WANIPv6Firewall1", prefix + CONTROL_FIREWALL, EVENTS_FIREWALL))
+    return _device(device, CONNECTION, services)
+
+
+def _device(device: Device, name: str, services: list[str], inner: str = "") -> str:
+    service_list = f"<serviceList>{''.join(services)}</serviceList>" if services else ""
+    device_list = f"<deviceList>{inner}</deviceList>" if inner else ""
+    return (
+        f"\n<device><deviceType>{SCHEMAS}:device:{name}:{device.igd}</deviceType>"
+        "<friendlyName>Simulated router</friendlyName>"
+        "<manufacturer>portmap</manufacturer><modelName>portmap.testing</modelName>"
+        f"<UDN>{device.udn(name)}</UDN>{service_list}{device_list}</device>"
+    )
+
+
+def _service(kind: str, name: str, control: str, events: str) -> str:
+    return (
+        f"\n<service><serviceType>{SCHEMAS}:service:{kind}</serviceType>"
+        f"<serviceId>urn:upnp-org:serviceId:{name}</serviceId>"
+        f"<controlURL>{control}</controlURL><eventSubURL>{events}</eventSubURL><SCPDURL>/{name}.xml</SCPDURL>"
+        "</service>"
+    )

@@ -1,0 +1,142 @@
+"""How the quirks change the look of searches and pages: honest answers in, what such a router says out.
+
+Law: pure. `trap` is the URL of a host of the simulated router's own at which every visit is counted: whatever leads a
+client astray leads there, and nowhere else.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TypeAlias
+
+from portmap.simulator.net.http import Response
+from portmap.simulator.quirks import Quirks
+from portmap.simulator.upnp import ssdp
+from portmap.simulator.upnp.description import PATH, PRINTER, SECOND, Device
+from portmap.simulator.upnp.soap import SCHEMAS
+
+LEGACY = "urn:dslforum-org"
+Change: TypeAlias = Callable[[bytes], bytes]
+JUNK = b"\0\0\r\n<junk"
+_LAYERS = 9
+BOMB = (
+    b'<?xml version="1.0"?>\n<!DOCTYPE root [<!ENTITY a0 "boom">'
+    + b"".join(b'<!ENTITY a%d "%s">' % (n, b"&a%d;" % (n - 1) * 10) for n in range(1, _LAYERS + 1))
+    + b"]>\n"
+)
+
+
+def schemas(quirks: Quirks) -> str:
+    """The beginning of every device and service type."""
+    return LEGACY if quirks.legacy_service_types else SCHEMAS
+
+
+def answers(search: ssdp.Search, device: Device, quirks: Quirks, trap: str) -> tuple[bytes, ...]:
+    """The datagrams that answer a search; the strangers' first."""
+    if quirks.needs_mx and search.mx not in {"1", "2", "3", "4", "5"}:
+        return ()
+    least = 2 if quirks.igd_2_only and device.igd >= 2 else 1
+    meant = replace(search, target=_understood(search.target, quirks))
+    own = ssdp.answers(meant, located(device, quirks, trap), least)
+    own = own[:1] if quirks.first_match_only and search.target == ssdp.ALL else own
+    return dressed((*_strangers(search, device, quirks), *own), quirks)
+
+
+def dressed(messages: tuple[bytes, ...], quirks: Quirks) -> tuple[bytes, ...]:
+    """The router's SSDP messages, in its own spelling."""
+    return tuple(spelt(_typed(message, quirks), quirks) for message in messages)
+
+
+def located(device: Device, quirks: Quirks, trap: str) -> Device:
+    """The device, at the location that it gives."""
+    if quirks.evil_location:
+        return replace(device, where=f"{trap}{PATH}")
+    if quirks.null_location:
+        return replace(device, where=f"http://(null):{device.http_port}{PATH}")
+    return device
+
+
+def _understood(target: str, quirks: Quirks) -> str:
+    """The target in our own words; a router with the old names does not know the new ones."""
+    if not quirks.legacy_service_types:
+        return target
+    return target.replace(LEGACY, SCHEMAS) if target.startswith(LEGACY) else target.replace(SCHEMAS, "urn:unknown")
+
+
+def _strangers(search: ssdp.Search, device: Device, quirks: Quirks) -> Iterator[bytes]:
+    for number in range(quirks.search_flood):
+        unknown = replace(device, prefix=f"/unknown/{number}")
+        yield ssdp.answer(search.target, unknown.udn("unknown"), unknown)
+    if quirks.printer_answers_first:
+        other = replace(device, prefix=PRINTER)
+        yield ssdp.answer(search.target, other.udn("printer"), other)
+    if quirks.two_gateways:
+        yield from ssdp.answers(search, replace(device, prefix=SECOND))
+
+
+def spelt(message: bytes, quirks: Quirks) -> bytes:
+    """The head of an HTTP or SSDP message as this router spells its header names."""
+    if not quirks.lowercase_headers:
+        return message
+    head, end, body = message.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    pairs = (line.partition(b":") for line in lines)
+    return b"\r\n".join([first, *(name.lower() + b":" + value.strip() for name, _, value in pairs)]) + end + body
+
+
+def _typed(message: bytes, quirks: Quirks) -> bytes:
+    if quirks.legacy_service_types:
+        message = message.replace(SCHEMAS.encode(), LEGACY.encode())
+    return message.replace(b"uuid:", b"uuid:not-a-uuid-") if quirks.bad_uuid else message
+
+
+def redirected(quirks: Quirks, trap: str) -> Response | None:
+    """The response to whatever is asked, if this router redirects."""
+    if not quirks.redirect:
+        return None
+    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers=(("Location", f"{trap}{PATH}"),))
+
+
+def page(response: Response, device: Device, quirks: Quirks, trap: str) -> Response:
+    """An XML page as this router serves it."""
+    if not response.body:
+        return response
+    body = response.body
+    for wanted, change in _changes(device, quirks, trap):
+        body = change(body) if wanted else body
+    content_type = "text/html" if quirks.odd_content_type else response.content_type
+    return replace(response, body=body, content_type=content_type)
+
+
+def _changes(device: Device, quirks: Quirks, trap: str) -> tuple[tuple[object, Change], ...]:
+    control = b"<controlURL>"
+    return (
+        (True, lambda body: _typed(body, quirks)),
+        (quirks.evil_control_url, lambda body: body.replace(control, control + trap.encode())),
+        (quirks.absolute_control_url, lambda body: body.replace(control, control + device.base.encode())),
+        (quirks.double_slash, lambda body: body.replace(control + b"/", control + b"//")),
+        (quirks.url_base, lambda body: _relative(body, device)),
+        (quirks.no_namespaces, lambda body: re.sub(rb' xmlns="[^"]*:device-1-0"', b"", body)),
+        (quirks.xml_bomb, _bomb),
+        (quirks.huge_body, lambda body: _padded(body, quirks.huge_body)),
+        (quirks.junk_after_xml, lambda body: body + JUNK),
+    )
+
+
+def _relative(body: bytes, device: Device) -> bytes:
+    body = body.replace(b"<controlURL>/", b"<controlURL>")
+    return body.replace(b"<specVersion>", f"<URLBase>{device.base}/</URLBase><specVersion>".encode())
+
+
+def _bomb(body: bytes) -> bytes:
+    """The same document with an entity of 4 GB in its first element."""
+    _, _, rest = body.partition(b"?>\n")
+    end = rest.find(b">") + 1
+    return BOMB + rest[:end] + b"&a%d;" % _LAYERS + rest[end:]
+
+
+def _padded(body: bytes, length: int) -> bytes:
+    """Blanks before the last closing tag."""
+    end = body.rfind(b"</")
+    return body[:end] + b" " * length + body[end:]

@@ -1,0 +1,96 @@
+"""The web site of the simulated router: a request -> what it counts as, and the response.
+
+Law: pure. Two things are there: root descriptions and the control URLs of their services; subscriptions to events are
+`gena`'s. The SCPD documents, which no port mapper needs, are not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TypeAlias
+
+from portmap.simulator.net.http import Request, Response
+from portmap.simulator.state import Box
+from portmap.simulator.upnp import firewall_control, soap
+from portmap.simulator.upnp.description import (
+    CONTROL_COMMON,
+    CONTROL_FIREWALL,
+    CONTROL_IP,
+    PATH,
+    PRINTER,
+    SECOND,
+    Device,
+    printer,
+    root,
+)
+from portmap.simulator.upnp.igd import Action, Asked, action_of
+from portmap.simulator.upnp.page_quirks import schemas
+from portmap.simulator.upnp.soap import Call
+
+Service: TypeAlias = Callable[[Call, Box], Action | None]
+"""Which action of one service a call names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a request counts as in `Heard`, the response, and the call that it made, if it made one."""
+
+    heard: str
+    response: Response
+    call: Call | None = None
+
+
+def respond(request: Request, client: str, device: Device, boxes: tuple[Box, Box], now: float) -> Told:
+    """Do what is asked. `client` is the asker's address; the second box is behind the second gateway."""
+    match request.method, request.path.removeprefix(SECOND):
+        case "GET", path if path == PATH and request.path == path:
+            return Told("description", Response(body=root(device, dead_line_first=boxes[0].quirks.dead_line_first)))
+        case "GET", path if path == PATH:
+            return Told("second", Response(body=root(replace(device, prefix=SECOND))))
+        case "GET", path if path == PRINTER + PATH:
+            return Told("description", Response(body=printer(device)))
+        case "POST", path:
+            return _posted(request, path, client, device, boxes, now)
+    return Told("unknown", Response(HTTPStatus.NOT_FOUND))
+
+
+def _posted(request: Request, path: str, client: str, device: Device, boxes: tuple[Box, Box], now: float) -> Told:
+    """`path` is the request's, without that of the second gateway."""
+    box, second = boxes
+    if path in (CONTROL_IP, CONTROL_COMMON):
+        if path != request.path:
+            return replace(_control(request, client, second, box, _igd, now), heard="second")
+        return _control(request, client, box, box, _igd, now)
+    if request.path == CONTROL_FIREWALL and device.firewall:
+        return _control(request, client, box, box, _firewall, now)
+    return Told("unknown", Response(HTTPStatus.NOT_FOUND))
+
+
+def _igd(call: Call, house: Box) -> Action | None:
+    return action_of(call, house.igd, schemas(house.quirks))
+
+
+def _firewall(call: Call, house: Box) -> Action | None:
+    return firewall_control.action_of(call, schemas(house.quirks))
+
+
+def _control(request: Request, client: str, box: Box, house: Box, service: Service, now: float) -> Told:
+    """Make a call on a box; `house` knows the ways of the whole device."""
+    heard, call = "unknown", None
+    try:
+        call = soap.read(request)
+        action = service(call, house)
+        if action is None:
+            raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
+        heard = action.heard
+        _keep_pace(house, now)
+        return Told(heard, soap.answer(call, action.do(Asked(call, client, box, now))), call)
+    except soap.Fault as fault:
+        return Told(heard, soap.refusal(fault), call)
+
+
+def _keep_pace(box: Box, now: float) -> None:
+    """Raises Fault 501 where this router answers nothing, or not so soon."""
+    since, box.called = now - box.called, now
+    if box.quirks.upnp_off or since < box.quirks.throttle:
+        raise soap.Fault(501)

@@ -1,0 +1,72 @@
+"""What every session of this host says that it holds: each journal of a folder, the living's and the dead's.
+
+Law: reading only. No journal is taken over, set aside or removed, and whoever lives is not disturbed. To see whether
+a journal's owner lives its lock is tried for an instant; where that happens in the very instant in which
+another session would take the journal over, the one after that does.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from portmap.errors import Garbled, SpecError
+from portmap.storage.file_lock import try_lock
+from portmap.storage.journal import MAX_SIZE, Entry, Journal, from_text
+
+_log = logging.getLogger("portmap.state")
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One session's journal. `pid` was or is its process, 0 if the file's name does not tell; `written`: unix time."""
+
+    path: Path
+    pid: int
+    alive: bool
+    written: float
+    journal: Journal
+
+    def held(self, now: float) -> tuple[Entry, ...]:
+        """What its gateways may still hold at unix time `now`."""
+        return tuple(entry for entry in self.journal.entries if entry.alive(now))
+
+
+def holdings(folder: Path) -> tuple[Holding, ...]:
+    """Every journal, oldest first; none where there is no such folder. Raises SpecError where it cannot be read.
+
+    A file that makes no sense is passed over.
+    """
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix == ".json"]
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise SpecError(f"the state folder {folder} cannot be read: {error.strerror}; name another one") from error
+    found = (_read(path) for path in paths)
+    return tuple(sorted((it for it in found if it), key=lambda it: (it.written, it.path.name)))
+
+
+def _read(path: Path) -> Holding | None:
+    try:
+        with path.open("rb") as file:
+            journal = from_text(file.read(MAX_SIZE).decode())  # what is cut off here is no journal
+        return Holding(path, _pid(path), _is_locked(path.with_suffix(".lock")), path.stat().st_mtime, journal)
+    except (OSError, UnicodeDecodeError, Garbled) as error:
+        _log.debug("%s is passed over: %s", path, error)
+        return None
+
+
+def _pid(path: Path) -> int:
+    """The name is PID-RANDOM.json: `portmap.storage.journal_store`."""
+    number = path.name.partition("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 12 else 0
+
+
+def _is_locked(lock: Path) -> bool:
+    """Whether somebody alive has it."""
+    try:
+        with lock.open("r+b") as file:
+            return not try_lock(file)  # closing the file ends it
+    except OSError as error:
+        _log.debug("%s is taken for free: %s", lock, error)
+        return False

@@ -1,0 +1,144 @@
+"""Where journals are kept: a folder with one file for each living session, and those that the dead have left.
+
+Law: a file whose lock is free belongs to nobody who lives, and may be taken over. Writing is atomic: a reader sees the
+old content or the new. A file that makes no sense is set aside, never deleted. Trouble with the folder costs the memory
+of ports, not the mappings: it is a warning, not an error.
+"""
+
+import errno
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import IO
+
+from portmap.errors import Garbled, SpecError
+from portmap.storage.file_lock import try_lock
+from portmap.storage.journal import MAX_SIZE, Journal, from_text, to_text
+
+_log = logging.getLogger("portmap.state")
+
+
+def default_folder() -> Path:
+    """`$STATE_DIRECTORY` (systemd) or the XDG state directory's `portmap`."""
+    service = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if service:
+        return Path(service)
+    home = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "portmap"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder, for its owner alone, unless it is there. Raises SpecError where no journal can be kept in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise SpecError(
+            f"the state folder {folder} cannot be used: {error.strerror}; choose another with --state, or none"
+        ) from error
+
+
+class State:
+    """One session's journal file, and the folder around it. Raises SpecError where `folder` cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._written = ""
+        self._inherited: dict[Path, IO[bytes]] = {}
+        make_folder(folder)
+        self._lock = _lock_of(self._path).open("wb")
+        try_lock(self._lock)
+
+    def inherit(self) -> tuple[Journal, ...]:
+        """What the dead have left, oldest first. It stays on disk until this session has written its own journal."""
+        journals = []
+        for path in sorted(self._folder.glob("*.json"), key=_age):
+            journal = self._take_over(path) if path != self._path else None
+            if journal is not None:
+                journals.append(journal)
+        return tuple(journals)
+
+    def save(self, journal: Journal) -> None:
+        """Write the session's journal, if it is another than before; then what was inherited is gone."""
+        text = to_text(journal)
+        if text == self._written:
+            return
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self._path)
+        except OSError as error:
+            _log.warning("%s cannot be written, so a crash would be forgotten: %s", self._path, error)
+            return
+        self._written = text
+        self._bury()
+
+    def close(self) -> None:
+        """The session is over: its journal is now the next one's to inherit."""
+        for lock in (self._lock, *self._inherited.values()):
+            lock.close()
+        self._inherited.clear()
+        _lock_of(self._path).unlink(missing_ok=True)
+
+    def _take_over(self, path: Path) -> Journal | None:
+        """The journal, if its owner is dead; the lock is kept, so that nobody else inherits it as well."""
+        try:
+            lock = _lock_of(path).open("ab")
+        except OSError as error:
+            _log.debug("%s is left alone: %s", path, error)
+            return None
+        if not try_lock(lock):
+            lock.close()
+            return None
+        try:
+            journal = from_text(_content(path))
+        except Garbled as error:
+            lock.close()
+            _set_aside(path, error)
+            return None
+        self._inherited[path] = lock
+        return journal
+
+    def _bury(self) -> None:
+        for path, lock in self._inherited.items():
+            path.unlink(missing_ok=True)
+            lock.close()
+            _lock_of(path).unlink(missing_ok=True)
+        self._inherited.clear()
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _content(path: Path) -> str:
+    """The text of a file. Raises Garbled for one that cannot be read or is too large to be a journal."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+        if len(content) > MAX_SIZE:
+            raise Garbled(f"no journal: larger than {MAX_SIZE} bytes")
+        return content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Garbled(f"no journal: {error}") from error
+
+
+def _set_aside(path: Path, reason: Garbled) -> None:
+    aside = path.with_suffix(".corrupt")
+    try:
+        path.replace(aside)
+        _lock_of(path).unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("%s makes no sense (%s) and cannot be set aside: %s", path, reason, error)
+    else:
+        _log.warning("%s makes no sense and is set aside as %s: %s", path, aside.name, reason)

@@ -1,0 +1,197 @@
+"""What a session says of itself to whoever asks on the same host: a value, its fold over events, its JSON.
+
+Law: pure; times are unix seconds and arguments. Whatever a file may hold, reading it gives a Notice or raises Garbled.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeAlias, TypeVar
+
+from portmap.errors import Garbled
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    GatewayFound,
+    GatewayLost,
+    MappingEvent,
+    MappingFailed,
+    MappingLost,
+    MappingRemoved,
+    PinholeEvent,
+    PinholeFailed,
+    PinholeLost,
+    PinholeRemoved,
+    PortEvent,
+    PublisherEvent,
+    PublisherOk,
+)
+from portmap.model import PortRequest
+
+T = TypeVar("T", "PortNotice", "PublisherNotice", "Notice")
+
+VERSION = 1
+UP, PENDING, FAILED, LOST = "up", "pending", "failed", "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class PortNotice:
+    """One wanted port. `state`: up, pending (not tried yet), failed or lost; `expires` None: permanent, or not up."""
+
+    protocol: str
+    internal_port: int
+    name: str = ""
+    ipv6: bool = False
+    state: str = PENDING
+    external_ip: str | None = None
+    external_port: int | None = None
+    expires: float | None = None
+    since: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherNotice:
+    """One publisher: whether it took what was last published, since when, else why not."""
+
+    name: str
+    ok: bool
+    since: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One session. `found`: None until the gateway has answered or not."""
+
+    pid: int
+    instance: str
+    nat: str
+    started: float
+    updated: float
+    gateway: str = ""
+    found: bool | None = None
+    external_ip: str | None = None
+    scope: str = "unknown"
+    ports: tuple[PortNotice, ...] = ()
+    publishers: tuple[PublisherNotice, ...] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all is as it was asked for: every port open, every publisher content. A pinhole is a bonus."""
+        wanted = [port for port in self.ports if not port.ipv6] or self.ports
+        return all(port.state == UP for port in wanted) and all(publisher.ok for publisher in self.publishers)
+
+    def wanting(self, requests: Iterable[PortRequest], *, ipv6: bool) -> "Notice":
+        """The same with these ports wanted, too."""
+        wanted = tuple(PortNotice(str(it.protocol), it.internal_port, it.name, ipv6) for it in requests)
+        return replace(self, ports=(*self.ports, *wanted))
+
+    def after(self, event: Event, now: float) -> "Notice":
+        """What holds once this has happened."""
+        changed = replace(self, updated=now)
+        match event:
+            case GatewayFound() | GatewayLost():
+                return replace(changed, gateway=event.gateway, found=isinstance(event, GatewayFound))
+            case ExternalIPChanged():
+                return replace(changed, external_ip=str(event.external_ip), scope=str(event.scope))
+            case PublisherEvent():
+                ok = isinstance(event, PublisherOk)
+                return self.publishing(PublisherNotice(event.publisher, ok, now, event.reason), now)
+            case MappingEvent() | PinholeEvent():
+                return replace(changed, ports=self._ports_after(event, now))
+        return self
+
+    def _ports_after(self, event: PortEvent, now: float) -> tuple[PortNotice, ...]:
+        match event:
+            case MappingRemoved() | PinholeRemoved():
+                return tuple(port for port in self.ports if not _is_of(port, event))
+            case MappingFailed() | PinholeFailed() if event.external_port:
+                return tuple(_still_up(port, event) for port in self.ports)
+        return self._with(_noticed(event, now))
+
+    def publishing(self, publisher: PublisherNotice, now: float) -> "Notice":
+        """The same with a publisher's latest word."""
+        others = tuple(it for it in self.publishers if it.name != publisher.name)
+        return replace(self, updated=now, publishers=tuple(sorted((*others, publisher), key=lambda it: it.name)))
+
+    def _with(self, port: PortNotice) -> tuple[PortNotice, ...]:
+        known = {_identity(it): it for it in self.ports}
+        before = known.get(_identity(port))
+        kept = replace(port, since=before.since) if before is not None and before.state == port.state else port
+        return tuple((known | {_identity(port): kept}).values())
+
+
+_Identity: TypeAlias = tuple[str, int, bool]
+
+
+def _identity(port: PortNotice) -> _Identity:
+    return port.protocol, port.internal_port, port.ipv6
+
+
+def _is_of(port: PortNotice, event: PortEvent) -> bool:
+    return _identity(port) == (str(event.protocol), event.internal_port, isinstance(event, PinholeEvent))
+
+
+def _noticed(event: PortEvent, now: float) -> PortNotice:
+    port = PortNotice(str(event.protocol), event.internal_port, event.name, isinstance(event, PinholeEvent), since=now)
+    match event:
+        case MappingFailed() | PinholeFailed():
+            return replace(port, state=FAILED, reason=event.reason)
+        case MappingLost() | PinholeLost():
+            return replace(port, state=LOST, reason=event.reason)
+    return replace(
+        port,
+        state=UP,
+        external_ip=None if event.external_ip is None else str(event.external_ip),
+        external_port=event.external_port,
+        expires=now + event.lifetime if event.lifetime else None,
+        reason=event.reason,
+    )
+
+
+def _still_up(port: PortNotice, event: PortEvent) -> PortNotice:
+    """A renewal failed, and the lease has not run out."""
+    return replace(port, reason=event.reason) if _is_of(port, event) else port
+
+
+def to_text(notice: Notice) -> str:
+    """The notice as a file's content."""
+    return json.dumps({"v": VERSION, **asdict(notice)}) + "\n"
+
+
+def from_text(text: str) -> Notice:
+    """The notice that a file's content stands for. Raises Garbled for whatever is none."""
+    try:
+        content: dict[str, Any] = json.loads(text)
+        if content.pop("v") != VERSION:
+            raise Garbled(f"the notice has another version than {VERSION}")
+        ports = tuple(_checked(PortNotice(**row)) for row in content.pop("ports"))
+        publishers = tuple(_checked(PublisherNotice(**row)) for row in content.pop("publishers"))
+        return replace(_checked(Notice(**content)), ports=ports, publishers=publishers)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise Garbled(f"no notice: {type(error).__name__}: {error}") from error
+
+
+_NUMBER = (int, float)
+_KINDS: dict[str, tuple[type, ...]] = {
+    str(int): (int,),
+    str(str): (str,),
+    str(bool): (bool,),
+    str(float): _NUMBER,
+    str(bool | None): (bool, type(None)),
+    str(str | None): (str, type(None)),
+    str(int | None): (int, type(None)),
+    str(float | None): (*_NUMBER, type(None)),
+    str(tuple[PortNotice, ...]): (tuple,),
+    str(tuple[PublisherNotice, ...]): (tuple,),
+}
+
+
+def _checked(value: T) -> T:
+    """The value, if each field holds what its annotation says. Raises TypeError."""
+    for field in fields(value):
+        held, due = getattr(value, field.name), _KINDS[str(field.type)]
+        if not isinstance(held, due):
+            raise TypeError(f"{field.name} is {held!r}")
+    return value

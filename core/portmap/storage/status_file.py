@@ -1,0 +1,114 @@
+"""The notice board: a folder in which each living session keeps its notice up to date, for whoever asks here.
+
+Law: no daemon, no socket. A notice whose lock is free was left by a session that died, and counts for nothing. Writing
+is atomic; trouble with the folder costs the notice, not the mappings.
+"""
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from portmap.errors import Garbled
+from portmap.storage.file_lock import try_lock
+from portmap.storage.status import Notice, from_text, to_text
+
+MAX_SIZE = 16 * 1024 * 1024  # bytes; 10,000 ports need 3 MiB
+
+_log = logging.getLogger("portmap.board")
+
+
+class Board:
+    """A session's place on the board of a state folder."""
+
+    def __init__(self, folder: Path, notice: Notice) -> None:
+        self._notice = notice
+        self._pinned = ""
+        self._lock = threading.Lock()
+        self._path = board_in(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = self._path.with_suffix(".lock").open("wb")
+        try_lock(self._file)
+
+    def change(self, change: Callable[[Notice], Notice]) -> None:
+        """Take note; from any thread. It is seen after `pin`."""
+        with self._lock:
+            self._notice = change(self._notice)
+
+    def pin(self) -> None:
+        """Let everybody see what was noted, if it is anything new."""
+        with self._lock:
+            text = to_text(self._notice)
+            if text != self._pinned:
+                self._write(text)
+
+    def close(self) -> None:
+        """The session is over. A second time does nothing."""
+        with self._lock:
+            self._pinned = ""
+            self._file.close()
+            for path in (self._path, self._path.with_suffix(".lock")):
+                path.unlink(missing_ok=True)
+
+    def _write(self, text: str) -> None:
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self._path)
+        except OSError as error:
+            _log.warning("%s cannot be written, so the session's status is not seen: %s", self._path, error)
+        else:
+            self._pinned = text
+
+
+class NoBoard:
+    """For a session of which nobody shall know."""
+
+    def change(self, change: Callable[[Notice], Notice]) -> None:
+        """Nothing is noted."""
+
+    def pin(self) -> None:
+        """Nothing is seen."""
+
+    def close(self) -> None:
+        """Nothing is taken down."""
+
+
+def board_in(folder: Path) -> Path:
+    """Where a state folder has its board."""
+    return folder / "status"
+
+
+def living(folder: Path) -> tuple[Notice, ...]:
+    """The notices of the sessions that live, the oldest first."""
+    found = [notice for path in board_in(folder).glob("*.json") if (notice := _read(path)) is not None]
+    return tuple(sorted(found, key=lambda notice: (notice.started, notice.pid)))
+
+
+def _read(path: Path) -> Notice | None:
+    """The notice, if its session lives. What the dead have left is cleared away."""
+    lock = path.with_suffix(".lock")
+    try:
+        with lock.open("r+b") as file:
+            if not try_lock(file):
+                return _parse(path)
+        for remains in (path, lock):
+            remains.unlink(missing_ok=True)
+    except FileNotFoundError:
+        with suppress(OSError):
+            path.unlink()
+    except OSError as error:
+        _log.debug("%s cannot be read: %s", path, error)
+    return None
+
+
+def _parse(path: Path) -> Notice | None:
+    try:
+        with path.open("rb") as file:
+            return from_text(file.read(MAX_SIZE).decode())
+    except (OSError, UnicodeDecodeError, Garbled) as error:
+        _log.debug("%s makes no sense: %s", path, error)
+        return None

@@ -1,0 +1,81 @@
+"""The backend under test, behind the core's own door.
+
+Law: what the core would call a fault of the plugin - a foreign exception, a nonsensical answer, a call that does not
+come back - fails the test at once, in the core's own words. Errors of the gateway pass: the test expects them or not.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import pytest
+
+from portmap.backends.nat import Nat
+from portmap.errors import NATError, PluginError
+from portmap.hookspecs import BACKENDS
+from portmap.loading.catalog import validate_hooks
+from portmap.model import Address, Grant, Protocol
+from portmap.testing.contract.checks import in_time, require
+
+T = TypeVar("T")
+
+INTERNAL = 24680  # where the contracts' mappings lead to; nobody needs to listen there
+WISH = 24690  # the external port that they wish for
+LIFETIME = 600  # seconds
+
+
+class Subject:
+    """Every call is made in a thread of the door's own, and has `deadline` seconds."""
+
+    def __init__(self, backend: Any, deadline: float) -> None:
+        self.backend = backend
+        self.deadline = deadline
+        self._nat = Nat(backend, type(backend).__name__)
+
+    def __str__(self) -> str:
+        return str(self.backend)
+
+    def external_ip(self) -> Address:
+        """The external address. Raises NATError."""
+        __tracebackhide__ = True
+        return self._kept(partial(self._nat.external_ip, self.deadline))
+
+    def add(
+        self,
+        protocol: Protocol = Protocol.TCP,
+        external_port: int = WISH,
+        internal_port: int = INTERNAL,
+        name: str = "contract",
+        lifetime: int = LIFETIME,
+    ) -> Grant:
+        """Open or renew. Raises NATError."""
+        __tracebackhide__ = True
+        return self._kept(
+            partial(self._nat.add_mapping, protocol, external_port, internal_port, name, lifetime, self.deadline)
+        )
+
+    def delete(
+        self, protocol: Protocol = Protocol.TCP, external_port: int = WISH, internal_port: int = INTERNAL
+    ) -> None:
+        """Shut. Raises NATError."""
+        __tracebackhide__ = True
+        self._kept(partial(self._nat.delete_mapping, protocol, external_port, internal_port, self.deadline))
+
+    def watch(self) -> list[Callable[[], None]]:
+        """Begin to watch; what ends it. Empty where the backend has no such hook."""
+        hook = validate_hooks(self.backend, BACKENDS, self._nat.name).hook
+        closers = in_time(partial(hook.watch, alert=str), self.deadline, f"the hook watch of {self._nat.name}")
+        require(all(map(callable, closers)), f"watch answered {closers!r} where a function was due")
+        return list(closers)
+
+    def _kept(self, call: Callable[[], T]) -> T:
+        __tracebackhide__ = True
+        try:
+            return call()
+        except PluginError as error:
+            fault = f"{error}; a backend raises only errors of portmap.errors and answers as portmap.hookspecs says"
+        except NATError as error:
+            if not self._nat.busy:
+                raise
+            fault = f"{error}: set time limits of your own, below that of the core"
+        return pytest.fail(fault, pytrace=False)

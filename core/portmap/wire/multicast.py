@@ -1,0 +1,116 @@
+"""The sockets that hear announcements: opened, joined to groups, read. IPv4 and IPv6 alike.
+
+Law: what cannot be had is logged and done without; no OSError comes out of here. No thread, no protocol.
+"""
+
+import logging
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from portmap.errors import NoGateway
+from portmap.model import Address
+from portmap.network import routes
+
+log = logging.getLogger("portmap.wire")
+
+_LOOK = 1024  # datagrams read at a time at the most; what a socket holds by default is less
+_MAX_DATAGRAM = 65535
+# RFC 6886 §3.2.1: the port is for all clients of a host. BSD shares it by the second option, Windows has but the first.
+_SHARED = [getattr(socket, name) for name in ("SO_REUSEADDR", "SO_REUSEPORT") if hasattr(socket, name)]
+
+
+def open_ear(group: str, port: int) -> socket.socket | None:
+    """A socket that hears the group's port together with everybody else on this host; None if it cannot be had.
+
+    Bound to the group itself it can take no unicast from a server that shares the port. Windows knows no such thing,
+    and an IPv6 group is one only together with a network, which is not known yet.
+    """
+    ipv6 = ":" in group
+    try:
+        ear = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError as error:  # a system without IPv6
+        log.info("announcements to %s:%d are not heard: %s", group, port, error)
+        return None
+    try:
+        ear.setblocking(False)
+        for option in _SHARED:
+            ear.setsockopt(socket.SOL_SOCKET, option, 1)
+        if ipv6:
+            ear.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        anywhere = sys.platform == "win32" or (ipv6 and ip_address(group).is_multicast)
+        ear.bind(("" if anywhere else group, port))
+    except OSError as error:
+        ear.close()
+        log.info("announcements to %s:%d are not heard: %s", group, port, error)
+        return None
+    return ear
+
+
+def network_towards(gateway: Address) -> Address | int | None:
+    """What names the network of the gateway to `join`: our IPv4 address there, or the number of the IPv6 interface.
+
+    0 where an IPv6 gateway's address does not tell: the system then chooses. None where no way leads there.
+    """
+    if isinstance(gateway, IPv6Address):
+        return _index(gateway.scope_id)
+    try:
+        return routes.local_address_towards(gateway)
+    except NoGateway as error:
+        log.debug("announcements may not be heard: %s", error)
+        return None
+
+
+def join(ear: socket.socket, group: str, network: Address | int) -> None:
+    """Join the group on that network, if it is one of the same IP version."""
+    address = ip_address(group)
+    if not address.is_multicast or isinstance(address, IPv4Address) != isinstance(network, IPv4Address):
+        return
+    try:
+        if isinstance(network, int):
+            ear.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, address.packed + struct.pack("@I", network))
+        else:
+            ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, address.packed + network.packed)
+    except OSError as error:
+        log.debug("could not join %s at %s, so its announcements may not be heard: %s", group, network, error)
+
+
+def datagrams(ear: socket.socket) -> Iterator[tuple[Address, bytes]]:
+    """What waits at the socket: sender, as `unnamed` has it, and content."""
+    for _ in range(_LOOK):
+        try:
+            datagram, sender = ear.recvfrom(_MAX_DATAGRAM)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            log.debug("announcements: %s", error)
+            return
+        yield _sender(*sender), datagram
+
+
+def unnamed(address: Address) -> Address:
+    """The address with its zone, if it has one, as a number: `fe80::1%eth0` and `fe80::1%2` may be the same."""
+    if isinstance(address, IPv6Address) and address.scope_id:
+        return _zoned(str(address).partition("%")[0], _index(address.scope_id))
+    return address
+
+
+def _sender(host: str, _port: int, _flow: int = 0, zone: int = 0) -> Address:
+    return _zoned(host.partition("%")[0], zone)
+
+
+def _zoned(host: str, zone: int) -> Address:
+    return IPv6Address(f"{host}%{zone}") if zone else ip_address(host)
+
+
+def _index(zone: str | None) -> int:
+    """The number of the interface that a zone names; 0 for none."""
+    try:
+        return int(zone or 0) & 0xFFFFFFFF
+    except ValueError:
+        with suppress(OSError, ValueError):  # nobody's name, or none that anybody could have
+            return socket.if_nametoindex(str(zone))
+        return 0

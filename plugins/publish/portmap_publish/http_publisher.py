@@ -1,0 +1,67 @@
+"""The publishers `http:URL` and `https:URL`: all of the state as JSON, by POST; any status of success will do.
+
+Law: no redirect is followed, no proxy asked. `http://HOST/PATH` is a spec as it stands: the URL's scheme is the
+publisher's name. Of the URL only host and port are ever shown: path and query are where webhooks keep their secrets.
+"""
+
+import json
+import logging
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+from typing import ClassVar
+
+from portmap.endpoints import Endpoints
+from portmap.errors import SpecError
+from portmap.hookspecs import hookimpl
+from portmap.wire.http import DEADLINE, Answer, Site, ask
+
+logger = logging.getLogger("portmap.http")
+
+
+class HttpPublisher:
+    """Posts to one URL. `context`: whom to trust in place of the system's certificates."""
+
+    scheme: ClassVar[str] = "http"
+
+    def __init__(self, site: Site, context: ssl.SSLContext | None = None, deadline: float = DEADLINE) -> None:
+        self._site = site
+        self._context = context
+        self._deadline = deadline
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> "HttpPublisher":
+        """What follows the scheme, `//HOST/PATH`; a whole URL is as good. Raises SpecError."""
+        if not argument:
+            raise SpecError(f"publisher {cls.scheme} needs a URL: write {cls.scheme}://HOST/PATH")
+        return cls(Site.parse(f"{cls.scheme}:{argument}" if argument.startswith("//") else argument))
+
+    def __str__(self) -> str:
+        return str(self._site)
+
+    @hookimpl
+    def converge(self, state: Endpoints) -> None:
+        """Post it. Raises PortmapError where nobody answers, Refused for a status that is none of success."""
+        body = json.dumps(state.to_dict()).encode()
+        headers = {"Content-Type": "application/json", **self._site.basic}
+        answer = ask(self._site, None, body, headers, context=self._context, deadline=self._deadline)
+        logger.debug("%s: %d", self, answer.status)
+        if not answer.good:
+            raise answer.refusal(retry_after(answer, time.time()))
+
+
+class HttpsPublisher(HttpPublisher):
+    """The same, by TLS."""
+
+    scheme: ClassVar[str] = "https"
+
+
+def retry_after(answer: Answer, now: float) -> float:
+    """For how many seconds the site asks for peace (RFC 9110 §10.2.3: seconds, or a date); 0 if it does not."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return 0.0

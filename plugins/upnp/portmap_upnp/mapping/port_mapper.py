@@ -1,0 +1,236 @@
+"""How one port is opened and shut at an IGD: look first, ask, read back, insist.
+
+Law: never in place of anybody else's entry (`marks` tells whose it is), and nothing is believed that the gateway does
+not list afterwards: to our present address and port, enabled, its lease grown. Where it is not so, we ask again, then
+delete and ask, then try another external port; then it is an error, and core's turn. What was granted is the answer.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from portmap.errors import Conflict, Refused
+from portmap.model import Grant, Protocol
+from portmap_upnp.control import upnp_errors as code
+from portmap_upnp.control.wan_connection import MAX_LEASE, Entry, Igd
+from portmap_upnp.mapping.ownership import PREFIX, describe, host_id, is_of_host, is_ours
+from portmap_upnp.mapping.port_forward import Forward, granted, stands_still, taken
+from portmap_upnp.neighbour import lives_at
+
+ALTERNATIVES = 4  # further external ports to try
+_FIRST, _LAST = 10000, 65534  # where they are drawn from: go-ethereum's p2p/nat/natupnp.go
+_ANOTHER_PORT_MAY_DO = {
+    code.CONFLICT,
+    code.CONFLICT_WITH_OTHER_MECHANISMS,
+    code.WILDCARD_NOT_IN_EXTERNAL_PORT,
+    code.ACTION_FAILED,  # some routers' word for 718
+}
+_NO_LIFETIMES = {code.ONLY_PERMANENT_LEASES, code.INVALID_ARGS}  # 402: ARRIS NVG578LX and others
+_CANNOT_BE_ASKED = {code.INVALID_ACTION, code.OPTIONAL_ACTION}
+_log = logging.getLogger("portmap.upnp")
+
+
+def random_port() -> int:
+    """An external port that nobody else is likely to want."""
+    return _FIRST + int.from_bytes(os.urandom(4), "big") % (_LAST - _FIRST + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A forward with what else is asked for it."""
+
+    forward: Forward
+    description: str
+    lifetime: int
+
+
+class _InVain(Refused):
+    """The gateway said yes, and whatever we tried did not do it."""
+
+
+class Mapper:
+    """Opens and shuts ports at one gateway; knows what it holds there, and whether lifetimes are known there.
+
+    `choose` draws other external ports, `host` is the id in our marks, `lives_at` tells whether a client is somebody.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[], int] = random_port,
+        host: str | None = None,
+        lives_at: Callable[[str, int], bool] = lives_at,
+    ) -> None:
+        self._choose = choose
+        self._host = host or host_id()
+        self._lives_at = lives_at
+        self._held: dict[tuple[Protocol, int], Forward] = {}  # by (protocol, external port)
+        self._permanent_only = False
+
+    def usual_port(self, protocol: Protocol, internal_port: int) -> int:
+        """The external port for who has no wish: what we hold for it already, else the internal port."""
+        held = (
+            it.external_port
+            for it in self._held.values()
+            if (it.protocol, it.internal_port) == (protocol, internal_port)
+        )
+        return next(held, internal_port)
+
+    def open(self, igd: Igd, wanted: Forward, name: str, lifetime: int) -> Grant:
+        """Open or extend. Raises Conflict where no port could be had, else the gateway's own refusal."""
+        wish = _Wish(wanted, describe(name, wanted.internal_port, self._host), lifetime)
+        first: Refused | None = None
+        for port in self._ports(wanted):
+            attempt = replace(wish, forward=replace(wanted, external_port=port))
+            try:
+                return self._open(igd, attempt)
+            except Refused as refusal:
+                if refusal.code == code.SAME_PORTS_REQUIRED and port != wanted.internal_port:
+                    return self._open(igd, replace(wish, forward=replace(wanted, external_port=wanted.internal_port)))
+                if isinstance(first, _InVain):  # one other port is enough
+                    raise first from refusal
+                if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, _InVain):
+                    raise
+                _log.debug("%s: %s", attempt.forward, refusal)
+                first = refusal if isinstance(refusal, _InVain) else first or refusal
+        raise first or taken(wanted, "somebody")
+
+    def close(self, igd: Igd, forward: Forward) -> None:
+        """Shut what is ours; leave alone what is not. Raises Refused where the gateway keeps it all the same."""
+        entry = self._look(igd, forward)
+        ours = self._is_ours(forward, entry) or self._was_ours(forward, entry)
+        if ours:
+            _delete(igd, forward)
+        else:
+            _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
+        self._held.pop(forward.key, None)
+        if ours and self._look(igd, forward) == entry:
+            raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
+
+    def _ports(self, wanted: Forward) -> Iterator[int]:
+        yield wanted.external_port
+        for _ in range(ALTERNATIVES):
+            yield self._choose()
+
+    # One external port -----------------------------------------------------------------------------------------
+
+    def _open(self, igd: Igd, wish: _Wish) -> Grant:
+        """Open just this external port, or extend it; insist where a yes has no effect."""
+        forward = wish.forward
+        before = self._own_entry(igd, wish)
+        asked = self._ask(igd, wish, before)
+        listed = self._read_back(igd, forward)
+        if listed is None:
+            asked = self._add(igd, wish)
+            listed = self._read_back(igd, forward)
+        if listed is None or not listed.enabled or stands_still(before, listed, asked):
+            _delete(igd, forward)
+            asked = self._add(igd, wish)
+            listed = self._read_back(igd, forward)
+        if listed is None or not listed.enabled:
+            self._held.pop(forward.key, None)
+            what = "as switched off" if listed else "nothing"
+            message = f"the gateway said yes to {forward}, but lists {what}; restart it, or map the port by hand"
+            raise _InVain(message, code=code.NO_SUCH_ENTRY)
+        return Grant(forward.external_port, granted(asked, listed.lease))
+
+    def _own_entry(self, igd: Igd, wish: _Wish) -> Entry | None:
+        """What we have there already. Raises Conflict where it is somebody else's."""
+        entry = self._look(igd, wish.forward)
+        if entry is None or self._is_ours(wish.forward, entry):
+            return entry
+        left_behind = self._is_left_behind(wish, entry)
+        self._held.pop(wish.forward.key, None)
+        if not left_behind:
+            raise taken(wish.forward, entry.client)
+        self._take_away(igd, wish.forward, entry)
+        return None
+
+    def _take_away(self, igd: Igd, forward: Forward, entry: Entry) -> None:
+        """Delete what we left behind. In secure mode gateways let only the client itself do that, which is no more."""
+        try:
+            _delete(igd, forward)
+        except Refused as refusal:
+            _log.info(
+                "our old entry for external port %d/%s still leads to %s, and the gateway keeps it until its lease "
+                "ends, so another port is asked for: %s",
+                forward.external_port,
+                forward.protocol,
+                entry.client,
+                refusal,
+            )
+            raise taken(forward, f"our own old entry, which leads to {entry.client}") from refusal
+        _log.info("our old entry for external port %d/%s led to %s: replaced", *reversed(forward.key), entry.client)
+
+    def _ask(self, igd: Igd, wish: _Wish, before: Entry | None) -> int:
+        """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
+        try:
+            return self._add(igd, wish)
+        except Conflict:
+            if before is None:
+                raise
+            _delete(igd, wish.forward)
+            return self._add(igd, wish)
+
+    def _add(self, igd: Igd, wish: _Wish) -> int:
+        """Add with a lease, or without one where the gateway knows none. Answers with the lease asked for."""
+        forward = wish.forward
+        lease = 0 if self._permanent_only else min(wish.lifetime, MAX_LEASE)
+        try:
+            igd.add(*forward.key, forward.client, forward.internal_port, wish.description, lease)
+        except Refused as refusal:
+            if lease == 0 or refusal.code not in _NO_LIFETIMES:
+                raise
+            igd.add(*forward.key, forward.client, forward.internal_port, wish.description, 0)
+            self._permanent_only = True
+            return 0
+        return lease
+
+    def _read_back(self, igd: Igd, forward: Forward) -> Entry | None:
+        """Our entry as the gateway lists it; None where it said yes and did not do it. Raises Conflict."""
+        self._held[forward.key] = forward
+        listed = self._look(igd, forward)
+        if listed is None or forward.is_in(listed):
+            return listed
+        self._held.pop(forward.key, None)
+        raise taken(forward, listed.client)
+
+    # Whose is it -----------------------------------------------------------------------------------------------
+
+    def _look(self, igd: Igd, forward: Forward) -> Entry | None:
+        """What the gateway lists for the external port; where it cannot be asked, what we believe to hold."""
+        try:
+            return igd.entry(*forward.key)
+        except Refused as refusal:
+            if refusal.code not in _CANNOT_BE_ASKED:
+                raise
+            _log.debug("the gateway's table cannot be read: %s", refusal)
+            believed = Entry(str(forward.client), forward.internal_port, PREFIX, lease=0)
+            return believed if forward.key in self._held else None
+
+    def _is_ours(self, forward: Forward, entry: Entry | None) -> bool:
+        """Whether the entry leads to us and was made by us: now, in an earlier life, or nobody says."""
+        if entry is None or not forward.is_in(entry):
+            return False
+        return self._held.get(forward.key) == forward or is_ours(entry.description)
+
+    def _was_ours(self, forward: Forward, entry: Entry | None) -> bool:
+        """Whether the entry leads to an address that was ours when we made it."""
+        held = self._held.get(forward.key)
+        if entry is None or held is None or held.internal_port != forward.internal_port:
+            return False
+        return held.is_in(entry) and is_of_host(entry.description, self._host)
+
+    def _is_left_behind(self, wish: _Wish, entry: Entry) -> bool:
+        """Whether the entry is this very mapping, made on this host when it had another address."""
+        if (entry.description, entry.port) != (wish.description, wish.forward.internal_port):
+            return False
+        return self._was_ours(wish.forward, entry) or not self._lives_at(entry.client, entry.port)
+
+
+def _delete(igd: Igd, forward: Forward) -> None:
+    try:
+        igd.delete(*forward.key)
+    except Refused as refusal:
+        if refusal.code != code.NO_SUCH_ENTRY:
+            raise

@@ -1,0 +1,79 @@
+"""Where a gateway delivers its events: a little HTTP server for one visitor.
+
+Law: it listens on our own address towards the gateway and lets nobody else in; a visit is bounded in bytes and time.
+It judges nothing: what was delivered is handed on as it came.
+"""
+
+import logging
+import os
+import re
+import socket
+import time
+from contextlib import closing
+from ipaddress import IPv4Address
+
+from portmap.wire.waiter import Line
+
+LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
+PATIENCE = 1.0  # seconds for one event
+_BACKLOG = 8
+_THANKS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_LENGTH = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*([0-9]{1,6})[ \t]*\r?$")
+_log = logging.getLogger("portmap.upnp")
+
+
+class Doorbell:
+    """Listens from the moment it is made until `close`. Raises OSError where it cannot."""
+
+    def __init__(self, us: IPv4Address, gateway: IPv4Address) -> None:
+        self._gateway = gateway
+        self.path = f"/{os.urandom(8).hex()}"  # nobody else knows it
+        self.sock = socket.create_server((str(us), 0), backlog=_BACKLOG)
+        """To wait on."""
+        self.sock.setblocking(False)
+
+    @property
+    def url(self) -> str:
+        """Where to deliver."""
+        host, port = self.sock.getsockname()
+        return f"http://{host}:{port}{self.path}"
+
+    def answer(self, line: Line) -> bytes:
+        """The request of the visitor who waits; b"" if it is none, or is not let in. Raises HungUp."""
+        try:
+            visitor, (host, _) = self.sock.accept()
+        except OSError:  # gone again
+            return b""
+        with closing(visitor):
+            if IPv4Address(host) != self._gateway:
+                _log.debug("%s rang at the door for events: not let in", host)
+                return b""
+            return _receive(visitor, line)
+
+    def close(self) -> None:
+        """Take the bell away."""
+        self.sock.close()
+
+
+def _receive(visitor: socket.socket, line: Line) -> bytes:
+    """One request, as long as it says or until it ends; then thank for it."""
+    visitor.setblocking(False)
+    until = time.monotonic() + PATIENCE
+    request = b""
+    try:
+        while not _is_complete(request) and len(request) <= LIMIT and (left := until - time.monotonic()) > 0:
+            if line.wait((visitor,), left):
+                more = visitor.recv(LIMIT)
+                request += more
+                if not more:
+                    break
+        visitor.send(_THANKS)
+    except OSError as error:
+        _log.debug("an event was not delivered: %s", error)
+    return request
+
+
+def _is_complete(request: bytes) -> bool:
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return bool(end) and length is not None and len(body) >= int(length[1])

@@ -1,0 +1,140 @@
+"""Our subscription to the events of one gateway: had, extended, heard and ended.
+
+Law: events are a bonus. A gateway that gives none is said so once (INFO) and asked again now and then. All is done on
+the watch's thread, and every wait ends when its line is hung up.
+"""
+
+import logging
+import socket
+import time
+from collections.abc import Collection
+from math import inf
+
+from portmap.errors import Garbled, NATError, Refused
+from portmap.wire.waiter import Line
+from portmap_upnp.contact import Contact
+from portmap_upnp.http import Reply, Request, exchange
+from portmap_upnp.location import Location
+from portmap_upnp.notifications import gena
+from portmap_upnp.notifications.callback_server import Doorbell
+from portmap_upnp.notifications.gena import Subscription, Values
+
+AGAIN = 300.0  # seconds until a gateway that refused is asked again
+PATIENCE = 2.0  # seconds for its answer
+_PARTING = 0.5  # seconds for the unsubscribing from one that we turn away from: it may be gone
+FAREWELL = 0.1  # seconds for the unsubscribing, which ends with the watch's 0.2 s or by itself
+_TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says "down", then "up" with the new address
+_MANY = 20  # so many of those at the most: somebody else's mappings make events, too
+_LIMIT = 4096  # bytes of an answer's body, which should be empty
+_GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: UDA 1.1 §4.1.3
+_log = logging.getLogger("portmap.upnp")
+
+
+class Events:
+    """The events of whom we are in contact with; `due` is when `keep` is to be called (time.monotonic)."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._contact: Contact | None = None
+        self._bell: Doorbell | None = None
+        self._subscription: Subscription | None = None
+        self._values: Values = {}
+        self._complained = False
+        self.due = inf
+
+    @property
+    def ears(self) -> Collection[socket.socket]:
+        """What to wait on."""
+        return (self._bell.sock,) if self._bell else ()
+
+    def follow(self, contact: Contact) -> None:
+        """From now on it is this one's events that we want. What it told of itself before is still compared with."""
+        before = self._contact
+        self._leave(_PARTING, self._line)
+        if before is None or before.gateway.host != contact.gateway.host:
+            self._values = {}
+            self._complained = False
+        self._contact = contact
+        self.due = time.monotonic() if contact.service.events else inf
+
+    def keep(self) -> str:
+        """When it is due: subscribe, or extend the subscription. A reason to alert, if that was forgotten."""
+        try:
+            return self._keep()
+        except (NATError, OSError) as error:
+            self._drop()
+            self.due = time.monotonic() + AGAIN
+            _log.log(logging.DEBUG if self._complained else logging.INFO, "no events of the gateway: %s", error)
+            self._complained = True
+            return ""
+
+    def listen(self) -> str:
+        """Take in the events that come. A reason to alert, if something has changed."""
+        before = dict(self._values)
+        self._take_in()
+        before = before or dict(self._values)  # a first event is no news; what comes right behind it is
+        for _ in range(_MANY):
+            if not self._line.wait(self.ears, _TOGETHER):
+                break
+            self._take_in()
+        return gena.news(before, self._values)
+
+    def end(self) -> None:
+        """Unsubscribe, if that can be done in time, and hear no more."""
+        self._leave(FAREWELL, None)
+
+    def _keep(self) -> str:
+        contact, renewed = self._contact, self._subscription
+        if contact is None or contact.service.events is None:
+            self.due = inf
+            return ""
+        if renewed:
+            headers = gena.renewal_headers(renewed.sid)
+        else:
+            self._bell = self._bell or Doorbell(contact.us, contact.gateway.host)
+            headers = gena.subscribe_headers(self._bell.url)
+        reply = self._ask(contact.service.events, "SUBSCRIBE", headers, PATIENCE, self._line)
+        if renewed and reply.status in _GONE:
+            self._subscription, self.due = None, time.monotonic()
+            return "the gateway has forgotten that we want its events"
+        self._granted(reply, renewed)
+        return ""
+
+    def _granted(self, reply: Reply, renewed: Subscription | None) -> None:
+        if reply.status != 200:
+            raise Refused(f"it answers a subscription with HTTP status {reply.status}", code=reply.status)
+        sid = reply.headers.get("sid") or (renewed.sid if renewed else "")  # some do not repeat it
+        self._subscription = gena.parse_subscription(sid, reply.headers.get("timeout", ""))
+        self.due = time.monotonic() + self._subscription.lifetime / 2
+
+    def _take_in(self) -> None:
+        """One visitor at the door."""
+        if self._bell is None or not (request := self._bell.answer(self._line)) or self._subscription is None:
+            return
+        try:
+            values = gena.parse_event(request, self._bell.path, self._subscription.sid)
+        except Garbled as error:
+            _log.debug("event ignored: %s", error)
+            return
+        _log.debug("<- event %s", values)
+        self._values |= values
+
+    def _ask(self, where: Location, method: str, headers: dict[str, str], patience: float, line: Line | None) -> Reply:
+        _log.debug("-> %s %s %s", method, where, headers)
+        return exchange(where, Request(method, headers), limit=_LIMIT, patience=patience, line=line)
+
+    def _leave(self, patience: float, line: Line | None) -> None:
+        if self._subscription and self._contact and self._contact.service.events:
+            try:
+                headers = {"SID": self._subscription.sid}
+                self._ask(self._contact.service.events, "UNSUBSCRIBE", headers, patience, line)
+            except (NATError, OSError) as error:
+                _log.debug("not unsubscribed: %s", error)
+        self._drop()
+        self._contact = None
+        self.due = inf
+
+    def _drop(self) -> None:
+        if self._bell:
+            self._bell.close()
+        self._bell = self._subscription = None

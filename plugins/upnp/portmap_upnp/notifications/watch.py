@@ -1,0 +1,205 @@
+"""The watch: a daemon thread that hears what the gateway says unasked, checks it, and alerts.
+
+Law: a signal is a reason to look, and hostile until it was confirmed by a question to the gateway: a flood of them
+leads to one question and one alert a second. The hooks' thread owns the contact and hands it here (`contact`, read
+only); this thread owns all else here and hands back what it has found (`adopt`). There is no lock.
+
+What is heard: SSDP NOTIFY (`ear`), judged in `_judge`, and the gateway's events (`events`).
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import TypeAlias
+
+from portmap.errors import Garbled, NATError
+from portmap.wire.waiter import HungUp, Line
+from portmap_upnp.contact import Contact
+from portmap_upnp.discovery.description import Gateway
+from portmap_upnp.discovery.discover import describe
+from portmap_upnp.discovery.ssdp import Notice, Says
+from portmap_upnp.location import Location, parse_location
+from portmap_upnp.notifications.advertisements import Ear, Peer
+from portmap_upnp.notifications.subscription import Events
+
+Adopt: TypeAlias = Callable[[Gateway | None], None]
+"""Takes a gateway that has just described itself, or None: the one we knew is gone."""
+
+REST = 1.0  # seconds between two questions, and between two alerts
+CLOSING = 0.18  # seconds; core waits 0.2
+_PATIENCE = (
+    1.0  # seconds for the answer to a question: after a restart a gateway answers at once, or the search does it
+)
+_LEAVING = 0.2  # seconds from a goodbye until the gateway should be gone
+_MOMENT = 0.01  # seconds of rest after a look that found nothing: what comes together is soon all there
+_NONSENSE = 0.1  # seconds after another such look: a flood of nonsense must not keep us busy
+_ALIASES = 8  # further LOCATIONs of one gateway that we remember; FRITZ!Boxes have two
+_log = logging.getLogger("portmap.upnp")
+
+
+class Watch:
+    """Watches from the moment it is made until `close`. `candidates` are listened to while there is no contact.
+
+    `tell` is the core's alert, `where` the (group, port) for announcements.
+    """
+
+    def __init__(
+        self,
+        contact: Callable[[], Contact | None],
+        candidates: Callable[[], Sequence[IPv4Address]],
+        adopt: Adopt,
+        tell: Callable[[str], None],
+        where: Peer,
+    ) -> None:
+        self._contact = contact
+        self._candidates = candidates
+        self._adopt = adopt
+        self._tell = tell
+        self._line = Line()
+        self._ear = Ear(where)
+        self._events = Events(self._line)
+        self._faced: Contact | None = None
+        self._believed: Gateway | None = None  # the contact's gateway, or what it has become since
+        self._aliases: set[Location] = set()
+        self._told_at = self._looked_at = -REST
+        self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """The contact is another one now."""
+        self._line.nudge()
+
+    def close(self) -> None:
+        """End the thread, which closes what it holds. A second time does nothing."""
+        self._line.hang_up()
+        if self._thread is not threading.current_thread():  # as when an alert leads to the end of the watch
+            self._thread.join(CLOSING)
+
+    def _run(self) -> None:
+        with self._line:
+            try:
+                with suppress(HungUp):
+                    for candidate in self._candidates():
+                        self._ear.face(candidate)
+                    while True:
+                        self._attend()
+            finally:
+                self._ear.close()
+                self._events.end()
+
+    def _attend(self) -> None:
+        """Wait for something to happen, and see to it."""
+        self._face()
+        if time.monotonic() >= self._events.due:
+            self._alert(self._events.keep())
+        ears = [self._ear.sock] if self._ear.sock else []
+        ready = self._line.wait([*ears, *self._events.ears], max(0.0, self._events.due - time.monotonic()))
+        if ready.intersection(self._events.ears):
+            self._alert(self._events.listen())
+        if ready.intersection(ears):
+            self._listen()
+
+    def _face(self) -> None:
+        """Turn to whom the hooks are in contact with now."""
+        contact = self._contact()
+        if contact is self._faced:
+            return
+        self._faced = contact
+        if contact is not None:
+            if self._believed is None or contact.gateway.host != self._believed.host:
+                self._aliases.clear()
+            self._believed = contact.gateway
+            self._ear.face(contact.gateway.host)
+            self._events.follow(contact)
+
+    def _listen(self) -> None:
+        self._face()  # who is lost, or new, since the wait began is heard otherwise
+        expected = {self._believed.host} if self._believed else set()
+        if self._faced is None:
+            expected |= set(self._candidates())
+        for sender, notice in self._ear.heard(expected):
+            if self._judge(sender, notice):
+                self._rest(REST)
+                return
+        quiet, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
+        self._rest(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
+
+    def _judge(self, sender: IPv4Address, notice: Notice) -> bool:
+        """What an expected sender's announcement is worth. Whether the gateway had to be asked."""
+        ours = self._believed is not None and sender == self._believed.host
+        match notice.says:
+            case Says.UPDATE if ours and self._believed:
+                self._believed = replace(self._believed, boot=notice.boot)
+            case Says.BYEBYE if ours and self._faced:
+                self._rest(_LEAVING)
+                return self._check_goodbye()
+            case Says.ALIVE:
+                return self._check_alive(sender, notice)
+        return False
+
+    def _check_goodbye(self) -> bool:
+        if self._believed and not self._describe(self._believed.location):
+            self._adopt(None)
+            self._alert(f"{self._believed.host} said goodbye")
+        return True
+
+    def _check_alive(self, sender: IPv4Address, notice: Notice) -> bool:
+        try:
+            location = parse_location(notice.location, sender)
+        except Garbled as error:
+            _log.debug("announcement ignored: %s", error)
+            return False
+        reason = self._reason(sender, location, notice.boot)
+        if not reason or (reason == _ELSEWHERE and self._is_alias(location)):
+            return bool(reason)
+        gateway = self._describe(location)
+        if gateway:
+            self._believed = replace(gateway, boot=notice.boot)
+            self._adopt(self._believed)
+            self._alert(f"{sender} {reason}")
+        return True
+
+    def _reason(self, sender: IPv4Address, location: Location, boot: str) -> str:
+        """Why an announcement may mean that our mappings are gone, or nothing."""
+        before = self._believed
+        if before is None or self._faced is None or before.host != sender:
+            return "announced itself"
+        if before.boot and boot and before.boot != boot:
+            return f"restarted: BOOTID {before.boot} → {boot}"
+        if boot and not before.boot:
+            self._believed = replace(before, boot=boot)
+        return "" if location == before.location or location in self._aliases else _ELSEWHERE
+
+    def _is_alias(self, location: Location) -> bool:
+        """Whether the gateway is still where we knew it to be, too."""
+        still_there = self._believed is not None and self._describe(self._believed.location) is not None
+        if still_there and len(self._aliases) < _ALIASES:
+            self._aliases.add(location)
+        return still_there
+
+    def _describe(self, location: Location) -> Gateway | None:
+        """Ask the gateway what it is; None if it does not say."""
+        try:
+            return describe(location, _PATIENCE, self._line)
+        except NATError as error:
+            _log.debug("announced, but not confirmed: %s", error)
+            return None
+
+    def _alert(self, reason: str) -> None:
+        if reason:
+            self._rest(self._told_at + REST - time.monotonic())
+            self._told_at = time.monotonic()
+            self._tell(reason)
+
+    def _rest(self, seconds: float) -> None:
+        """Let time pass; what comes meanwhile waits in its socket."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._line.wait(timeout=left)
+
+
+_ELSEWHERE = "announced that it is elsewhere now"

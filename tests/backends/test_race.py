@@ -1,0 +1,375 @@
+"""The race: all are asked at once, the first true answer wins."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from importlib.metadata import EntryPoint
+from ipaddress import IPv4Address
+
+import pytest
+
+from portmap.backends.any import race_round
+from portmap.backends.any.backend import AnyGateway
+from portmap.backends.any.candidates import Loader, installed, listed
+from portmap.backends.any.candidates import Runner as Entrant
+from portmap.backends.any.race import Race
+from portmap.backends.nat import Nat
+from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, NotYet, PluginError, Refused
+from portmap.hookspecs import BACKENDS, hookimpl
+from portmap.loading.catalog import Catalogue
+from portmap.model import Protocol
+from portmap.testing.scripted import ScriptedBackend
+
+LONG = 5.0  # seconds, that no test here waits out
+SOON = 0.1
+
+
+class Runner(ScriptedBackend):
+    """Answers after a while, or when released, or with an error."""
+
+    def __init__(
+        self, address: str, *, delay: float = 0.0, error: Exception | None = None, gate: threading.Event | None = None
+    ) -> None:
+        super().__init__()
+        self.address = address
+        self.moves(0, address)
+        self.delay, self.error, self.gate = delay, error, gate
+
+    def __str__(self) -> str:
+        return f"gateway {self.address}"
+
+    def _hear(self, hook: str, *arguments: object) -> None:
+        super()._hear(hook, *arguments)
+        time.sleep(self.delay)
+        if self.gate is not None:
+            self.gate.wait(LONG)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def race(*runners: Runner, patience: float = LONG) -> Race:
+    return Race(lambda: [Nat(runner, str(runner)) for runner in runners], patience)
+
+
+def ranked(*runners: Runner) -> Race:
+    """The last one is preferred to all, and so on."""
+    return Race(lambda: [Entrant.of(Nat(runner, str(runner)), rank) for rank, runner in enumerate(runners)], LONG)
+
+
+def test_the_first_to_answer_wins(gate: threading.Event) -> None:
+    nat, answer = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2")).run()
+    assert (str(nat), answer.result()) == ("gateway 2.2.2.2", IPv4Address("2.2.2.2"))
+
+
+def test_who_is_there_but_has_no_address_yet_is_a_winner() -> None:
+    nat, answer = race(Runner("1.1.1.1", error=NotYet("with a mapping only")), Runner("2.2.2.2", delay=0.1)).run()
+    assert str(nat) == "gateway 1.1.1.1"
+    assert isinstance(answer.exception(), NotYet)
+
+
+@pytest.mark.parametrize("error", [Refused("no uplink"), NoGateway("nobody"), ValueError("oops")])
+def test_an_error_is_no_answer_however_fast(error: Exception) -> None:
+    nat, _ = race(Runner("1.1.1.1", error=error), Runner("2.2.2.2", delay=0.02)).run()
+    assert str(nat) == "gateway 2.2.2.2"
+
+
+def test_the_unspecified_address_is_no_true_answer() -> None:
+    nat, _ = race(Runner("0.0.0.0"), Runner("2.2.2.2", delay=0.02)).run()  # noqa: S104  # nothing is bound
+    assert str(nat) == "gateway 2.2.2.2"
+
+
+def test_when_nobody_answers_everybodys_reason_is_told(gate: threading.Event) -> None:
+    runners = Runner("1.1.1.1", error=Garbled("nonsense")), Runner("2.2.2.2", gate=gate)
+    with pytest.raises(NoGateway) as caught:
+        race(*runners, patience=SOON).run()
+    assert str(caught.value) == (
+        "no gateway answered (gateway 1.1.1.1: nonsense; gateway 2.2.2.2: did not answer within 0.1 s)"
+    )
+
+
+def test_where_somebody_says_no_that_is_the_verdict_and_not_that_nobody_is_there(gate: threading.Event) -> None:
+    refusal = NotAuthorized("switched off", code=2)
+    heats = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2", error=refusal), patience=SOON)
+    with pytest.raises(NotAuthorized) as caught:
+        heats.run()
+    assert (caught.value.code, str(heats.refuser)) == (2, "gateway 2.2.2.2")
+
+
+def test_of_two_refusals_that_of_the_preferred_one_is_told() -> None:
+    first, second = Runner("1.1.1.1", error=Refused("no uplink")), Runner("2.2.2.2", error=Refused("switched off"))
+    with pytest.raises(Refused, match="switched off"):
+        ranked(first, second).run()
+
+
+def test_the_verdict_that_nobody_is_there_comes_in_time(gate: threading.Event) -> None:
+    begun = time.monotonic()
+    with pytest.raises(NoGateway):
+        race(Runner("1.1.1.1", gate=gate), patience=SOON).run()
+    assert SOON <= time.monotonic() - begun < SOON + 0.2  # seconds: the bar
+
+
+# who is preferred
+
+
+@pytest.fixture
+def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long enough for a slow machine."""
+    monkeypatch.setattr(race_round, "GRACE", LONG)
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_who_is_preferred_overtakes_within_the_moment() -> None:
+    nat, _ = ranked(Runner("1.1.1.1"), Runner("2.2.2.2", delay=0.02)).run()
+    assert str(nat) == "gateway 2.2.2.2"
+
+
+def test_who_is_preferred_gets_no_more_than_the_moment(gate: threading.Event) -> None:
+    heats = ranked(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate))
+    begun = time.monotonic()
+    assert str(heats.run()[0]) == "gateway 1.1.1.1"
+    assert race_round.GRACE <= time.monotonic() - begun < LONG / 2
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_nobody_waits_for_one_who_is_not_preferred(gate: threading.Event) -> None:
+    heats = ranked(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2"))
+    begun = time.monotonic()
+    heats.run()
+    assert time.monotonic() - begun < LONG / 2
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_the_last_good_one_of_an_earlier_life_is_preferred_to_all() -> None:
+    heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
+    heats.favour("gateway 1.1.1.1")
+    assert str(heats.run()[0]) == "gateway 1.1.1.1"
+
+
+def test_the_last_good_one_is_told_what_it_said_then_once() -> None:
+    class Hinted(Runner):
+        @hookimpl
+        def take_hint(self, hint: str) -> None:
+            hints.append(hint)
+
+    hints: list[str] = []
+    heats = race(Hinted("1.1.1.1"), Hinted("2.2.2.2"))
+    heats.favour("gateway 1.1.1.1 http://there/x.xml")
+    heats.run()
+    heats.run()
+    assert hints == ["http://there/x.xml"]
+
+
+@pytest.mark.usefixtures("long_moment")
+def test_a_hint_for_somebody_else_is_nobodys() -> None:
+    heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
+    heats.favour("gateway 1.1.1.1.1 more")
+    assert str(heats.run()[0]) == "gateway 2.2.2.2"
+
+
+def test_who_is_less_preferred_is_not_asked_where_a_preferred_one_answers_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(race_round, "STAGGER", LONG)
+    first, second = Runner("1.1.1.1"), Runner("2.2.2.2")
+    ranked(first, second).run()
+    assert (len(first.calls), len(second.calls)) == (0, 1)
+
+
+def test_who_is_less_preferred_is_asked_as_soon_as_the_preferred_have_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race_round, "STAGGER", LONG)
+    begun = time.monotonic()
+    ranked(Runner("1.1.1.1"), Runner("2.2.2.2", error=NoGateway("nobody there"))).run()
+    assert time.monotonic() - begun < LONG / 2
+
+
+# what is told of a heat
+
+
+def test_the_evidence_says_who_answered_and_when_and_who_did_not(gate: threading.Event) -> None:
+    runners = (
+        Runner("1.1.1.1", gate=gate),
+        Runner("2.2.2.2", error=NoGateway("nobody there")),
+        Runner("3.3.3.3", delay=0.03),
+    )
+    heats = race(*runners)
+    heats.run()
+    won, *others = heats.evidence
+    assert re.fullmatch(r"gateway 3\.3\.3\.3 answered in \d+ ms", won)
+    assert others == ["gateway 1.1.1.1 had not answered by then", "gateway 2.2.2.2: nobody there"]
+
+
+# who is loaded beside the race
+
+
+def loads(name: str, judge: Callable[[], Nat | None]) -> Entrant:
+    return Entrant(name, lambda _: judge())
+
+
+def test_a_plugin_that_hangs_in_its_import_costs_the_race_nothing(gate: threading.Event) -> None:
+    hangs = loads("hangs", lambda: Nat(Runner("1.1.1.1"), "hangs") if gate.wait(LONG) else None)
+    begun = time.monotonic()
+    heats = Race(lambda: [hangs, loads("good", lambda: Nat(Runner("2.2.2.2"), "good"))], LONG)
+    heats.run()
+    assert time.monotonic() - begun < LONG / 5
+    assert heats.evidence[1:] == ("hangs was not loaded by then",)
+
+
+def test_who_is_loaded_late_takes_part_in_the_next_heat(gate: threading.Event) -> None:
+    late = loads("late", lambda: Nat(Runner("2.2.2.2"), "late") if gate.wait(LONG) else None)
+    heats = Race(lambda: [late], SOON)
+    with pytest.raises(NoGateway, match="late was not loaded by then"):
+        heats.run()
+    gate.set()
+    assert str(heats.run()[0]) == "gateway 2.2.2.2"
+
+
+def test_who_was_not_loaded_when_it_was_decided_may_still_be_a_runner_up(gate: threading.Event) -> None:
+    late = loads("late", lambda: Nat(Runner("2.2.2.2"), "late") if gate.wait(LONG) else None)
+    heats = Race(lambda: [Entrant.of(Nat(Runner("1.1.1.1"), "early")), late], LONG)
+    winner, _ = heats.run()
+    gate.set()
+    assert [str(nat) for nat in heats.runners_up(winner)] == ["gateway 2.2.2.2"]
+
+
+def test_a_broken_plugin_is_named_in_the_verdict() -> None:
+    def broken() -> Nat:
+        raise PluginError("backend 'x' cannot be imported")
+
+    with pytest.raises(NoGateway, match=r"no gateway answered \(backend 'x' cannot be imported\)"):
+        Race(lambda: [loads("x", broken)]).run()
+
+
+# the heats
+
+
+def test_when_all_have_failed_nobody_waits_on() -> None:
+    begun = time.monotonic()
+    with pytest.raises(NoGateway):
+        race(Runner("1.1.1.1", error=GatewayTimeout("silence")), patience=LONG).run()
+    assert time.monotonic() - begun < 1
+
+
+def test_without_backends_that_is_said() -> None:
+    with pytest.raises(NoGateway, match="no backend is installed"):
+        race().run()
+
+
+def test_no_failure_is_remembered() -> None:
+    runner = Runner("1.1.1.1", error=NoGateway("not yet"))
+    again = race(runner)
+    with pytest.raises(NoGateway):
+        again.run()
+    runner.error = None
+    assert str(again.run()[0]) == "gateway 1.1.1.1"
+
+
+def test_who_still_hangs_from_the_last_heat_is_not_asked_again(gate: threading.Event) -> None:
+    hung = Runner("1.1.1.1", gate=gate)
+    heats = race(hung, Runner("2.2.2.2"))
+    heats.run()
+    heats.run()
+    assert len(hung.calls) == 1
+
+
+def test_who_answers_late_counts_in_the_next_heat(gate: threading.Event) -> None:
+    slow = Runner("1.1.1.1", gate=gate)
+    heats = race(slow, patience=SOON)
+    with pytest.raises(NoGateway):
+        heats.run()
+    threading.Timer(SOON / 2, gate.set).start()
+    assert str(heats.run()[0]) == "gateway 1.1.1.1"
+    assert len(slow.calls) == 1
+
+
+def test_who_hangs_in_another_call_is_named_as_such(gate: threading.Event) -> None:
+    nat = Nat(Runner("1.1.1.1", gate=gate), "a")
+    with pytest.raises(GatewayTimeout):
+        nat.delete_mapping(Protocol.TCP, 80, 80, timeout=0.01)
+    with pytest.raises(NoGateway, match=r"gateway 1.1.1.1: has not come back from an earlier call"):
+        Race(lambda: [nat]).run()
+
+
+def test_the_field_is_made_once_and_late() -> None:
+    def make() -> list[Nat]:
+        made.append([Nat(Runner("1.1.1.1"), "a")])
+        return made[-1]
+
+    made: list[list[Nat]] = []
+    heats = Race(make)
+    before = len(made)
+    heats.run()
+    heats.run()
+    assert (before, len(made)) == (0, 1)
+
+
+def test_a_runner_up_answered_too() -> None:
+    heats = race(Runner("1.1.1.1"), Runner("2.2.2.2", delay=0.02), Runner("3.3.3.3", error=NoGateway("nobody")))
+    winner, _ = heats.run()
+    assert [str(nat) for nat in heats.runners_up(winner)] == ["gateway 2.2.2.2"]
+
+
+def test_a_runner_up_gets_the_rest_of_the_heat_and_no_more(gate: threading.Event) -> None:
+    heats = race(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate), patience=SOON)
+    winner, _ = heats.run()
+    begun = time.monotonic()
+    assert heats.runners_up(winner) == []
+    assert time.monotonic() - begun < 1
+
+
+# the field
+
+
+def doors(runners: list[Entrant]) -> list[str]:
+    """Who takes part, once all are loaded: a broken one is left out."""
+    Loader(runners).go_on()
+    wait([runner.door for runner in runners])
+    return sorted(str(runner.nat) for runner in runners if runner.nat)
+
+
+def test_every_installed_leasing_backend_takes_part_once_however_many_names_it_has() -> None:
+    assert (
+        {"NAT-PMP", "UPnP"}
+        <= set(doors(installed(Catalogue(BACKENDS), without=AnyGateway)))
+        <= {"NAT-PMP", "PCP", "UPnP"}
+    )
+
+
+def test_who_is_broken_or_needs_an_argument_or_wants_to_be_named_takes_no_part() -> None:
+    entries = [
+        EntryPoint("broken", "no_such_module:Class", BACKENDS),
+        EntryPoint("static", "portmap_extip:ExtIp", BACKENDS),
+        EntryPoint("any", "portmap.backends.any.backend:AnyGateway", BACKENDS),
+        EntryPoint("scripted", "portmap.testing.scripted:ScriptedBackend", BACKENDS),
+        EntryPoint("protonvpn", "portmap_natpmp:ProtonVpn", BACKENDS),
+    ]
+    assert doors(installed(Catalogue(BACKENDS, entries), without=AnyGateway)) == []
+
+
+def test_the_preference_of_a_class_is_its_rank() -> None:
+    runners = installed(Catalogue(BACKENDS, [EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS)]), without=AnyGateway)
+    doors(runners)
+    assert [runner.rank for runner in runners] == [2]
+
+
+def test_the_order_of_a_list_is_its_preference_and_whoever_is_named_takes_part() -> None:
+    runners = listed("upnp,protonvpn,pmp:127.0.0.1", Catalogue(BACKENDS), without=AnyGateway)
+    ranked = sorted(runners, key=lambda runner: runner.rank, reverse=True)
+    assert [str(runner.nat) for runner in ranked] == ["UPnP", "ProtonVPN 10.2.0.1", "NAT-PMP 127.0.0.1"]
+
+
+def test_a_loader_at_rest_loads_nobody() -> None:
+    runner = loads("x", lambda: Nat(Runner("1.1.1.1"), "x"))
+    loader = Loader([runner])
+    loader.rest()
+    assert not runner.is_loading
+    loader.go_on()
+    assert str(runner.door.result(LONG)) == "gateway 1.1.1.1"

@@ -1,0 +1,167 @@
+"""`portmap status`, `open` and `close`, as a user runs them, against a simulated router."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portmap.cli.parser.app import main
+from portmap.testing import Quirks, Router, loopback_address
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with Router(loopback_address()) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> str:
+    return str(tmp_path / "state")
+
+
+@pytest.fixture
+def holding(router: Router, state: str) -> "Iterator[subprocess.Popen[str]]":
+    """A running instance that holds 8080/tcp, once that is told."""
+    words = [sys.executable, "-m", "portmap", "--nat", f"pmp:{router.address}", "--state", state, "web=8080"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "holding" not in process.stdout.readline():
+            pass
+        yield process
+        process.kill()
+
+
+def called(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    told = capsys.readouterr()
+    return int(ended.value.code or 0), told.out, told.err
+
+
+def asked(capsys: pytest.CaptureFixture[str], state: str) -> Any:
+    return json.loads(called(capsys, "status", "--json", "--state", state)[1])["instances"]
+
+
+@pytest.mark.usefixtures("holding")
+def test_status_tells_what_a_running_instance_holds(state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = called(capsys, "status", "--state", state)
+    assert code == 0
+    assert "web 8080/tcp  up     1.2.3.4:8080" in out
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_health_check_that_finds_all_well_is_silent_and_0(state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(capsys, "status", "--check", "--state", state) == (0, "", "")
+
+
+def test_a_health_check_without_an_instance_is_1(state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(capsys, "status", "--check", "--state", state)[0] == 1
+
+
+def test_a_health_check_of_a_port_that_is_not_open_is_1(
+    holding: "subprocess.Popen[str]", router: Router, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = [sys.executable, "-m", "portmap", "--nat", f"pmp:{router.address}", "--state", state, "9090"]
+    router.quirks = Quirks(pmp_result=2)
+    with subprocess.Popen(more, stdout=subprocess.DEVNULL) as other:
+        until = time.monotonic() + 10
+        while len(asked(capsys, state)) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert called(capsys, "status", "--check", "--state", state)[0] == 1
+        assert called(capsys, "status", "--check", str(holding.pid), "--state", state)[0] == 0
+        other.kill()
+
+
+def test_a_killed_instance_holds_nothing(
+    holding: "subprocess.Popen[str]", state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    holding.kill()
+    holding.wait(5)
+    assert asked(capsys, state) == []
+
+
+def test_an_instance_that_ended_is_gone(
+    holding: "subprocess.Popen[str]", state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    holding.send_signal(signal.SIGTERM)
+    holding.wait(5)
+    assert asked(capsys, state) == []
+    assert "no instance" in called(capsys, "status", "--state", state)[1]
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_name_that_nobody_has_is_a_mistake(state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = called(capsys, "status", "nobody", "--state", state)
+    assert code == 2
+    assert "no running instance is called 'nobody'" in err
+
+
+@pytest.mark.usefixtures("holding")
+def test_watch_goes_on_until_it_is_interrupted(state: str) -> None:
+    words = [sys.executable, "-m", "portmap", "status", "--watch", "--state", state]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as it:
+        assert it.stdout is not None
+        tables = 0
+        while tables < 2:
+            tables += it.stdout.readline().startswith("INSTANCE")
+        it.kill()
+
+
+def test_what_was_opened_stays_open_and_is_closed_by_name(
+    router: Router, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = ("--nat", f"pmp:{router.address}", "--state", state)
+    code, out, _ = called(capsys, "open", "--lease", "5m", "9000/both", *there)
+    assert (code, len(router.entries)) == (0, 2)
+    assert "9000/tcp is open at 1.2.3.4:9000 for 5m" in out
+    assert called(capsys, "close", "9000/both", *there)[0] == 0
+    assert router.entries == ()
+
+
+def test_a_session_of_the_same_user_does_not_sweep_what_was_opened(
+    router: Router, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = ("--nat", f"pmp:{router.address}", "--state", state)
+    called(capsys, "open", "9000", *there)
+    called(capsys, "--for", "1s", "8080", *there)
+    assert [entry.internal_port for entry in router.entries] == [9000]
+
+
+def test_all_that_was_opened_is_closed_at_once(router: Router, state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    there = ("--nat", f"pmp:{router.address}", "--state", state)
+    called(capsys, "open", "9000", *there)
+    called(capsys, "open", "9001/udp", *there)
+    assert called(capsys, "close", "--mine", *there)[0] == 0
+    assert router.entries == ()
+
+
+def test_what_was_not_opened_here_is_not_closed(router: Router, state: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = called(capsys, "close", "9000", "--nat", f"pmp:{router.address}", "--state", state)
+    assert code == 2
+    assert "9000/tcp was not opened" in err
+
+
+@pytest.mark.parametrize(
+    "words", [["open"], ["open", "x"], ["open", "--nat", "none", "80"], ["close"], ["close", "--mine", "80"]]
+)
+def test_a_mistake_is_told_and_nothing_is_sent(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = called(capsys, *words)
+    assert code == 2
+    assert err.startswith("portmap: ")
+
+
+def test_a_private_address_is_told_and_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    with Router(loopback_address(), external_ip="100.64.3.9") as router:
+        code, out, err = called(capsys, "ip", "--nat", f"pmp:{router.address}")
+        assert (code, out) == (8, "100.64.3.9\n")
+        assert "CGNAT" in err
+        assert called(capsys, "ip", "--allow-private", "--nat", f"pmp:{router.address}")[0] == 0

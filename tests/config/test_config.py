@@ -1,0 +1,373 @@
+"""Configuration: the file, its faults by line, what wins over what, and what a reload changes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portmap.cli.commands.config import print_check
+from portmap.cli.config_file import load_config
+from portmap.config.diff import Adjust, End, Restart, Start, changes
+from portmap.config.file import ConfigError, read_config
+from portmap.config.settings import File, Instance, Layer, Wanted, environment_layer, layer_of, settle
+from portmap.config.toml_table import line_of, lines_of
+from portmap.errors import SpecError
+from portmap.loop.policy import OnConflict
+from portmap.model import PortRequest, Protocol
+
+FULL = """
+nat = "upnp"
+lease = "1h"
+ip_interval = 30
+state = "none"
+on_conflict = "fail"
+publish = ["file:/run/ports"]
+
+[[map]]                 # web=443:8443
+name = "web"
+port = 8443
+external = 443
+
+[[map]]
+port = "27015-27016"
+protocol = "udp"
+lease = "10m"
+
+[[map]]
+name = "bt"
+port = "follow"
+protocol = "both"
+nat = "protonvpn"
+publish = []
+
+[[instance]]
+name = "home"
+nat = "pmp:192.168.1.1"
+
+[[instance.map]]
+port = 22000
+protocol = "both"
+"""
+NOTHING = Layer()
+
+
+def instances(text: str) -> dict[str, Instance]:
+    return {instance.name: instance for instance in read_config(text).instances}
+
+
+def faults(text: str) -> list[tuple[int, str]]:
+    with pytest.raises(ConfigError) as raised:
+        read_config(text)
+    return [(fault.line, fault.text) for fault in raised.value.faults]
+
+
+def asked(instance: Instance) -> list[tuple[str, int, int, str, int]]:
+    return [(it.protocol, it.internal_port, it.external_port, it.name, it.lifetime) for it in instance.requests(600)]
+
+
+# the file
+
+
+def test_maps_without_a_gateway_of_their_own_are_one_instance() -> None:
+    assert asked(instances(FULL)["upnp"]) == [
+        ("TCP", 8443, 443, "web", 3600),
+        ("UDP", 27015, 0, "", 600),
+        ("UDP", 27016, 0, "", 600),
+    ]
+
+
+def test_a_map_with_a_gateway_of_its_own_is_an_instance() -> None:
+    instance = instances(FULL)["protonvpn"]
+    assert (instance.nat, instance.publish) == ("protonvpn", ())
+    assert [(it.protocol, it.follow, it.paired) for it in instance.requests(600)] == [
+        ("TCP", True, True),
+        ("UDP", True, True),
+    ]
+
+
+def test_an_instance_inherits_what_stands_at_the_top() -> None:
+    assert instances(FULL)["home"] == Instance(
+        name="home",
+        nat="pmp:192.168.1.1",
+        mappings=(Wanted("22000/both"),),
+        publish=("file:/run/ports",),
+        lease=3600,
+        ip_interval=30,
+        state="none",
+        on_conflict=OnConflict.FAIL,
+    )
+
+
+def test_an_empty_file_says_nothing() -> None:
+    assert read_config("") == File(NOTHING, ())
+
+
+def test_instances_without_a_name_are_called_after_their_gateway() -> None:
+    text = '[[instance]]\n[[instance.map]]\nport=1\n[[instance]]\nnat="upnp"\n[[instance.map]]\nport=1\n'
+    assert list(instances(text + "[[map]]\nport=3\n")) == ["any", "any-2", "upnp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ('nat = "any"\nleese = "1h"\n', 2, "unknown key 'leese': did you mean 'lease'?"),
+        ("zzzzz = 1\n", 1, "unknown key 'zzzzz': use "),
+        ("[[map]]\n\n  prot = 1\nport = 1\n", 3, "did you mean 'port'?"),
+        ("nat = 5\n", 1, "nat is 5, which is no text: put it in quotes"),
+        ("publish = 'file:x'\n", 1, "publish is 'file:x', which is no list: put it in brackets"),
+        ("publish = [\n  'file:x',\n  7,\n]\n", 1, "publish is 7, which is no text"),
+        ("lease = true\n", 1, "lease is True, which is neither a number nor a text"),
+        ("lease = '1x'\n", 1, "lease '1x' is no duration"),
+        ("ip_interval = '2d'\n", 1, "ip_interval '2d' is out of range"),
+        ("on_conflict = 'maybe'\n", 1, "on_conflict 'maybe' makes no sense: use next or fail"),
+        ("nat = ' upnp'\n", 1, "white space"),
+        ("[[map]]\nport = 1\n\n[[map]]\nname='x'\n", 4, "this map has no port"),
+        ("[[map]]\nport = 0\n", 2, "port 0 is out of range"),
+        ("[[map]]\nport = 1.5\n", 2, "port is 1.5, which is neither a number nor a text"),
+        ("[[map]]\nport = -1\n", 2, "where a port is due"),
+        ("[[map]]\nport = 1\nexternal = 70000\n", 3, "port 70000 is out of range"),
+        ("[[map]]\nport = 1\nname = 'we b'\n", 3, "unusable name 'we b'"),
+        ("[[map]]\nport = 1\nprotocol = 'tpc'\n", 3, "protocol 'tpc' is unknown: use tcp, udp, both"),
+        ("[[map]]\nport = 'follow'\nexternal = 4\n", 3, "with follow the gateway chooses it"),
+        ("[[map]]\nport = 1\n[[map]]\nport = 1\n", 4, "TCP 1 is asked for twice"),
+        ("[[map]]\nport = 1\n[[instance]]\n[[instance.map]]\nport = 1\n", 5, "TCP 1 is asked for twice"),
+        ("[map]\nport = 1\n", 1, "map is no list of tables: write [[map]]"),
+        ("[[instance]]\n[instance.map]\nport = 1\n", 2, "write [[instance.map]]"),
+        ("instance = 3\n", 1, "instance is no list of tables"),
+        ("\n[[instance]]\nnat = 'upnp'\n", 2, "this instance has no mapping"),
+        ("[[instance]]\nname = ''\n[[instance.map]]\nport = 1\n", 2, "name '' cannot be used"),
+        ("nat = any\n", 1, "this is no TOML"),
+        ("nat = 'any'\nnat = 'any'\n", 2, "this is no TOML"),
+        ("\nnat = '''", 2, "this is no TOML"),
+        ("a = " + "[" * 5000, 1, "nested too deeply"),
+        ("#" * (1 << 20) + "\n", 1, "more than 1048576 characters"),
+    ],
+)
+def test_what_makes_no_sense_is_told_with_its_line(text: str, line: int, says: str) -> None:
+    (fault,) = faults(text)
+    assert fault[0] == line
+    assert says in fault[1]
+
+
+def test_all_faults_are_told_at_once_in_order() -> None:
+    assert [line for line, _ in faults("[[map]]\nport = 0\n[[map]]\nlease = 'x'\nport = 2\n[[instance]]\n")] == [
+        2,
+        4,
+        6,
+    ]
+
+
+def test_two_instances_have_two_names() -> None:
+    both = '[[instance]]\nname="a"\n[[instance.map]]\nport=1\n'
+    assert faults(both + both.replace("port=1", "port=2")) == [
+        (6, "name 'a' is another instance's: choose another one")
+    ]
+
+
+def test_one_port_of_two_gateways_is_no_fault() -> None:
+    assert len(instances('[[map]]\nport=1\nnat="pmp"\n[[map]]\nport=1\nnat="upnp"\n')) == 2
+
+
+def test_the_error_of_a_file_says_where_and_how_many_more() -> None:
+    with pytest.raises(ConfigError, match=r"^my.toml:1: unknown key 'x': .* \(and 1 more: try portmap config check\)$"):
+        read_config("x = 1\ny = 2\n", "my.toml")
+
+
+def test_a_spec_is_judged_where_it_stands() -> None:
+    def judge(key: str, spec: str) -> None:
+        raise SpecError(f"no {key} {spec}")
+
+    with pytest.raises(ConfigError, match="x:2: no nat acme"):
+        read_config("\nnat = 'acme'\n", "x", judge)
+
+
+# lines
+
+
+def test_keys_in_strings_comments_and_arrays_are_no_keys() -> None:
+    text = 'a = """\nb = 1\n[c]\n"""\n# d = 1\ne = [\n  "f = 1",\n  \'g = "#\',\n]\nh = 1\n'
+    assert {place: line for place, line in lines_of(text).items() if place} == {("a",): 1, ("e",): 6, ("h",): 10}
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (("map", 0, "port"), 3),
+        (("map", 1), 4),
+        (("map", 1, "a b", "c"), 5),
+        (("instance", 0, "map", 1, "port"), 9),
+        (("instance", 1, "map", 0, "port"), 12),
+        (("instance", 1, "nat"), 10),
+        (("nowhere",), 1),
+    ],
+)
+def test_a_value_is_found_in_its_own_table(place: tuple[str | int, ...], line: int) -> None:
+    text = (
+        "\n[[map]]\nport = 1\n[[map]]\n'a b' . c = 2\n[[instance]]\n[[instance.map]]\n[[ instance . map ]]\nport = 3\n"
+        "[[instance]]\n[[instance.map]]\nport = 4\n"
+    )
+    assert line_of(lines_of(text), place) == line
+
+
+# flags, environment, file
+
+
+def test_flags_win_over_environment_over_file_over_default() -> None:
+    file = read_config('nat = "pmp"\nlease = "3h"\nstate = "/f"\n[[map]]\nport = 1\n')
+    environment = environment_layer({"PORTMAP_LEASE": "2h", "PORTMAP_STATE": "/e"})
+    (settled,) = settle(Layer(state="/flag"), environment, file)
+    assert (settled.state, settled.lease, settled.nat, settled.ip_interval) == ("/flag", 7200, "pmp", 60)
+
+
+def test_a_lease_from_above_is_every_mappings() -> None:
+    file = read_config('[[map]]\nport = 1\nlease = "3h"\n')
+    assert asked(settle(Layer(lease=60), NOTHING, file)[0])[0][-1] == 60
+
+
+def test_mappings_from_above_take_the_place_of_the_files() -> None:
+    (settled,) = settle(Layer(mappings=(Wanted("8080"),)), NOTHING, read_config(FULL))
+    assert (settled.nat, settled.publish) == ("upnp", ("file:/run/ports",))
+    assert asked(settled) == [("TCP", 8080, 0, "", 3600)]
+
+
+def test_with_nothing_said_there_is_one_instance_of_defaults() -> None:
+    assert settle(NOTHING, NOTHING) == (Instance(name="any"),)
+
+
+def test_a_gateway_from_above_is_every_instances() -> None:
+    assert {instance.nat for instance in settle(Layer(nat="none"), NOTHING, read_config(FULL))} == {"none"}
+
+
+def test_mappings_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(SpecError, match="asked for twice"):
+        settle(Layer(mappings=(Wanted("1"), Wanted("1"))), NOTHING)
+
+
+def test_the_environment_names_everything() -> None:
+    said = {
+        "PORTMAP_NAT": "pmp",
+        "PORTMAP_IP_INTERVAL": "30s",
+        "PORTMAP_ON_CONFLICT": "fail",
+        "PORTMAP_PUBLISH": "file:/a b\n\n exec:x --y\n",
+        "PORTMAP_MAPPINGS": "80, 443/both",
+        "PORTMAP_LEASE": "",
+    }
+    assert environment_layer(said) == Layer(
+        nat="pmp",
+        ip_interval=30,
+        on_conflict=OnConflict.FAIL,
+        publish=("file:/a b", "exec:x --y"),
+        mappings=(Wanted("80"), Wanted("443/both")),
+    )
+
+
+def test_an_empty_environment_says_nothing() -> None:
+    assert environment_layer({}) == NOTHING
+
+
+def test_nonsense_in_the_environment_is_the_variables_fault() -> None:
+    with pytest.raises(SpecError, match="PORTMAP_LEASE 'x' is no duration"):
+        environment_layer({"PORTMAP_LEASE": "x"})
+
+
+def test_flags_are_a_layer_too() -> None:
+    words = {name: f"--{name}" for name in ("lease", "ip_interval", "on_conflict")}
+    assert layer_of({"nat": None, "lease": "1h", "mappings": ["80"]}, words) == Layer(
+        lease=3600, mappings=(Wanted("80"),)
+    )
+
+
+# a reload
+
+WEB, DNS = Wanted("web=443:8443"), Wanted("53/udp")
+HOME = Instance(name="home", mappings=(WEB, DNS))
+
+
+def home(*mappings: Wanted) -> Instance:
+    return Instance(name="home", mappings=mappings)
+
+
+def test_what_has_not_changed_stays_untouched() -> None:
+    assert changes([HOME], [home(DNS, WEB)]) == (Adjust(home(DNS, WEB), (), ()),)
+
+
+def test_mappings_come_and_go() -> None:
+    new = home(DNS, Wanted("22"))
+    assert changes([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 22),)),)
+
+
+def test_a_changed_mapping_goes_and_comes_back() -> None:
+    new = home(Wanted("web=444:8443"), DNS)
+    assert changes([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 8443),)),)
+
+
+def test_a_longer_range_leaves_the_rest_alone() -> None:
+    new = home(Wanted("10-13"))
+    assert changes([home(Wanted("10-12"))], [new]) == (Adjust(new, (), ((Protocol.TCP, 13),)),)
+
+
+@pytest.mark.parametrize("layer", [Layer(nat="pmp"), Layer(publish=("file:x",)), Layer(lease=60), Layer(state="/x")])
+def test_other_changes_need_a_restart(layer: Layer) -> None:
+    new = HOME.under(layer)
+    assert changes([HOME], [new]) == (Restart(HOME, new),)
+
+
+def test_instances_come_and_go_and_go_first() -> None:
+    new = Instance(name="vpn", nat="pmp", mappings=(WEB,))
+    assert changes([HOME], [new]) == (End(HOME), Start(new))
+
+
+# portmap config check
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def put(text: str) -> Path:
+        path = tmp_path / "portmap.toml"
+        path.write_text(text)
+        return path
+
+    return put
+
+
+def test_a_file_that_is_fine_is_counted(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write('nat = "none"\n[[map]]\nport = 1\n[[instance]]\nnat="any:none"\n[[instance.map]]\nport = "2-3"\n')
+    assert print_check(path, as_json=False) == 0
+    assert capsys.readouterr().out == f"{path}: ok, 2 instances, 3 mappings\n"
+
+
+def test_every_fault_is_a_line(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write("nat = 'nonne'\n[[map]]\nport = 0\n")
+    assert print_check(path, as_json=False) == 2
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{path}:1: unknown backend 'nonne': did you mean 'none'?")
+    assert second.startswith(f"{path}:3: ")
+
+
+def test_a_publisher_that_is_not_installed_is_a_fault(write: Write) -> None:
+    with pytest.raises(ConfigError, match="unknown publisher 'acme'"):
+        load_config(write("publish = ['acme:x']\n"))
+
+
+def test_a_list_of_gateways_is_judged_one_by_one(write: Write) -> None:
+    with pytest.raises(ConfigError, match="unknown backend 'acme'"):
+        load_config(write("nat = 'none,acme'\n"))
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"nowhere\.toml cannot be read: " + os.strerror(2)):
+        load_config(tmp_path / "nowhere.toml")
+
+
+def test_a_file_that_is_no_text_says_so(write: Write) -> None:
+    path = write("")
+    path.write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(SpecError, match="it is no text"):
+        load_config(path)
+
+
+def test_a_request_is_what_the_command_line_would_make_of_it() -> None:
+    assert Wanted("80", 60).requests(600) == (PortRequest(Protocol.TCP, 80, lifetime=60),)

@@ -1,0 +1,221 @@
+"""The verdict engine: what was found -> one word, its exit code and a next step. A table, and the order of its rows."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from portmap.cli import exit_codes
+from portmap.doctor.diagnosis import diagnose
+from portmap.doctor.findings import Answer, Attempt, Findings, Firewall, Network, Socket
+from portmap.doctor.verdict import Outcome
+from portmap.errors import (
+    Conflict,
+    Garbled,
+    GatewayTimeout,
+    NoGateway,
+    NotAuthorized,
+    OutOfResources,
+    PluginError,
+    PortmapError,
+    Refused,
+)
+from portmap.model import Listed, PortRequest, Protocol
+
+TCP = Protocol.TCP
+GATEWAY, US, PUBLIC = IPv4Address("192.168.1.1"), IPv4Address("192.168.1.20"), IPv4Address("203.0.113.7")
+WORLD = IPv4Address("9.9.9.9")
+HOME = Network((GATEWAY,), "eth0", US)
+WANTED = PortRequest(TCP, 25565)
+FREE: tuple[Listed, ...] = ()
+SERVED = (Socket(TCP, IPv4Address("0.0.0.0"), 25565, "java (4121)"),)  # noqa: S104  # what /proc says, nothing is bound
+OPEN = Firewall(False, "lets everything in")
+
+
+def upnp(address: str = "8.8.4.4", **but: object) -> Answer:
+    good = Answer("upnp", "UPnP 192.168.1.1 (IGD:1)", 12, IPv4Address(address), us=US, table=FREE)
+    return replace(good, **but)  # type: ignore[arg-type]  # fields of a test's choice
+
+
+def pmp(address: str = "8.8.4.4", **but: object) -> Answer:
+    return replace(Answer("pmp", "NAT-PMP 192.168.1.1", 14, IPv4Address(address), us=US), **but)  # type: ignore[arg-type]
+
+
+def failed(name: str, protocol: str, error: PortmapError, *, chosen: bool = True, evidence: str = "") -> Answer:
+    return Answer(name, protocol, error=error, chosen=chosen, evidence=(evidence,))
+
+
+def found(*answers: Answer, network: Network = HOME, **more: object) -> Findings:
+    return Findings(network, answers, **more)  # type: ignore[arg-type]  # as above
+
+
+def wanted(*answers: Answer, **more: object) -> Findings:
+    usual: dict[str, object] = {"requests": (WANTED,), "listening": SERVED, "firewall": OPEN}
+    return Findings(HOME, answers, **(usual | more))  # type: ignore[arg-type]  # as above
+
+
+NOBODY = failed("upnp", "UPnP", NoGateway("nobody"))
+SILENT = failed("pmp", "NAT-PMP 192.168.1.1", GatewayTimeout("silence"))
+OFF_501 = failed("upnp", "UPnP 192.168.1.1", Refused("it failed", code=501))
+FORBIDDEN = NotAuthorized("forbidden", code=606)
+NO_ADDRESS = failed("upnp", "UPnP 192.168.1.1", Refused("no external address"))
+BROKEN = failed("pcp", "pcp", PluginError("broken"))
+THEIRS = Listed(TCP, 25565, "192.168.1.44", 25565, 0, "Sunshine")
+SEEN = Answer("stun", "STUN", 20, WORLD)
+
+TABLE: dict[str, tuple[Findings, str, Outcome]] = {
+    "all is well": (wanted(upnp(), pmp()), "ok", Outcome.FINE),
+    "no port was named": (found(upnp()), "ok", Outcome.FINE),
+    "one off, another on": (found(upnp(), SILENT), "ok", Outcome.FINE),
+    "one broken, another on": (found(upnp(), BROKEN), "ok", Outcome.FINE),
+    "all broken": (found(BROKEN), "plugin-broken", Outcome.PLUGIN),
+    "no default route": (found(NOBODY, SILENT, network=Network()), "no-gateway", Outcome.NO_GATEWAY),
+    "a public address": (
+        found(NOBODY, network=Network((GATEWAY,), "eth0", IPv4Address("8.8.8.8"))),
+        "public-address",
+        Outcome.FINE,
+    ),
+    "a container": (found(NOBODY, SILENT, network=replace(HOME, bridged=True)), "bridge-network", Outcome.NO_GATEWAY),
+    "a container with a gateway": (found(upnp(), network=replace(HOME, bridged=True)), "ok", Outcome.FINE),
+    "all switched off": (found(NOBODY, SILENT), "mapping-disabled", Outcome.NO_GATEWAY),
+    "upnp alone, off": (found(NOBODY), "upnp-disabled", Outcome.NO_GATEWAY),
+    "upnp answers 501": (found(OFF_501), "upnp-disabled", Outcome.NO_GATEWAY),
+    "pmp asked for, upnp on": (found(SILENT, upnp(chosen=False)), "pmp-disabled", Outcome.NO_GATEWAY),
+    "garbage": (found(NOBODY, failed("pmp", "NAT-PMP", Garbled("?"))), "router-fault", Outcome.FAULT),
+    "forbidden at once": (found(failed("pmp", "NAT-PMP", FORBIDDEN)), "refused-by-policy", Outcome.REFUSED),
+    "no address": (found(NO_ADDRESS), "no-address", Outcome.UNREACHABLE),
+    "no address, but the Internet": (found(NO_ADDRESS, outside=SEEN), "double-nat", Outcome.UNREACHABLE),
+    "two uplinks, the wrong one": (
+        found(upnp(), network=replace(HOME, gateways=(IPv4Address("10.0.0.1"), GATEWAY))),
+        "multiple-gateways",
+        Outcome.UNREACHABLE,
+    ),
+    "two uplinks, the right one": (
+        found(upnp(), network=replace(HOME, gateways=(GATEWAY, IPv4Address("10.0.0.1")))),
+        "ok",
+        Outcome.FINE,
+    ),
+    "two that answer": (found(upnp(), pmp(gateway="NAT-PMP 192.168.1.2")), "multiple-gateways", Outcome.UNREACHABLE),
+    "cgnat": (wanted(upnp("100.72.3.9")), "cgnat", Outcome.UNREACHABLE),
+    "double nat": (wanted(upnp("192.168.0.17")), "double-nat", Outcome.UNREACHABLE),
+    "another address outside": (wanted(upnp(), outside=SEEN), "egress-differs", Outcome.UNREACHABLE),
+    "the same address outside": (wanted(upnp("9.9.9.9"), outside=SEEN), "ok", Outcome.FINE),
+    "IPv6 outside": (wanted(upnp(), outside=replace(SEEN, address=IPv6Address("2001:db8::1"))), "ok", Outcome.FINE),
+    "held by another": (wanted(upnp(table=(THEIRS,))), "held-by-other", Outcome.CONFLICT),
+    "held by us": (wanted(upnp(table=(replace(THEIRS, client=str(US)),))), "ok", Outcome.FINE),
+    "held by us for another port": (
+        wanted(upnp(table=(replace(THEIRS, client=str(US), internal_port=80),))),
+        "held-by-other",
+        Outcome.CONFLICT,
+    ),
+    "the other protocol is held": (wanted(upnp(table=(replace(THEIRS, protocol=Protocol.UDP),))), "ok", Outcome.FINE),
+    "refused in the try": (
+        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=FORBIDDEN),)),
+        "refused-by-policy",
+        Outcome.REFUSED,
+    ),
+    "a conflict in the try": (
+        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=Conflict("718", code=718)),)),
+        "held-by-other",
+        Outcome.CONFLICT,
+    ),
+    "silence in the try": (
+        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=GatewayTimeout("silence")),)),
+        "no-answer",
+        Outcome.FAULT,
+    ),
+    "a full table in the try": (
+        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=OutOfResources("full")),)),
+        "refused",
+        Outcome.REFUSED,
+    ),
+    "another port in the try": (
+        wanted(pmp(), attempts=(Attempt("NAT-PMP", WANTED, 40000, 60),)),
+        "other-port",
+        Outcome.FINE,
+    ),
+    "it worked in the try": (wanted(pmp(), attempts=(Attempt("NAT-PMP", WANTED, 25565, 60),)), "ok", Outcome.FINE),
+    "nothing listens": (wanted(upnp(), listening=()), "not-listening", Outcome.UNREACHABLE),
+    "it listens on loopback only": (
+        wanted(upnp(), listening=(Socket(TCP, IPv4Address("127.0.0.1"), 25565, "java (1)"),)),
+        "not-listening",
+        Outcome.UNREACHABLE,
+    ),
+    "who listens cannot be told": (wanted(upnp(), listening=None), "ok", Outcome.FINE),
+    "the firewall is shut": (
+        wanted(upnp(), firewall=Firewall(True, "drops it")),
+        "local-firewall",
+        Outcome.UNREACHABLE,
+    ),
+    "the firewall cannot be read": (wanted(upnp(), firewall=Firewall(None, "needs root")), "ok", Outcome.FINE),
+}
+
+
+@pytest.mark.parametrize(("findings", "code", "outcome"), TABLE.values(), ids=TABLE.keys())
+def test_each_finding_has_its_verdict(findings: Findings, code: str, outcome: Outcome) -> None:
+    verdict = diagnose(findings)
+    assert (verdict.code, verdict.outcome) == (code, outcome)
+    assert verdict.title
+    assert verdict.explanation
+    assert all(verdict.next_steps)
+
+
+def test_what_must_be_mended_first_is_said_first() -> None:
+    held = upnp("100.72.3.9", table=(THEIRS,))
+    worst = wanted(held, listening=(), firewall=Firewall(True, "drops it"), outside=SEEN)
+    assert diagnose(worst).code == "cgnat"
+    assert diagnose(replace(worst, answers=(replace(held, address=WORLD),))).code == "held-by-other"
+    assert diagnose(replace(worst, answers=(upnp("9.9.9.9"),))).code == "not-listening"
+    assert diagnose(replace(worst, answers=(upnp("9.9.9.9"),), listening=SERVED)).code == "local-firewall"
+
+
+def test_whoever_holds_the_port_is_named() -> None:
+    verdict = diagnose(wanted(upnp(table=(THEIRS,))))
+    assert '192.168.1.44 ("Sunshine")' in verdict.title
+    assert "portmap 25566:25565" in verdict.next_steps[0]
+
+
+def test_the_router_in_front_is_guessed_from_the_address_in_between() -> None:
+    assert "probably 192.168.0.1" in diagnose(found(upnp("192.168.0.17"))).next_steps[0]
+
+
+def test_both_addresses_are_named_where_they_differ() -> None:
+    verdict = diagnose(found(upnp("8.8.4.4"), outside=SEEN))
+    assert "8.8.4.4" in verdict.explanation
+    assert "9.9.9.9" in verdict.explanation
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        ("AVM Berlin FRITZ!Box 7590", "Permit independent port sharing for this device"),
+        ("MiniUPnP project", "miniupnpd.conf"),
+        ("Netgate pfSense", "ACL"),
+        ("nobody knows", "allow this computer"),
+    ],
+)
+def test_a_refusal_is_answered_in_the_makers_words(evidence: str, words: str) -> None:
+    forbidden = failed("upnp", "UPnP 192.168.1.1", FORBIDDEN, evidence=evidence)
+    assert words in diagnose(found(forbidden)).next_steps[0]
+
+
+def test_a_vpn_gateway_that_is_silent_gets_its_providers_words() -> None:
+    tunnel = Network((IPv4Address("10.2.0.1"),), "wg0", IPv4Address("10.2.0.2"))
+    silent = failed("pmp", "NAT-PMP", NoGateway("nobody"))
+    assert "+pmp" in diagnose(found(silent, network=tunnel)).next_steps[0]
+
+
+def test_a_protocol_that_does_answer_is_offered_instead() -> None:
+    assert "--nat upnp" in diagnose(found(SILENT, upnp(chosen=False))).next_steps[0]
+
+
+def test_the_outcomes_are_the_commands_exit_codes() -> None:
+    assert {outcome.name: int(outcome) for outcome in Outcome} == {
+        "FINE": exit_codes.OK,
+        "FAULT": exit_codes.FAULT,
+        "NO_GATEWAY": exit_codes.NO_GATEWAY,
+        "REFUSED": exit_codes.REFUSED,
+        "CONFLICT": exit_codes.CONFLICT,
+        "UNREACHABLE": exit_codes.UNREACHABLE,
+        "PLUGIN": exit_codes.PLUGIN,
+    }

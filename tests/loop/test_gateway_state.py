@@ -1,0 +1,61 @@
+"""Ring 1: what we know of the gateway."""
+
+from ipaddress import IPv4Address
+
+from portmap.loop.gateway_state import Presence
+
+PUBLIC = IPv4Address("1.2.3.4")
+UNKNOWN = Presence(check_due=0.0)
+THERE = UNKNOWN.answered().stated(PUBLIC, due=60.0)
+
+
+def silences(presence: Presence, *, of: int, interval: float = 60.0, spread: float = 0.0) -> list[float]:
+    """The waits after so many silent checks in a row."""
+    waits = []
+    for _ in range(of):
+        now = presence.check_due
+        presence = presence.silent("silence", now, spread, interval)
+        waits.append(presence.check_due - now)
+    return waits
+
+
+def test_before_the_first_word_nothing_is_known() -> None:
+    assert (UNKNOWN.answers, UNKNOWN.address) == (None, None)
+
+
+def test_an_answer_says_that_the_gateway_is_there() -> None:
+    assert UNKNOWN.answered().answers is True
+
+
+def test_a_stated_address_is_asked_for_again_when_due() -> None:
+    assert (THERE.address, THERE.check_due) == (PUBLIC, 60.0)
+
+
+def test_silence_never_changes_the_address() -> None:
+    lost = THERE.silent("silence", 60.0, 0.0, 60.0)
+    assert (lost.answers, lost.address, lost.reason) == (False, PUBLIC, "silence")
+
+
+def test_a_refusal_never_changes_the_address_and_is_no_reason_for_haste() -> None:
+    declined = THERE.declined("no uplink", due=120.0)
+    assert (declined.address, declined.check_due, declined.reason) == (PUBLIC, 120.0, "no uplink")
+
+
+def test_silence_is_answered_with_a_doubling_back_off_up_to_the_interval() -> None:
+    assert silences(UNKNOWN, of=8) == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_a_short_interval_is_never_exceeded_even_by_chance() -> None:
+    assert silences(UNKNOWN, of=3, interval=2.0, spread=1.0) == [1.25, 2.0, 2.0]
+
+
+def test_an_answer_ends_the_back_off() -> None:
+    assert silences(THERE.silent("silence", 0.0, 0.0, 60.0).answered(), of=1) == [1]
+
+
+def test_an_address_ends_the_reason() -> None:
+    assert THERE.declined("no uplink", due=60.0).stated(PUBLIC, due=120.0).reason == ""
+
+
+def test_at_once_means_now() -> None:
+    assert THERE.at_once(7.0).check_due == 7.0

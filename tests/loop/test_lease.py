@@ -1,0 +1,229 @@
+"""Ring 1: one mapping's state. Time and chance are arguments."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portmap.loop.lease import Lease
+from portmap.model import Grant, PortRequest, Protocol
+
+PUBLIC = IPv4Address("1.2.3.4")
+NONCE = "0123456789abcdef"
+NEW = Lease.of(PortRequest(Protocol.TCP, 8080), now=100.0)
+HELD = NEW.granted(Grant(8080, 600), PUBLIC, now=100.0, spread=0.0)
+
+
+def failures(lease: Lease, *, of: int = 3, spread: float = 0.0) -> list[float]:
+    """The waits after so many failures in a row, each tried when it is due."""
+    waits = []
+    for _ in range(of):
+        now = lease.due
+        lease = lease.failed("no", now, spread)
+        waits.append(lease.due - now)
+    return waits
+
+
+def test_a_new_request_is_due_at_once_and_not_open() -> None:
+    assert (NEW.due, NEW.held, NEW.expires) == (100.0, False, inf)
+
+
+def test_a_request_without_a_wish_leaves_the_port_to_the_gateway() -> None:
+    assert NEW.wanted_port == 0
+
+
+def test_a_wish_for_a_port_is_kept() -> None:
+    assert Lease.of(PortRequest(Protocol.TCP, 8080, 80), now=0.0).wanted_port == 80
+
+
+def test_a_grant_opens_the_port_until_it_expires() -> None:
+    assert (HELD.held, HELD.external_port, HELD.expires) == (True, 8080, 700.0)
+
+
+@pytest.mark.parametrize(("spread", "due"), [(0.0, 400.0), (1.0, 475.0)])
+def test_renewal_is_due_between_a_half_and_five_eighths_of_the_grant(spread: float, due: float) -> None:
+    assert NEW.granted(Grant(8080, 600), PUBLIC, now=100.0, spread=spread).due == due
+
+
+def test_a_shorter_grant_is_renewed_at_its_own_half() -> None:
+    assert NEW.granted(Grant(8080, 20), PUBLIC, now=100.0, spread=0.0).due == 110.0
+
+
+def test_a_longer_grant_is_renewed_as_often_as_was_asked() -> None:
+    assert NEW.granted(Grant(8080, 604800), PUBLIC, now=100.0, spread=0.0).due == 400.0
+
+
+def test_a_permanent_grant_never_expires_and_is_asserted_as_often_as_was_asked() -> None:
+    lease = NEW.granted(Grant(8080, 0), PUBLIC, now=100.0, spread=0.0)
+    assert (lease.expires, lease.due, lease.lifetime) == (inf, 400.0, 0)
+
+
+def test_the_port_that_was_granted_is_asked_for_from_then_on() -> None:
+    assert NEW.granted(Grant(9999, 600), PUBLIC, now=0.0, spread=0.0).wanted_port == 9999
+
+
+def test_an_address_stated_with_the_grant_goes_before_the_known_one() -> None:
+    stated = IPv4Address("5.6.7.8")
+    assert NEW.granted(Grant(8080, 600, stated), PUBLIC, now=0.0, spread=0.0).external_ip == stated
+
+
+def test_without_one_the_known_address_is_taken() -> None:
+    assert HELD.external_ip == PUBLIC
+
+
+def test_the_back_off_doubles_from_1_s_to_60_s() -> None:
+    assert failures(NEW, of=9) == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_chance_adds_up_to_a_quarter() -> None:
+    assert failures(NEW, of=2, spread=1.0) == [1.25, 2.5]
+
+
+def test_the_back_off_does_not_overflow_after_years() -> None:
+    assert replace(NEW, failures=10**9).failed("no", 0.0, 0.0).due == 60.0
+
+
+def test_a_held_lease_is_tried_again_within_a_quarter_of_what_is_left() -> None:
+    late = replace(HELD, failures=10)
+    assert late.failed("no", 660.0, 0.0).due == 670.0
+
+
+def test_even_at_the_very_end_no_faster_than_the_protocol_allows() -> None:
+    assert HELD.failed("no", 699.9, 0.0).due == pytest.approx(700.15)
+
+
+@given(st.integers(8, 7 * 86400), st.floats(0, 1))
+def test_several_tries_fit_between_the_first_failure_and_the_end(lifetime: int, spread: float) -> None:
+    lease = NEW.granted(Grant(8080, lifetime), PUBLIC, now=0.0, spread=spread)
+    tries = 0
+    while lease.due < lease.expires and tries < 4:
+        lease, tries = lease.failed("no", lease.due, spread), tries + 1
+    assert tries == 4
+
+
+def test_a_failure_keeps_what_is_held() -> None:
+    failed = HELD.failed("no", 400.0, 0.0)
+    assert (failed.external_port, failed.expires, failed.wanted_port) == (8080, 700.0, 8080)
+
+
+def test_a_grant_ends_the_back_off_and_forgets_the_reason() -> None:
+    failed = HELD.failed("no", 400.0, 0.0, unsure=True)
+    again = failed.granted(Grant(8080, 600), PUBLIC, now=401.0, spread=0.0)
+    assert (again.failures, again.reason, again.unsure) == (0, "", False)
+
+
+def test_once_unsure_a_lease_stays_so_until_it_is_granted() -> None:
+    assert NEW.failed("silence", 0.0, 0.0, unsure=True).failed("no", 1.0, 0.0).unsure
+
+
+def test_at_once_means_now_with_a_fresh_back_off_and_the_same_port() -> None:
+    again = replace(HELD, failures=7).at_once(123.0)
+    assert (again.due, again.failures, again.wanted_port) == (123.0, 0, 8080)
+
+
+def test_a_lease_lapses_at_its_end_and_not_before() -> None:
+    assert (HELD.lapsed(699.9), HELD.lapsed(700.0)) == (False, True)
+
+
+def test_what_is_not_open_cannot_lapse() -> None:
+    assert not NEW.lapsed(inf)
+
+
+def test_a_lost_lease_is_shut_and_wants_the_same_port_again() -> None:
+    lost = HELD.lost()
+    assert (lost.held, lost.wanted_port, lost.expires) == (False, 8080, inf)
+
+
+def test_a_lease_needs_attention_when_it_is_due_or_at_its_end() -> None:
+    assert replace(HELD, due=650.0).wake_at == 650.0
+    assert replace(HELD, due=750.0).wake_at == 700.0
+
+
+def test_the_open_port_is_told_with_the_requests_name() -> None:
+    request = PortRequest(Protocol.UDP, 53, name="dns")
+    mapping = Lease.of(request, 0.0).granted(Grant(5353, 600), PUBLIC, 0.0, 0.0).mapping
+    assert (mapping.key, mapping.external_port, mapping.name) == (request.key, 5353, "dns")
+
+
+# what the backend wants back, what needed nothing, and how long to wait
+
+
+def test_a_token_is_kept_over_failure_and_loss() -> None:
+    lease = NEW.granted(Grant(8080, 600, token=NONCE), PUBLIC, now=0.0, spread=0.0)
+    assert lease.failed("no", 400.0, 0.0).lost().token == NONCE
+
+
+def test_a_grant_without_a_token_takes_none_away() -> None:
+    lease = Lease.of(PortRequest(Protocol.TCP, 8080), 0.0, token=NONCE)
+    assert lease.granted(Grant(8080, 600), PUBLIC, 0.0, 0.0).token == NONCE
+
+
+def test_what_needed_nothing_never_expires_and_is_asserted_like_a_permanent_mapping() -> None:
+    lease = NEW.granted(Grant(8080, 20, static=True), PUBLIC, now=100.0, spread=0.0)
+    assert (lease.expires, lease.due, lease.lifetime, lease.mapping.static) == (inf, 400.0, 0, True)
+
+
+def test_what_was_sent_again_is_static_no_more() -> None:
+    static = NEW.granted(Grant(8080, 0, static=True), PUBLIC, now=100.0, spread=0.0)
+    assert not static.granted(Grant(8080, 600), PUBLIC, now=400.0, spread=0.0).mapping.static
+
+
+@pytest.mark.parametrize(("retry_after", "wait"), [(0, 1), (0.5, 1), (30, 30), (1e9, 3600), (inf, 3600), (-5, 1)])
+def test_a_gateway_is_not_asked_before_it_would_answer_otherwise(retry_after: float, wait: float) -> None:
+    assert NEW.failed("no", 0.0, 0.0, retry_after=retry_after).due == wait
+
+
+def test_a_wait_that_is_no_number_is_none() -> None:
+    assert NEW.failed("no", 0.0, 0.0, retry_after=float("nan")).due == 1
+
+
+def test_an_alert_ends_that_wait_too() -> None:
+    assert NEW.failed("no", 0.0, 0.0, retry_after=1800).at_once(5.0).due == 5.0
+
+
+# the application that follows
+
+FOLLOWER = PortRequest(Protocol.TCP, 6881, follow=True)
+
+
+def test_who_follows_is_told_so_where_the_port_is_the_same_inside() -> None:
+    lease = replace(Lease.of(FOLLOWER, 0.0), inner_port=40000)
+    assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
+
+
+def test_who_follows_is_not_sent_where_nothing_arrives() -> None:
+    lease = Lease.of(FOLLOWER, 0.0).granted(Grant(40000, 60), PUBLIC, 0.0, 0.0)
+    assert (lease.fits, lease.mapping.follow) == (False, False)
+
+
+@pytest.mark.parametrize("nominal", [0, 1])
+def test_where_the_internal_port_is_nominal_any_port_fits(nominal: int) -> None:
+    lease = Lease.of(PortRequest(Protocol.TCP, nominal, follow=True), 0.0, remembered_port=5)
+    assert (lease.wanted_port, lease.inner_port) == (5, nominal)
+    assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
+
+
+def test_a_port_that_was_followed_once_is_asked_for_inside_and_outside() -> None:
+    lease = Lease.of(FOLLOWER, 0.0, remembered_port=40000)
+    assert (lease.wanted_port, lease.inner_port, lease.key) == (40000, 40000, FOLLOWER.key)
+
+
+# moving
+
+
+def test_a_mapping_that_moves_is_still_told_as_it_was_and_asked_for_elsewhere_first() -> None:
+    moved = HELD.moved(9000, 8080)
+    assert (moved.external_port, moved.wanted_port, moved.due) == (8080, 9000, -inf)
+    assert moved.doubtful
+
+
+def test_its_token_goes_with_it_but_not_to_another_internal_port() -> None:
+    lease = replace(HELD, token=NONCE)
+    assert (lease.moved(9000, 8080).token, lease.moved(9000, 9000).token) == (NONCE, "")
+
+
+def test_an_alert_lets_it_move_again() -> None:
+    assert HELD.stuck(200.0).at_once(300.0).moves == 0

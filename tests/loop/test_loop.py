@@ -1,0 +1,792 @@
+"""Ring 2: the core loop on a scripted clock. Each row of design.md's table "The loop" and each of go-ethereum's quirks
+that concern it is a test; the story is the argument list.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Address
+from itertools import pairwise
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portmap.backends.nat import Nat
+from portmap.errors import Conflict, Garbled, NoGateway, NotYet, OutOfResources, PluginError
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    ExternalIPFailed,
+    GatewayEvent,
+    MappingAdded,
+    MappingChanged,
+    MappingEvent,
+    MappingRenewed,
+)
+from portmap.hookspecs import Alert as AlertHook
+from portmap.hookspecs import Closer, hookimpl
+from portmap.loop.inbox import Alert, Message, Register, Unregister
+from portmap.loop.loop import Loop
+from portmap.loop.policy import Policy
+from portmap.model import Grant, PortRequest, Protocol, Scope
+from portmap.node.local_node import LocalNode, Record
+from portmap.testing.clock import ScriptedInbox
+from portmap.testing.scripted import ScriptedBackend, Told, play
+
+TCP, UDP = Protocol.TCP, Protocol.UDP
+WEB = PortRequest(TCP, 8080, name="web")
+DNS = PortRequest(UDP, 53)
+FOREVER = 1e9
+HELD = MappingAdded | MappingChanged | MappingRenewed
+
+
+def wanted(*requests: PortRequest, at: float = 0.0) -> list[tuple[float, Message]]:
+    """The part of a story in which ports are asked for."""
+    return [(at, Register(request)) for request in requests]
+
+
+def calls(backend: ScriptedBackend, hook: str = "add_mapping", port: int | None = None) -> list[float]:
+    """When a hook was called, for one internal port or all."""
+    return [call.at for call in backend.calls if call.hook == hook and (port is None or call.arguments[2] == port)]
+
+
+def ports_asked_for(backend: ScriptedBackend) -> list[object]:
+    """The external port of every add_mapping call."""
+    return [call.arguments[1] for call in backend.calls if call.hook == "add_mapping"]
+
+
+def seconds(told: Told, name: str) -> list[float]:
+    """When an event of that name was told."""
+    return [at for at, _ in told.of(name)]
+
+
+def mapping_events(told: Told, name: str) -> list[MappingEvent]:
+    """The mapping events of one name."""
+    return [event for _, event in told.of(name) if isinstance(event, MappingEvent)]
+
+
+def records(backend: ScriptedBackend, story: Iterable[tuple[float, Message]], *, end: float) -> list[Record]:
+    """The records that a node makes which follows the loop."""
+
+    class Follower:
+        def __init__(self) -> None:
+            self.node = LocalNode(clock=lambda: 0)
+            self.records: list[Record] = []
+
+        def on_event(self, event: Event) -> None:
+            self.node.apply(event)
+
+        def on_settled(self) -> None:
+            self.records += [record for record in [self.node.commit()] if record]
+
+    backend.inbox = ScriptedInbox(story, end=end)
+    follower = Follower()
+    Loop(Nat(backend, "scripted"), backend.inbox, follower, random=lambda: 0.0).run()
+    return follower.records
+
+
+# the start
+
+
+def test_the_address_is_asked_for_first_and_then_the_ports() -> None:
+    told = play(ScriptedBackend(), wanted(WEB), end=1)
+    assert told.names() == ["gateway.found", "external_ip.changed", "mapping.added", "mapping.removed"]
+
+
+def test_an_added_mapping_is_told_with_all_that_is_known() -> None:
+    (event,) = mapping_events(play(ScriptedBackend(), wanted(WEB), end=1), "mapping.added")
+    assert (event.key, event.external_port, event.lifetime, event.name) == (WEB.key, 8080, 600, "web")
+    assert (event.external_ip, event.scope) == (IPv4Address("1.2.3.4"), Scope.PUBLIC)
+
+
+def test_a_port_is_left_to_the_gateway_and_600_s_are_asked_for() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(WEB), end=1)
+    assert backend.calls[1].arguments == (TCP, 0, 8080, 600)
+
+
+def test_a_wish_for_an_external_port_and_a_lifetime_is_passed_on() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(PortRequest(TCP, 8080, 80, lifetime=20)), end=1)
+    assert backend.calls[1].arguments == (TCP, 80, 8080, 20)
+
+
+@pytest.mark.parametrize("order", [(WEB, DNS), (DNS, WEB)])
+def test_both_protocols_are_mapped_in_either_order(order: tuple[PortRequest, PortRequest]) -> None:
+    backend = ScriptedBackend()
+    told = play(backend, wanted(*order), end=1)
+    assert seconds(told, "mapping.added") == [0, 0]
+
+
+def test_any_number_of_ports_is_held_each_by_protocol_and_internal_port() -> None:
+    requests = [PortRequest(protocol, port) for protocol in Protocol for port in range(1000, 1010)]
+    told = play(ScriptedBackend(), wanted(*requests), end=1000)
+    assert {event.key for event in mapping_events(told, "mapping.renewed")} == {request.key for request in requests}
+
+
+# the wake-up: go-ethereum's Q1
+
+
+@pytest.mark.parametrize(("first", "second"), [(WEB, DNS), (DNS, WEB)])
+def test_a_port_that_is_registered_late_is_attempted_at_once(first: PortRequest, second: PortRequest) -> None:
+    told = play(ScriptedBackend(), wanted(first) + wanted(second, at=100), end=101)
+    assert seconds(told, "mapping.added") == [0, 100]
+
+
+def test_a_later_deadline_cancels_no_earlier_one() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(WEB) + wanted(DNS, at=100), end=1000)
+    assert (calls(backend, port=8080), calls(backend, port=53)) == ([0, 300, 600, 900], [100, 400, 700])
+
+
+def test_what_falls_due_during_a_slow_call_is_done_right_after_it() -> None:
+    backend = ScriptedBackend().silent(300, 301, hook="add_mapping", after=10)
+    play(backend, wanted(WEB) + wanted(DNS, at=5), end=320)
+    assert calls(backend, port=53) == [5, 310]
+
+
+def test_a_port_registered_twice_is_attempted_once() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(WEB, WEB), end=1)
+    assert calls(backend) == [0]
+
+
+# renewal
+
+
+def test_a_lease_is_renewed_at_half_of_its_lifetime() -> None:
+    assert seconds(play(ScriptedBackend(), wanted(WEB), end=1000), "mapping.renewed") == [300, 600, 900]
+
+
+def test_it_is_the_granted_lifetime_that_counts() -> None:
+    assert seconds(play(ScriptedBackend(lifetime=20), wanted(WEB), end=35), "mapping.renewed") == [10, 20, 30]
+
+
+def test_renewal_is_spread_over_an_eighth_of_the_lifetime() -> None:
+    assert seconds(play(ScriptedBackend(), wanted(WEB), end=400, spread=1.0), "mapping.renewed") == [375]
+
+
+def test_a_permanent_mapping_is_asserted_again_too() -> None:
+    told = play(ScriptedBackend(lifetime=0), wanted(WEB), end=700)
+    assert [event.lifetime for event in mapping_events(told, "mapping.renewed")] == [0, 0]
+
+
+def test_a_failed_renewal_is_retried_with_back_off() -> None:
+    backend = ScriptedBackend().refuse(300, 306)
+    play(backend, wanted(WEB), end=320)
+    assert calls(backend) == [0, 300, 301, 303, 307]
+
+
+def test_a_failed_renewal_does_not_lose_the_lease() -> None:
+    told = play(ScriptedBackend().refuse(300, 500), wanted(WEB), end=1000)
+    assert "mapping.lost" not in told.names()
+    assert seconds(told, "mapping.renewed")[0] <= 600
+
+
+def test_a_short_lease_is_tried_several_times_before_its_end() -> None:
+    backend = ScriptedBackend(lifetime=20).refuse(10, 20)
+    play(backend, wanted(WEB), end=20)
+    assert len(calls(backend)) >= 4
+
+
+def test_a_lease_that_runs_out_is_lost_at_its_end_and_not_before() -> None:
+    told = play(ScriptedBackend().refuse(1, FOREVER), wanted(WEB), end=900)
+    assert seconds(told, "mapping.lost") == [600]
+
+
+def test_a_lost_mapping_is_told_with_the_port_that_was_and_the_reason() -> None:
+    (event,) = mapping_events(play(ScriptedBackend().refuse(1, FOREVER), wanted(WEB), end=900), "mapping.lost")
+    assert (event.external_port, event.reason) == (8080, "not today")
+
+
+def test_what_was_lost_is_added_again_when_the_gateway_relents() -> None:
+    told = play(ScriptedBackend().refuse(1, 700), wanted(WEB), end=900)
+    assert [name for name in told.names() if name.startswith("mapping.")] == [
+        "mapping.added",
+        "mapping.failed",
+        "mapping.lost",
+        "mapping.added",
+        "mapping.removed",
+    ]
+
+
+# the external port
+
+
+def test_a_port_that_the_gateway_chose_is_asked_for_from_then_on() -> None:
+    backend = ScriptedBackend(ports=lambda port: 9999)
+    told = play(backend, wanted(WEB), end=700)
+    assert ports_asked_for(backend) == [0, 9999, 9999]
+    assert told.names().count("mapping.changed") == 0
+
+
+def test_another_port_than_wished_for_is_told_with_the_reason() -> None:
+    backend = ScriptedBackend(ports=lambda port: 9999)
+    (event,) = mapping_events(play(backend, wanted(PortRequest(TCP, 8080, 80)), end=1), "mapping.added")
+    assert (event.external_port, event.reason) == (9999, "the gateway gave port 9999 instead of 80")
+
+
+def test_after_any_failure_the_port_that_was_held_is_asked_for_again() -> None:
+    backend = ScriptedBackend(ports=lambda port: port + 1 if port < 9000 else port).refuse(1, 700)
+    play(backend, wanted(PortRequest(TCP, 8999)), end=900)
+    assert set(ports_asked_for(backend)[1:]) == {9000}
+
+
+def test_a_port_that_changes_is_announced_once() -> None:
+    backend = ScriptedBackend(ports=lambda port: port if backend.inbox.seconds < 300 else 9090)
+    told = play(backend, wanted(WEB), end=1000)
+    ((at, event),) = told.of("mapping.changed")
+    assert (at, event.to_dict()["external_port"]) == (300, 9090)
+
+
+# the external address
+
+
+def test_the_address_is_looked_at_once_a_minute() -> None:
+    backend = ScriptedBackend()
+    play(backend, [], end=200)
+    assert calls(backend, "external_ip") == [0, 60, 120, 180]
+
+
+def test_how_often_is_a_matter_of_policy() -> None:
+    backend = ScriptedBackend()
+    play(backend, [], end=100, policy=Policy(ip_interval=40))
+    assert calls(backend, "external_ip") == [0, 40, 80]
+
+
+def test_an_unchanged_address_is_told_once_and_ends_nothing() -> None:
+    told = play(ScriptedBackend(), wanted(WEB), end=700)
+    assert seconds(told, "external_ip.changed") == [0]
+    assert seconds(told, "mapping.removed") == [700]
+
+
+def test_a_changed_address_is_told_with_the_one_before() -> None:
+    (_, (_, event)) = play(ScriptedBackend().moves(100, "5.6.7.8"), [], end=200).of("external_ip.changed")
+    assert isinstance(event, ExternalIPChanged)
+    assert (str(event.external_ip), str(event.previous_ip)) == ("5.6.7.8", "1.2.3.4")
+
+
+def test_a_changed_address_has_every_mapping_added_again_at_once() -> None:
+    told = play(ScriptedBackend().moves(100, "5.6.7.8"), wanted(WEB, DNS), end=200)
+    assert [
+        (at, str(event.external_ip)) for at, event in told.of("mapping.changed") if isinstance(event, MappingEvent)
+    ] == [
+        (120, "5.6.7.8"),
+        (120, "5.6.7.8"),
+    ]
+
+
+def test_an_address_that_is_not_stated_changes_nothing_but_an_event() -> None:
+    backend = ScriptedBackend().refuse(30, 400, hook="external_ip")
+    told = play(backend, wanted(WEB), end=500)
+    assert calls(backend) == [0, 300]
+    assert seconds(told, "external_ip.changed") == [0]
+
+
+def test_an_address_that_is_not_stated_is_told_once_a_reason_with_the_last_known_one() -> None:
+    told = play(ScriptedBackend().refuse(30, 400, "no uplink", hook="external_ip"), [], end=500)
+    ((at, event),) = told.of("external_ip.failed")
+    assert isinstance(event, ExternalIPFailed)
+    assert (at, event.reason, event.error, str(event.external_ip)) == (60, "no uplink", "Refused", "1.2.3.4")
+
+
+def test_an_address_that_comes_late_completes_the_mappings_at_once() -> None:
+    told = play(ScriptedBackend().refuse(0, 50, hook="external_ip"), wanted(WEB), end=100)
+    (event,) = mapping_events(told, "mapping.changed")
+    assert (str(event.external_ip), event.scope) == ("1.2.3.4", Scope.PUBLIC)
+
+
+def test_the_unspecified_address_is_an_error() -> None:
+    told = play(ScriptedBackend().moves(0, "0.0.0.0"), wanted(WEB), end=10)  # noqa: S104  # nothing is bound
+    assert told.names() == ["gateway.found", "external_ip.failed", "mapping.added", "mapping.removed"]
+
+
+@pytest.mark.parametrize(
+    ("address", "scope"), [("192.168.0.5", "private"), ("100.64.3.4", "cgnat"), ("192.0.0.2", "reserved")]
+)
+def test_an_address_that_nobody_can_reach_is_classified(address: str, scope: str) -> None:
+    told = play(ScriptedBackend().moves(0, address), wanted(WEB), end=10)
+    assert [event.scope for _, event in told.events if isinstance(event, ExternalIPChanged | MappingEvent)][:2] == [
+        scope,
+        scope,
+    ]
+
+
+# no answer
+
+
+def test_a_gateway_that_is_not_found_at_first_is_looked_for_again() -> None:
+    backend = ScriptedBackend().fails(0, 20, lambda: NoGateway("nobody there"), "")
+    told = play(backend, wanted(WEB), end=60)
+    assert calls(backend, "external_ip")[:6] == [0, 1, 3, 7, 15, 31]
+    assert told.names() == [
+        "gateway.lost",
+        "mapping.failed",
+        "gateway.found",
+        "external_ip.changed",
+        "mapping.added",
+        "mapping.removed",
+    ]
+
+
+def test_a_gateway_that_falls_silent_is_lost_once_with_the_reason() -> None:
+    told = play(ScriptedBackend().silent(100, FOREVER), wanted(WEB), end=550)
+    ((at, event),) = told.of("gateway.lost")
+    assert isinstance(event, GatewayEvent)
+    assert (at, event.reason, event.error) == (123.75, "the scripted gateway is silent", "GatewayTimeout")
+
+
+def test_a_gateway_that_is_back_has_everything_added_again_at_once() -> None:
+    told = play(ScriptedBackend().silent(100, 130).reboots(125), wanted(WEB, DNS), end=200)
+    (found,) = seconds(told, "gateway.found")[1:]
+    assert seconds(told, "mapping.renewed") == [found, found]
+
+
+def test_silence_never_changes_the_address() -> None:
+    told = play(ScriptedBackend().silent(100, 200), wanted(WEB), end=300)
+    assert seconds(told, "external_ip.changed") == [0]
+
+
+def test_one_silent_attempt_has_the_gateway_looked_at_but_not_given_up() -> None:
+    backend = ScriptedBackend().silent(300, 303, hook="add_mapping")
+    told = play(backend, wanted(WEB), end=320)
+    assert "gateway.lost" not in told.names()
+    assert 303.75 in calls(backend, "external_ip")
+
+
+def test_a_lost_gateway_is_asked_for_one_port_at_a_time() -> None:
+    requests = [PortRequest(TCP, port) for port in range(1000, 1010)]
+    backend = ScriptedBackend().silent(0, 10)
+    play(backend, wanted(*requests), end=9)
+    assert calls(backend) == [3.75]
+
+
+def test_a_gateway_that_maps_but_never_states_its_address_is_used() -> None:
+    told = play(ScriptedBackend(lifetime=20).silent(0, FOREVER, hook="external_ip"), wanted(WEB, DNS), end=600)
+    assert told.names().count("gateway.lost") == 1
+    held = [at for at, event in told.events if isinstance(event, HELD) and event.key == WEB.key]
+    assert all(later - earlier <= 20 for earlier, later in pairwise([*held, 600]))
+
+
+def test_a_gateway_that_states_its_address_but_never_maps_is_not_lost_and_found_all_the_time() -> None:
+    told = play(ScriptedBackend().silent(0, FOREVER, hook="add_mapping"), wanted(WEB, DNS), end=2000)
+    assert told.names() == ["gateway.found", "external_ip.changed", "mapping.failed", "mapping.failed"]
+
+
+def test_a_gateway_that_refuses_everything_is_there() -> None:
+    backend = ScriptedBackend().refuse(0, FOREVER, hook="")
+    assert play(backend, wanted(WEB), end=100).names() == ["gateway.found", "external_ip.failed", "mapping.failed"]
+
+
+def test_an_attempt_that_works_has_a_lost_gateway_looked_at_again() -> None:
+    backend = ScriptedBackend().silent(0, 300)
+    told = play(backend, wanted(WEB), end=400)
+    (added,) = seconds(told, "mapping.added")
+    assert seconds(told, "gateway.found") == [added]
+
+
+# a gateway that says no
+
+
+def test_an_unmapped_port_is_retried_from_1_s_up_to_once_a_minute() -> None:
+    backend = ScriptedBackend().refuse(0, FOREVER)
+    play(backend, wanted(WEB), end=250)
+    assert calls(backend) == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]
+
+
+def test_a_failure_is_announced_once_a_reason() -> None:
+    backend = ScriptedBackend().refuse(0, 100, "full").refuse(100, 200, "forbidden")
+    told = play(backend, wanted(WEB), end=300)
+    assert [event.reason for event in mapping_events(told, "mapping.failed")] == ["full", "forbidden"]
+
+
+def test_a_failure_is_told_with_its_error_for_programs() -> None:
+    backend = ScriptedBackend().fails(0, 10, lambda: OutOfResources("the table is full"), "add_mapping")
+    (event,) = mapping_events(play(backend, wanted(WEB), end=5), "mapping.failed")
+    assert (event.error, event.external_port, event.key) == ("OutOfResources", None, WEB.key)
+
+
+def test_a_failure_is_warned_of_once_and_repeated_for_debugging(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "portmap.loop"):
+        play(ScriptedBackend().refuse(0, 10, "full"), wanted(WEB), end=8)
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if "full" in record.getMessage()]
+    assert [line for line in told if line[0] == "WARNING"] == [("WARNING", "TCP 8080 is not mapped: full")]
+    assert told.count(("DEBUG", "TCP 8080 is still not mapped: full")) == 3
+
+
+def test_a_lost_gateway_is_warned_of_once_too(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "portmap.loop"):
+        play(ScriptedBackend().silent(0, FOREVER), [], end=500)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the scripted gateway is lost: the scripted gateway is silent"
+    ]
+
+
+def test_a_failed_renewal_is_not_called_an_unmapped_port(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "portmap.loop"):
+        play(ScriptedBackend().refuse(300, 301, "busy"), wanted(WEB), end=310)
+    assert [record.getMessage() for record in caplog.records] == ["TCP 8080 is not renewed: busy"]
+
+
+def test_one_refused_port_does_not_hinder_another() -> None:
+    class Picky(ScriptedBackend):
+        @hookimpl
+        def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+            if protocol is TCP:
+                raise Conflict("taken")
+            return super().add_mapping(protocol, external_port, internal_port, lifetime)
+
+    told = play(Picky(), wanted(WEB, DNS), end=1000)
+    assert seconds(told, "mapping.renewed") == [300, 600, 900]
+
+
+# a gateway, or a plugin, that talks nonsense
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none_is_an_error_and_never_announced(port: int) -> None:
+    told = play(ScriptedBackend(ports=lambda _: port), wanted(WEB), end=10)
+    assert told.names() == ["gateway.found", "external_ip.changed", "mapping.failed"]
+    assert [event.error for event in mapping_events(told, "mapping.failed")] == ["Garbled"]
+
+
+@pytest.mark.parametrize("lifetime", [-1, 2**32])
+def test_a_lifetime_that_is_none_is_an_error(lifetime: int) -> None:
+    told = play(ScriptedBackend(lifetime=lifetime), wanted(WEB), end=10)
+    assert told.names()[2:] == ["mapping.failed"]
+
+
+def test_nonsense_in_a_renewal_keeps_the_lease() -> None:
+    backend = ScriptedBackend(ports=lambda _: 0 if 300 <= backend.inbox.seconds < 400 else 8080)
+    told = play(backend, wanted(WEB), end=700)
+    assert "mapping.lost" not in told.names()
+    assert all(event.external_port for event in mapping_events(told, "mapping.renewed"))
+
+
+@pytest.mark.parametrize("error", [ValueError("oops"), PluginError("oops"), Garbled("oops"), KeyError("oops")])
+def test_a_plugin_that_raises_is_retried_and_loses_nothing(error: Exception) -> None:
+    backend = ScriptedBackend().fails(290, 400, lambda: error, "")
+    told = play(backend, wanted(WEB), end=1000)
+    assert seconds(told, "mapping.removed") == [1000]
+    assert "mapping.lost" not in told.names()
+
+
+def test_a_strangers_error_is_told_with_the_plugins_name() -> None:
+    backend = ScriptedBackend().fails(0, 10, lambda: ValueError("oops"), "add_mapping")
+    (event,) = mapping_events(play(backend, wanted(WEB), end=5), "mapping.failed")
+    assert (event.reason, event.error) == ("scripted raised ValueError: oops", "PluginError")
+
+
+def test_a_broken_plugin_is_no_gateway_found() -> None:
+    backend = ScriptedBackend().fails(0, FOREVER, lambda: ValueError("oops"), "")
+    assert play(backend, wanted(WEB), end=100).names() == ["external_ip.failed", "mapping.failed"]
+
+
+def test_a_watch_that_cannot_be_started_stops_nothing() -> None:
+    class Blind(ScriptedBackend):
+        @hookimpl
+        def watch(self, alert: AlertHook) -> Closer:
+            raise OSError("no netlink here")
+
+    assert "mapping.added" in play(Blind(), wanted(WEB), end=1).names()
+
+
+# alerts
+
+
+def test_an_alert_has_everything_added_again_at_once() -> None:
+    backend = ScriptedBackend().reboots(100)
+    told = play(backend, [*wanted(WEB, DNS), (100, Alert("its clock went back"))], end=101)
+    assert calls(backend) == [0, 0, 100, 100]
+    assert told.of("gateway.rebooted") == [(100, told.of("gateway.rebooted")[0][1])]
+
+
+def test_an_alert_has_the_address_looked_at_too() -> None:
+    backend = ScriptedBackend().moves(100, "5.6.7.8")
+    told = play(backend, [*wanted(WEB), (100, Alert("link up"))], end=101)
+    assert seconds(told, "mapping.changed") == [100]
+
+
+def test_an_alert_ends_every_back_off() -> None:
+    backend = ScriptedBackend().refuse(0, 100)
+    play(backend, [*wanted(WEB), (100, Alert("link up"))], end=101)
+    assert calls(backend)[-1] == 100
+
+
+def test_an_alert_asks_for_the_same_port() -> None:
+    backend = ScriptedBackend(ports=lambda port: 9999)
+    play(backend, [*wanted(WEB), (100, Alert("reboot"))], end=101)
+    assert ports_asked_for(backend) == [0, 9999]
+
+
+# letting go
+
+
+def test_an_unregistered_port_is_deleted_and_told() -> None:
+    backend = ScriptedBackend()
+    told = play(backend, [*wanted(WEB, DNS), (50, Unregister(WEB.key))], end=100)
+    assert seconds(told, "mapping.removed") == [50, 100]
+    assert calls(backend, "delete_mapping") == [50, 100]
+
+
+def test_what_was_never_opened_is_not_deleted() -> None:
+    backend = ScriptedBackend().refuse(0, FOREVER)
+    play(backend, [*wanted(WEB, DNS), (50, Unregister(WEB.key))], end=100)
+    assert calls(backend, "delete_mapping") == []
+
+
+def test_what_has_lapsed_is_not_deleted() -> None:
+    backend = ScriptedBackend().refuse(1, FOREVER)
+    play(backend, wanted(WEB), end=700)
+    assert calls(backend, "delete_mapping") == []
+
+
+def test_a_mapping_whose_answer_was_lost_is_deleted_all_the_same() -> None:
+    backend = ScriptedBackend().unheard(0, FOREVER)
+    play(backend, [*wanted(WEB, DNS), (50, Unregister(WEB.key))], end=100)
+    assert backend.table == {}
+
+
+def test_a_port_can_be_registered_again() -> None:
+    story = [*wanted(WEB), (50.0, Unregister(WEB.key)), *wanted(PortRequest(TCP, 8080, 80), at=50)]
+    (_, again) = mapping_events(play(ScriptedBackend(), story, end=100), "mapping.added")
+    assert again.external_port == 80
+
+
+def test_to_unregister_a_stranger_is_harmless() -> None:
+    assert play(ScriptedBackend(), [(1, Unregister(WEB.key))], end=2).names()[-1] == "external_ip.changed"
+
+
+# the way out
+
+
+def test_a_mapping_whose_answer_made_no_sense_is_deleted_all_the_same() -> None:
+    backend = ScriptedBackend(ports=lambda _: 0)
+    play(backend, wanted(WEB), end=100)
+    assert backend.table == {}
+
+
+def test_a_mapping_refused_after_an_alert_may_be_there_still_and_is_deleted() -> None:
+    backend = ScriptedBackend().refuse(50, 60)
+    told = play(backend, [*wanted(WEB), (50, Alert("rebooted"))], end=50.5)
+    assert "mapping.lost" in told.names()
+    assert backend.table == {}
+
+
+def test_on_the_way_out_everything_that_is_held_is_deleted_and_told() -> None:
+    backend = ScriptedBackend()
+    told = play(backend, wanted(WEB, DNS), end=100)
+    assert backend.table == {}
+    assert [(event.key, event.reason) for event in mapping_events(told, "mapping.removed")] == [
+        (WEB.key, ""),
+        (DNS.key, ""),
+    ]
+
+
+def test_deletion_names_the_external_port() -> None:
+    backend = ScriptedBackend(ports=lambda port: 9999)
+    play(backend, wanted(WEB), end=1)
+    assert backend.calls[-1].arguments == (TCP, 9999, 8080)
+
+
+def test_a_silent_gateway_is_asked_once_for_all_that_is_held() -> None:
+    requests = [PortRequest(TCP, port) for port in range(1000, 1010)]
+    backend = ScriptedBackend().silent(99, FOREVER)
+    told = play(backend, wanted(*requests), end=100)
+    assert len(calls(backend, "delete_mapping")) == 1
+    assert told.inbox.seconds == 103.75
+
+
+def test_what_could_not_be_deleted_is_told_with_the_reason() -> None:
+    told = play(ScriptedBackend().silent(99, FOREVER), wanted(WEB), end=100)
+    (event,) = mapping_events(told, "mapping.removed")
+    assert (event.error, "left to run out" in event.reason) == ("GatewayTimeout", True)
+
+
+def test_a_refused_deletion_does_not_hinder_the_next() -> None:
+    backend = ScriptedBackend().refuse(99, FOREVER, hook="delete_mapping")
+    play(backend, wanted(WEB, DNS), end=100)
+    assert len(calls(backend, "delete_mapping")) == 2
+
+
+def test_a_gateway_that_was_never_found_is_not_asked_to_delete() -> None:
+    backend = ScriptedBackend().silent(0, FOREVER)
+    play(backend, wanted(WEB), end=100)
+    assert calls(backend, "delete_mapping") == []
+
+
+def test_a_request_that_comes_with_the_stop_is_not_opened() -> None:
+    backend = ScriptedBackend()
+    play(backend, [*wanted(WEB, at=100)], end=100)
+    assert backend.table == {}
+
+
+def test_the_watch_ends_with_the_loop() -> None:
+    closed = []
+
+    class Watching(ScriptedBackend):
+        @hookimpl
+        def watch(self, alert: AlertHook) -> Closer:
+            return lambda: closed.append(True)
+
+    play(Watching(), [], end=1)
+    assert closed == [True]
+
+
+# what settles together
+
+
+def test_a_burst_settles_once() -> None:
+    told = play(ScriptedBackend(), wanted(WEB, DNS), end=50)
+    assert told.settled == [0, 50]
+
+
+def test_what_is_let_go_together_settles_once() -> None:
+    told = play(ScriptedBackend(), [*wanted(WEB, DNS), (50, Unregister(WEB.key)), (50, Unregister(DNS.key))], end=55)
+    assert told.settled == [0, 50, 55]
+
+
+def test_address_and_ports_make_one_record_at_the_start() -> None:
+    first, _ = records(ScriptedBackend(), wanted(WEB, DNS), end=1000)
+    assert (str(first.ip), first.tcp, first.udp) == ("1.2.3.4", 8080, 53)
+
+
+def test_only_a_real_change_makes_a_new_record() -> None:
+    backend = ScriptedBackend().silent(400, 500).refuse(700, 800).moves(1000, "5.6.7.8")
+    made = records(backend, wanted(WEB), end=2000)
+    assert [str(record.ip) for record in made] == ["1.2.3.4", "5.6.7.8", "5.6.7.8"]
+    assert [record.seq for record in made] == [1, 2, 3]
+
+
+def test_a_lapsed_mapping_leaves_the_record() -> None:
+    made = records(ScriptedBackend().refuse(1, FOREVER), wanted(WEB), end=900)
+    assert [record.tcp for record in made] == [8080, None]
+
+
+@pytest.mark.parametrize("address", ["192.168.0.5", "100.64.3.4"])
+def test_an_address_that_nobody_can_reach_is_not_published(address: str) -> None:
+    assert {record.ip for record in records(ScriptedBackend().moves(0, address), wanted(WEB), end=10)} == {None}
+
+
+def test_a_lost_gateway_leaves_the_address_in_the_record() -> None:
+    made = records(ScriptedBackend().silent(100, 200), wanted(WEB), end=250)
+    assert [str(record.ip) for record in made] == ["1.2.3.4", "1.2.3.4"]
+
+
+# whatever happens
+
+TROUBLES = st.lists(
+    st.tuples(
+        st.integers(90, 400),  # seconds of health before it
+        st.integers(1, 120),  # seconds that it lasts
+        st.sampled_from(["", "add_mapping", "external_ip"]),
+        st.sampled_from(["silence", "refusal", "nonsense", "lost answers"]),
+    ),
+    max_size=10,
+)
+Trouble: TypeAlias = tuple[int, int, str, str]
+
+
+def afflicted(troubles: list[Trouble]) -> tuple[ScriptedBackend, int]:
+    """A backend with these misfortunes, and a second at which all is well again."""
+    backend, now = ScriptedBackend(), 0
+    for health, duration, hook, kind in troubles:
+        now += health
+        match kind:
+            case "silence":
+                backend.silent(now, now + duration, hook=hook)
+            case "refusal":
+                backend.refuse(now, now + duration, hook=hook)
+            case "nonsense":
+                backend.fails(now, now + duration, lambda: ValueError("oops"), hook)
+            case _:
+                backend.unheard(now, now + duration)
+        now += duration
+    return backend, now + 700
+
+
+@settings(max_examples=10, deadline=None)
+@given(TROUBLES, st.floats(0, 1))
+def test_no_misfortune_of_two_minutes_makes_a_gap(troubles: list[Trouble], spread: float) -> None:
+    backend, end = afflicted(troubles)
+    told = play(backend, wanted(WEB, DNS), end=end, spread=spread)
+    assert "mapping.lost" not in told.names()
+    for request in (WEB, DNS):
+        held = [at for at, event in told.events if isinstance(event, HELD) and event.key == request.key]
+        assert all(later - earlier <= 600 for earlier, later in pairwise([*held, end]))
+
+
+@settings(max_examples=10, deadline=None)
+@given(TROUBLES, st.floats(0, 1))
+def test_whatever_happened_the_table_is_empty_in_the_end(troubles: list[Trouble], spread: float) -> None:
+    backend, end = afflicted(troubles)
+    play(backend, wanted(WEB, DNS), end=end, spread=spread)
+    assert backend.table == {}
+
+
+@settings(max_examples=10, deadline=None)
+@given(TROUBLES, st.lists(st.sampled_from([0, -1, 65536, 80, 8080, 65535]), min_size=1))
+def test_no_event_ever_claims_a_port_that_is_none(troubles: list[Trouble], ports: list[int]) -> None:
+    backend, end = afflicted(troubles)
+    backend._ports = lambda port: ports[len(backend.calls) % len(ports)]
+    told = play(backend, wanted(WEB, DNS), end=end)
+    claimed = [event.external_port for _, event in told.events if isinstance(event, MappingEvent)]
+    assert all(port is None or 1 <= port <= 65535 for port in claimed)
+
+
+@settings(max_examples=10, deadline=None)
+@given(TROUBLES)
+def test_the_stream_of_a_mapping_always_makes_sense(troubles: list[Trouble]) -> None:
+    backend, end = afflicted([*troubles, (90, 700, "", "refusal")])
+    told = play(backend, wanted(WEB), end=end)
+    is_open = False
+    for _, event in told.events:
+        if event.event in {"mapping.renewed", "mapping.changed", "mapping.lost", "mapping.removed"}:
+            assert is_open
+        if event.event == "mapping.added":
+            assert not is_open
+        if isinstance(event, MappingEvent) and event.event != "mapping.failed":
+            is_open = event.event in {"mapping.added", "mapping.renewed", "mapping.changed"}
+
+
+# a gateway that tells its address with a mapping only
+
+
+class TellsLate(ScriptedBackend):
+    """PCP's way: the external address is in the grant, and nowhere else before."""
+
+    @hookimpl
+    def external_ip(self) -> IPv4Address:
+        self._hear("external_ip")
+        raise NotYet("with a mapping only")
+
+    @hookimpl
+    def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+        grant = super().add_mapping(protocol, external_port, internal_port, lifetime)
+        return replace(grant, external_ip=IPv4Address("5.6.7.8"))
+
+
+def test_an_address_that_comes_with_the_first_mapping_is_told_before_it() -> None:
+    told = play(TellsLate(), wanted(WEB, DNS), end=290)
+    names = ["gateway.found", "external_ip.changed", "mapping.added", "mapping.added"]
+    assert told.names()[:4] == names
+    assert len(told.of("external_ip.changed")) == 1
+    assert not told.of("external_ip.failed")
+
+
+def test_what_the_first_grant_states_costs_no_second_round() -> None:
+    backend = TellsLate()
+    play(backend, wanted(WEB, DNS), end=290)
+    assert calls(backend) == [0, 0]
+
+
+def test_an_address_in_a_grant_does_not_overrule_the_one_that_was_stated() -> None:
+    class Both(TellsLate):
+        @hookimpl
+        def external_ip(self) -> IPv4Address:
+            return IPv4Address("1.2.3.4")
+
+    told = play(Both(), wanted(WEB), end=290)
+    assert [event.to_dict()["external_ip"] for _, event in told.of("external_ip.changed")] == ["1.2.3.4"]

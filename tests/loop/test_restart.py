@@ -1,0 +1,128 @@
+"""Sticky and crash-safe: what a session remembers of the one before, on scripted time."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from portmap.backends.nat import Nat
+from portmap.events import MappingAdded
+from portmap.loop.inbox import Register
+from portmap.loop.loop import Loop
+from portmap.loop.policy import OnConflict, Policy
+from portmap.model import Key, PortRequest, Protocol
+from portmap.storage.journal import Entry, Journal, from_text
+from portmap.storage.journal_store import State
+from portmap.storage.journal_writer import Scribe
+from portmap.testing.clock import ScriptedInbox
+from portmap.testing.scripted import ScriptedBackend, Told
+
+HERE = "the scripted gateway"
+TCP = PortRequest(Protocol.TCP, 8080)
+
+
+def entry(port: int, *, at: str = HERE, held: bool = True, external: int = 9090) -> Entry:
+    return Entry(at, Protocol.TCP, port, external, expires=None, held=held)
+
+
+def play(
+    backend: ScriptedBackend, journal: Journal, *wanted: PortRequest, policy: Policy | None = None, end: float = 100
+) -> list[Key]:
+    """Run the real loop with a journal; the leftovers that it says are gone."""
+    swept: list[Key] = []
+    inbox = backend.inbox = ScriptedInbox([(0, Register(request)) for request in wanted], end=end)
+    Loop(Nat(backend, "scripted"), inbox, Told(inbox), policy, journal, swept.append, lambda: 0.0).run()
+    return swept
+
+
+def asked(backend: ScriptedBackend, hook: str) -> list[tuple[object, ...]]:
+    return [call.arguments for call in backend.calls if call.hook == hook]
+
+
+def test_the_external_port_is_asked_for_again_after_a_restart() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080),)), TCP)
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+
+
+def test_a_port_that_was_given_back_is_remembered_too() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080, held=False),)), TCP)
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+
+
+def test_the_users_own_wish_stands_above_memory() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080),)), PortRequest(Protocol.TCP, 8080, 443))
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 443, 8080, 600)
+
+
+def test_where_only_one_port_will_do_memory_is_not_asked() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((entry(8080),)), TCP, policy=Policy(on_conflict=OnConflict.FAIL))
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 0, 8080, 600)
+
+
+def test_a_leftover_that_nobody_wants_is_deleted() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
+    assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 7070)]
+
+
+def test_a_leftover_that_is_wanted_again_is_taken_over_not_deleted() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((entry(8080),)), TCP, end=1) == []
+    assert [call.hook for call in backend.calls] == ["external_ip", "add_mapping", "delete_mapping"]  # ours, at the end
+
+
+def test_a_leftover_is_deleted_by_the_internal_port_that_the_gateway_knows() -> None:
+    backend = ScriptedBackend()
+    play(backend, Journal((replace(entry(7070), inner_port=9090),)))
+    assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 9090)]
+
+
+def test_what_followed_goes_on_where_it_was() -> None:
+    backend = ScriptedBackend()
+    follower = PortRequest(Protocol.TCP, 7070, follow=True)
+    assert play(backend, Journal((replace(entry(7070), inner_port=9090),)), follower, end=1) == []
+    assert asked(backend, "add_mapping") == [(Protocol.TCP, 9090, 9090, 600)]
+    assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 9090)]  # ours, at the end
+
+
+def test_where_it_led_is_of_no_use_to_who_does_not_follow() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((replace(entry(8080), inner_port=9090),)), TCP) == [TCP.key]
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+    assert asked(backend, "delete_mapping")[0] == (Protocol.TCP, 9090, 9090)
+
+
+def test_a_leftover_that_is_gone_is_not_taken_for_what_we_have_mapped_since(tmp_path: Path) -> None:
+    with closing(State(tmp_path)) as killed:
+        killed.save(Journal((replace(entry(8080), inner_port=9090),)))
+    with closing(State(tmp_path)) as state:
+        scribe = Scribe(Told(ScriptedInbox(end=0)), state)
+        scribe.on_event(MappingAdded(protocol=Protocol.TCP, internal_port=8080, external_port=9091))
+        scribe.on_swept(TCP.key)
+        scribe.on_settled()
+        assert [kept.held for kept in from_text(next(tmp_path.glob("*.json")).read_text()).entries] == [True]
+
+
+def test_a_leftover_at_another_gateway_is_left_for_the_day_that_we_are_back_there() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((entry(7070, at="another gateway"),))) == []
+    assert asked(backend, "delete_mapping") == []
+
+
+def test_a_leftover_whose_lease_ran_out_needs_no_deleting() -> None:
+    backend = ScriptedBackend()
+    assert play(backend, Journal((Entry(HERE, Protocol.TCP, 7070, 9090, expires=1.0),))) == []
+
+
+def test_a_silent_gateway_is_asked_to_delete_a_leftover_again_later() -> None:
+    backend = ScriptedBackend().silent(0, 30, hook="delete_mapping")
+    assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
+
+
+def test_a_refused_deletion_is_not_repeated() -> None:
+    backend = ScriptedBackend().refuse(0, 1000, hook="delete_mapping")
+    assert play(backend, Journal((entry(7070),))) == []
+    assert len(asked(backend, "delete_mapping")) == 1

@@ -1,0 +1,96 @@
+"""Ring 1: what holds, as far as the events say."""
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from portmap.errors import Conflict, NATError, NoGateway
+from portmap.events import (
+    ExternalIPChanged,
+    GatewayFound,
+    GatewayLost,
+    MappingAdded,
+    MappingChanged,
+    MappingFailed,
+    MappingLost,
+    MappingRemoved,
+    MappingRenewed,
+)
+from portmap.model import Mapping, Protocol, Scope
+from portmap.session.state import Ledger
+
+PUBLIC = IPv4Address("1.2.3.4")
+WEB = (Protocol.TCP, 8080)
+OPEN = Mapping(Protocol.TCP, 8080, 80, 600, PUBLIC, "web")
+FAILED = MappingFailed(protocol=Protocol.TCP, internal_port=8080, reason="taken", error="Conflict")
+LOST = GatewayLost(gateway="g", reason="nobody there", error="NoGateway")
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.mark.parametrize("kind", [MappingAdded, MappingChanged, MappingRenewed])
+def test_an_open_port_is_told_back_as_it_was_announced(ledger: Ledger, kind: type[MappingAdded]) -> None:
+    ledger.note(kind.of(OPEN))
+    assert ledger.mappings == {WEB: OPEN}
+
+
+@pytest.mark.parametrize("kind", [MappingLost, MappingRemoved])
+def test_a_shut_port_is_gone(ledger: Ledger, kind: type[MappingLost]) -> None:
+    ledger.note(MappingAdded.of(OPEN))
+    ledger.note(kind.of(OPEN))
+    assert not ledger.mappings
+
+
+def test_a_failure_shuts_nothing(ledger: Ledger) -> None:
+    ledger.note(MappingAdded.of(OPEN))
+    ledger.note(FAILED)
+    assert WEB in ledger.mappings
+
+
+def test_a_failure_is_told_as_the_error_that_it_was(ledger: Ledger) -> None:
+    ledger.note(FAILED)
+    error = ledger.why_missing([WEB])
+    assert (type(error), str(error)) == (Conflict, "taken")
+
+
+@pytest.mark.parametrize("name", ["", "NoSuchError"])
+def test_an_error_of_no_known_name_is_the_networks(ledger: Ledger, name: str) -> None:
+    ledger.note(MappingFailed(protocol=Protocol.TCP, internal_port=8080, reason="odd", error=name))
+    assert type(ledger.why_missing([WEB])) is NATError
+
+
+def test_a_grant_ends_a_failure(ledger: Ledger) -> None:
+    ledger.note(FAILED)
+    ledger.note(MappingAdded.of(OPEN))
+    assert ledger.why_missing([WEB]) is None
+
+
+def test_a_missing_ports_own_failure_says_more_than_a_lost_gateway(ledger: Ledger) -> None:
+    ledger.note(LOST)
+    ledger.note(FAILED)
+    assert isinstance(ledger.why_missing([(Protocol.UDP, 1), WEB]), Conflict)
+
+
+def test_a_lost_gateway_explains_every_missing_port(ledger: Ledger) -> None:
+    ledger.note(LOST)
+    assert isinstance(ledger.why_missing([WEB]), NoGateway)
+
+
+def test_a_gateway_that_is_back_explains_nothing(ledger: Ledger) -> None:
+    ledger.note(LOST)
+    ledger.note(GatewayFound(gateway="g"))
+    assert ledger.why_missing([WEB]) is None
+
+
+def test_a_failure_that_nobody_asks_about_any_more_is_forgotten(ledger: Ledger) -> None:
+    ledger.note(FAILED)
+    ledger.forget_failure(WEB)
+    assert ledger.why_missing([WEB]) is None
+
+
+def test_the_address_is_the_last_stated_of_whatever_scope(ledger: Ledger) -> None:
+    ledger.note(ExternalIPChanged(external_ip=IPv4Address("10.0.0.1"), scope=Scope.PRIVATE))
+    assert ledger.external_ip == IPv4Address("10.0.0.1")

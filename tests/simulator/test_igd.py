@@ -1,0 +1,213 @@
+"""The actions of a gateway, call to results: the standard's rules, miniupnpd's ways, and the quirks."""
+
+import pytest
+
+from portmap.model import Protocol
+from portmap.simulator.state import Box
+from portmap.simulator.upnp.igd import ACTIONS, Asked, action_of
+from portmap.simulator.upnp.soap import Call, Fault
+from portmap.testing import Entry, Quirks
+
+NOW = 100.0
+CLIENT = "127.0.0.1"
+WISH = {
+    "NewRemoteHost": "",
+    "NewExternalPort": "80",
+    "NewProtocol": "TCP",
+    "NewInternalPort": "8080",
+    "NewInternalClient": CLIENT,
+    "NewEnabled": "1",
+    "NewPortMappingDescription": "portmap:web",
+    "NewLeaseDuration": "600",
+}
+MAPPED = Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "portmap:web")
+
+
+def do(action: str, box: Box, client: str = CLIENT, **changes: str) -> dict[str, str]:
+    call = Call("", action, WISH | changes)
+    return ACTIONS[action].do(Asked(call, client, box, NOW))
+
+
+def refused(action: str, box: Box, client: str = CLIENT, **changes: str) -> int:
+    with pytest.raises(Fault) as caught:
+        do(action, box, client, **changes)
+    return caught.value.code
+
+
+def test_a_mapping_is_added_as_asked() -> None:
+    box = Box()
+    assert do("AddPortMapping", box) == {}
+    assert box.table.alive(NOW) == (MAPPED,)
+
+
+def test_a_mapping_of_ones_own_is_overwritten() -> None:
+    box = Box()
+    do("AddPortMapping", box)
+    do("AddPortMapping", box, NewInternalPort="9090")
+    assert [entry.internal_port for entry in box.table.alive(NOW)] == [9090]
+
+
+def test_a_mapping_of_somebody_else_is_a_conflict() -> None:
+    box = Box()
+    do("AddPortMapping", box, NewInternalClient="127.0.0.9")
+    assert refused("AddPortMapping", box) == 718
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "code"),
+    [
+        ("NewExternalPort", "0", 716),
+        ("NewInternalPort", "0", 732),
+        ("NewExternalPort", "65536", 402),
+        ("NewExternalPort", "-1", 402),
+        ("NewExternalPort", "eighty", 402),
+        ("NewProtocol", "tcp", 402),
+        ("NewInternalClient", "somebody", 402),
+        ("NewLeaseDuration", "4294967296", 402),
+        ("NewLeaseDuration", "\u0663", 402),
+        ("NewRemoteHost", "198.51.100.1", 726),
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused(argument: str, value: str, code: int) -> None:
+    assert refused("AddPortMapping", Box(), **{argument: value}) == code
+
+
+def test_a_missing_argument_is_refused() -> None:
+    with pytest.raises(Fault, match="Invalid Args"):
+        ACTIONS["AddPortMapping"].do(Asked(Call("", "AddPortMapping"), CLIENT, Box(), NOW))
+
+
+@pytest.mark.parametrize(("asked", "granted"), [("0", 604800), ("604801", 604800), ("600", 600)])
+def test_igd_2_gives_at_most_a_week(asked: str, granted: int) -> None:
+    box = Box(igd=2)
+    do("AddPortMapping", box, NewLeaseDuration=asked)
+    assert box.table.alive(NOW)[0].lifetime == granted
+
+
+def test_igd_1_gives_a_permanent_lease() -> None:
+    box = Box()
+    do("AddPortMapping", box, NewLeaseDuration="0")
+    assert box.table.alive(1e9)[0].lifetime == 0
+
+
+def test_add_any_gives_the_next_port_when_the_wanted_one_is_taken() -> None:
+    box = Box(igd=2)
+    do("AddPortMapping", box, NewInternalClient="127.0.0.9")
+    assert do("AddAnyPortMapping", box) == {"NewReservedPort": "81"}
+
+
+def test_add_any_of_a_full_table_says_so() -> None:
+    assert refused("AddAnyPortMapping", Box(igd=2, usable=lambda _protocol, _port: False)) == 728
+
+
+def test_a_mapping_can_be_read_back_with_what_is_left_of_its_lease() -> None:
+    box = Box()
+    do("AddPortMapping", box)
+    later = Asked(Call("", "", WISH), CLIENT, box, NOW + 100)
+    assert ACTIONS["GetSpecificPortMappingEntry"].do(later)["NewLeaseDuration"] == "500"
+
+
+def test_the_list_ends_with_713() -> None:
+    box = Box()
+    do("AddPortMapping", box)
+    assert do("GetGenericPortMappingEntry", box, NewPortMappingIndex="0")["NewExternalPort"] == "80"
+    assert refused("GetGenericPortMappingEntry", box, NewPortMappingIndex="1") == 713
+
+
+@pytest.mark.parametrize("action", ["GetSpecificPortMappingEntry", "DeletePortMapping"])
+def test_what_is_not_mapped_is_714(action: str) -> None:
+    assert refused(action, Box()) == 714
+
+
+def test_a_deleted_mapping_is_gone() -> None:
+    box = Box()
+    do("AddPortMapping", box)
+    do("DeletePortMapping", box)
+    assert box.table.alive(NOW) == ()
+
+
+def test_the_uptime_is_the_epoch() -> None:
+    assert do("GetStatusInfo", Box(booted=58.0))["NewUptime"] == "42"
+
+
+def test_nat_is_said_to_be_on() -> None:
+    assert do("GetNATRSIPStatus", Box()) == {"NewRSIPAvailable": "0", "NewNATEnabled": "1"}
+
+
+WAN_IP_1 = "urn:schemas-upnp-org:service:WANIPConnection:1"
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "igd", "known"),
+    [
+        (WAN_IP_1, "AddPortMapping", 1, True),
+        (WAN_IP_1, "AddPortMapping", 2, True),
+        (WAN_IP_1.replace(":1", ":2"), "AddPortMapping", 1, False),
+        (WAN_IP_1.replace(":1", ":2"), "AddPortMapping", 2, True),
+        (WAN_IP_1, "AddAnyPortMapping", 1, False),
+        (WAN_IP_1, "AddAnyPortMapping", 2, True),
+        (WAN_IP_1, "MakeCoffee", 2, False),
+        ("urn:schemas-upnp-org:service:WANPPPConnection:1", "AddPortMapping", 2, False),
+    ],
+)
+def test_only_the_actions_of_its_services_are_known(service: str, action: str, igd: int, known: bool) -> None:
+    assert (action_of(Call(service, action), igd) is not None) is known
+
+
+@pytest.mark.parametrize(
+    ("quirks", "lease", "code"),
+    [
+        (Quirks(only_permanent=True), "600", 725),
+        (Quirks(permanent_as_402=True), "600", 402),
+        (Quirks(upnp_error=501), "600", 501),
+        (Quirks(upnp_error=501), "0", 501),
+        (Quirks(conflict=frozenset({80})), "600", 718),
+        (Quirks(no_wan=True), "600", 501),
+    ],
+)
+def test_a_refusing_quirk_gives_its_code(quirks: Quirks, lease: str, code: int) -> None:
+    assert refused("AddPortMapping", Box(quirks=quirks), NewLeaseDuration=lease) == code
+
+
+@pytest.mark.parametrize("quirks", [Quirks(only_permanent=True), Quirks(permanent_as_402=True)])
+def test_a_router_without_leases_gives_permanent_ones(quirks: Quirks) -> None:
+    assert do("AddPortMapping", Box(quirks=quirks), NewLeaseDuration="0") == {}
+
+
+@pytest.mark.parametrize(("igd", "code"), [(1, 718), (2, 606)])
+def test_secure_mode_maps_to_nobody_else(igd: int, code: int) -> None:
+    box = Box(quirks=Quirks(secure_mode=True), igd=igd)
+    assert refused("AddPortMapping", box, client="127.0.0.9") == code
+
+
+def test_secure_mode_deletes_nobody_elses_mapping() -> None:
+    box = Box(quirks=Quirks(secure_mode=True))
+    do("AddPortMapping", box)
+    assert refused("DeletePortMapping", box, client="127.0.0.9") == 606
+
+
+def test_a_router_with_no_wan_is_disconnected_and_has_no_address() -> None:
+    box = Box(quirks=Quirks(no_wan=True))
+    assert do("GetStatusInfo", box)["NewConnectionStatus"] == "Disconnected"
+    assert do("GetExternalIPAddress", box) == {"NewExternalIPAddress": ""}
+
+
+def test_an_external_address_may_be_any_text() -> None:
+    assert do("GetExternalIPAddress", Box("not-an-ip")) == {"NewExternalIPAddress": "not-an-ip"}
+
+
+def test_success_without_effect_maps_nothing() -> None:
+    box = Box(quirks=Quirks(success_without_effect=True))
+    assert do("AddPortMapping", box) == {}
+    assert box.table.alive(NOW) == ()
+
+
+@pytest.mark.parametrize("asked", ["600", "0"])
+def test_a_capped_lifetime_is_granted_to_all(asked: str) -> None:
+    box = Box(quirks=Quirks(caps_lifetime=60))
+    do("AddPortMapping", box, NewLeaseDuration=asked)
+    assert do("GetSpecificPortMappingEntry", box)["NewLeaseDuration"] == "60"
+
+
+def test_other_port_moves_what_may_be_anywhere() -> None:
+    assert do("AddAnyPortMapping", Box(quirks=Quirks(other_port=True), igd=2)) == {"NewReservedPort": "1080"}

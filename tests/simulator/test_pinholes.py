@@ -1,0 +1,315 @@
+"""The simulated router's IPv6 firewall: what it keeps, what it answers to PCP and UPnP, and that it does so at ::1."""
+
+import socket
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import IPv6Address
+from urllib.request import urlopen
+
+import pytest
+from tests.simulator.conftest import Start
+
+from portmap.errors import PortmapError
+from portmap.model import Protocol
+from portmap.simulator.pcp.packets import ANSWER, HEAD, Announce, Map, Op, Option, OptionCode, Result
+from portmap.simulator.pcp.rules import NOWHERE
+from portmap.simulator.pcp.server import answer
+from portmap.simulator.pinhole_table import Pinhole
+from portmap.simulator.state import Box
+from portmap.simulator.upnp.firewall_control import action_of
+from portmap.simulator.upnp.igd import Asked, Results
+from portmap.simulator.upnp.soap import Call, Fault
+from portmap.testing import Heard, Quirks, Router
+
+NOW = 1007.0
+US, NEIGHBOUR = "2a00:77::2", "2a00:77::3"
+NONCE, OTHER_NONCE = bytes(range(1, 13)), bytes(12)
+WISH = Map(IPv6Address(US), 600, NONCE, 6, 8080, 0, NOWHERE[0])
+PREFER_FAILURE = Option(OptionCode.PREFER_FAILURE)
+SERVICE = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"
+HOLE = {
+    "RemoteHost": "",
+    "RemotePort": "0",
+    "InternalClient": US,
+    "InternalPort": "8080",
+    "Protocol": "6",
+    "LeaseTime": "600",
+}
+
+
+def box(quirks: Quirks | None = None) -> Box:
+    return Box("203.0.113.7", quirks or Quirks(), booted=1000.0)
+
+
+def opened(to: Box, now: float = NOW) -> list[tuple[str, str, int, int]]:
+    return [(it.protocol, it.client, it.port, it.lifetime) for it in to.pinholes.alive(now)]
+
+
+# PCP.
+
+
+def pcp(request: Map | Announce, to: Box, client: str = US, now: float = NOW) -> tuple[int, int]:
+    """Result and lifetime."""
+    data = answer(request, client, to, now)
+    return data[3], int.from_bytes(data[4:8])
+
+
+def test_a_map_by_ipv6_is_a_pinhole_and_no_mapping() -> None:
+    router = box()
+    assert pcp(WISH, router) == (Result.SUCCESS, 600)
+    assert opened(router) == [("TCP", US, 8080, 600)]
+    assert router.table.alive(NOW) == ()
+
+
+def test_external_address_and_port_are_the_clients_own_whatever_it_suggests() -> None:
+    body = answer(replace(WISH, external_port=99, external_ip=IPv6Address(NEIGHBOUR)), US, box(), NOW)[HEAD:]
+    assert (int.from_bytes(body[18:20]), IPv6Address(body[20:36])) == (8080, IPv6Address(US))
+
+
+def test_whoever_sends_from_another_address_gets_nothing() -> None:
+    router = box()
+    assert pcp(WISH, router, client=NEIGHBOUR)[0] == Result.ADDRESS_MISMATCH
+    assert opened(router) == []
+
+
+def test_a_link_local_sender_is_known_without_its_zone() -> None:
+    assert pcp(Announce(IPv6Address("fe80::2")), box(), client="fe80::2%eth0")[0] == Result.SUCCESS
+
+
+def test_a_renewal_needs_the_nonce_and_so_does_the_end() -> None:
+    router = box()
+    pcp(WISH, router)
+    assert pcp(replace(WISH, nonce=OTHER_NONCE), router) == (Result.NOT_AUTHORIZED, 600)
+    assert pcp(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router)[0] == Result.NOT_AUTHORIZED
+    assert pcp(replace(WISH, lifetime=900), router) == (Result.SUCCESS, 900)
+    assert pcp(replace(WISH, lifetime=0), router)[0] == Result.SUCCESS
+    assert opened(router) == []
+
+
+def test_port_zero_shuts_all_of_the_protocol_that_this_nonce_opened() -> None:
+    router = box()
+    for wish in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
+        pcp(wish, router)
+    assert pcp(replace(WISH, internal_port=0, lifetime=0), router)[0] == Result.SUCCESS
+    assert opened(router) == [("TCP", US, 8082, 600)]
+
+
+def test_a_pinhole_ends_with_its_lease() -> None:
+    router = box()
+    pcp(WISH, router)
+    assert opened(router, NOW + 599)
+    assert not opened(router, NOW + 600)
+
+
+@pytest.mark.parametrize(
+    ("quirks", "result"),
+    [
+        (Quirks(no_pinholes=True), Result.NOT_AUTHORIZED),
+        (Quirks(pinholes_forbidden=True), Result.NOT_AUTHORIZED),
+        (Quirks(pcp_result=8), Result.NO_RESOURCES),
+        (Quirks(full_table=True), Result.NO_RESOURCES),
+        (Quirks(no_wan=True), Result.NETWORK_FAILURE),
+        (Quirks(no_port_zero=True), Result.NO_RESOURCES),
+    ],
+)
+def test_a_refusal_opens_nothing(quirks: Quirks, result: Result) -> None:
+    router = box(quirks)
+    assert pcp(WISH, router)[0] == result
+    assert opened(router) == []
+
+
+def test_a_port_under_1024_may_be_refused() -> None:
+    assert pcp(replace(WISH, internal_port=80), box(Quirks(high_ports_only=True)))[0] == Result.NOT_AUTHORIZED
+
+
+def test_prefer_failure_fails_for_what_is_not_the_clients_own() -> None:
+    other = replace(WISH, external_port=99, options=(PREFER_FAILURE,))
+    assert pcp(other, box())[0] == Result.CANNOT_PROVIDE_EXTERNAL
+    assert pcp(replace(other, external_port=8080), box())[0] == Result.SUCCESS
+
+
+def test_quirks_of_answers_are_those_of_ipv4() -> None:
+    assert pcp(WISH, box(Quirks(caps_lifetime=60))) == (Result.SUCCESS, 60)
+    assert answer(WISH, US, box(Quirks(wrong_nonce=True)), NOW)[HEAD : HEAD + 12] != NONCE
+    assert len(answer(WISH, US, box(Quirks(pcp_result=2, short_errors=True)), NOW)) == HEAD
+    assert opened_after_map(Quirks(success_without_effect=True)) == []
+    assert opened_after_map(Quirks(prunes=10.0), NOW + 11) == []
+
+
+def opened_after_map(quirks: Quirks, now: float = NOW) -> list[tuple[str, str, int, int]]:
+    router = box(quirks)
+    assert pcp(WISH, router)[0] == Result.SUCCESS
+    return opened(router, now)
+
+
+# UPnP.
+
+
+def call(
+    to: Box, action: str, arguments: dict[str, str] | None = None, client: str = US, now: float = NOW
+) -> Results | int:
+    """The results, or the errorCode."""
+    asked = Call(SERVICE, action, arguments or {})
+    found = action_of(asked)
+    assert found
+    try:
+        return found.do(Asked(asked, client, to, now))
+    except Fault as fault:
+        return fault.code
+
+
+def test_the_firewall_tells_its_status() -> None:
+    assert call(box(), "GetFirewallStatus") == {"FirewallEnabled": "1", "InboundPinholeAllowed": "1"}
+    off, forbidden = box(Quirks(firewall_off=True)), box(Quirks(pinholes_forbidden=True))
+    assert call(off, "GetFirewallStatus") == {"FirewallEnabled": "0", "InboundPinholeAllowed": "1"}
+    assert call(forbidden, "GetFirewallStatus") == {"FirewallEnabled": "1", "InboundPinholeAllowed": "0"}
+
+
+def test_add_opens_a_pinhole_and_again_renews_it_under_the_same_id() -> None:
+    router = box()
+    assert call(router, "AddPinhole", HOLE) == {"UniqueID": "1"}
+    assert call(router, "AddPinhole", HOLE | {"Protocol": "17"}) == {"UniqueID": "2"}
+    assert call(router, "AddPinhole", HOLE | {"LeaseTime": "900"}) == {"UniqueID": "1"}
+    assert opened(router) == [("TCP", US, 8080, 900), ("UDP", US, 8080, 600)]
+
+
+def test_update_extends_and_delete_shuts() -> None:
+    router = box()
+    call(router, "AddPinhole", HOLE)
+    assert call(router, "UpdatePinhole", {"UniqueID": "1", "NewLeaseTime": "900"}, now=NOW + 500) == {}
+    assert opened(router, NOW + 1300) == [("TCP", US, 8080, 900)]
+    assert call(router, "CheckPinholeWorking", {"UniqueID": "1"}) == 709
+    assert call(router, "DeletePinhole", {"UniqueID": "1"}) == {}
+    assert opened(router) == []
+
+
+@pytest.mark.parametrize("action", ["UpdatePinhole", "DeletePinhole", "CheckPinholeWorking"])
+def test_an_id_that_is_not_there_or_somebody_elses_is_refused(action: str) -> None:
+    router = box()
+    call(router, "AddPinhole", HOLE)
+    assert call(router, action, {"UniqueID": "2", "NewLeaseTime": "60"}) == 704
+    assert call(router, action, {"UniqueID": "1", "NewLeaseTime": "60"}, NEIGHBOUR) == 606
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"InternalClient": NEIGHBOUR}, 606),
+        ({"InternalClient": "*"}, 708),
+        ({"InternalClient": "192.168.77.2"}, 402),
+        ({"InternalPort": "0"}, 706),
+        ({"InternalPort": "x"}, 402),
+        ({"Protocol": "65535"}, 707),
+        ({"Protocol": "1"}, 705),
+        ({"LeaseTime": "0"}, 402),
+        ({"LeaseTime": "86401"}, 402),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused(change: dict[str, str], code: int) -> None:
+    assert call(box(), "AddPinhole", HOLE | change) == code
+
+
+@pytest.mark.parametrize(
+    ("quirks", "code"),
+    [
+        (Quirks(firewall_off=True), 702),
+        (Quirks(pinholes_forbidden=True), 703),
+        (Quirks(full_table=True), 701),
+        (Quirks(upnp_error=-911), -911),
+    ],
+)
+def test_a_router_refuses_with_the_standards_codes(quirks: Quirks, code: int) -> None:
+    assert call(box(quirks), "AddPinhole", HOLE) == code
+
+
+def test_another_service_knows_none_of_it() -> None:
+    assert action_of(Call("urn:schemas-upnp-org:service:WANIPConnection:1", "AddPinhole")) is None
+
+
+# The wire.
+
+
+@pytest.fixture
+def six(start: Start) -> Router:
+    return start(ipv6=True)
+
+
+def say(router: Router, data: bytes) -> bytes:
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(2)
+        sock.connect(("::1", router.pcp6_port))
+        sock.send(data)
+        return sock.recv(1100)
+
+
+def request(wish: Map) -> bytes:
+    return b"\2\1\0\0" + wish.lifetime.to_bytes(4) + wish.client.packed + wish.encode_body()
+
+
+def test_pcp_is_spoken_at_ipv6_loopback_and_heard_apart(six: Router) -> None:
+    answered = say(six, request(replace(WISH, client=IPv6Address("::1"))))
+    assert (answered[1], answered[3]) == (ANSWER | Op.MAP, Result.SUCCESS)
+    assert six.pinholes == (Pinhole(Protocol.TCP, "::1", 8080, 600, NONCE.hex(), unique_id=1),)
+    assert (six.heard, six.entries) == (Heard(pcp6_map=1), ())
+
+
+def test_nat_pmp_has_no_place_there(six: Router) -> None:
+    assert say(six, b"\0\0")[:4] == bytes([2, ANSWER, 0, Result.UNSUPP_VERSION])
+
+
+def test_a_reboot_forgets_the_pinholes(six: Router) -> None:
+    say(six, request(replace(WISH, client=IPv6Address("::1"))))
+    six.reboot()
+    assert six.pinholes == ()
+
+
+def test_a_silent_router_is_silent_at_ipv6_loopback_too(start: Start) -> None:
+    router = start(ipv6=True, quirks=Quirks(silent=True))
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(0.05)
+        sock.sendto(request(WISH), ("::1", router.pcp6_port))
+        with pytest.raises(TimeoutError):
+            sock.recv(1100)
+
+
+def test_the_wrong_sender_is_another_port_where_there_is_one_address_only(start: Start) -> None:
+    router = start(ipv6=True, quirks=Quirks(wrong_sender=True))
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(2)
+        sock.sendto(request(WISH), ("::1", router.pcp6_port))
+        assert sock.recvfrom(1100)[1][1] != router.pcp6_port
+
+
+def test_announcements_reach_ipv6_loopback_as_pcp_only(start: Start) -> None:
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        sock.bind(("::1", 0))
+        sock.settimeout(2)
+        start(ipv6=True, announce=(("::1", sock.getsockname()[1]),))
+        assert sock.recv(1100)[:2] == bytes([2, ANSWER | Op.ANNOUNCE])
+
+
+def test_announcements_leave_no_ipv6_host() -> None:
+    with pytest.raises(PortmapError, match="ff02::1"):
+        Router(ipv6=True, announce=(("ff02::1", 5350),))
+
+
+def test_the_description_is_the_same_by_ipv6_and_has_the_service(six: Router) -> None:
+    pages = [urlopen(url, timeout=2).read() for url in (six.description_url, six.description_url6)]  # noqa: S310
+    assert pages[0] == pages[1]
+    assert SERVICE.encode() in pages[0]
+    assert six.description_url6.startswith("http://[::1]:")
+
+
+@pytest.mark.parametrize("quirks", [{}, {"quirks": Quirks(no_pinholes=True), "ipv6": True}])
+def test_without_pinholes_the_service_is_not_there(start: Start, quirks: dict[str, Quirks]) -> None:
+    router = start(**quirks)
+    with urlopen(router.description_url, timeout=2) as page:  # noqa: S310  # the router's own
+        assert b"WANIPv6FirewallControl" not in page.read()
+
+
+def test_a_search_at_ipv6_loopback_leads_there(six: Router) -> None:
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(2)
+        search = f'M-SEARCH * HTTP/1.1\r\nHOST: x\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: {SERVICE}\r\n\r\n'
+        sock.sendto(search.encode(), ("::1", six.ssdp6_port))
+        assert f"LOCATION: {six.description_url6}\r\n" in sock.recv(4096).decode()

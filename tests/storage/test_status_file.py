@@ -1,0 +1,173 @@
+"""What a session says of itself, and where others on this host read it."""
+
+import json
+import subprocess
+import sys
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+import pytest
+
+from portmap.errors import Garbled
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    GatewayFound,
+    GatewayLost,
+    MappingAdded,
+    MappingFailed,
+    MappingLost,
+    MappingRemoved,
+    MappingRenewed,
+    PinholeAdded,
+)
+from portmap.model import Mapping, PortRequest, Protocol, Scope
+from portmap.storage.status import Notice, PublisherNotice, from_text, to_text
+from portmap.storage.status_file import Board, board_in, living
+
+WEB = PortRequest(Protocol.TCP, 8080, 80, "web")
+OPEN = Mapping(Protocol.TCP, 8080, 80, 600, IPv4Address("1.2.3.4"), "web")
+NEW = Notice(1, "", "pmp", 0.0, 0.0).wanting([WEB], ipv6=False)
+
+
+def told(*events: Event, start: Notice = NEW) -> Notice:
+    notice = start
+    for second, event in enumerate(events, 1):
+        notice = notice.after(event, float(second))
+    return notice
+
+
+def failed(port: int | None = None) -> MappingFailed:
+    return MappingFailed(protocol=Protocol.TCP, internal_port=8080, external_port=port, reason="not today")
+
+
+def test_what_was_not_tried_yet_is_pending() -> None:
+    assert [port.state for port in NEW.ports] == ["pending"]
+    assert not NEW.healthy
+
+
+def test_an_open_port_is_up_until_its_lease_ends() -> None:
+    (port,) = told(MappingAdded.of(OPEN)).ports
+    assert (port.state, port.external_ip, port.external_port, port.expires) == ("up", "1.2.3.4", 80, 601.0)
+
+
+def test_a_renewal_moves_the_end_and_not_the_beginning() -> None:
+    (port,) = told(MappingAdded.of(OPEN), MappingRenewed.of(OPEN)).ports
+    assert (port.since, port.expires) == (1.0, 602.0)
+
+
+def test_a_failed_renewal_leaves_the_port_up_with_the_reason() -> None:
+    notice = told(MappingAdded.of(OPEN), failed(80))
+    assert notice.healthy
+    assert (notice.ports[0].reason, notice.ports[0].expires) == ("not today", 601.0)
+
+
+def test_a_port_that_cannot_be_opened_has_failed() -> None:
+    (port,) = told(failed()).ports
+    assert (port.state, port.reason) == ("failed", "not today")
+
+
+def test_a_lost_port_is_not_healthy() -> None:
+    notice = told(MappingAdded.of(OPEN), MappingLost.of(OPEN, reason="gone"))
+    assert (notice.ports[0].state, notice.healthy) == ("lost", False)
+
+
+def test_a_removed_port_is_no_longer_wanted() -> None:
+    assert told(MappingAdded.of(OPEN), MappingRemoved.of(OPEN)).ports == ()
+
+
+def test_gateway_and_address_are_known() -> None:
+    address = ExternalIPChanged(external_ip=IPv4Address("1.2.3.4"), scope=Scope.PUBLIC)
+    notice = told(GatewayFound(gateway="G"), address)
+    assert (notice.gateway, notice.found, notice.external_ip, notice.scope) == ("G", True, "1.2.3.4", "public")
+    assert told(GatewayFound(gateway="G"), GatewayLost(gateway="G")).found is False
+
+
+def test_a_pinhole_is_a_port_of_its_own_and_a_bonus() -> None:
+    both = NEW.wanting([WEB], ipv6=True)
+    assert told(MappingAdded.of(OPEN), start=both).healthy
+    hole = PinholeAdded.of(Mapping(Protocol.TCP, 8080, 8080, 120, IPv6Address("2600::2")))
+    assert [port.ipv6 for port in told(MappingAdded.of(OPEN), hole, start=both).ports] == [False, True]
+
+
+def test_where_only_ipv6_is_wanted_the_pinhole_decides() -> None:
+    only = Notice(1, "", "pcp", 0.0, 0.0).wanting([WEB], ipv6=True)
+    assert not only.healthy
+
+
+def test_a_publisher_in_trouble_is_not_healthy() -> None:
+    notice = told(MappingAdded.of(OPEN)).publishing(PublisherNotice("enr", ok=False, since=1.0, reason="401"), 2.0)
+    assert not notice.healthy
+    assert notice.publishing(PublisherNotice("enr", ok=True, since=3.0), 3.0).healthy
+
+
+def test_a_notice_reads_as_it_was_written() -> None:
+    notice = told(MappingAdded.of(OPEN)).publishing(PublisherNotice("enr", ok=True, since=1.0), 2.0)
+    assert from_text(to_text(notice)) == notice
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"v": 2}', '{"v": 1}', json.dumps({**json.loads(to_text(NEW)), "pid": "1"})],
+)
+def test_what_is_no_notice_is_garbled(text: str) -> None:
+    with pytest.raises(Garbled):
+        from_text(text)
+
+
+def test_a_pinned_notice_is_seen(tmp_path: Path) -> None:
+    board = Board(tmp_path, NEW)
+    board.pin()
+    assert living(tmp_path) == (NEW,)
+    board.close()
+
+
+def test_a_change_is_seen_once_it_is_pinned(tmp_path: Path) -> None:
+    board = Board(tmp_path, NEW)
+    board.pin()
+    board.change(lambda notice: notice.after(MappingAdded.of(OPEN), 1.0))
+    assert not living(tmp_path)[0].healthy
+    board.pin()
+    assert living(tmp_path)[0].healthy
+    board.close()
+
+
+def test_the_end_of_a_session_takes_its_notice_down(tmp_path: Path) -> None:
+    board = Board(tmp_path, NEW)
+    board.pin()
+    board.close()
+    board.close()
+    assert living(tmp_path) == ()
+    assert list(board_in(tmp_path).iterdir()) == []
+
+
+def test_a_session_that_died_counts_for_nothing_and_is_cleared_away(tmp_path: Path) -> None:
+    died = (
+        "import os, sys; from pathlib import Path\n"
+        "from portmap.storage.status import Notice; from portmap.storage.status_file import Board\n"
+        "Board(Path(sys.argv[1]), Notice(1, '', 'pmp', 0.0, 0.0)).pin(); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", died, str(tmp_path)], check=False, timeout=30)
+    assert len(list(board_in(tmp_path).glob("*.json"))) == 1
+    assert living(tmp_path) == ()
+    assert list(board_in(tmp_path).iterdir()) == []
+
+
+def test_an_empty_board_is_no_error(tmp_path: Path) -> None:
+    assert living(tmp_path / "nowhere") == ()
+
+
+def test_nonsense_on_the_board_is_passed_over(tmp_path: Path) -> None:
+    board = Board(tmp_path, NEW)
+    board.pin()
+    next(board_in(tmp_path).glob("*.json")).write_text("{")
+    assert living(tmp_path) == ()
+    board.close()
+
+
+def test_a_board_that_cannot_be_written_costs_only_the_notice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    board = Board(tmp_path, NEW)
+    board_in(tmp_path).joinpath(next(board_in(tmp_path).glob("*.lock")).stem + ".new").mkdir()
+    board.pin()
+    assert "status is not seen" in caplog.text
+    board.close()

@@ -1,0 +1,118 @@
+"""Ring 1: specs, split."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portmap.errors import SpecError
+from portmap.syntax.specs import Spec, parse_backend, parse_list, parse_spec
+
+
+def test_a_name_alone_has_no_argument() -> None:
+    assert parse_spec("upnp") == Spec("upnp", None)
+
+
+def test_a_colon_without_more_gives_an_empty_argument() -> None:
+    assert parse_spec("upnp:") == Spec("upnp", "")
+
+
+def test_only_the_first_colon_splits() -> None:
+    assert parse_spec("upnp:http://192.168.1.1:5000/d.xml") == Spec("upnp", "http://192.168.1.1:5000/d.xml")
+
+
+def test_an_ipv6_address_survives() -> None:
+    assert parse_spec("extip:::1") == Spec("extip", "::1")
+
+
+def test_a_name_is_folded_and_an_argument_is_not() -> None:
+    assert parse_spec("PMP:Router") == Spec("pmp", "Router")
+
+
+def test_the_empty_spec_means_none() -> None:
+    assert parse_spec("") == Spec("none", None)
+
+
+def test_the_empty_name_means_none_and_keeps_its_argument() -> None:
+    assert parse_spec(":x") == Spec("none", "x")
+
+
+@pytest.mark.parametrize("text", [" any", "any ", "pmp: 1.2.3.4", "pmp :1.2.3.4", "any\n", "\tany", "any\u00a0", " "])
+def test_white_space_around_a_part_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match="white space"):
+        parse_spec(text)
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\nb", "pmp:\x1b[31m", "a\u202eb", "pmp:1\r\n2"])
+def test_unprintable_characters_are_refused_and_not_echoed_raw(text: str) -> None:
+    with pytest.raises(SpecError, match="unprintable") as caught:
+        parse_spec(text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["pmp", "pmp:192.168.1.1", "extip:::1", "upnp:"])
+def test_a_spec_is_written_as_it_was_read(text: str) -> None:
+    assert str(parse_spec(text)) == text
+
+
+@given(st.text())
+def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
+    with suppress(SpecError):
+        assert parse_spec(text).name
+
+
+# lists
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pcp,upnp",
+        "PCP,upnp",
+        "pmp:192.168.1.1,upnp:http://192.168.1.1:5000/x.xml",
+        "upnp:http://192.168.1.1/a,b.xml,pmp",
+        "pcp:fe80::1%eth0,upnp",
+        "pcp,",
+        "pcp,192.168.1.1",
+    ],
+)
+def test_a_list_is_the_argument_of_any(text: str) -> None:
+    assert parse_backend(text) == Spec("any", text) == parse_backend(f"any:{text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["upnp:http://192.168.1.1/a,b.xml", "upnp:http://192.168.1.1/?a=1,2", "pmp:1.2.3.4,5.6.7.8", "acme:x,", "any"],
+)
+def test_a_comma_in_an_argument_makes_no_list(text: str) -> None:
+    assert parse_backend(text) == parse_spec(text)
+
+
+@pytest.mark.parametrize("text", ["exec:log a,b", "file:/tmp/a,b"])
+def test_a_publishers_spec_is_never_a_list(text: str) -> None:
+    assert parse_spec(text).argument == text.partition(":")[2]
+
+
+@pytest.mark.parametrize("text", ["pcp, upnp", "pcp ,upnp", "any:pcp , upnp", "pcp,\tupnp:http://192.168.1.1/"])
+def test_white_space_around_a_comma_is_refused_and_said(text: str) -> None:
+    with pytest.raises(SpecError, match="white space around a comma"):
+        parse_backend(text)
+
+
+def test_the_members_of_a_list_are_specs_in_order() -> None:
+    members = parse_list("PMP:192.168.1.1,upnp:http://192.168.1.1/a,b.xml,pcp")
+    assert members == (Spec("pmp", "192.168.1.1"), Spec("upnp", "http://192.168.1.1/a,b.xml"), Spec("pcp"))
+
+
+@pytest.mark.parametrize("text", ["pcp,", ",pcp", "pcp,,upnp", ",", "", "pcp,1.2.3.4"])
+def test_an_empty_member_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match="empty member"):
+        parse_list(text)
+
+
+@given(st.text(st.sampled_from("ab:,/ .-1")))
+def test_a_backends_spec_is_written_as_it_was_read(text: str) -> None:
+    with suppress(SpecError):
+        spec = parse_backend(text)
+        assert parse_backend(str(spec)) == spec
