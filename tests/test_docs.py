@@ -18,7 +18,7 @@ from tests.docs.parser import is_command, understand
 from tests.docs.picture import COMMAND, PICTURE, demo, shown_in
 from tests.docs.simulated_lan import Stage
 
-from portmap import __version__, events, pinhole
+from portmap import __version__, events
 from portmap.cli import exit_codes
 from portmap.cli.config_file import load_config
 from portmap.cli.hold.metrics import Metrics
@@ -35,7 +35,7 @@ from portmap.model import Mapping, Protocol, Scope
 from portmap.publishers import health
 from portmap.simulator.quirk_options import table_markdown
 from portmap_publish.command import environment
-from portmap_publish.port_changes import Change
+from portmap_publish.port_changes import PortChange
 
 README, CONTRIBUTING, CHANGELOG = (
     (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -174,7 +174,7 @@ def test_every_installed_name_is_told(group: str) -> None:
 
 
 def test_every_event_is_told() -> None:
-    for module in (events, pinhole, health):
+    for module in (events, health):
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if issubclass(kind, Event) and hasattr(kind, "event"):
                 assert f"`{kind.event}`" in REFERENCE
@@ -206,7 +206,7 @@ def test_every_variable_and_every_key_is_told() -> None:
 
 
 def test_every_word_and_variable_for_a_program_is_told() -> None:
-    words = Change("added", OpenPort(Protocol.TCP, 80, 80)).words()
+    words = PortChange("added", OpenPort(Protocol.TCP, 80, 80)).words()
     mapping = Mapping(Protocol.TCP, 8080, 80, 600)
     told = {*(f"{{{word}}}" for word in words), *environment(words), *environment_of([mapping], "")}
     for name in told:

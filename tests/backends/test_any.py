@@ -10,8 +10,8 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.backends.any import candidates, race_round
-from portmap.backends.any.backend import AnyGateway
-from portmap.backends.any.candidates import Runner, listed_ipv6
+from portmap.backends.any.backend import AnyBackend
+from portmap.backends.any.candidates import Candidate, listed_ipv6_candidates
 from portmap.backends.any.race import Race
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
@@ -73,11 +73,11 @@ def b() -> Gateway:
 
 
 @pytest.fixture
-def any_gateway(a: Gateway, b: Gateway) -> AnyGateway:
-    return AnyGateway(Race(lambda: [Nat(a, "a"), Nat(b, "b")]))
+def any_gateway(a: Gateway, b: Gateway) -> AnyBackend:
+    return AnyBackend(Race(lambda: [Nat(a, "a"), Nat(b, "b")]))
 
 
-def add(backend: AnyGateway, token: str = "") -> Grant:
+def add(backend: AnyBackend, token: str = "") -> Grant:
     return backend.add_mapping(TCP, 0, 80, "web", 600, token, exact=False)
 
 
@@ -105,28 +105,28 @@ def test_none_has_nothing_to_delete() -> None:
 # who is asked by any
 
 
-def test_the_first_to_answer_is_the_gateway(any_gateway: AnyGateway) -> None:
+def test_the_first_to_answer_is_the_gateway(any_gateway: AnyBackend) -> None:
     assert (str(any_gateway), str(any_gateway.external_ip()), str(any_gateway)) == ("any", A, f"gateway {A}")
 
 
-def test_the_winner_is_asked_alone_from_then_on(any_gateway: AnyGateway, b: Gateway) -> None:
+def test_the_winner_is_asked_alone_from_then_on(any_gateway: AnyBackend, b: Gateway) -> None:
     for _ in range(3):
         any_gateway.external_ip()
     assert b.asked("external_ip") == 1
 
 
-def test_the_winner_maps(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_the_winner_maps(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     any_gateway.external_ip()
     add(any_gateway)
     assert holders(a, b) == [A]
 
 
-def test_a_mapping_that_is_asked_for_first_finds_the_gateway_too(any_gateway: AnyGateway, a: Gateway) -> None:
+def test_a_mapping_that_is_asked_for_first_finds_the_gateway_too(any_gateway: AnyBackend, a: Gateway) -> None:
     assert add(any_gateway) == Grant(80, 600)
     assert holders(a) == [A]
 
 
-def test_a_winner_without_an_uplink_stays_the_gateway(any_gateway: AnyGateway, a: Gateway) -> None:
+def test_a_winner_without_an_uplink_stays_the_gateway(any_gateway: AnyBackend, a: Gateway) -> None:
     any_gateway.external_ip()
     a.now(Refused("no uplink"), "external_ip")
     with pytest.raises(Refused, match="no uplink"):
@@ -139,7 +139,7 @@ def test_a_winner_without_an_uplink_stays_the_gateway(any_gateway: AnyGateway, a
 
 @pytest.mark.parametrize("error", [Conflict("taken"), PluginError("broken"), ValueError("oops")])
 def test_where_the_winner_would_not_the_runner_up_maps(
-    any_gateway: AnyGateway, a: Gateway, b: Gateway, error: Exception
+    any_gateway: AnyBackend, a: Gateway, b: Gateway, error: Exception
 ) -> None:
     a.now(error, "add_mapping")
     any_gateway.external_ip()
@@ -147,7 +147,7 @@ def test_where_the_winner_would_not_the_runner_up_maps(
     assert holders(a, b) == [B]
 
 
-def test_who_made_the_mapping_renews_it(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_who_made_the_mapping_renews_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken"), "add_mapping")
     add(any_gateway)
     a.now(None)
@@ -155,7 +155,7 @@ def test_who_made_the_mapping_renews_it(any_gateway: AnyGateway, a: Gateway, b: 
     assert (a.asked("add_mapping"), b.asked("add_mapping")) == (1, 2)
 
 
-def test_where_all_refuse_the_winners_reason_is_told(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_where_all_refuse_the_winners_reason_is_told(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken at a"), "add_mapping")
     b.now(Refused("forbidden at b"), "add_mapping")
     with pytest.raises(Conflict, match="taken at a"):
@@ -163,7 +163,7 @@ def test_where_all_refuse_the_winners_reason_is_told(any_gateway: AnyGateway, a:
 
 
 def test_a_runner_up_that_has_gone_does_not_hide_the_winners_reason(
-    any_gateway: AnyGateway, a: Gateway, b: Gateway
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
 ) -> None:
     a.now(Conflict("taken at a"), "add_mapping")
     b.now(GatewayTimeout("gone"), "add_mapping")
@@ -171,7 +171,7 @@ def test_a_runner_up_that_has_gone_does_not_hide_the_winners_reason(
         add(any_gateway)
 
 
-def test_a_refusal_is_not_remembered(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_a_refusal_is_not_remembered(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken"), "add_mapping")
     b.now(Conflict("taken"), "add_mapping")
     with pytest.raises(Conflict):
@@ -184,13 +184,13 @@ def test_a_refusal_is_not_remembered(any_gateway: AnyGateway, a: Gateway, b: Gat
 # what any makes of silence
 
 
-def test_a_winner_that_falls_silent_is_raced_for_anew(any_gateway: AnyGateway, a: Gateway) -> None:
+def test_a_winner_that_falls_silent_is_raced_for_anew(any_gateway: AnyBackend, a: Gateway) -> None:
     any_gateway.external_ip()
     a.now(GatewayTimeout("silence"))
     assert str(any_gateway.external_ip()) == B
 
 
-def test_a_mapping_moves_to_the_new_winner(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_a_mapping_moves_to_the_new_winner(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     add(any_gateway)
     a.now(GatewayTimeout("silence"))
     any_gateway.external_ip()
@@ -199,7 +199,7 @@ def test_a_mapping_moves_to_the_new_winner(any_gateway: AnyGateway, a: Gateway, 
 
 
 def test_a_mapping_moves_back_when_the_runner_up_that_made_it_has_gone(
-    any_gateway: AnyGateway, a: Gateway, b: Gateway
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
 ) -> None:
     a.now(Conflict("taken"), "add_mapping")
     add(any_gateway)
@@ -209,21 +209,21 @@ def test_a_mapping_moves_back_when_the_runner_up_that_made_it_has_gone(
     assert holders(a) == [A]
 
 
-def test_a_winners_silence_is_told_so_that_the_loop_looks_again(any_gateway: AnyGateway, a: Gateway) -> None:
+def test_a_winners_silence_is_told_so_that_the_loop_looks_again(any_gateway: AnyBackend, a: Gateway) -> None:
     any_gateway.external_ip()
     a.now(GatewayTimeout("silence"), "add_mapping")
     with pytest.raises(GatewayTimeout, match="silence"):
         add(any_gateway)
 
 
-def test_where_nobody_answers_each_is_named_with_its_reason(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_where_nobody_answers_each_is_named_with_its_reason(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(NoGateway("no reply"))
     b.now(GatewayTimeout("silence"))
     with pytest.raises(NoGateway, match=rf"gateway {A}: no reply; gateway {B}: silence"):
         any_gateway.external_ip()
 
 
-def test_that_nobody_answered_is_not_remembered(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_that_nobody_answered_is_not_remembered(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(NoGateway("not yet"))
     b.now(NoGateway("not yet"))
     with pytest.raises(NoGateway):
@@ -235,14 +235,14 @@ def test_that_nobody_answered_is_not_remembered(any_gateway: AnyGateway, a: Gate
 # letting go through any
 
 
-def test_who_made_the_mapping_deletes_it(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_who_made_the_mapping_deletes_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken"), "add_mapping")
     add(any_gateway)
     any_gateway.delete_mapping(TCP, 80, 80, "")
     assert (a.asked("delete_mapping"), b.asked("delete_mapping")) == (0, 1)
 
 
-def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.fails(0, 1, lambda: Garbled("port 0"), "the answer")
     add(any_gateway)
     assert holders(a, b) == [A, B]
@@ -251,7 +251,7 @@ def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyGateway
 
 
 def test_who_answered_nonsense_and_has_gone_does_not_hinder_the_deleting(
-    any_gateway: AnyGateway, a: Gateway, b: Gateway
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
 ) -> None:
     a.now(Garbled("port 0"), "add_mapping")
     add(any_gateway)
@@ -260,13 +260,13 @@ def test_who_answered_nonsense_and_has_gone_does_not_hinder_the_deleting(
     assert holders(a, b) == []
 
 
-def test_a_mapping_that_nobody_is_known_to_have_made_is_the_winners(any_gateway: AnyGateway, a: Gateway) -> None:
+def test_a_mapping_that_nobody_is_known_to_have_made_is_the_winners(any_gateway: AnyBackend, a: Gateway) -> None:
     any_gateway.external_ip()
     any_gateway.delete_mapping(TCP, 80, 80, "")
     assert a.asked("delete_mapping") == 1
 
 
-def test_where_no_gateway_was_found_nothing_is_deleted(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_where_no_gateway_was_found_nothing_is_deleted(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     any_gateway.delete_mapping(TCP, 80, 80, "")
     assert (a.calls, b.calls) == ([], [])
 
@@ -274,7 +274,7 @@ def test_where_no_gateway_was_found_nothing_is_deleted(any_gateway: AnyGateway, 
 # alerts through any
 
 
-def test_only_the_gateway_in_use_is_listened_to(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_only_the_gateway_in_use_is_listened_to(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     told: list[str] = []
     any_gateway.watch(told.append)
     any_gateway.external_ip()
@@ -283,7 +283,7 @@ def test_only_the_gateway_in_use_is_listened_to(any_gateway: AnyGateway, a: Gate
     assert told == ["reboot of a"]
 
 
-def test_who_holds_a_mapping_is_listened_to_too(any_gateway: AnyGateway, a: Gateway, b: Gateway) -> None:
+def test_who_holds_a_mapping_is_listened_to_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     told: list[str] = []
     any_gateway.watch(told.append)
     a.now(Conflict("taken"), "add_mapping")
@@ -300,7 +300,7 @@ def test_one_backends_broken_watch_leaves_the_others() -> None:
 
     told: list[str] = []
     seeing = Gateway(B)
-    backend = AnyGateway(Race(lambda: [Nat(Blind(A), "blind"), Nat(seeing, "seeing")]))
+    backend = AnyBackend(Race(lambda: [Nat(Blind(A), "blind"), Nat(seeing, "seeing")]))
     close = backend.watch(told.append)
     seeing.alert("reboot")
     assert told == ["reboot"]  # nobody has won yet: everybody's word counts
@@ -309,7 +309,7 @@ def test_one_backends_broken_watch_leaves_the_others() -> None:
 
 def test_who_is_loaded_beside_the_race_is_watched_as_soon_as_it_is_there(a: Gateway) -> None:
     told: list[str] = []
-    backend = AnyGateway(Race(lambda: [Runner("a", lambda _: Nat(a, "a"))]))
+    backend = AnyBackend(Race(lambda: [Candidate("a", lambda _: Nat(a, "a"))]))
     close = backend.watch(told.append)
     backend.external_ip()
     a.alert("reboot")
@@ -357,30 +357,30 @@ def ourselves() -> Ourselves:
 
 
 @pytest.fixture
-def public(a: Gateway, ourselves: Ourselves) -> AnyGateway:
-    return AnyGateway(Race(lambda: [Nat(a, "a")]), ourselves)
+def public(a: Gateway, ourselves: Ourselves) -> AnyBackend:
+    return AnyBackend(Race(lambda: [Nat(a, "a")]), ourselves)
 
 
-def test_a_host_with_a_public_address_is_told_so_and_nobody_is_asked(public: AnyGateway, a: Gateway) -> None:
+def test_a_host_with_a_public_address_is_told_so_and_nobody_is_asked(public: AnyBackend, a: Gateway) -> None:
     assert public.external_ip() == OURS
     assert str(public) == "no NAT: our own address 11.22.33.4 is public"
     assert public.evidence() == ("our own address 11.22.33.4 is public: no gateway was asked",)
     assert a.calls == []
 
 
-def test_where_there_is_no_nat_the_internal_port_is_open_as_it_stands(public: AnyGateway, a: Gateway) -> None:
+def test_where_there_is_no_nat_the_internal_port_is_open_as_it_stands(public: AnyBackend, a: Gateway) -> None:
     assert public.add_mapping(TCP, 443, 80, "web", 600, "", exact=False) == Grant(80, 0, static=True)
     public.delete_mapping(TCP, 80, 80, "")
     assert a.calls == []
 
 
-def test_without_an_internal_port_the_wish_is_open(public: AnyGateway) -> None:
+def test_without_an_internal_port_the_wish_is_open(public: AnyBackend) -> None:
     assert public.add_mapping(TCP, 443, 0, "web", 600, "", exact=False) == Grant(443, 0, static=True)
     with pytest.raises(Refused, match="name the one"):
         public.add_mapping(TCP, 0, 0, "web", 600, "", exact=False)
 
 
-def test_a_host_that_has_moved_behind_a_nat_races(public: AnyGateway, a: Gateway, ourselves: Ourselves) -> None:
+def test_a_host_that_has_moved_behind_a_nat_races(public: AnyBackend, a: Gateway, ourselves: Ourselves) -> None:
     public.external_ip()
     ourselves.address = None
     assert (str(public.external_ip()), str(public)) == (A, f"gateway {A}")
@@ -388,7 +388,7 @@ def test_a_host_that_has_moved_behind_a_nat_races(public: AnyGateway, a: Gateway
 
 
 def test_a_host_that_has_left_its_nat_does_not_hold_on_to_its_gateway(
-    public: AnyGateway, a: Gateway, ourselves: Ourselves
+    public: AnyBackend, a: Gateway, ourselves: Ourselves
 ) -> None:
     ourselves.address = None
     add(public)
@@ -399,8 +399,8 @@ def test_a_host_that_has_left_its_nat_does_not_hold_on_to_its_gateway(
 
 
 def test_any_looks_at_our_own_address_and_a_list_never_does() -> None:
-    assert AnyGateway.from_argument(None)._own_address is own_public_address
-    assert AnyGateway.from_argument("pmp,upnp")._own_address() is None
+    assert AnyBackend.from_argument(None)._own_address is own_public_address
+    assert AnyBackend.from_argument("pmp,upnp")._own_address() is None
 
 
 # what is remembered over a restart
@@ -426,8 +426,8 @@ class Remembering(Gateway):
         return Grant(80, 600, token=NONCE)
 
 
-def remembering(*gateways: Gateway) -> AnyGateway:
-    return AnyGateway(Race(lambda: [Runner.of(Nat(it, it.address), name=f"acme:{it.address}") for it in gateways]))
+def remembering(*gateways: Gateway) -> AnyBackend:
+    return AnyBackend(Race(lambda: [Candidate.of(Nat(it, it.address), name=f"acme:{it.address}") for it in gateways]))
 
 
 def test_before_anybody_has_won_there_is_nothing_to_remember(a: Gateway) -> None:
@@ -533,19 +533,19 @@ def test_an_ipv6_list_is_of_those_who_know_ipv6() -> None:
     module.Both = Both  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
     entries = [EntryPoint("both", "portmap_both:Both", BACKENDS), EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS)]
-    runners = listed_ipv6("pmp,both", Catalogue(BACKENDS, entries), without=AnyGateway)
+    runners = listed_ipv6_candidates("pmp,both", Catalogue(BACKENDS, entries), without=AnyBackend)
     del sys.modules[module.__name__]
     assert [runner.name for runner in runners] == ["both"]
 
 
 def test_a_list_where_nobody_knows_ipv6_is_refused() -> None:
     with pytest.raises(SpecError, match="no IPv6 gateway in the list 'pmp,protonvpn'"):
-        AnyGateway.ipv6_from_argument("pmp,protonvpn")
+        AnyBackend.ipv6_from_argument("pmp,protonvpn")
 
 
 def test_on_a_host_without_ipv6_nobody_is_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "global_address", lambda: None)
-    backend = AnyGateway.ipv6_from_argument(None)
+    backend = AnyBackend.ipv6_from_argument(None)
     backend.watch(lambda _: None)()
     with pytest.raises(NoGateway, match="no global IPv6 address"):
         backend.external_ip()
@@ -557,7 +557,7 @@ def test_on_a_host_without_ipv6_nobody_is_loaded_for_it(monkeypatch: pytest.Monk
 class Script(ScriptedBackend):
     """`any` behind the loop's scripted clock: it hears what the loop asks, and asks the real one."""
 
-    def __init__(self, backend: AnyGateway, scenes: dict[float, Callable[[], None]]) -> None:
+    def __init__(self, backend: AnyBackend, scenes: dict[float, Callable[[], None]]) -> None:
         super().__init__()
         self.backend, self.scenes = backend, scenes
 
@@ -571,7 +571,7 @@ class Script(ScriptedBackend):
 
 
 def test_a_gateway_that_dies_is_replaced_and_the_mapping_is_held(
-    any_gateway: AnyGateway, a: Gateway, b: Gateway
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
 ) -> None:
     script = Script(any_gateway, {100.0: lambda: a.now(GatewayTimeout("silence"))})
     told = play(script, [(0, Register(WEB))], end=1000)
@@ -582,5 +582,5 @@ def test_a_gateway_that_dies_is_replaced_and_the_mapping_is_held(
 def test_a_broken_runner_harms_nobody(b: Gateway) -> None:
     broken = Gateway(A)
     broken.now(SystemExit("oops"))  # type: ignore[arg-type]  # strangers do that
-    backend = AnyGateway(Race(lambda: [Nat(broken, "broken"), Nat(b, "b")]))
+    backend = AnyBackend(Race(lambda: [Nat(broken, "broken"), Nat(b, "b")]))
     assert str(backend.external_ip()) == B

@@ -14,7 +14,7 @@ from portmap.backends.load import load
 from portmap.backends.nat import Nat
 from portmap.errors import Garbled, GatewayTimeout, PluginError, Refused, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.loading.construct import make
+from portmap.loading.construct import construct
 from portmap.loop.inbox import Inbox, Interrupted, Stop
 from portmap.model import Address, Grant, Kind, Protocol
 from portmap.syntax.specs import Spec
@@ -108,7 +108,7 @@ def test_nothing_is_started_before_the_first_call() -> None:
 
 def test_the_thread_is_a_daemon_so_that_a_hung_backend_holds_up_no_exit(hung: Hung) -> None:
     nat = Nat(hung, "hanging")
-    nat.ask_external_ip()
+    nat.start_external_ip()
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "hanging"]
     assert thread.daemon
 
@@ -152,14 +152,14 @@ def test_while_a_call_hangs_no_other_is_made(hung: Hung) -> None:
 
 def test_a_call_that_waits_for_an_earlier_one_says_so(hung: Hung) -> None:
     nat = Nat(hung, "hung")
-    nat.ask_external_ip()
+    nat.start_external_ip()
     with pytest.raises(GatewayTimeout, match="has not come back from an earlier call"):
         add(nat, timeout=SOON)
 
 
 def test_a_call_waits_for_an_earlier_one_and_is_then_made(hung: Hung) -> None:
     nat = Nat(hung, "hung")
-    nat.ask_external_ip()
+    nat.start_external_ip()
     threading.Timer(SOON, hung.released.set).start()
     assert add(nat) == Grant(80, 600)
 
@@ -170,7 +170,7 @@ def test_waiting_for_an_earlier_call_is_part_of_the_deadline() -> None:
             time.sleep(0.2)
 
     nat = Nat(Slow(), "slow")
-    nat.ask_external_ip()
+    nat.start_external_ip()
     with pytest.raises(GatewayTimeout):
         add(nat, timeout=0.3)
 
@@ -178,7 +178,7 @@ def test_waiting_for_an_earlier_call_is_part_of_the_deadline() -> None:
 def test_busy_until_the_call_comes_back(hung: Hung, eventually: Eventually) -> None:
     nat = Nat(hung, "hung")
     busy = [nat.busy]
-    nat.ask_external_ip()
+    nat.start_external_ip()
     assert [*busy, nat.busy] == [False, True]
     hung.released.set()
     eventually(lambda: not nat.busy)
@@ -211,20 +211,20 @@ def test_what_an_interrupted_attempt_comes_to_can_still_be_had(hung: Hung) -> No
     nat = Nat(hung, "hung")
     interrupted(hung, nat)
     hung.released.set()
-    assert nat.interrupted_grant(LONG) == Grant(80, 600)
+    assert nat.late_grant(LONG) == Grant(80, 600)
 
 
 def test_an_interrupted_attempt_that_hangs_on_comes_to_nothing(hung: Hung) -> None:
     nat = Nat(hung, "hung")
     interrupted(hung, nat)
-    assert nat.interrupted_grant(SOON) is None
+    assert nat.late_grant(SOON) is None
 
 
 def test_an_interrupted_attempt_that_fails_comes_to_nothing(hung: Hung) -> None:
     nat = Nat(hung.refuse(0, 1), "hung")
     interrupted(hung, nat)
     hung.released.set()
-    assert nat.interrupted_grant(LONG) is None
+    assert nat.late_grant(LONG) is None
 
 
 def test_an_attempt_that_was_never_made_has_no_grant_of_another(hung: Hung) -> None:
@@ -233,7 +233,7 @@ def test_an_attempt_that_was_never_made_has_no_grant_of_another(hung: Hung) -> N
         nat.add_mapping(TCP, 0, 81, "", 600, timeout=SOON)
     interrupted(hung, nat)
     hung.released.set()
-    assert nat.interrupted_grant(SOON) is None
+    assert nat.late_grant(SOON) is None
 
 
 # nonsense
@@ -396,7 +396,7 @@ def test_whatever_else_its_parser_raises_is_the_plugins_fault(error: BaseExcepti
             raise error
 
     with pytest.raises(PluginError, match=f"acme raised {type(error).__name__} for the spec acme:x") as caught:
-        make(Acme, Spec("acme", "x"), "acme")
+        construct(Acme, Spec("acme", "x"), "acme")
     assert not isinstance(caught.value, SpecError)
 
 

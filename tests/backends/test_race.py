@@ -11,9 +11,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.backends.any import race_round
-from portmap.backends.any.backend import AnyGateway
-from portmap.backends.any.candidates import Loader, installed, listed
-from portmap.backends.any.candidates import Runner as Entrant
+from portmap.backends.any.backend import AnyBackend
+from portmap.backends.any.candidates import Candidate as Entrant
+from portmap.backends.any.candidates import CandidateLoader, installed_candidates, listed_candidates
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, NotYet, PluginError, Refused
@@ -101,7 +101,7 @@ def test_where_somebody_says_no_that_is_the_verdict_and_not_that_nobody_is_there
     heats = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2", error=refusal), patience=SOON)
     with pytest.raises(NotAuthorized) as caught:
         heats.run()
-    assert (caught.value.code, str(heats.refuser)) == (2, "gateway 2.2.2.2")
+    assert (caught.value.code, str(heats.refused_by)) == (2, "gateway 2.2.2.2")
 
 
 def test_of_two_refusals_that_of_the_preferred_one_is_told() -> None:
@@ -150,7 +150,7 @@ def test_nobody_waits_for_one_who_is_not_preferred(gate: threading.Event) -> Non
 @pytest.mark.usefixtures("long_moment")
 def test_the_last_good_one_of_an_earlier_life_is_preferred_to_all() -> None:
     heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
-    heats.favour("gateway 1.1.1.1")
+    heats.prefer("gateway 1.1.1.1")
     assert str(heats.run()[0]) == "gateway 1.1.1.1"
 
 
@@ -162,7 +162,7 @@ def test_the_last_good_one_is_told_what_it_said_then_once() -> None:
 
     hints: list[str] = []
     heats = race(Hinted("1.1.1.1"), Hinted("2.2.2.2"))
-    heats.favour("gateway 1.1.1.1 http://there/x.xml")
+    heats.prefer("gateway 1.1.1.1 http://there/x.xml")
     heats.run()
     heats.run()
     assert hints == ["http://there/x.xml"]
@@ -171,7 +171,7 @@ def test_the_last_good_one_is_told_what_it_said_then_once() -> None:
 @pytest.mark.usefixtures("long_moment")
 def test_a_hint_for_somebody_else_is_nobodys() -> None:
     heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
-    heats.favour("gateway 1.1.1.1.1 more")
+    heats.prefer("gateway 1.1.1.1.1 more")
     assert str(heats.run()[0]) == "gateway 2.2.2.2"
 
 
@@ -330,15 +330,15 @@ def test_a_runner_up_gets_the_rest_of_the_heat_and_no_more(gate: threading.Event
 
 def doors(runners: list[Entrant]) -> list[str]:
     """Who takes part, once all are loaded: a broken one is left out."""
-    Loader(runners).go_on()
-    wait([runner.door for runner in runners])
+    CandidateLoader(runners).resume()
+    wait([runner.loaded for runner in runners])
     return sorted(str(runner.nat) for runner in runners if runner.nat)
 
 
 def test_every_installed_leasing_backend_takes_part_once_however_many_names_it_has() -> None:
     assert (
         {"NAT-PMP", "UPnP"}
-        <= set(doors(installed(Catalogue(BACKENDS), without=AnyGateway)))
+        <= set(doors(installed_candidates(Catalogue(BACKENDS), without=AnyBackend)))
         <= {"NAT-PMP", "PCP", "UPnP"}
     )
 
@@ -351,25 +351,27 @@ def test_who_is_broken_or_needs_an_argument_or_wants_to_be_named_takes_no_part()
         EntryPoint("scripted", "portmap.testing.scripted:ScriptedBackend", BACKENDS),
         EntryPoint("protonvpn", "portmap_natpmp:ProtonVpn", BACKENDS),
     ]
-    assert doors(installed(Catalogue(BACKENDS, entries), without=AnyGateway)) == []
+    assert doors(installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)) == []
 
 
 def test_the_preference_of_a_class_is_its_rank() -> None:
-    runners = installed(Catalogue(BACKENDS, [EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS)]), without=AnyGateway)
+    runners = installed_candidates(
+        Catalogue(BACKENDS, [EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS)]), without=AnyBackend
+    )
     doors(runners)
     assert [runner.rank for runner in runners] == [2]
 
 
 def test_the_order_of_a_list_is_its_preference_and_whoever_is_named_takes_part() -> None:
-    runners = listed("upnp,protonvpn,pmp:127.0.0.1", Catalogue(BACKENDS), without=AnyGateway)
+    runners = listed_candidates("upnp,protonvpn,pmp:127.0.0.1", Catalogue(BACKENDS), without=AnyBackend)
     ranked = sorted(runners, key=lambda runner: runner.rank, reverse=True)
     assert [str(runner.nat) for runner in ranked] == ["UPnP", "ProtonVPN 10.2.0.1", "NAT-PMP 127.0.0.1"]
 
 
 def test_a_loader_at_rest_loads_nobody() -> None:
     runner = loads("x", lambda: Nat(Runner("1.1.1.1"), "x"))
-    loader = Loader([runner])
-    loader.rest()
+    loader = CandidateLoader([runner])
+    loader.pause()
     assert not runner.is_loading
-    loader.go_on()
-    assert str(runner.door.result(LONG)) == "gateway 1.1.1.1"
+    loader.resume()
+    assert str(runner.loaded.result(LONG)) == "gateway 1.1.1.1"

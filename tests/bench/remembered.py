@@ -16,7 +16,7 @@ from tests.lab.lab import HOST, Lab
 from portmap.model import Protocol
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.description import Service
-from portmap_upnp.discovery.discover import describe
+from portmap_upnp.discovery.discover import fetch_device
 from portmap_upnp.location import parse_url
 
 ROUNDS = 50
@@ -32,7 +32,7 @@ def measure(lab: Lab) -> Table:
     """Both on a thread inside the LAN host's namespace."""
     ports = itertools.count(40000)
     url = lab.router.description_url
-    service = lab.lan.inside(lambda: describe(parse_url(url)).services[0])
+    service = lab.lan.inside(lambda: fetch_device(parse_url(url)).services[0])
 
     def ours(port: int) -> None:
         backend = Upnp.from_argument(None)
@@ -65,8 +65,8 @@ def measure(lab: Lab) -> Table:
 
 def _call(service: Service, action: str, values: dict[str, object]) -> bytes:
     inner = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
-    body = _ENVELOPE.format(action=action, kind=service.kind, values=inner)
-    headers = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": f'"{service.kind}#{action}"'}
+    body = _ENVELOPE.format(action=action, kind=service.service_type, values=inner)
+    headers = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": f'"{service.service_type}#{action}"'}
     connection = HTTPConnection(str(service.control.host), service.control.port, timeout=5)
     try:
         connection.request("POST", service.control.path, body.encode(), {**headers, "Connection": "close"})

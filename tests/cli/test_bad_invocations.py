@@ -16,7 +16,7 @@ from tests.cli.bad_invocations import commands, mistakes
 
 from portmap.cli.parser.app import main
 from portmap.storage.file_lock import try_lock
-from portmap.storage.status_file import board_in
+from portmap.storage.status_file import status_folder
 
 NAT = {"ip": "extip:1.2.3.4", "open": "pmp:127.97.0.1", "close": "pmp:127.97.0.1", "ls": "pmp:127.97.0.1"}
 
@@ -212,7 +212,7 @@ def test_garbage_where_the_memory_should_be_fells_nobody(
 def remembered(state: Path, garbage: bytes) -> Iterator[None]:
     """Such a file in every place where one may be, and the locks held, as if its owner lived."""
     with ExitStack() as stack:
-        for folder in (state, state / "open", state / "running", board_in(state)):
+        for folder in (state, state / "open", state / "running", status_folder(state)):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "1-aaaa.json").write_bytes(garbage)
             (folder / "2-bbbb.json").write_bytes(garbage)

@@ -233,7 +233,7 @@ CODES: tuple[tuple[type[PortmapError], int], ...] = (
 
 @pytest.mark.parametrize(("kind", "code"), CODES)
 def test_every_error_has_its_documented_code(kind: type[PortmapError], code: int) -> None:
-    assert exit_codes.code_of(kind("oops")) == code
+    assert exit_codes.exit_code_of(kind("oops")) == code
 
 
 @pytest.mark.parametrize(("kind", "code"), [row for row in CODES if issubclass(row[0], NATError | PluginError)])
@@ -264,7 +264,7 @@ def test_a_plugin_whose_parser_raises_is_broken_too(run: Run, install: Install) 
 
 
 def test_a_message_of_several_lines_is_told_in_one(capsys: pytest.CaptureFixture[str]) -> None:
-    exit_codes.complain("first\n  second\tthird")
+    exit_codes.print_error("first\n  second\tthird")
     assert capsys.readouterr().err == "portmap: first second third\n"
 
 
@@ -503,7 +503,7 @@ def test_a_duration_is_written_as_short_as_can_be(seconds: int, text: str) -> No
 
 def shown(event: Event, **how: bool) -> str | None:
     """The line, without its time."""
-    text = events.for_people(**how)(event, 0.0)
+    text = events.human_renderer(**how)(event, 0.0)
     return text if text is None else text.partition(" ")[2]
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from portmap.backends.load import load
-from portmap.cli.commands.ls import print_table_of
-from portmap.cli.state_folder import our_folder
+from portmap.cli.commands.ls import print_gateway_table
+from portmap.cli.state_folder import default_state_folder
 from portmap.errors import NoGateway, SpecError
 from portmap.model import Protocol
-from portmap.storage.journal import Entry, Journal
-from portmap.storage.journal_store import State
+from portmap.storage.journal import Journal, JournalEntry
+from portmap.storage.journal_store import JournalStore
 from portmap.testing import Router, loopback_address
 
 
@@ -30,14 +30,14 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def told(capsys: pytest.CaptureFixture[str], spec: str, *, mine: bool = False) -> Any:
-    print_table_of(spec, our_folder(), mine=mine, as_json=True)
+    print_gateway_table(spec, default_state_folder(), mine=mine, as_json=True)
     return json.loads(capsys.readouterr().out)
 
 
 def test_the_table_is_aligned_and_says_whose_is_ours(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
     load(f"upnp:{router.description_url}").add_mapping(Protocol.TCP, 0, 4001, "web", 600)
     load(f"pmp:{router.address}").add_mapping(Protocol.UDP, 0, 4002, "", 7200)
-    print_table_of(f"upnp:{router.description_url}", our_folder(), mine=False, as_json=False)
+    print_gateway_table(f"upnp:{router.description_url}", default_state_folder(), mine=False, as_json=False)
     heads, ours, theirs = capsys.readouterr().out.splitlines()
     assert heads.split() == ["PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS"]
     assert ours.split()[:5] == ["TCP", "4001", "127.0.0.1", "4001", "10m"]
@@ -60,7 +60,7 @@ def test_of_several_gateways_the_one_that_can_tell_tells(router: Router, capsys:
 
 
 def test_an_empty_table_prints_nothing_on_stdout(router: Router, capsys: pytest.CaptureFixture[str]) -> None:
-    print_table_of(f"upnp:{router.description_url}", our_folder(), mine=False, as_json=False)
+    print_gateway_table(f"upnp:{router.description_url}", default_state_folder(), mine=False, as_json=False)
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "lists no mapping" in printed.err
@@ -69,9 +69,9 @@ def test_an_empty_table_prints_nothing_on_stdout(router: Router, capsys: pytest.
 def test_where_the_gateway_cannot_tell_what_is_remembered_is_shown(
     router: Router, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    state = State(folder)
-    state.save(Journal((Entry("NAT-PMP 192.168.1.1", Protocol.TCP, 4001, 4002),)))
-    print_table_of(f"pmp:{router.address}", our_folder(), mine=False, as_json=False)
+    state = JournalStore(folder)
+    state.save(Journal((JournalEntry("NAT-PMP 192.168.1.1", Protocol.TCP, 4001, 4002),)))
+    print_gateway_table(f"pmp:{router.address}", default_state_folder(), mine=False, as_json=False)
     state.close()
     printed = capsys.readouterr()
     assert "cannot list its mappings" in printed.err
@@ -82,10 +82,10 @@ def test_nobody_there_is_an_error_of_its_own(router: Router) -> None:
     address = router.address
     router.close()
     with pytest.raises(NoGateway):
-        print_table_of(f"pmp:{address}", our_folder(), mine=False, as_json=False)
+        print_gateway_table(f"pmp:{address}", default_state_folder(), mine=False, as_json=False)
 
 
 @pytest.mark.parametrize("spec", ["none", "nonsense", "pmp:x", "any:x"])
 def test_a_mistake_of_the_users_is_told(spec: str) -> None:
     with pytest.raises(SpecError):
-        print_table_of(spec, our_folder(), mine=False, as_json=False)
+        print_gateway_table(spec, default_state_folder(), mine=False, as_json=False)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from portmap.cli.hold.metrics import Metrics, parse_address, serving
-from portmap.cli.hold.metrics_totals import Port, Series, Tally
+from portmap.cli.hold.metrics import Metrics, parse_address, serve_metrics
+from portmap.cli.hold.metrics_totals import MetricTotals, PortLabels, SeriesLabels
 from portmap.errors import SpecError
 from portmap.events import (
     Event,
@@ -37,14 +37,14 @@ ADDED = MappingAdded(**TCP, external_port=80, lifetime=600, name="web")
 RENEWED = MappingRenewed(**TCP, external_port=80, lifetime=600, name="web")
 FAILED = MappingFailed(**TCP, reason="taken", error="Conflict")
 LOST = MappingLost(**TCP)
-PORT = Port("", "mapping", (Protocol.TCP, 8080))
-MAPPINGS = Series("", "mapping")
+PORT = PortLabels("", "mapping", (Protocol.TCP, 8080))
+MAPPINGS = SeriesLabels("", "mapping")
 
 
-def tally(*story: tuple[float, Event]) -> Tally:
-    told = Tally()
+def tally(*story: tuple[float, Event]) -> MetricTotals:
+    told = MetricTotals()
     for at, event in story:
-        told.note("", event, at)
+        told.apply("", event, at)
     return told
 
 
@@ -75,12 +75,12 @@ def test_renewals_are_counted() -> None:
 
 def test_failures_are_counted_by_the_class_of_the_error() -> None:
     told = tally((0, FAILED), (1, FAILED), (2, GatewayLost(gateway="g", error="NoGateway")))
-    assert told.failures == {(MAPPINGS, "Conflict"): 2, (Series("", "gateway"), "NoGateway"): 1}
+    assert told.failures == {(MAPPINGS, "Conflict"): 2, (SeriesLabels("", "gateway"), "NoGateway"): 1}
 
 
 def test_a_failing_address_is_counted() -> None:
     event = ExternalIPFailed(external_ip=None, scope=Scope.UNKNOWN, error="Garbled")
-    assert tally((0, event)).failures == {(Series("", "address"), "Garbled"): 1}
+    assert tally((0, event)).failures == {(SeriesLabels("", "address"), "Garbled"): 1}
 
 
 def test_a_class_that_is_not_ours_makes_no_row_of_its_own() -> None:
@@ -101,8 +101,8 @@ def test_what_was_removed_in_trouble_never_recovers() -> None:
 
 def test_pinholes_are_counted_apart() -> None:
     told = tally((0, PinholeAdded(**TCP, lifetime=60)), (1, PinholeFailed(**TCP, error="NotAuthorized")))
-    assert told.leases.keys() == {Port("", "pinhole", (Protocol.TCP, 8080))}
-    assert told.failures == {(Series("", "pinhole"), "NotAuthorized"): 1}
+    assert told.leases.keys() == {PortLabels("", "pinhole", (Protocol.TCP, 8080))}
+    assert told.failures == {(SeriesLabels("", "pinhole"), "NotAuthorized"): 1}
 
 
 def test_an_instance_that_has_ended_holds_nothing_but_its_counts() -> None:
@@ -133,7 +133,7 @@ def metrics(clock: Clock) -> Metrics:
 
 @pytest.fixture
 def url(metrics: Metrics) -> Iterator[str]:
-    with serving(metrics, "0") as url:
+    with serve_metrics(metrics, "0") as url:
         yield url
 
 
@@ -146,7 +146,7 @@ def page(url: str) -> dict[str, float]:
 
 
 def test_the_page_tells_what_is_up_and_for_how_long(metrics: Metrics, url: str, clock: Clock) -> None:
-    metrics.note("", ADDED)
+    metrics.apply("", ADDED)
     clock.seconds += 60
     told = page(url)
     assert told['portmap_mappings_up{session=""}'] == 1
@@ -155,22 +155,22 @@ def test_the_page_tells_what_is_up_and_for_how_long(metrics: Metrics, url: str, 
 
 
 def test_a_lease_that_has_run_out_has_no_seconds_left(metrics: Metrics, url: str, clock: Clock) -> None:
-    metrics.note("", ADDED)
+    metrics.apply("", ADDED)
     clock.seconds += 6000
     assert {value for name, value in page(url).items() if "lease" in name} == {0.0}
 
 
 def test_counters_are_there_from_the_first_word(metrics: Metrics, url: str) -> None:
-    metrics.note("home", GatewayFound(gateway="g"))
+    metrics.apply("home", GatewayFound(gateway="g"))
     told = page(url)
     assert told['portmap_renewals_total{kind="mapping",session="home"}'] == 0
     assert told['portmap_recovery_seconds_count{kind="pinhole",session="home"}'] == 0
 
 
 def test_recoveries_are_a_histogram(metrics: Metrics, url: str, clock: Clock) -> None:
-    metrics.note("", LOST)
+    metrics.apply("", LOST)
     clock.seconds += 2
-    metrics.note("", ADDED)
+    metrics.apply("", ADDED)
     told = page(url)
     buckets = [value for name, value in told.items() if "seconds_bucket" in name and 'kind="mapping"' in name]
     assert buckets == [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1]
@@ -179,8 +179,8 @@ def test_recoveries_are_a_histogram(metrics: Metrics, url: str, clock: Clock) ->
 
 
 def test_gateway_and_address_are_told(metrics: Metrics, url: str) -> None:
-    metrics.note("", GatewayFound(gateway="NAT-PMP 192.168.1.1"))
-    metrics.note("", ExternalIPChanged(external_ip=IPv4Address("203.0.113.7"), scope=Scope.PUBLIC))
+    metrics.apply("", GatewayFound(gateway="NAT-PMP 192.168.1.1"))
+    metrics.apply("", ExternalIPChanged(external_ip=IPv4Address("203.0.113.7"), scope=Scope.PUBLIC))
     told = page(url)
     assert told['portmap_gateway_info{gateway="NAT-PMP 192.168.1.1",session=""}'] == 1
     assert told['portmap_external_address_info{ip="203.0.113.7",scope="public",session=""}'] == 1
@@ -188,27 +188,27 @@ def test_gateway_and_address_are_told(metrics: Metrics, url: str) -> None:
 
 def test_an_older_address_is_told_no_more(metrics: Metrics, url: str) -> None:
     for text in ("203.0.113.7", "203.0.113.8"):
-        metrics.note("", ExternalIPChanged(external_ip=IPv4Address(text), scope=Scope.PUBLIC))
+        metrics.apply("", ExternalIPChanged(external_ip=IPv4Address(text), scope=Scope.PUBLIC))
     assert [name for name in page(url) if "203.0.113" in name] == [
         'portmap_external_address_info{ip="203.0.113.8",scope="public",session=""}'
     ]
 
 
 def test_a_gateways_name_can_forge_nothing(metrics: Metrics, url: str) -> None:
-    metrics.note("", GatewayFound(gateway='x"} 1\nportmap_mappings_up 9\n' + "y" * 500))
+    metrics.apply("", GatewayFound(gateway='x"} 1\nportmap_mappings_up 9\n' + "y" * 500))
     told = page(url)
     assert "portmap_mappings_up" not in told
     assert max(map(len, told)) < 250
 
 
 def test_nothing_of_the_process_is_told(metrics: Metrics, url: str) -> None:
-    metrics.note("", ADDED)
+    metrics.apply("", ADDED)
     assert {re.match("[a-z]+_", name)[0] for name in page(url)} == {"portmap_"}  # type: ignore[index]  # each matches
 
 
 def test_the_server_is_gone_afterwards(metrics: Metrics) -> None:
     before = threading.active_count()
-    with serving(metrics, "127.0.0.1:0") as url:
+    with serve_metrics(metrics, "127.0.0.1:0") as url:
         page(url)
     assert threading.active_count() == before
     with pytest.raises(OSError, match="refused"):
@@ -221,7 +221,7 @@ def test_only_loopback_unless_asked(url: str) -> None:
 
 def test_two_instances_are_told_apart(metrics: Metrics, url: str) -> None:
     for instance in ("home", "vpn"):
-        metrics.note(instance, ADDED)
+        metrics.apply(instance, ADDED)
     metrics.forget("vpn")
     told = page(url)
     assert (told['portmap_mappings_up{session="home"}'], told['portmap_mappings_up{session="vpn"}']) == (1, 0)
@@ -253,11 +253,11 @@ def test_nonsense_is_refused(text: str) -> None:
 def test_a_taken_port_is_the_users_to_mend(metrics: Metrics) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SpecError, match="cannot listen there"), serving(metrics, str(port)):
+        with pytest.raises(SpecError, match="cannot listen there"), serve_metrics(metrics, str(port)):
             pytest.fail("it serves")
 
 
 def test_without_the_extra_it_says_what_to_install(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)  # as if it were not installed
-    with pytest.raises(SpecError, match=r"pip install 'portmap-nat\[metrics\]'"), serving(metrics, "0"):
+    with pytest.raises(SpecError, match=r"pip install 'portmap-nat\[metrics\]'"), serve_metrics(metrics, "0"):
         pytest.fail("it serves")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from portmap.cli.commands.plugins import Row
+from portmap.cli.commands.plugins import PluginRow
 from portmap.cli.parser.app import main
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS
@@ -61,7 +61,7 @@ def test_an_option_may_stand_before_the_command(capsys: pytest.CaptureFixture[st
 
 def test_a_broken_one_has_a_reason_and_no_hooks() -> None:
     (plugin,) = Catalogue(BACKENDS, [EntryPoint("acme", "nowhere_at_all:Acme", BACKENDS)]).plugins
-    row = Row.of(plugin)
+    row = PluginRow.of(plugin)
     assert (row.status, row.kind, row.hooks) == ("broken", None, ())
     assert "No module named 'nowhere_at_all'" in row.reason
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portmap.cli.hold.service_manager import MAX_STATUS, Herald, Notifier, ready, reloading, status_is
+from portmap.cli.hold.service_manager import MAX_STATUS, ServiceReporter, SystemdNotifier, ready, reloading, status_is
 from portmap.cli.hold.summary import Summary
 from portmap.events import (
     ExternalIPChanged,
@@ -85,19 +85,19 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
 
 
 @pytest.fixture
-def notifier(tmp_path: Path, manager: Manager) -> Notifier:
-    return Notifier.from_environment({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000000"}, 1)
+def notifier(tmp_path: Path, manager: Manager) -> SystemdNotifier:
+    return SystemdNotifier.from_environment({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000000"}, 1)
 
 
-def test_a_message_arrives(notifier: Notifier, manager: Manager) -> None:
-    notifier.tell("READY=1")
+def test_a_message_arrives(notifier: SystemdNotifier, manager: Manager) -> None:
+    notifier.send("READY=1")
     assert manager.heard() == "READY=1"
 
 
 def test_an_abstract_socket_is_reached_too(tmp_path: Path) -> None:
     manager = Manager(f"\0{tmp_path}")
     try:
-        Notifier.from_environment({"NOTIFY_SOCKET": f"@{tmp_path}"}, 1).tell("READY=1")
+        SystemdNotifier.from_environment({"NOTIFY_SOCKET": f"@{tmp_path}"}, 1).send("READY=1")
         assert manager.heard() == "READY=1"
     finally:
         manager.socket.close()
@@ -105,12 +105,12 @@ def test_an_abstract_socket_is_reached_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["", "/nowhere/at/all", "relative", "/x" * 200, "/nul\0"])
 def test_a_manager_that_does_not_listen_costs_nothing(address: str) -> None:
-    Notifier.from_environment({"NOTIFY_SOCKET": address}, 1).tell("READY=1")
+    SystemdNotifier.from_environment({"NOTIFY_SOCKET": address}, 1).send("READY=1")
 
 
-def test_a_manager_that_reads_nothing_holds_nobody_up(notifier: Notifier, manager: Manager) -> None:
+def test_a_manager_that_reads_nothing_holds_nobody_up(notifier: SystemdNotifier, manager: Manager) -> None:
     for _ in range(2000):
-        notifier.tell("WATCHDOG=1")
+        notifier.send("WATCHDOG=1")
     assert manager.heard() == "WATCHDOG=1"
 
 
@@ -127,7 +127,7 @@ def test_a_manager_that_reads_nothing_holds_nobody_up(notifier: Notifier, manage
     ],
 )
 def test_the_watchdog_is_fed_only_if_it_is_ours(environment: dict[str, str], seconds: float | None) -> None:
-    assert Notifier.from_environment(environment, 7).watchdog == seconds
+    assert SystemdNotifier.from_environment(environment, 7).watchdog == seconds
 
 
 # the line
@@ -136,71 +136,71 @@ def test_the_watchdog_is_fed_only_if_it_is_ours(environment: dict[str, str], sec
 @pytest.fixture
 def summary() -> Summary:
     summary = Summary()
-    summary.expect("home", [WEB, DNS])
+    summary.add("home", [WEB, DNS])
     return summary
 
 
 def test_what_is_up_is_counted_with_its_address(summary: Summary) -> None:
-    summary.note("home", address("203.0.113.7"))
-    summary.note("home", added())
+    summary.apply("home", address("203.0.113.7"))
+    summary.apply("home", added())
     assert summary.line() == "1 of 2 mappings up at 203.0.113.7"
 
 
 def test_what_is_not_up_says_why(summary: Summary) -> None:
-    summary.note("home", added())
-    summary.note("home", failed(DNS))
+    summary.apply("home", added())
+    summary.apply("home", failed(DNS))
     assert summary.line() == "1 of 2 mappings up; 53/udp: refused"
 
 
 def test_a_lost_gateway_is_told_until_it_is_found(summary: Summary) -> None:
-    summary.note("home", GatewayLost(gateway=HERE, reason="it is silent"))
+    summary.apply("home", GatewayLost(gateway=HERE, reason="it is silent"))
     assert summary.line() == "0 of 2 mappings up; it is silent"
-    summary.note("home", GatewayFound(gateway=HERE))
+    summary.apply("home", GatewayFound(gateway=HERE))
     assert summary.line() == "0 of 2 mappings up"
 
 
 def test_an_address_that_nobody_can_reach_is_told(summary: Summary) -> None:
-    summary.note("home", address("100.64.0.1", Scope.CGNAT))
+    summary.apply("home", address("100.64.0.1", Scope.CGNAT))
     assert "double NAT" in summary.line()
 
 
 def test_a_single_mapping_is_not_counted() -> None:
     summary = Summary()
-    summary.expect("home", [WEB])
+    summary.add("home", [WEB])
     assert summary.line() == "the mapping is not up"
-    summary.note("home", added())
+    summary.apply("home", added())
     assert summary.line() == "the mapping is up"
 
 
 def test_a_failed_renewal_leaves_the_mapping_up(summary: Summary) -> None:
-    summary.note("home", added())
-    summary.note("home", failed(still_open_at=8080))
+    summary.apply("home", added())
+    summary.apply("home", failed(still_open_at=8080))
     assert summary.line() == "1 of 2 mappings up"
 
 
 def test_one_key_of_two_sessions_is_two_mappings(summary: Summary) -> None:
-    summary.expect("vpn", [WEB])
-    summary.note("vpn", added())
+    summary.add("vpn", [WEB])
+    summary.apply("vpn", added())
     assert (summary.line(), summary.is_complete) == ("1 of 3 mappings up", False)
 
 
 def test_what_is_removed_or_ended_is_no_longer_counted(summary: Summary) -> None:
-    summary.note("home", added())
-    summary.note("home", MappingRemoved(protocol=DNS[0], internal_port=DNS[1]))
+    summary.apply("home", added())
+    summary.apply("home", MappingRemoved(protocol=DNS[0], internal_port=DNS[1]))
     assert (summary.line(), summary.is_complete) == ("the mapping is up", True)
-    summary.forget("home")
+    summary.remove("home")
     assert summary.line() == "0 of 0 mappings up"
 
 
 def test_settled_is_when_every_mapping_was_tried(summary: Summary) -> None:
-    summary.note("home", added())
+    summary.apply("home", added())
     assert not summary.is_settled
-    summary.note("home", failed(DNS))
+    summary.apply("home", failed(DNS))
     assert summary.is_settled
 
 
 def test_a_gateway_that_is_not_there_settles_it_too(summary: Summary) -> None:
-    summary.note("home", GatewayLost(gateway=HERE, reason="nobody there"))
+    summary.apply("home", GatewayLost(gateway=HERE, reason="nobody there"))
     assert summary.is_settled
 
 
@@ -208,29 +208,29 @@ def test_a_gateway_that_is_not_there_settles_it_too(summary: Summary) -> None:
 
 
 @pytest.fixture
-def herald(notifier: Notifier) -> Herald:
-    herald = Herald(notifier, lambda: 1.0)
+def herald(notifier: SystemdNotifier) -> ServiceReporter:
+    herald = ServiceReporter(notifier, lambda: 1.0)
     herald.expect("home", [WEB])
-    herald.tell()
+    herald.send()
     return herald
 
 
-def test_before_the_first_attempt_only_the_status_is_told(herald: Herald, manager: Manager) -> None:
+def test_before_the_first_attempt_only_the_status_is_told(herald: ServiceReporter, manager: Manager) -> None:
     assert manager.heard_so_far() == ["STATUS=the mapping is not up"]
 
 
-def test_ready_is_said_once_and_then_the_status_when_it_changes(herald: Herald, manager: Manager) -> None:
+def test_ready_is_said_once_and_then_the_status_when_it_changes(herald: ServiceReporter, manager: Manager) -> None:
     manager.heard()
-    herald.note("home", added())
-    herald.note("home", added())
-    herald.note("home", MappingLost(protocol=WEB[0], internal_port=WEB[1], name="web"))
+    herald.apply("home", added())
+    herald.apply("home", added())
+    herald.apply("home", MappingLost(protocol=WEB[0], internal_port=WEB[1], name="web"))
     assert manager.heard_so_far() == [
         "READY=1\nSTATUS=the mapping is up",
         "STATUS=the mapping is not up; web: lost",
     ]
 
 
-def test_a_reload_is_framed(herald: Herald, manager: Manager) -> None:
+def test_a_reload_is_framed(herald: ServiceReporter, manager: Manager) -> None:
     manager.heard()
     herald.reloading()
     herald.reloaded()
@@ -240,13 +240,13 @@ def test_a_reload_is_framed(herald: Herald, manager: Manager) -> None:
     ]
 
 
-def test_the_end_and_a_beat_are_told(herald: Herald, manager: Manager) -> None:
+def test_the_end_and_a_beat_are_told(herald: ServiceReporter, manager: Manager) -> None:
     manager.heard()
-    herald.beat()
+    herald.send_watchdog()
     herald.stopping()
     assert manager.heard_so_far() == ["WATCHDOG=1", "STOPPING=1"]
 
 
-def test_a_beat_is_due_twice_in_the_watchdogs_time(herald: Herald) -> None:
-    assert herald.pace == 1.5
-    assert Herald(Notifier()).pace is None
+def test_a_beat_is_due_twice_in_the_watchdogs_time(herald: ServiceReporter) -> None:
+    assert herald.watchdog_interval == 1.5
+    assert ServiceReporter(SystemdNotifier()).watchdog_interval is None

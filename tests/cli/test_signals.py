@@ -4,19 +4,19 @@ import subprocess
 import sys
 import threading
 
-from portmap.cli.signals import Ending
+from portmap.cli.signals import StopSignals
 
 
 def test_a_signal_is_heard_while_the_main_thread_is_blocked() -> None:
     heard = threading.Event()
-    with Ending(heard.set):
+    with StopSignals(heard.set):
         os.kill(os.getpid(), signal.SIGTERM)
         assert heard.wait(5)
 
 
 def test_afterwards_signals_mean_what_they_meant_before() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with Ending(lambda: None):
+    with StopSignals(lambda: None):
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from portmap.cli.hold.supervisor import hold_instances
-from portmap.cli.output.events import as_named_json, for_people, with_names
-from portmap.config.settings import Instance, Wanted
+from portmap.cli.hold.supervisor import supervise
+from portmap.cli.output.events import human_renderer, json_with_instance_name, with_instance_names
+from portmap.config.settings import Instance, MappingText
 from portmap.errors import PortmapError, SpecError
 from portmap.events import Event, MappingAdded
 from portmap.model import Protocol
@@ -63,11 +63,11 @@ def routers() -> Iterator[tuple[Router, Router]]:
 
 
 def instance(name: str, router: Router, *mappings: str) -> Instance:
-    return Instance(name=name, nat=f"pmp:{router.address}", mappings=tuple(map(Wanted, mappings)), state="none")
+    return Instance(name=name, nat=f"pmp:{router.address}", mappings=tuple(map(MappingText, mappings)), state="none")
 
 
 def hold(story: Story, before: Sequence[Instance], after: Sequence[Instance] | None = None) -> list[str]:
-    hold_instances(before, story, reload=None if after is None else lambda: after, seconds=LONG)
+    supervise(before, story, reload=None if after is None else lambda: after, seconds=LONG)
     return story.told
 
 
@@ -84,7 +84,7 @@ def test_every_instance_is_held_and_all_end_at_a_signal(routers: Routers) -> Non
                 assert [len(router.entries) for router in routers] == [1, 1]
                 stop()
 
-    hold_instances([instance("home", routers[0], "80"), instance("vpn", routers[1], "80")], show, seconds=LONG)
+    supervise([instance("home", routers[0], "80"), instance("vpn", routers[1], "80")], show, seconds=LONG)
     assert sorted(up) == ["home", "vpn"]
     assert [router.entries for router in routers] == [(), ()]
 
@@ -127,7 +127,7 @@ def test_a_reload_that_makes_no_sense_changes_nothing(routers: Routers, capsys: 
         raise SpecError("my.toml:3: what is this?")
 
     story = Story().after("home mapping.added 80", hang_up)
-    hold_instances([instance("home", routers[0], "80")], story, reload=nonsense, seconds=LONG)
+    supervise([instance("home", routers[0], "80")], story, reload=nonsense, seconds=LONG)
     assert story.told[-2:] == ["home mapping.removed 80", "home record.changed"]
     assert capsys.readouterr().err == "portmap: all stays as it was: my.toml:3: what is this?\n"
 
@@ -155,7 +155,7 @@ def test_without_a_reload_the_end_is_the_same(routers: Routers) -> None:
 
 def test_the_end_of_the_time_is_an_end(routers: Routers) -> None:
     story = Story()
-    hold_instances([instance("home", routers[0], "80")], story, seconds=0.5)
+    supervise([instance("home", routers[0], "80")], story, seconds=0.5)
     assert "home mapping.removed 80" in story.told
 
 
@@ -163,7 +163,7 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def note(self, instance: str, event: Event) -> None:
+    def apply(self, instance: str, event: Event) -> None:
         self.heard.append(f"{instance} {event.event}")
 
     def forget(self, instance: str) -> None:
@@ -173,7 +173,7 @@ class Ear:
 def test_the_metrics_hear_everything(routers: Routers) -> None:
     ear = Ear()
     story = Story().after("home mapping.added 80", stop)
-    hold_instances([instance("home", routers[0], "80")], story, ears=[ear], seconds=LONG)
+    supervise([instance("home", routers[0], "80")], story, ears=[ear], seconds=LONG)
     assert ear.heard[0] == "home gateway.found"
     assert ear.heard[-1] == "home forgotten"
 
@@ -201,9 +201,9 @@ ENTRIES = "[portmap.backends]\nhangs = hangs_nat:Hangs\n"
 
 def test_sessions_that_hang_end_within_three_seconds_in_all(install: Callable[..., Path]) -> None:
     install("hangs", ENTRIES, hangs_nat=HANGS)
-    wanted = [Instance(name=str(n), nat="hangs", mappings=(Wanted("80"),), state="none") for n in range(4)]
+    wanted = [Instance(name=str(n), nat="hangs", mappings=(MappingText("80"),), state="none") for n in range(4)]
     begun = time.monotonic()
-    hold_instances(wanted, Story(), seconds=0.2)
+    supervise(wanted, Story(), seconds=0.2)
     assert time.monotonic() - begun < 3.5
 
 
@@ -214,7 +214,7 @@ def test_one_that_falls_takes_no_other_with_it(
         raise LookupError("oops")
 
     monkeypatch.setattr(LocalNode, "set_static_ip", fail)
-    fallen = Instance(name="fallen", nat="extip:1.2.3.4", mappings=(Wanted("80"),))
+    fallen = Instance(name="fallen", nat="extip:1.2.3.4", mappings=(MappingText("80"),))
     story = Story().after("home mapping.added 80", stop)
     with pytest.raises(PortmapError, match="oops"):
         hold(story, [fallen, instance("home", routers[0], "80")])
@@ -267,21 +267,25 @@ ADDED = MappingAdded(protocol=Protocol.TCP, internal_port=80, external_port=80)
 
 
 def test_lines_have_the_instances_name_in_front() -> None:
-    show = with_names(for_people(), [Instance(name="home"), Instance(name="protonvpn")])
+    show = with_instance_names(human_renderer(), [Instance(name="home"), Instance(name="protonvpn")])
     line = show("home", ADDED, 0)
     assert line is not None
     assert line.startswith("home      ")
-    assert line.endswith(for_people()(ADDED, 0) or "")
+    assert line.endswith(human_renderer()(ADDED, 0) or "")
 
 
 def test_a_single_instance_needs_no_name() -> None:
-    assert with_names(for_people(), [Instance(name="home")])("home", ADDED, 0) == for_people()(ADDED, 0)
+    assert with_instance_names(human_renderer(), [Instance(name="home")])("home", ADDED, 0) == human_renderer()(
+        ADDED, 0
+    )
 
 
 def test_what_people_need_not_see_stays_unseen() -> None:
-    assert with_names(for_people(quiet=True), [Instance(name="a"), Instance(name="b")])("a", ADDED, 0) is None
+    assert (
+        with_instance_names(human_renderer(quiet=True), [Instance(name="a"), Instance(name="b")])("a", ADDED, 0) is None
+    )
 
 
 def test_json_names_the_instance() -> None:
-    told = json.loads(as_named_json("home", ADDED, 1.5))
+    told = json.loads(json_with_instance_name("home", ADDED, 1.5))
     assert (told["v"], told["ts"], told["instance"], told["event"]) == (1, 1.5, "home", "mapping.added")

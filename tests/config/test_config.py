@@ -8,9 +8,17 @@ import pytest
 
 from portmap.cli.commands.config import print_check
 from portmap.cli.config_file import load_config
-from portmap.config.diff import Adjust, End, Restart, Start, changes
-from portmap.config.file import ConfigError, read_config
-from portmap.config.settings import File, Instance, Layer, Wanted, environment_layer, layer_of, settle
+from portmap.config.diff import Adjust, End, Restart, Start, diff
+from portmap.config.file import ConfigError, parse_config
+from portmap.config.settings import (
+    ConfigFile,
+    Instance,
+    MappingText,
+    SettingsLayer,
+    environment_layer,
+    layer_from_texts,
+    resolve,
+)
 from portmap.config.toml_table import line_of, lines_of
 from portmap.errors import SpecError
 from portmap.loop.policy import OnConflict
@@ -49,16 +57,16 @@ nat = "pmp:192.168.1.1"
 port = 22000
 protocol = "both"
 """
-NOTHING = Layer()
+NOTHING = SettingsLayer()
 
 
 def instances(text: str) -> dict[str, Instance]:
-    return {instance.name: instance for instance in read_config(text).instances}
+    return {instance.name: instance for instance in parse_config(text).instances}
 
 
 def faults(text: str) -> list[tuple[int, str]]:
     with pytest.raises(ConfigError) as raised:
-        read_config(text)
+        parse_config(text)
     return [(fault.line, fault.text) for fault in raised.value.faults]
 
 
@@ -90,7 +98,7 @@ def test_an_instance_inherits_what_stands_at_the_top() -> None:
     assert instances(FULL)["home"] == Instance(
         name="home",
         nat="pmp:192.168.1.1",
-        mappings=(Wanted("22000/both"),),
+        mappings=(MappingText("22000/both"),),
         publish=("file:/run/ports",),
         lease=3600,
         ip_interval=30,
@@ -100,7 +108,7 @@ def test_an_instance_inherits_what_stands_at_the_top() -> None:
 
 
 def test_an_empty_file_says_nothing() -> None:
-    assert read_config("") == File(NOTHING, ())
+    assert parse_config("") == ConfigFile(NOTHING, ())
 
 
 def test_instances_without_a_name_are_called_after_their_gateway() -> None:
@@ -171,7 +179,7 @@ def test_one_port_of_two_gateways_is_no_fault() -> None:
 
 def test_the_error_of_a_file_says_where_and_how_many_more() -> None:
     with pytest.raises(ConfigError, match=r"^my.toml:1: unknown key 'x': .* \(and 1 more: try portmap config check\)$"):
-        read_config("x = 1\ny = 2\n", "my.toml")
+        parse_config("x = 1\ny = 2\n", "my.toml")
 
 
 def test_a_spec_is_judged_where_it_stands() -> None:
@@ -179,7 +187,7 @@ def test_a_spec_is_judged_where_it_stands() -> None:
         raise SpecError(f"no {key} {spec}")
 
     with pytest.raises(ConfigError, match="x:2: no nat acme"):
-        read_config("\nnat = 'acme'\n", "x", judge)
+        parse_config("\nnat = 'acme'\n", "x", judge)
 
 
 # lines
@@ -214,34 +222,34 @@ def test_a_value_is_found_in_its_own_table(place: tuple[str | int, ...], line: i
 
 
 def test_flags_win_over_environment_over_file_over_default() -> None:
-    file = read_config('nat = "pmp"\nlease = "3h"\nstate = "/f"\n[[map]]\nport = 1\n')
+    file = parse_config('nat = "pmp"\nlease = "3h"\nstate = "/f"\n[[map]]\nport = 1\n')
     environment = environment_layer({"PORTMAP_LEASE": "2h", "PORTMAP_STATE": "/e"})
-    (settled,) = settle(Layer(state="/flag"), environment, file)
+    (settled,) = resolve(SettingsLayer(state="/flag"), environment, file)
     assert (settled.state, settled.lease, settled.nat, settled.ip_interval) == ("/flag", 7200, "pmp", 60)
 
 
 def test_a_lease_from_above_is_every_mappings() -> None:
-    file = read_config('[[map]]\nport = 1\nlease = "3h"\n')
-    assert asked(settle(Layer(lease=60), NOTHING, file)[0])[0][-1] == 60
+    file = parse_config('[[map]]\nport = 1\nlease = "3h"\n')
+    assert asked(resolve(SettingsLayer(lease=60), NOTHING, file)[0])[0][-1] == 60
 
 
 def test_mappings_from_above_take_the_place_of_the_files() -> None:
-    (settled,) = settle(Layer(mappings=(Wanted("8080"),)), NOTHING, read_config(FULL))
+    (settled,) = resolve(SettingsLayer(mappings=(MappingText("8080"),)), NOTHING, parse_config(FULL))
     assert (settled.nat, settled.publish) == ("upnp", ("file:/run/ports",))
     assert asked(settled) == [("TCP", 8080, 0, "", 3600)]
 
 
 def test_with_nothing_said_there_is_one_instance_of_defaults() -> None:
-    assert settle(NOTHING, NOTHING) == (Instance(name="any"),)
+    assert resolve(NOTHING, NOTHING) == (Instance(name="any"),)
 
 
 def test_a_gateway_from_above_is_every_instances() -> None:
-    assert {instance.nat for instance in settle(Layer(nat="none"), NOTHING, read_config(FULL))} == {"none"}
+    assert {instance.nat for instance in resolve(SettingsLayer(nat="none"), NOTHING, parse_config(FULL))} == {"none"}
 
 
 def test_mappings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(SpecError, match="asked for twice"):
-        settle(Layer(mappings=(Wanted("1"), Wanted("1"))), NOTHING)
+        resolve(SettingsLayer(mappings=(MappingText("1"), MappingText("1"))), NOTHING)
 
 
 def test_the_environment_names_everything() -> None:
@@ -253,12 +261,12 @@ def test_the_environment_names_everything() -> None:
         "PORTMAP_MAPPINGS": "80, 443/both",
         "PORTMAP_LEASE": "",
     }
-    assert environment_layer(said) == Layer(
+    assert environment_layer(said) == SettingsLayer(
         nat="pmp",
         ip_interval=30,
         on_conflict=OnConflict.FAIL,
         publish=("file:/a b", "exec:x --y"),
-        mappings=(Wanted("80"), Wanted("443/both")),
+        mappings=(MappingText("80"), MappingText("443/both")),
     )
 
 
@@ -273,49 +281,52 @@ def test_nonsense_in_the_environment_is_the_variables_fault() -> None:
 
 def test_flags_are_a_layer_too() -> None:
     words = {name: f"--{name}" for name in ("lease", "ip_interval", "on_conflict")}
-    assert layer_of({"nat": None, "lease": "1h", "mappings": ["80"]}, words) == Layer(
-        lease=3600, mappings=(Wanted("80"),)
+    assert layer_from_texts({"nat": None, "lease": "1h", "mappings": ["80"]}, words) == SettingsLayer(
+        lease=3600, mappings=(MappingText("80"),)
     )
 
 
 # a reload
 
-WEB, DNS = Wanted("web=443:8443"), Wanted("53/udp")
+WEB, DNS = MappingText("web=443:8443"), MappingText("53/udp")
 HOME = Instance(name="home", mappings=(WEB, DNS))
 
 
-def home(*mappings: Wanted) -> Instance:
+def home(*mappings: MappingText) -> Instance:
     return Instance(name="home", mappings=mappings)
 
 
 def test_what_has_not_changed_stays_untouched() -> None:
-    assert changes([HOME], [home(DNS, WEB)]) == (Adjust(home(DNS, WEB), (), ()),)
+    assert diff([HOME], [home(DNS, WEB)]) == (Adjust(home(DNS, WEB), (), ()),)
 
 
 def test_mappings_come_and_go() -> None:
-    new = home(DNS, Wanted("22"))
-    assert changes([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 22),)),)
+    new = home(DNS, MappingText("22"))
+    assert diff([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 22),)),)
 
 
 def test_a_changed_mapping_goes_and_comes_back() -> None:
-    new = home(Wanted("web=444:8443"), DNS)
-    assert changes([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 8443),)),)
+    new = home(MappingText("web=444:8443"), DNS)
+    assert diff([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 8443),)),)
 
 
 def test_a_longer_range_leaves_the_rest_alone() -> None:
-    new = home(Wanted("10-13"))
-    assert changes([home(Wanted("10-12"))], [new]) == (Adjust(new, (), ((Protocol.TCP, 13),)),)
+    new = home(MappingText("10-13"))
+    assert diff([home(MappingText("10-12"))], [new]) == (Adjust(new, (), ((Protocol.TCP, 13),)),)
 
 
-@pytest.mark.parametrize("layer", [Layer(nat="pmp"), Layer(publish=("file:x",)), Layer(lease=60), Layer(state="/x")])
-def test_other_changes_need_a_restart(layer: Layer) -> None:
-    new = HOME.under(layer)
-    assert changes([HOME], [new]) == (Restart(HOME, new),)
+@pytest.mark.parametrize(
+    "layer",
+    [SettingsLayer(nat="pmp"), SettingsLayer(publish=("file:x",)), SettingsLayer(lease=60), SettingsLayer(state="/x")],
+)
+def test_other_changes_need_a_restart(layer: SettingsLayer) -> None:
+    new = HOME.with_layer(layer)
+    assert diff([HOME], [new]) == (Restart(HOME, new),)
 
 
 def test_instances_come_and_go_and_go_first() -> None:
     new = Instance(name="vpn", nat="pmp", mappings=(WEB,))
-    assert changes([HOME], [new]) == (End(HOME), Start(new))
+    assert diff([HOME], [new]) == (End(HOME), Start(new))
 
 
 # portmap config check
@@ -370,4 +381,4 @@ def test_a_file_that_is_no_text_says_so(write: Write) -> None:
 
 
 def test_a_request_is_what_the_command_line_would_make_of_it() -> None:
-    assert Wanted("80", 60).requests(600) == (PortRequest(Protocol.TCP, 80, lifetime=60),)
+    assert MappingText("80", 60).requests(600) == (PortRequest(Protocol.TCP, 80, lifetime=60),)

@@ -10,7 +10,7 @@ from tests.contract.targets import Client, Folder, Hook
 from tests.torrent.fakes import Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
 from tests.wire.website import WebSite
 
-from portmap.backends.any.backend import AnyGateway
+from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
@@ -18,14 +18,14 @@ from portmap.errors import Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import DISTRIBUTION, Catalogue
 from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, StunServer, loopback_address
-from portmap.testing.contract.backend_under_test import Subject
-from portmap.testing.contract.network_audit import asked_of_network
+from portmap.testing.contract.backend_under_test import BackendUnderTest
+from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.plugin import PluginContract
 from portmap.testing.contract.static import PATIENCE
 from portmap_enr import EnrPublisher
 from portmap_extip import ExtIp, Interface
-from portmap_extip.hostname import Name
-from portmap_natpmp import NatPmp, Patience, ProtonVpn
+from portmap_extip.hostname import Hostname
+from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
 from portmap_pcp import Pcp, Settings
 from portmap_publish import ExecPublisher, FilePublisher, HttpPublisher, HttpsPublisher
 from portmap_stun import Server, Stun
@@ -33,7 +33,7 @@ from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
 
-SHORT = Patience(first_wait=0.05, deadline=0.3)
+SHORT = Timeouts(first_wait=0.05, deadline=0.3)
 
 
 def natpmp_at(router: Router) -> NatPmp:
@@ -137,16 +137,16 @@ class TestUpnpOfVersion2(TestUpnp):
 
 
 class TestAny(BackendContract):
-    plugin = AnyGateway
+    plugin = AnyBackend
 
     @pytest.fixture
     def gateway(self, router: Router) -> Iterator[RouterGateway]:
         yield from switched_off_at_times(router)
 
-    def make(self, gateway: RouterGateway) -> AnyGateway:
+    def make(self, gateway: RouterGateway) -> AnyBackend:
         router = gateway.router
         doors = [Nat(natpmp_at(router), "natpmp"), Nat(upnp_at(router), "upnp")]
-        return AnyGateway(Race(lambda: doors, patience=1.0))
+        return AnyBackend(Race(lambda: doors, patience=1.0))
 
 
 class TestExtIp(BackendContract):
@@ -158,17 +158,17 @@ class TestExtIpOfAName(TestExtIp):
     argument = "home.example.org"
 
     @pytest.fixture
-    def static(self) -> Subject:
-        name = Name("home.example.org", lambda _: [IPv4Address("203.0.113.7")])
-        return Subject(ExtIp(name.address, "home.example.org"), PATIENCE)
+    def static(self) -> BackendUnderTest:
+        name = Hostname("home.example.org", lambda _: [IPv4Address("203.0.113.7")])
+        return BackendUnderTest(ExtIp(name.address, "home.example.org"), PATIENCE)
 
 
 class TestInterface(BackendContract):
     plugin = Interface
 
     @pytest.fixture
-    def static(self) -> Subject:
-        return Subject(Interface("eth0", lambda _: [IPv4Address("11.22.33.44")]), PATIENCE)
+    def static(self) -> BackendUnderTest:
+        return BackendUnderTest(Interface("eth0", lambda _: [IPv4Address("11.22.33.44")]), PATIENCE)
 
 
 class TestStun(BackendContract):
@@ -180,17 +180,17 @@ class TestStun(BackendContract):
     test_it_sends_nothing = None  # type: ignore[assignment]  # but to the server, for its address
 
     @pytest.fixture
-    def static(self) -> Iterator[Subject]:
+    def static(self) -> Iterator[BackendUnderTest]:
         with StunServer(external_ip="11.22.33.44") as server:
-            yield Subject(Stun([Server(server.address, server.port)]), PATIENCE)
+            yield BackendUnderTest(Stun([Server(server.address, server.port)]), PATIENCE)
 
-    def test_it_refuses_to_map_and_asks_nobody_for_that(self, static: Subject) -> None:
+    def test_it_refuses_to_map_and_asks_nobody_for_that(self, static: BackendUnderTest) -> None:
         def map_and_delete() -> None:
             with pytest.raises(Refused):
                 static.add()
             static.delete()
 
-        assert not asked_of_network(map_and_delete)
+        assert not network_calls_of(map_and_delete)
 
 
 class TestNone(BackendContract):

@@ -13,18 +13,18 @@ import pytest
 import portmap
 from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
-from portmap.dispatch.path_setup import Road
+from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.port_mapping import PortMapping, setup_port_mapping
 from portmap.dispatch.static_path import StaticPath
 from portmap.errors import GatewayTimeout, NoGateway, SpecError
 from portmap.events import Event
 from portmap.hookspecs import hookimpl
-from portmap.loop.inbox import Message, Moved, Register
+from portmap.loop.inbox import Message, NetworkAlert, Register
 from portmap.loop.policy import Policy
 from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.node.local_node import LocalNode, Record
 from portmap.testing.clock import ScriptedInbox
-from portmap.testing.scripted import ScriptedBackend, Told
+from portmap.testing.scripted import Recording, ScriptedBackend
 
 LONG = 5.0  # seconds, that no test here waits out
 WEB, DNS = PortRequest(Protocol.TCP, 8080), PortRequest(Protocol.UDP, 53)
@@ -94,7 +94,7 @@ def start(observer: Observer, node: LocalNode) -> Iterator[Callable[..., PortMap
     started: list[PortMapping] = []
 
     def run(backend: Any, *requests: PortRequest, policy: Policy | None = None) -> PortMapping:
-        running = PortMapping(Road(Nat(backend, "fake")), node, observer, policy)
+        running = PortMapping(PathSetup(Nat(backend, "fake")), node, observer, policy)
         for request in requests:
             running.register(request)
         running.start()
@@ -230,7 +230,7 @@ class OnlyLearns(Scripted):
         return ("a.example says so",)
 
 
-class Played(Told):
+class Played(Recording):
     """What a played static path told; with the node that followed it."""
 
     def __init__(self, backend: Scripted) -> None:
@@ -340,7 +340,7 @@ def test_a_port_that_the_backend_would_not_take_is_told_once_and_tried_at_every_
 
 def test_a_suspended_machine_looks_at_once_when_it_wakes() -> None:
     backend = Scripted()
-    play_static(backend, end=20, later=[(10, Moved("it was suspended"))])
+    play_static(backend, end=20, later=[(10, NetworkAlert("it was suspended"))])
     assert [call.at for call in backend.calls] == [0, 10]
 
 

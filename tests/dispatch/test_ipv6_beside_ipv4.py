@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from portmap.backends.nat import Nat
-from portmap.dispatch.path_setup import PinholeVoice, Road, as_pinhole
+from portmap.dispatch.path_setup import PathSetup, PinholeTranslator, to_pinhole_event
 from portmap.errors import NoGateway, SpecError
 from portmap.events import (
     Event,
@@ -33,7 +33,7 @@ from portmap.events import (
 )
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Grant, Kind, Mapping, PortRequest, Protocol, Scope
-from portmap.session.open import doors_of, roads_of
+from portmap.session.open import load_backends, path_setups
 from portmap.session.session import Session
 
 WEB = PortRequest(Protocol.TCP, 8080)
@@ -74,15 +74,15 @@ def nowhere() -> None:
     raise NoGateway("this host has no global IPv6 address")
 
 
-def pinholes(trouble: Callable[[], object] = bool, *, alone: bool = False) -> Road:
-    return Road(Nat(Gateway(OURS, trouble), "six"), voice=PinholeVoice(alone=alone))
+def pinholes(trouble: Callable[[], object] = bool, *, alone: bool = False) -> PathSetup:
+    return PathSetup(Nat(Gateway(OURS, trouble), "six"), translate=PinholeTranslator(alone=alone))
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Session]]:
     with ExitStack() as stack:
 
-        def start(*roads: Road) -> Session:
+        def start(*roads: PathSetup) -> Session:
             session = Session(roads, [WEB])
             stack.callback(session.close)
             return session
@@ -93,8 +93,8 @@ def start() -> Iterator[Callable[..., Session]]:
 Start = Callable[..., Session]
 
 
-def mappings() -> Road:
-    return Road(Nat(Gateway(IPv4Address("1.2.3.4")), "four"))
+def mappings() -> PathSetup:
+    return PathSetup(Nat(Gateway(IPv4Address("1.2.3.4")), "four"))
 
 
 def until(session: Session, kind: type[Event]) -> list[Event]:
@@ -155,7 +155,7 @@ def test_where_only_ipv6_was_asked_for_the_pinholes_are_waited_for(start: Start)
 
 def test_both_roads_are_cleaned_up(start: Start) -> None:
     four, six = Gateway(IPv4Address("1.2.3.4")), Gateway(OURS)
-    session = start(Road(Nat(four, "four")), Road(Nat(six, "six"), voice=PinholeVoice(alone=False)))
+    session = start(PathSetup(Nat(four, "four")), PathSetup(Nat(six, "six"), translate=PinholeTranslator(alone=False)))
     until(session, PinholeAdded)
     session.wait(LONG)
     session.close()
@@ -179,7 +179,7 @@ OPEN = MappingAdded.of(Mapping(Protocol.TCP, 8080, 8080, 120, OURS))
 
 
 def test_a_mapping_of_that_road_is_a_pinhole() -> None:
-    told = as_pinhole(OPEN)
+    told = to_pinhole_event(OPEN)
     assert isinstance(told, PinholeAdded)
     assert (told.event, told.external_ip, told.external_port) == ("pinhole.added", OURS, 8080)
 
@@ -188,12 +188,12 @@ def test_a_mapping_of_that_road_is_a_pinhole() -> None:
     "kind", [MappingAdded, MappingChanged, MappingRenewed, MappingFailed, MappingLost, MappingRemoved]
 )
 def test_every_word_about_a_mapping_has_one_about_a_pinhole(kind: type[MappingEvent]) -> None:
-    said = as_pinhole(kind(protocol=Protocol.TCP, internal_port=1, reason="why"))
+    said = to_pinhole_event(kind(protocol=Protocol.TCP, internal_port=1, reason="why"))
     assert (said.event, said.reason) == (kind.event.replace("mapping", "pinhole"), "why")
 
 
 def test_beside_ipv4_failures_are_told_once_a_gateway_was_found() -> None:
-    voice = PinholeVoice(alone=False)
+    voice = PinholeTranslator(alone=False)
     failed = MappingFailed(protocol=Protocol.TCP, internal_port=1, reason="refused")
     assert voice(failed) is None
     assert voice(GatewayFound(gateway="G")) is not None
@@ -202,9 +202,9 @@ def test_beside_ipv4_failures_are_told_once_a_gateway_was_found() -> None:
 
 def test_what_the_other_road_says_as_well_is_said_once() -> None:
     address = ExternalIPChanged(external_ip=OURS, scope=Scope.PUBLIC)
-    assert PinholeVoice(alone=False)(address) is None
-    assert PinholeVoice(alone=False)(NetworkChanged(reason="moved")) is None
-    assert PinholeVoice(alone=True)(address) is address
+    assert PinholeTranslator(alone=False)(address) is None
+    assert PinholeTranslator(alone=False)(NetworkChanged(reason="moved")) is None
+    assert PinholeTranslator(alone=True)(address) is address
 
 
 # which roads there are
@@ -212,21 +212,21 @@ def test_what_the_other_road_says_as_well_is_said_once() -> None:
 
 def test_without_ipv4_a_backend_must_know_ipv6() -> None:
     with pytest.raises(SpecError, match="knows no IPv6"):
-        doors_of("pmp", ipv4=False, ipv6=True)
+        load_backends("pmp", ipv4=False, ipv6=True)
 
 
 def test_neither_family_is_a_mistake() -> None:
     with pytest.raises(SpecError, match="neither"):
-        doors_of("pmp", ipv4=False, ipv6=False)
+        load_backends("pmp", ipv4=False, ipv6=False)
 
 
 def test_a_backend_that_knows_no_ipv6_has_one_road() -> None:
-    assert len(doors_of("pmp", ipv4=True, ipv6=True)) == 1
+    assert len(load_backends("pmp", ipv4=True, ipv6=True)) == 1
 
 
 def test_the_roads_remember_apart(tmp_path: Path) -> None:
     doors: tuple[Any, ...] = (Nat(Gateway(IPv4Address("1.2.3.4")), "four"), Nat(Gateway(OURS), "six"))
-    four, six = roads_of(doors, ipv4=True, state=tmp_path)
+    four, six = path_setups(doors, ipv4=True, state=tmp_path)
     assert (four.ipv6, six.ipv6) == (False, True)
     assert {path.parent.relative_to(tmp_path) for path in tmp_path.rglob("*.lock")} == {Path(), Path("ipv6")}
     for road in (four, six):

@@ -7,7 +7,7 @@ import pytest
 
 from portmap.cli import exit_codes
 from portmap.doctor.diagnosis import diagnose
-from portmap.doctor.findings import Answer, Attempt, Findings, Firewall, Network, Socket
+from portmap.doctor.findings import BackendAnswer, Findings, HostFirewall, HostNetwork, ListeningSocket, TrialResult
 from portmap.doctor.verdict import Outcome
 from portmap.errors import (
     Conflict,
@@ -25,31 +25,31 @@ from portmap.model import Listed, PortRequest, Protocol
 TCP = Protocol.TCP
 GATEWAY, US, PUBLIC = IPv4Address("192.168.1.1"), IPv4Address("192.168.1.20"), IPv4Address("203.0.113.7")
 WORLD = IPv4Address("9.9.9.9")
-HOME = Network((GATEWAY,), "eth0", US)
+HOME = HostNetwork((GATEWAY,), "eth0", US)
 WANTED = PortRequest(TCP, 25565)
 FREE: tuple[Listed, ...] = ()
-SERVED = (Socket(TCP, IPv4Address("0.0.0.0"), 25565, "java (4121)"),)  # noqa: S104  # what /proc says, nothing is bound
-OPEN = Firewall(False, "lets everything in")
+SERVED = (ListeningSocket(TCP, IPv4Address("0.0.0.0"), 25565, "java (4121)"),)  # noqa: S104  # what /proc says, nothing is bound
+OPEN = HostFirewall(False, "lets everything in")
 
 
-def upnp(address: str = "8.8.4.4", **but: object) -> Answer:
-    good = Answer("upnp", "UPnP 192.168.1.1 (IGD:1)", 12, IPv4Address(address), us=US, table=FREE)
+def upnp(address: str = "8.8.4.4", **but: object) -> BackendAnswer:
+    good = BackendAnswer("upnp", "UPnP 192.168.1.1 (IGD:1)", 12, IPv4Address(address), us=US, table=FREE)
     return replace(good, **but)  # type: ignore[arg-type]  # fields of a test's choice
 
 
-def pmp(address: str = "8.8.4.4", **but: object) -> Answer:
-    return replace(Answer("pmp", "NAT-PMP 192.168.1.1", 14, IPv4Address(address), us=US), **but)  # type: ignore[arg-type]
+def pmp(address: str = "8.8.4.4", **but: object) -> BackendAnswer:
+    return replace(BackendAnswer("pmp", "NAT-PMP 192.168.1.1", 14, IPv4Address(address), us=US), **but)  # type: ignore[arg-type]
 
 
-def failed(name: str, protocol: str, error: PortmapError, *, chosen: bool = True, evidence: str = "") -> Answer:
-    return Answer(name, protocol, error=error, chosen=chosen, evidence=(evidence,))
+def failed(name: str, protocol: str, error: PortmapError, *, chosen: bool = True, evidence: str = "") -> BackendAnswer:
+    return BackendAnswer(name, protocol, error=error, chosen=chosen, evidence=(evidence,))
 
 
-def found(*answers: Answer, network: Network = HOME, **more: object) -> Findings:
+def found(*answers: BackendAnswer, network: HostNetwork = HOME, **more: object) -> Findings:
     return Findings(network, answers, **more)  # type: ignore[arg-type]  # as above
 
 
-def wanted(*answers: Answer, **more: object) -> Findings:
+def wanted(*answers: BackendAnswer, **more: object) -> Findings:
     usual: dict[str, object] = {"requests": (WANTED,), "listening": SERVED, "firewall": OPEN}
     return Findings(HOME, answers, **(usual | more))  # type: ignore[arg-type]  # as above
 
@@ -61,7 +61,7 @@ FORBIDDEN = NotAuthorized("forbidden", code=606)
 NO_ADDRESS = failed("upnp", "UPnP 192.168.1.1", Refused("no external address"))
 BROKEN = failed("pcp", "pcp", PluginError("broken"))
 THEIRS = Listed(TCP, 25565, "192.168.1.44", 25565, 0, "Sunshine")
-SEEN = Answer("stun", "STUN", 20, WORLD)
+SEEN = BackendAnswer("stun", "STUN", 20, WORLD)
 
 TABLE: dict[str, tuple[Findings, str, Outcome]] = {
     "all is well": (wanted(upnp(), pmp()), "ok", Outcome.FINE),
@@ -69,9 +69,9 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
     "one off, another on": (found(upnp(), SILENT), "ok", Outcome.FINE),
     "one broken, another on": (found(upnp(), BROKEN), "ok", Outcome.FINE),
     "all broken": (found(BROKEN), "plugin-broken", Outcome.PLUGIN),
-    "no default route": (found(NOBODY, SILENT, network=Network()), "no-gateway", Outcome.NO_GATEWAY),
+    "no default route": (found(NOBODY, SILENT, network=HostNetwork()), "no-gateway", Outcome.NO_GATEWAY),
     "a public address": (
-        found(NOBODY, network=Network((GATEWAY,), "eth0", IPv4Address("8.8.8.8"))),
+        found(NOBODY, network=HostNetwork((GATEWAY,), "eth0", IPv4Address("8.8.8.8"))),
         "public-address",
         Outcome.FINE,
     ),
@@ -110,44 +110,44 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
     ),
     "the other protocol is held": (wanted(upnp(table=(replace(THEIRS, protocol=Protocol.UDP),))), "ok", Outcome.FINE),
     "refused in the try": (
-        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=FORBIDDEN),)),
+        wanted(upnp(), attempts=(TrialResult("UPnP", WANTED, error=FORBIDDEN),)),
         "refused-by-policy",
         Outcome.REFUSED,
     ),
     "a conflict in the try": (
-        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=Conflict("718", code=718)),)),
+        wanted(upnp(), attempts=(TrialResult("UPnP", WANTED, error=Conflict("718", code=718)),)),
         "held-by-other",
         Outcome.CONFLICT,
     ),
     "silence in the try": (
-        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=GatewayTimeout("silence")),)),
+        wanted(upnp(), attempts=(TrialResult("UPnP", WANTED, error=GatewayTimeout("silence")),)),
         "no-answer",
         Outcome.FAULT,
     ),
     "a full table in the try": (
-        wanted(upnp(), attempts=(Attempt("UPnP", WANTED, error=OutOfResources("full")),)),
+        wanted(upnp(), attempts=(TrialResult("UPnP", WANTED, error=OutOfResources("full")),)),
         "refused",
         Outcome.REFUSED,
     ),
     "another port in the try": (
-        wanted(pmp(), attempts=(Attempt("NAT-PMP", WANTED, 40000, 60),)),
+        wanted(pmp(), attempts=(TrialResult("NAT-PMP", WANTED, 40000, 60),)),
         "other-port",
         Outcome.FINE,
     ),
-    "it worked in the try": (wanted(pmp(), attempts=(Attempt("NAT-PMP", WANTED, 25565, 60),)), "ok", Outcome.FINE),
+    "it worked in the try": (wanted(pmp(), attempts=(TrialResult("NAT-PMP", WANTED, 25565, 60),)), "ok", Outcome.FINE),
     "nothing listens": (wanted(upnp(), listening=()), "not-listening", Outcome.UNREACHABLE),
     "it listens on loopback only": (
-        wanted(upnp(), listening=(Socket(TCP, IPv4Address("127.0.0.1"), 25565, "java (1)"),)),
+        wanted(upnp(), listening=(ListeningSocket(TCP, IPv4Address("127.0.0.1"), 25565, "java (1)"),)),
         "not-listening",
         Outcome.UNREACHABLE,
     ),
     "who listens cannot be told": (wanted(upnp(), listening=None), "ok", Outcome.FINE),
     "the firewall is shut": (
-        wanted(upnp(), firewall=Firewall(True, "drops it")),
+        wanted(upnp(), firewall=HostFirewall(True, "drops it")),
         "local-firewall",
         Outcome.UNREACHABLE,
     ),
-    "the firewall cannot be read": (wanted(upnp(), firewall=Firewall(None, "needs root")), "ok", Outcome.FINE),
+    "the firewall cannot be read": (wanted(upnp(), firewall=HostFirewall(None, "needs root")), "ok", Outcome.FINE),
 }
 
 
@@ -162,7 +162,7 @@ def test_each_finding_has_its_verdict(findings: Findings, code: str, outcome: Ou
 
 def test_what_must_be_mended_first_is_said_first() -> None:
     held = upnp("100.72.3.9", table=(THEIRS,))
-    worst = wanted(held, listening=(), firewall=Firewall(True, "drops it"), outside=SEEN)
+    worst = wanted(held, listening=(), firewall=HostFirewall(True, "drops it"), outside=SEEN)
     assert diagnose(worst).code == "cgnat"
     assert diagnose(replace(worst, answers=(replace(held, address=WORLD),))).code == "held-by-other"
     assert diagnose(replace(worst, answers=(upnp("9.9.9.9"),))).code == "not-listening"
@@ -200,7 +200,7 @@ def test_a_refusal_is_answered_in_the_makers_words(evidence: str, words: str) ->
 
 
 def test_a_vpn_gateway_that_is_silent_gets_its_providers_words() -> None:
-    tunnel = Network((IPv4Address("10.2.0.1"),), "wg0", IPv4Address("10.2.0.2"))
+    tunnel = HostNetwork((IPv4Address("10.2.0.1"),), "wg0", IPv4Address("10.2.0.2"))
     silent = failed("pmp", "NAT-PMP", NoGateway("nobody"))
     assert "+pmp" in diagnose(found(silent, network=tunnel)).next_steps[0]
 

@@ -13,27 +13,27 @@ from typing import Any
 import pytest
 
 from portmap.backends.nat import Nat
-from portmap.cli.commands.doctor import Wish, run_doctor
+from portmap.cli.commands.doctor import DoctorArguments, run_doctor
 from portmap.cli.output.diagnosis import Style, lines_of
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnosis import diagnose
-from portmap.doctor.examine import Senses, examine
-from portmap.doctor.findings import Findings, Firewall, Holder, Network, Socket
-from portmap.doctor.probes.backends import Witness, witnesses
-from portmap.doctor.report import story_of
+from portmap.doctor.examine import HostProbes, examine
+from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, ListeningSocket, PortHolder
+from portmap.doctor.probes.backends import ProbeTarget, probe_targets
+from portmap.doctor.report import report_lines
 from portmap.doctor.verdict import Outcome
 from portmap.errors import GatewayTimeout, NATError, PortmapError, Refused, SpecError
 from portmap.model import Grant, PortRequest, Protocol
 from portmap.simulator.replay import Replay
-from portmap.storage.journal import Entry, Journal
-from portmap.storage.journal_reader import Holding
+from portmap.storage.journal import Journal, JournalEntry
+from portmap.storage.journal_reader import SessionJournal
 from portmap.syntax.mappings import parse_mapping
 from portmap.testing import Quirks, Router, loopback_address
 
 PORT = 25565
-HERE = Network((IPv4Address("192.168.1.1"),), "eth0", IPv4Address("192.168.1.20"))
-SERVED = (Socket(Protocol.TCP, IPv4Address("0.0.0.0"), PORT, "java (1)"),)  # noqa: S104  # as /proc says it
-SENSES = Senses(lambda: HERE, lambda _: SERVED, lambda _: Firewall(False, "lets everything in"))
+HERE = HostNetwork((IPv4Address("192.168.1.1"),), "eth0", IPv4Address("192.168.1.20"))
+SERVED = (ListeningSocket(Protocol.TCP, IPv4Address("0.0.0.0"), PORT, "java (1)"),)  # noqa: S104  # as /proc says it
+SENSES = HostProbes(lambda: HERE, lambda _: SERVED, lambda _: HostFirewall(False, "lets everything in"))
 GAME = parse_mapping(str(PORT))
 
 
@@ -53,7 +53,7 @@ def specs(router: Router) -> str:
 
 
 def look(spec: str, requests: tuple[PortRequest, ...] = (), **more: Any) -> Findings:
-    return examine(witnesses(spec), requests, senses=SENSES, **more)
+    return examine(probe_targets(spec), requests, senses=SENSES, **more)
 
 
 def code(spec: str, requests: tuple[PortRequest, ...] = (), **more: Any) -> str:
@@ -130,16 +130,16 @@ def test_another_port_than_the_wanted_one_is_said(router: Router) -> None:
 
 
 def test_what_a_running_portmap_holds_is_not_tried(router: Router, tmp_path: Path) -> None:
-    entry = Entry("NAT-PMP", Protocol.TCP, PORT, PORT)
-    running = Holding(tmp_path, 4711, alive=True, written=0.0, journal=Journal((entry,)))
+    entry = JournalEntry("NAT-PMP", Protocol.TCP, PORT, PORT)
+    running = SessionJournal(tmp_path, 4711, alive=True, written=0.0, journal=Journal((entry,)))
     findings = look(f"pmp:{router.address}", GAME, try_it=True, holdings=[running])
-    assert findings.holders == (Holder(4711, (Protocol.TCP, PORT), PORT),)
+    assert findings.holders == (PortHolder(4711, (Protocol.TCP, PORT), PORT),)
     assert "process 4711" in findings.attempts[0].skipped
     assert (router.heard.map, router.heard.unmap) == (0, 0)
 
 
 def test_what_another_program_here_holds_is_not_tried(router: Router) -> None:
-    door = witnesses(f"upnp:{router.description_url}")[0].load()
+    door = probe_targets(f"upnp:{router.description_url}")[0].load()
     assert door
     door.add_mapping(Protocol.TCP, 0, PORT, "game", 600)
     findings = look(f"upnp:{router.description_url}", GAME, try_it=True)
@@ -167,8 +167,8 @@ class Hung:
 def test_the_end_comes_in_time_whoever_hangs(router: Router) -> None:
     began = time.monotonic()
     door = Hung()
-    hung = Witness("hung", lambda: door)  # type: ignore[arg-type, return-value]  # as bad as a door can be
-    (named,) = witnesses(f"pmp:{router.address}")
+    hung = ProbeTarget("hung", lambda: door)  # type: ignore[arg-type, return-value]  # as bad as a door can be
+    (named,) = probe_targets(f"pmp:{router.address}")
     findings = examine((hung, named), senses=SENSES, patience=0.5)
     door.go.set()
     assert time.monotonic() - began < 2
@@ -180,7 +180,7 @@ def test_a_plugin_that_is_broken_is_an_answer_too(router: Router) -> None:
     def broken() -> None:
         raise SpecError("no")
 
-    findings = examine((Witness("bad", broken), *witnesses(f"pmp:{router.address}")), senses=SENSES)
+    findings = examine((ProbeTarget("bad", broken), *probe_targets(f"pmp:{router.address}")), senses=SENSES)
     assert [answer.broken for answer in findings.answers] == [True, False]
     assert diagnose(findings).code == "ok"
 
@@ -190,7 +190,7 @@ def test_a_plugin_that_is_broken_is_an_answer_too(router: Router) -> None:
 
 def run(spec: str, mapping: str | None = None, **how: Any) -> Outcome:
     try_it = how.pop("try_it", False)
-    wish = Wish.read(mapping, spec, how.pop("stun", None), how.pop("capture", None), try_it=try_it)
+    wish = DoctorArguments.read(mapping, spec, how.pop("stun", None), how.pop("capture", None), try_it=try_it)
     return run_doctor(wish, as_one_object=how.pop("json", False), report=how.pop("report", False))
 
 
@@ -224,7 +224,7 @@ def test_the_report_tells_the_versions_and_no_address(router: Router, capsys: py
 
 def test_letters_that_the_terminal_lacks_are_not_sent_to_it() -> None:
     findings = Findings(HERE, ())
-    lines = lines_of(story_of(findings), diagnose(findings), Style(ascii=True))
+    lines = lines_of(report_lines(findings), diagnose(findings), Style(ascii=True))
     assert "\n".join(lines).isascii()
     assert lines[0].startswith("Network    + default gateway")
 
@@ -232,15 +232,15 @@ def test_letters_that_the_terminal_lacks_are_not_sent_to_it() -> None:
 def test_colour_is_only_where_it_is_wanted() -> None:
     findings = Findings(HERE, ())
     verdict = diagnose(findings)
-    assert "\033[32m✓\033[0m" in lines_of(story_of(findings), verdict, Style(colour=True))[0]
-    assert "\033" not in "".join(lines_of(story_of(findings), verdict, Style()))
+    assert "\033[32m✓\033[0m" in lines_of(report_lines(findings), verdict, Style(colour=True))[0]
+    assert "\033" not in "".join(lines_of(report_lines(findings), verdict, Style()))
 
 
 def test_what_a_router_says_cannot_drive_the_terminal(router: Router) -> None:
     findings = look(specs(router))
     (answer, *_) = findings.answers
     evil = replace(findings, answers=(replace(answer, evidence=("\033[2J",)),))
-    assert "\033" not in "\n".join(lines_of(story_of(evil), diagnose(evil), Style()))
+    assert "\033" not in "\n".join(lines_of(report_lines(evil), diagnose(evil), Style()))
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_captured_router_replayed_gets_the_same_verdict(
 
 def test_who_has_yet_to_tell_its_address_tells_it_in_the_try(router: Router) -> None:
     router.external_ip = "100.64.1.2"
-    (named,) = witnesses(f"pmp:{router.address}")
+    (named,) = probe_targets(f"pmp:{router.address}")
     nat = named.load()
     assert nat
     shy = replace(named, load=lambda: Shy(nat))  # type: ignore[arg-type, return-value]  # a door for all that is asked

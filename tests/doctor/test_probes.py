@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from portmap.doctor.findings import Socket
-from portmap.doctor.probes.firewall import judge, look_at_firewall
-from portmap.doctor.probes.network import is_bridged, look_around
+from portmap.doctor.findings import ListeningSocket
+from portmap.doctor.probes.firewall import evaluate, read_firewall
+from portmap.doctor.probes.network import is_bridged, read_host_network
 from portmap.doctor.probes.sockets import listening, parse_table
 from portmap.model import Protocol
 
@@ -57,7 +57,7 @@ def test_where_the_system_does_not_tell_nothing_is_claimed(tmp_path: Path) -> No
 def test_an_address_of_ipv6_stays_one() -> None:
     line = ROW.format("B80D0120000000000000000001000000:0FA1", "0A")
     assert [it for it, _ in parse_table(HEAD + line, Protocol.TCP)] == [
-        Socket(Protocol.TCP, IPv6Address("2001:db8::1"), 4001)
+        ListeningSocket(Protocol.TCP, IPv6Address("2001:db8::1"), 4001)
     ]
 
 
@@ -95,15 +95,15 @@ LAST_DROP: list[dict[str, Any]] = [{"counter": {}}, {"drop": None}]
     ],
 )
 def test_a_firewall_is_called_shut_only_where_no_rule_can_mean_the_port(rules: str, shut: bool | None) -> None:
-    assert judge(rules, [4001]).shut is shut
+    assert evaluate(rules, [4001]).shut is shut
 
 
 def test_a_firewall_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert look_at_firewall([4001], lambda: None, tmp_path).shut is None
+    assert read_firewall([4001], lambda: None, tmp_path).shut is None
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    assert "needs root" in look_at_firewall([4001], lambda: "", tmp_path).reason
+    assert "needs root" in read_firewall([4001], lambda: "", tmp_path).reason
     (tmp_path / "ufw.conf").write_text("ENABLED=yes\n")
-    assert "ufw is on" in look_at_firewall([4001], lambda: "", tmp_path / "ufw.conf").reason
+    assert "ufw is on" in read_firewall([4001], lambda: "", tmp_path / "ufw.conf").reason
 
 
 def test_a_host_that_is_no_container_is_behind_no_bridge() -> None:
@@ -113,4 +113,4 @@ def test_a_host_that_is_no_container_is_behind_no_bridge() -> None:
 
 
 def test_looking_around_never_fails() -> None:
-    assert look_around() == look_around()
+    assert read_host_network() == read_host_network()

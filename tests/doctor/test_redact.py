@@ -5,8 +5,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from portmap.doctor.findings import Answer, Findings, Network
-from portmap.doctor.redact import HIDDEN, discreet, redact
+from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork
+from portmap.doctor.redact import HIDDEN, redact, redacted_findings
 from portmap.model import Listed, Protocol
 
 
@@ -42,6 +42,6 @@ def test_a_text_is_redacted(text: str, redacted: str) -> None:
 def test_others_words_are_hidden_and_ours_are_not() -> None:
     ours = Listed(Protocol.TCP, 1, "192.168.1.2", 1, 0, "portmap:c0ffee:web", ours=True)
     rows = (ours, replace(ours, description="private server", ours=False))
-    findings = Findings(Network(), (Answer("upnp", "UPnP", address=IPv4Address("8.8.4.4"), table=rows),))
-    (answer,) = discreet(findings).answers
+    findings = Findings(HostNetwork(), (BackendAnswer("upnp", "UPnP", address=IPv4Address("8.8.4.4"), table=rows),))
+    (answer,) = redacted_findings(findings).answers
     assert [row.description for row in answer.table or ()] == ["portmap:c0ffee:web", HIDDEN]

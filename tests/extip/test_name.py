@@ -11,7 +11,7 @@ from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NATError, NoGateway, PluginError
 from portmap.model import Address
 from portmap_extip.backend import ExtIp
-from portmap_extip.hostname import Name, look_up
+from portmap_extip.hostname import Hostname, look_up
 
 LONG = 5.0  # seconds, that no test here waits out
 
@@ -27,12 +27,12 @@ def answers(*lookups: str) -> Callable[[str], list[Address]]:
     return look_up
 
 
-def named(*lookups: str) -> Name:
-    return Name("home.example.org", answers(*lookups))
+def named(*lookups: str) -> Hostname:
+    return Hostname("home.example.org", answers(*lookups))
 
 
 @pytest.fixture
-def hanging() -> Iterator[tuple[Name, list[str], threading.Event]]:
+def hanging() -> Iterator[tuple[Hostname, list[str], threading.Event]]:
     """A name whose lookup hangs until the event; with the lookups begun."""
     begun: list[str] = []
     release = threading.Event()
@@ -42,7 +42,7 @@ def hanging() -> Iterator[tuple[Name, list[str], threading.Event]]:
         release.wait(LONG)
         return [ip_address("1.2.3.4")]
 
-    yield Name("home.example.org", hang, patience=0.02), begun, release
+    yield Hostname("home.example.org", hang, patience=0.02), begun, release
     release.set()
 
 
@@ -83,7 +83,7 @@ def test_one_usable_address_among_others_is_found() -> None:
     assert str(named("127.0.1.1 1.2.3.4").address()) == "1.2.3.4"
 
 
-def test_a_lookup_that_hangs_is_not_waited_for(hanging: tuple[Name, list[str], threading.Event]) -> None:
+def test_a_lookup_that_hangs_is_not_waited_for(hanging: tuple[Hostname, list[str], threading.Event]) -> None:
     name, _, _ = hanging
     begun = time.monotonic()
     with pytest.raises(GatewayTimeout, match=r"could not be looked up within 0\.02 s"):
@@ -91,7 +91,7 @@ def test_a_lookup_that_hangs_is_not_waited_for(hanging: tuple[Name, list[str], t
     assert time.monotonic() - begun < 1
 
 
-def test_while_a_lookup_hangs_no_other_is_begun(hanging: tuple[Name, list[str], threading.Event]) -> None:
+def test_while_a_lookup_hangs_no_other_is_begun(hanging: tuple[Hostname, list[str], threading.Event]) -> None:
     name, begun, _ = hanging
     for _ in range(3):
         with pytest.raises(GatewayTimeout):
@@ -99,7 +99,9 @@ def test_while_a_lookup_hangs_no_other_is_begun(hanging: tuple[Name, list[str], 
     assert len(begun) == 1
 
 
-def test_a_lookup_that_ends_late_is_of_use_to_who_asks_then(hanging: tuple[Name, list[str], threading.Event]) -> None:
+def test_a_lookup_that_ends_late_is_of_use_to_who_asks_then(
+    hanging: tuple[Hostname, list[str], threading.Event],
+) -> None:
     name, _, release = hanging
     with pytest.raises(GatewayTimeout):
         name.address()
@@ -117,19 +119,19 @@ def test_a_name_that_the_system_does_not_know_is_an_error_in_words(monkeypatch: 
 
     monkeypatch.setattr("socket.getaddrinfo", fail)
     with pytest.raises(NoGateway, match=r"home\.example\.org has no address \(Name or service not known\)"):
-        Name("home.example.org").address()
+        Hostname("home.example.org").address()
 
 
 def test_a_fault_of_ours_is_reported_as_one() -> None:
     def fail(_: str) -> list[Address]:
         raise LookupError("oops")
 
-    backend = ExtIp(Name("home.example.org", fail).address, "home.example.org")
+    backend = ExtIp(Hostname("home.example.org", fail).address, "home.example.org")
     with pytest.raises(PluginError, match="LookupError: oops"):
         Nat(backend, "extip").external_ip()
 
 
-def _in_the_end(name: Name) -> Address:
+def _in_the_end(name: Hostname) -> Address:
     deadline = time.monotonic() + LONG
     while time.monotonic() < deadline:
         try:

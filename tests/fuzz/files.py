@@ -1,11 +1,11 @@
 """What lies in files: journals, with tokens and hints; notices of sessions; the configuration."""
 
-from portmap.config.file import ConfigError, read_config
+from portmap.config.file import ConfigError, parse_config
 from portmap.errors import Garbled
 from portmap.model import DEFAULT_LIFETIME, Protocol
 from portmap.storage import journal, status
-from portmap.storage.journal import Entry, Journal
-from portmap.storage.status import Notice, PortNotice, PublisherNotice
+from portmap.storage.journal import Journal, JournalEntry
+from portmap.storage.status import PortStatus, PublisherStatus, SessionStatus
 from portmap_natpmp.argument import hinted_gateway
 
 LIMIT = 16 * 1024  # bytes; they may be longer, but nobody hostile writes them: what counts is what they do to us
@@ -14,14 +14,16 @@ JOURNALS = (
     journal.to_text(
         Journal(
             (
-                Entry("PCP 192.168.1.1", Protocol.TCP, 30303, 30303, 1.7e9, token=_TOKEN),
-                Entry("UPnP 192.168.1.1", Protocol.UDP, 30303, 40404, None, held=False, token=f"pcp {_TOKEN}"),
+                JournalEntry("PCP 192.168.1.1", Protocol.TCP, 30303, 30303, 1.7e9, token=_TOKEN),
+                JournalEntry("UPnP 192.168.1.1", Protocol.UDP, 30303, 40404, None, held=False, token=f"pcp {_TOKEN}"),
             ),
             (("any", "upnp http://192.168.1.1:5000/rootDesc.xml"), ("natpmp", "192.168.1.1")),
         )
     ).encode(),
     b'{"v": 1, "mappings": []}',
-    journal.to_text(Journal((Entry("NAT-PMP", Protocol.TCP, 1, 2, 1e9),))).replace("1000000000.0", "9" * 400).encode(),
+    journal.to_text(Journal((JournalEntry("NAT-PMP", Protocol.TCP, 1, 2, 1e9),)))
+    .replace("1000000000.0", "9" * 400)
+    .encode(),
 )
 JSON_WORDS = (
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"NaN", b"Infinity", b"-Infinity", b"1e999", b"0"),
@@ -37,7 +39,7 @@ JOURNAL_WORDS = (
     b'"TCP"',
     b'"gateway"',
 )
-_NOTICE = Notice(
+_NOTICE = SessionStatus(
     4242,
     "home",
     "any",
@@ -47,12 +49,12 @@ _NOTICE = Notice(
     found=True,
     external_ip="203.0.113.7",
     ports=(
-        PortNotice("TCP", 30303, "web", state="up", external_ip="203.0.113.7", external_port=30303, expires=1.7e9),
-        PortNotice("UDP", 53, ipv6=True, state="failed", reason="the table is full"),
+        PortStatus("TCP", 30303, "web", state="up", external_ip="203.0.113.7", external_port=30303, expires=1.7e9),
+        PortStatus("UDP", 53, ipv6=True, state="failed", reason="the table is full"),
     ),
-    publishers=(PublisherNotice("file:/tmp/port", ok=False, since=1.7e9, reason="no such folder"),),
+    publishers=(PublisherStatus("file:/tmp/port", ok=False, since=1.7e9, reason="no such folder"),),
 )
-NOTICES = (status.to_text(_NOTICE).encode(), status.to_text(Notice(1, "", "none", 0.0, 0.0)).encode())
+NOTICES = (status.to_text(_NOTICE).encode(), status.to_text(SessionStatus(1, "", "none", 0.0, 0.0)).encode())
 NOTICE_WORDS = (*JSON_WORDS, b'"ports"', b'"publishers"', b'"found": ', b'"pid": ', b'"state": "up"', b'"since": ')
 HINTS = (b"192.168.1.1", b"10.2.0.1", b"8.8.8.8", b"http://192.168.1.1/", b"")
 _CONFIG = b"""
@@ -98,7 +100,7 @@ def saved_journal(data: bytes) -> None:
     spelt = journal.to_text(found)
     assert journal.to_text(journal.from_text(spelt)) == spelt
     assert isinstance(found.hint_for("any"), str)
-    assert all(entry.alive(0.0) in (True, False) for entry in found.entries)
+    assert all(entry.may_be_held(0.0) in (True, False) for entry in found.entries)
 
 
 def posted_notice(data: bytes) -> None:
@@ -117,7 +119,7 @@ def config(data: bytes) -> None:
     """What is understood can be run; what is not has a line."""
     lines = range(1, data.count(b"\n") + 2)
     try:
-        file = read_config(data.decode("utf-8", "replace"))
+        file = parse_config(data.decode("utf-8", "replace"))
     except ConfigError as error:
         faults = [fault.line for fault in error.faults]
         if faults and all(line in lines for line in faults):

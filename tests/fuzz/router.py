@@ -31,17 +31,17 @@ def datagram(data: bytes) -> None:
 
 
 def pcp(data: bytes) -> None:
-    _part("pcp").read(data)
+    _part("pcp.packets").read(data)
 
 
 def search(data: bytes) -> None:
-    found = _part("ssdp").read(data)
+    found = _part("upnp.ssdp").read(data)
     assert found is None or found.target
 
 
 def request(data: bytes) -> None:
     """HTTP, and the SOAP call in it; both have errors of their own for what they refuse."""
-    web, soap = _part("web"), _part("soap")
+    web, soap = _part("net.http"), _part("upnp.soap")
     with suppress(web.BadRequest, soap.Fault):
         found = web.read(data)
         if found is not None:
@@ -50,4 +50,4 @@ def request(data: bytes) -> None:
 
 def _part(name: str) -> Any:
     """Imported late, so that the plugins' parsers can be fuzzed while the router is being changed."""
-    return import_module(f"portmap.testing.{name}")
+    return import_module(f"portmap.simulator.{name}")

@@ -37,8 +37,8 @@ def ssdp_answer(data: bytes) -> None:
 
 
 def ssdp_notice(data: bytes) -> None:
-    found = ssdp.parse_notice(data)
-    assert found.location or found.says is ssdp.Says.BYEBYE
+    found = ssdp.parse_advertisement(data)
+    assert found.location or found.says is ssdp.AdvertisementKind.BYEBYE
 
 
 def subscription(data: bytes) -> None:
@@ -51,7 +51,7 @@ def subscription(data: bytes) -> None:
 
 def event(data: bytes) -> None:
     values = gena.parse_event(data, EVENT_PATH, SID)
-    told = gena.news({"ExternalIPAddress": "", "ConnectionStatus": ""}, values)
+    told = gena.describe_change({"ExternalIPAddress": "", "ConnectionStatus": ""}, values)
     assert told.isprintable()
     assert len(told) < 200
 
@@ -70,10 +70,12 @@ def device_description(data: bytes) -> None:
     assert 1 <= len(found.services) <= MAX_SERVICES
     assert str(found).isprintable()
     for service in found.services:
-        assert service.kind in SERVICES
+        assert service.service_type in SERVICES
         _is_vetted(service.control)
     first = found.services[0]
-    assert _understood(parse_description, render(first, "/control"), HERE).services[0].kind == first.kind
+    assert (
+        _understood(parse_description, render(first, "/control"), HERE).services[0].service_type == first.service_type
+    )
 
 
 def soap_reply(data: bytes) -> None:

@@ -188,7 +188,7 @@ def test_between_strangers_the_first_of_the_alphabet_keeps_it(install: Install) 
     install("zeta-nat", "[portmap.backends]\nacme = zeta_nat:Acme\n", zeta_nat=GOOD)
     install("acme-nat", ACME, acme_nat=GOOD)
     plugins = [plugin for plugin in Catalogue(BACKENDS).plugins if "acme" in plugin.names]
-    assert [(plugin.distribution, plugin.taken_by) for plugin in plugins] == [
+    assert [(plugin.distribution, plugin.shadowed_by) for plugin in plugins] == [
         ("acme-nat", ""),
         ("zeta-nat", "acme-nat 1.0"),
     ]

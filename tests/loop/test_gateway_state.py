@@ -2,29 +2,29 @@
 
 from ipaddress import IPv4Address
 
-from portmap.loop.gateway_state import Presence
+from portmap.loop.gateway_state import GatewayState
 
 PUBLIC = IPv4Address("1.2.3.4")
-UNKNOWN = Presence(check_due=0.0)
-THERE = UNKNOWN.answered().stated(PUBLIC, due=60.0)
+UNKNOWN = GatewayState(check_due=0.0)
+THERE = UNKNOWN.answered().address_reported(PUBLIC, due=60.0)
 
 
-def silences(presence: Presence, *, of: int, interval: float = 60.0, spread: float = 0.0) -> list[float]:
+def silences(presence: GatewayState, *, of: int, interval: float = 60.0, spread: float = 0.0) -> list[float]:
     """The waits after so many silent checks in a row."""
     waits = []
     for _ in range(of):
         now = presence.check_due
-        presence = presence.silent("silence", now, spread, interval)
+        presence = presence.unreachable("silence", now, spread, interval)
         waits.append(presence.check_due - now)
     return waits
 
 
 def test_before_the_first_word_nothing_is_known() -> None:
-    assert (UNKNOWN.answers, UNKNOWN.address) == (None, None)
+    assert (UNKNOWN.reachable, UNKNOWN.address) == (None, None)
 
 
 def test_an_answer_says_that_the_gateway_is_there() -> None:
-    assert UNKNOWN.answered().answers is True
+    assert UNKNOWN.answered().reachable is True
 
 
 def test_a_stated_address_is_asked_for_again_when_due() -> None:
@@ -32,12 +32,12 @@ def test_a_stated_address_is_asked_for_again_when_due() -> None:
 
 
 def test_silence_never_changes_the_address() -> None:
-    lost = THERE.silent("silence", 60.0, 0.0, 60.0)
-    assert (lost.answers, lost.address, lost.reason) == (False, PUBLIC, "silence")
+    lost = THERE.unreachable("silence", 60.0, 0.0, 60.0)
+    assert (lost.reachable, lost.address, lost.reason) == (False, PUBLIC, "silence")
 
 
 def test_a_refusal_never_changes_the_address_and_is_no_reason_for_haste() -> None:
-    declined = THERE.declined("no uplink", due=120.0)
+    declined = THERE.address_refused("no uplink", due=120.0)
     assert (declined.address, declined.check_due, declined.reason) == (PUBLIC, 120.0, "no uplink")
 
 
@@ -50,12 +50,12 @@ def test_a_short_interval_is_never_exceeded_even_by_chance() -> None:
 
 
 def test_an_answer_ends_the_back_off() -> None:
-    assert silences(THERE.silent("silence", 0.0, 0.0, 60.0).answered(), of=1) == [1]
+    assert silences(THERE.unreachable("silence", 0.0, 0.0, 60.0).answered(), of=1) == [1]
 
 
 def test_an_address_ends_the_reason() -> None:
-    assert THERE.declined("no uplink", due=60.0).stated(PUBLIC, due=120.0).reason == ""
+    assert THERE.address_refused("no uplink", due=60.0).address_reported(PUBLIC, due=120.0).reason == ""
 
 
 def test_at_once_means_now() -> None:
-    assert THERE.at_once(7.0).check_due == 7.0
+    assert THERE.check_now(7.0).check_due == 7.0

@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from portmap.loop.inbox import Alert, Inbox, Interrupted, Message, Register, Stop
+from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted, Message, Register, Stop
 from portmap.model import PortRequest, Protocol
 from portmap.testing.clock import ScriptedInbox
 
@@ -26,15 +26,15 @@ def later(do: Callable[[], object]) -> None:
 
 
 def test_messages_come_out_in_the_order_they_went_in(inbox: Inbox) -> None:
-    messages: list[Message] = [Alert("one"), Register(PortRequest(Protocol.TCP, 80)), Alert("two")]
+    messages: list[Message] = [GatewayAlert("one"), Register(PortRequest(Protocol.TCP, 80)), GatewayAlert("two")]
     for message in messages:
         inbox.put(message)
     assert [inbox.next(inf) for _ in messages] == messages
 
 
 def test_a_message_ends_the_sleep_at_once(inbox: Inbox) -> None:
-    later(lambda: inbox.put(Alert("hello")))
-    assert inbox.next(inbox.now() + LONG) == Alert("hello")
+    later(lambda: inbox.put(GatewayAlert("hello")))
+    assert inbox.next(inbox.now() + LONG) == GatewayAlert("hello")
 
 
 def test_a_sleep_ends_when_its_time_is_up(inbox: Inbox) -> None:
@@ -47,8 +47,8 @@ def test_a_time_that_is_past_means_look_and_do_not_wait(inbox: Inbox, until: flo
 
 
 def test_a_waiting_message_is_given_even_when_the_time_is_past(inbox: Inbox) -> None:
-    inbox.put(Alert("hello"))
-    assert inbox.next(-inf) == Alert("hello")
+    inbox.put(GatewayAlert("hello"))
+    assert inbox.next(-inf) == GatewayAlert("hello")
 
 
 def test_the_clock_is_the_monotonic_one(inbox: Inbox) -> None:
@@ -81,16 +81,16 @@ def test_a_stop_interrupts_a_wait_at_once(inbox: Inbox) -> None:
 
 
 def test_a_stop_that_waits_behind_others_interrupts_too(inbox: Inbox) -> None:
-    inbox.put(Alert("hello"))
+    inbox.put(GatewayAlert("hello"))
     inbox.put(Stop())
     with pytest.raises(Interrupted):
         inbox.wait(Future(), LONG)
 
 
 def test_other_messages_interrupt_nothing(inbox: Inbox) -> None:
-    inbox.put(Alert("hello"))
+    inbox.put(GatewayAlert("hello"))
     inbox.wait(Future(), 0.01)
-    assert inbox.next(-inf) == Alert("hello")
+    assert inbox.next(-inf) == GatewayAlert("hello")
 
 
 def test_a_stop_does_not_take_back_what_is_done(inbox: Inbox) -> None:
@@ -110,23 +110,23 @@ def test_scripted_sleep_is_a_jump() -> None:
 
 
 def test_a_scene_comes_when_its_time_has_come() -> None:
-    inbox = ScriptedInbox([(5, Alert("five")), (3, Alert("three"))], end=9)
+    inbox = ScriptedInbox([(5, GatewayAlert("five")), (3, GatewayAlert("three"))], end=9)
     assert [inbox.next(4), inbox.next(4), inbox.next(inf), inbox.next(inf)] == [
-        Alert("three"),
+        GatewayAlert("three"),
         None,
-        Alert("five"),
+        GatewayAlert("five"),
         Stop(),
     ]
 
 
 def test_the_clock_never_goes_back() -> None:
-    inbox = ScriptedInbox([(3, Alert("three"))], end=9)
+    inbox = ScriptedInbox([(3, GatewayAlert("three"))], end=9)
     inbox.pass_time(7)
-    assert inbox.next(inf) == Alert("three")
+    assert inbox.next(inf) == GatewayAlert("three")
     assert inbox.now() == 7
 
 
 def test_to_look_into_a_scripted_inbox_takes_no_time() -> None:
-    inbox = ScriptedInbox([(3, Alert("three"))], end=9)
+    inbox = ScriptedInbox([(3, GatewayAlert("three"))], end=9)
     assert inbox.next(-inf) is None
     assert inbox.now() == 0

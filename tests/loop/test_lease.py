@@ -21,22 +21,22 @@ def failures(lease: Lease, *, of: int = 3, spread: float = 0.0) -> list[float]:
     """The waits after so many failures in a row, each tried when it is due."""
     waits = []
     for _ in range(of):
-        now = lease.due
+        now = lease.attempt_at
         lease = lease.failed("no", now, spread)
-        waits.append(lease.due - now)
+        waits.append(lease.attempt_at - now)
     return waits
 
 
 def test_a_new_request_is_due_at_once_and_not_open() -> None:
-    assert (NEW.due, NEW.held, NEW.expires) == (100.0, False, inf)
+    assert (NEW.attempt_at, NEW.held, NEW.expires) == (100.0, False, inf)
 
 
 def test_a_request_without_a_wish_leaves_the_port_to_the_gateway() -> None:
-    assert NEW.wanted_port == 0
+    assert NEW.requested_port == 0
 
 
 def test_a_wish_for_a_port_is_kept() -> None:
-    assert Lease.of(PortRequest(Protocol.TCP, 8080, 80), now=0.0).wanted_port == 80
+    assert Lease.of(PortRequest(Protocol.TCP, 8080, 80), now=0.0).requested_port == 80
 
 
 def test_a_grant_opens_the_port_until_it_expires() -> None:
@@ -45,24 +45,24 @@ def test_a_grant_opens_the_port_until_it_expires() -> None:
 
 @pytest.mark.parametrize(("spread", "due"), [(0.0, 400.0), (1.0, 475.0)])
 def test_renewal_is_due_between_a_half_and_five_eighths_of_the_grant(spread: float, due: float) -> None:
-    assert NEW.granted(Grant(8080, 600), PUBLIC, now=100.0, spread=spread).due == due
+    assert NEW.granted(Grant(8080, 600), PUBLIC, now=100.0, spread=spread).attempt_at == due
 
 
 def test_a_shorter_grant_is_renewed_at_its_own_half() -> None:
-    assert NEW.granted(Grant(8080, 20), PUBLIC, now=100.0, spread=0.0).due == 110.0
+    assert NEW.granted(Grant(8080, 20), PUBLIC, now=100.0, spread=0.0).attempt_at == 110.0
 
 
 def test_a_longer_grant_is_renewed_as_often_as_was_asked() -> None:
-    assert NEW.granted(Grant(8080, 604800), PUBLIC, now=100.0, spread=0.0).due == 400.0
+    assert NEW.granted(Grant(8080, 604800), PUBLIC, now=100.0, spread=0.0).attempt_at == 400.0
 
 
 def test_a_permanent_grant_never_expires_and_is_asserted_as_often_as_was_asked() -> None:
     lease = NEW.granted(Grant(8080, 0), PUBLIC, now=100.0, spread=0.0)
-    assert (lease.expires, lease.due, lease.lifetime) == (inf, 400.0, 0)
+    assert (lease.expires, lease.attempt_at, lease.lifetime) == (inf, 400.0, 0)
 
 
 def test_the_port_that_was_granted_is_asked_for_from_then_on() -> None:
-    assert NEW.granted(Grant(9999, 600), PUBLIC, now=0.0, spread=0.0).wanted_port == 9999
+    assert NEW.granted(Grant(9999, 600), PUBLIC, now=0.0, spread=0.0).requested_port == 9999
 
 
 def test_an_address_stated_with_the_grant_goes_before_the_known_one() -> None:
@@ -83,63 +83,63 @@ def test_chance_adds_up_to_a_quarter() -> None:
 
 
 def test_the_back_off_does_not_overflow_after_years() -> None:
-    assert replace(NEW, failures=10**9).failed("no", 0.0, 0.0).due == 60.0
+    assert replace(NEW, failures=10**9).failed("no", 0.0, 0.0).attempt_at == 60.0
 
 
 def test_a_held_lease_is_tried_again_within_a_quarter_of_what_is_left() -> None:
     late = replace(HELD, failures=10)
-    assert late.failed("no", 660.0, 0.0).due == 670.0
+    assert late.failed("no", 660.0, 0.0).attempt_at == 670.0
 
 
 def test_even_at_the_very_end_no_faster_than_the_protocol_allows() -> None:
-    assert HELD.failed("no", 699.9, 0.0).due == pytest.approx(700.15)
+    assert HELD.failed("no", 699.9, 0.0).attempt_at == pytest.approx(700.15)
 
 
 @given(st.integers(8, 7 * 86400), st.floats(0, 1))
 def test_several_tries_fit_between_the_first_failure_and_the_end(lifetime: int, spread: float) -> None:
     lease = NEW.granted(Grant(8080, lifetime), PUBLIC, now=0.0, spread=spread)
     tries = 0
-    while lease.due < lease.expires and tries < 4:
-        lease, tries = lease.failed("no", lease.due, spread), tries + 1
+    while lease.attempt_at < lease.expires and tries < 4:
+        lease, tries = lease.failed("no", lease.attempt_at, spread), tries + 1
     assert tries == 4
 
 
 def test_a_failure_keeps_what_is_held() -> None:
     failed = HELD.failed("no", 400.0, 0.0)
-    assert (failed.external_port, failed.expires, failed.wanted_port) == (8080, 700.0, 8080)
+    assert (failed.external_port, failed.expires, failed.requested_port) == (8080, 700.0, 8080)
 
 
 def test_a_grant_ends_the_back_off_and_forgets_the_reason() -> None:
     failed = HELD.failed("no", 400.0, 0.0, unsure=True)
     again = failed.granted(Grant(8080, 600), PUBLIC, now=401.0, spread=0.0)
-    assert (again.failures, again.reason, again.unsure) == (0, "", False)
+    assert (again.failures, again.reason, again.may_be_held) == (0, "", False)
 
 
 def test_once_unsure_a_lease_stays_so_until_it_is_granted() -> None:
-    assert NEW.failed("silence", 0.0, 0.0, unsure=True).failed("no", 1.0, 0.0).unsure
+    assert NEW.failed("silence", 0.0, 0.0, unsure=True).failed("no", 1.0, 0.0).may_be_held
 
 
 def test_at_once_means_now_with_a_fresh_back_off_and_the_same_port() -> None:
-    again = replace(HELD, failures=7).at_once(123.0)
-    assert (again.due, again.failures, again.wanted_port) == (123.0, 0, 8080)
+    again = replace(HELD, failures=7).retry_now(123.0)
+    assert (again.attempt_at, again.failures, again.requested_port) == (123.0, 0, 8080)
 
 
 def test_a_lease_lapses_at_its_end_and_not_before() -> None:
-    assert (HELD.lapsed(699.9), HELD.lapsed(700.0)) == (False, True)
+    assert (HELD.expired(699.9), HELD.expired(700.0)) == (False, True)
 
 
 def test_what_is_not_open_cannot_lapse() -> None:
-    assert not NEW.lapsed(inf)
+    assert not NEW.expired(inf)
 
 
 def test_a_lost_lease_is_shut_and_wants_the_same_port_again() -> None:
     lost = HELD.lost()
-    assert (lost.held, lost.wanted_port, lost.expires) == (False, 8080, inf)
+    assert (lost.held, lost.requested_port, lost.expires) == (False, 8080, inf)
 
 
 def test_a_lease_needs_attention_when_it_is_due_or_at_its_end() -> None:
-    assert replace(HELD, due=650.0).wake_at == 650.0
-    assert replace(HELD, due=750.0).wake_at == 700.0
+    assert replace(HELD, attempt_at=650.0).wake_at == 650.0
+    assert replace(HELD, attempt_at=750.0).wake_at == 700.0
 
 
 def test_the_open_port_is_told_with_the_requests_name() -> None:
@@ -163,7 +163,7 @@ def test_a_grant_without_a_token_takes_none_away() -> None:
 
 def test_what_needed_nothing_never_expires_and_is_asserted_like_a_permanent_mapping() -> None:
     lease = NEW.granted(Grant(8080, 20, static=True), PUBLIC, now=100.0, spread=0.0)
-    assert (lease.expires, lease.due, lease.lifetime, lease.mapping.static) == (inf, 400.0, 0, True)
+    assert (lease.expires, lease.attempt_at, lease.lifetime, lease.mapping.static) == (inf, 400.0, 0, True)
 
 
 def test_what_was_sent_again_is_static_no_more() -> None:
@@ -173,15 +173,15 @@ def test_what_was_sent_again_is_static_no_more() -> None:
 
 @pytest.mark.parametrize(("retry_after", "wait"), [(0, 1), (0.5, 1), (30, 30), (1e9, 3600), (inf, 3600), (-5, 1)])
 def test_a_gateway_is_not_asked_before_it_would_answer_otherwise(retry_after: float, wait: float) -> None:
-    assert NEW.failed("no", 0.0, 0.0, retry_after=retry_after).due == wait
+    assert NEW.failed("no", 0.0, 0.0, retry_after=retry_after).attempt_at == wait
 
 
 def test_a_wait_that_is_no_number_is_none() -> None:
-    assert NEW.failed("no", 0.0, 0.0, retry_after=float("nan")).due == 1
+    assert NEW.failed("no", 0.0, 0.0, retry_after=float("nan")).attempt_at == 1
 
 
 def test_an_alert_ends_that_wait_too() -> None:
-    assert NEW.failed("no", 0.0, 0.0, retry_after=1800).at_once(5.0).due == 5.0
+    assert NEW.failed("no", 0.0, 0.0, retry_after=1800).retry_now(5.0).attempt_at == 5.0
 
 
 # the application that follows
@@ -190,40 +190,40 @@ FOLLOWER = PortRequest(Protocol.TCP, 6881, follow=True)
 
 
 def test_who_follows_is_told_so_where_the_port_is_the_same_inside() -> None:
-    lease = replace(Lease.of(FOLLOWER, 0.0), inner_port=40000)
+    lease = replace(Lease.of(FOLLOWER, 0.0), target_port=40000)
     assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
 
 
 def test_who_follows_is_not_sent_where_nothing_arrives() -> None:
     lease = Lease.of(FOLLOWER, 0.0).granted(Grant(40000, 60), PUBLIC, 0.0, 0.0)
-    assert (lease.fits, lease.mapping.follow) == (False, False)
+    assert (lease.ports_agree, lease.mapping.follow) == (False, False)
 
 
 @pytest.mark.parametrize("nominal", [0, 1])
 def test_where_the_internal_port_is_nominal_any_port_fits(nominal: int) -> None:
     lease = Lease.of(PortRequest(Protocol.TCP, nominal, follow=True), 0.0, remembered_port=5)
-    assert (lease.wanted_port, lease.inner_port) == (5, nominal)
+    assert (lease.requested_port, lease.target_port) == (5, nominal)
     assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
 
 
 def test_a_port_that_was_followed_once_is_asked_for_inside_and_outside() -> None:
     lease = Lease.of(FOLLOWER, 0.0, remembered_port=40000)
-    assert (lease.wanted_port, lease.inner_port, lease.key) == (40000, 40000, FOLLOWER.key)
+    assert (lease.requested_port, lease.target_port, lease.key) == (40000, 40000, FOLLOWER.key)
 
 
 # moving
 
 
 def test_a_mapping_that_moves_is_still_told_as_it_was_and_asked_for_elsewhere_first() -> None:
-    moved = HELD.moved(9000, 8080)
-    assert (moved.external_port, moved.wanted_port, moved.due) == (8080, 9000, -inf)
-    assert moved.doubtful
+    moved = HELD.move_to(9000, 8080)
+    assert (moved.external_port, moved.requested_port, moved.attempt_at) == (8080, 9000, -inf)
+    assert moved.may_be_gone
 
 
 def test_its_token_goes_with_it_but_not_to_another_internal_port() -> None:
     lease = replace(HELD, token=NONCE)
-    assert (lease.moved(9000, 8080).token, lease.moved(9000, 9000).token) == (NONCE, "")
+    assert (lease.move_to(9000, 8080).token, lease.move_to(9000, 9000).token) == (NONCE, "")
 
 
 def test_an_alert_lets_it_move_again() -> None:
-    assert HELD.stuck(200.0).at_once(300.0).moves == 0
+    assert HELD.keep_as_is(200.0).retry_now(300.0).moves == 0

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.loop.lease import Lease
-from portmap.loop.lease_table import LeaseBook
+from portmap.loop.lease_table import LeaseTable
 from portmap.model import PortRequest, Protocol
 
 
@@ -11,41 +11,41 @@ def lease(port: int, due: float) -> Lease:
 
 
 def test_an_empty_book_has_no_first() -> None:
-    assert LeaseBook().first() is None
+    assert LeaseTable().next_due() is None
 
 
 def test_the_first_is_the_one_that_wakes_first() -> None:
-    book = LeaseBook()
+    book = LeaseTable()
     for port, due in ((1, 5.0), (2, 3.0), (3, 4.0)):
         book.put(lease(port, due))
-    assert book.first() == lease(2, 3.0)
+    assert book.next_due() == lease(2, 3.0)
 
 
 def test_of_two_that_wake_together_the_one_entered_first_is_first() -> None:
-    book = LeaseBook()
+    book = LeaseTable()
     book.put(lease(2, 1.0))
     book.put(lease(1, 1.0))
-    assert book.first() == lease(2, 1.0)
+    assert book.next_due() == lease(2, 1.0)
 
 
 def test_what_was_put_again_counts_as_it_is_now() -> None:
-    book = LeaseBook()
+    book = LeaseTable()
     book.put(lease(1, 1.0))
     book.put(lease(2, 2.0))
     book.put(lease(1, 3.0))
-    assert book.first() == lease(2, 2.0)
+    assert book.next_due() == lease(2, 2.0)
 
 
 def test_a_removed_lease_is_never_first() -> None:
-    book = LeaseBook()
+    book = LeaseTable()
     book.put(lease(1, 1.0))
     book.remove((Protocol.TCP, 1))
-    assert book.first() is None
+    assert book.next_due() is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.floats(0, 100), st.booleans())))
 def test_the_first_is_always_the_least(entries: list[tuple[int, float, bool]]) -> None:
-    book, plain = LeaseBook(), dict[int, Lease]()
+    book, plain = LeaseTable(), dict[int, Lease]()
     for port, due, keep in entries:
         if keep or port not in plain:
             plain[port] = lease(port, due)
@@ -53,12 +53,12 @@ def test_the_first_is_always_the_least(entries: list[tuple[int, float, bool]]) -
         else:
             del plain[port]
             book.remove((Protocol.TCP, port))
-        first = book.first()
+        first = book.next_due()
         assert (first.wake_at if first else None) == min((each.wake_at for each in plain.values()), default=None)
 
 
 def test_many_renewals_do_not_make_it_grow() -> None:
-    book = LeaseBook()
+    book = LeaseTable()
     for due in range(10_000):
         book.put(lease(1 + due % 10, float(due)))
     assert len(book._heap) < 200

@@ -27,13 +27,13 @@ from portmap.events import (
 )
 from portmap.hookspecs import Alert as AlertHook
 from portmap.hookspecs import Closer, hookimpl
-from portmap.loop.inbox import Alert, Message, Register, Unregister
+from portmap.loop.inbox import GatewayAlert, Message, Register, Unregister
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
 from portmap.model import Grant, PortRequest, Protocol, Scope
 from portmap.node.local_node import LocalNode, Record
 from portmap.testing.clock import ScriptedInbox
-from portmap.testing.scripted import ScriptedBackend, Told, play
+from portmap.testing.scripted import Recording, ScriptedBackend, play
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 WEB = PortRequest(TCP, 8080, name="web")
@@ -57,12 +57,12 @@ def ports_asked_for(backend: ScriptedBackend) -> list[object]:
     return [call.arguments[1] for call in backend.calls if call.hook == "add_mapping"]
 
 
-def seconds(told: Told, name: str) -> list[float]:
+def seconds(told: Recording, name: str) -> list[float]:
     """When an event of that name was told."""
     return [at for at, _ in told.of(name)]
 
 
-def mapping_events(told: Told, name: str) -> list[MappingEvent]:
+def mapping_events(told: Recording, name: str) -> list[MappingEvent]:
     """The mapping events of one name."""
     return [event for _, event in told.of(name) if isinstance(event, MappingEvent)]
 
@@ -498,26 +498,26 @@ def test_a_watch_that_cannot_be_started_stops_nothing() -> None:
 
 def test_an_alert_has_everything_added_again_at_once() -> None:
     backend = ScriptedBackend().reboots(100)
-    told = play(backend, [*wanted(WEB, DNS), (100, Alert("its clock went back"))], end=101)
+    told = play(backend, [*wanted(WEB, DNS), (100, GatewayAlert("its clock went back"))], end=101)
     assert calls(backend) == [0, 0, 100, 100]
     assert told.of("gateway.rebooted") == [(100, told.of("gateway.rebooted")[0][1])]
 
 
 def test_an_alert_has_the_address_looked_at_too() -> None:
     backend = ScriptedBackend().moves(100, "5.6.7.8")
-    told = play(backend, [*wanted(WEB), (100, Alert("link up"))], end=101)
+    told = play(backend, [*wanted(WEB), (100, GatewayAlert("link up"))], end=101)
     assert seconds(told, "mapping.changed") == [100]
 
 
 def test_an_alert_ends_every_back_off() -> None:
     backend = ScriptedBackend().refuse(0, 100)
-    play(backend, [*wanted(WEB), (100, Alert("link up"))], end=101)
+    play(backend, [*wanted(WEB), (100, GatewayAlert("link up"))], end=101)
     assert calls(backend)[-1] == 100
 
 
 def test_an_alert_asks_for_the_same_port() -> None:
     backend = ScriptedBackend(ports=lambda port: 9999)
-    play(backend, [*wanted(WEB), (100, Alert("reboot"))], end=101)
+    play(backend, [*wanted(WEB), (100, GatewayAlert("reboot"))], end=101)
     assert ports_asked_for(backend) == [0, 9999]
 
 
@@ -570,7 +570,7 @@ def test_a_mapping_whose_answer_made_no_sense_is_deleted_all_the_same() -> None:
 
 def test_a_mapping_refused_after_an_alert_may_be_there_still_and_is_deleted() -> None:
     backend = ScriptedBackend().refuse(50, 60)
-    told = play(backend, [*wanted(WEB), (50, Alert("rebooted"))], end=50.5)
+    told = play(backend, [*wanted(WEB), (50, GatewayAlert("rebooted"))], end=50.5)
     assert "mapping.lost" in told.names()
     assert backend.table == {}
 

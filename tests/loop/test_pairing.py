@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.loop.lease import Lease
-from portmap.loop.pairing import Move, aligned, busy, next_move, partner, settled
+from portmap.loop.pairing import PortMove, aligned_with, next_move, partner, ports_in_use, settled
 from portmap.model import Grant, PortRequest, Protocol
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
@@ -16,13 +16,13 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
 def half(protocol: Protocol, port: int = 0, *, internal: int = 4001, inner: int = 0, moves: int = 0) -> Lease:
     """Half of a pair; it follows where an inner port is given. Port 0: not held."""
     request = PortRequest(protocol, internal, paired=True, follow=inner > 0)
-    lease = replace(Lease.of(request, 0.0), inner_port=inner or internal, moves=moves)
+    lease = replace(Lease.of(request, 0.0), target_port=inner or internal, moves=moves)
     return lease.granted(Grant(port, 600), None, 0.0, 0.0) if port else lease
 
 
 def single(port: int, inner: int, moves: int = 0) -> Lease:
     """A lease that follows from internal port 6881 on."""
-    lease = replace(Lease.of(PortRequest(TCP, 6881, follow=True), 0.0), inner_port=inner, moves=moves)
+    lease = replace(Lease.of(PortRequest(TCP, 6881, follow=True), 0.0), target_port=inner, moves=moves)
     return lease.granted(Grant(port, 600), None, 0.0, 0.0)
 
 
@@ -51,16 +51,16 @@ def test_only_one_that_follows_too_is_a_follower_s_partner() -> None:
 
 
 def test_who_is_not_open_yet_wishes_for_what_its_partner_has() -> None:
-    assert aligned(half(UDP), half(TCP, 4002)).wanted_port == 4002
+    assert aligned_with(half(UDP), half(TCP, 4002)).requested_port == 4002
 
 
 def test_what_may_be_open_somewhere_is_asked_for_where_it_was() -> None:
     unsure = half(UDP).failed("silence", 0.0, 0.0, unsure=True)
-    assert aligned(unsure, half(TCP, 4002)) == unsure
+    assert aligned_with(unsure, half(TCP, 4002)) == unsure
 
 
 def test_what_is_open_stays_as_it_is() -> None:
-    assert aligned(half(UDP, 4005), half(TCP, 4002)) == half(UDP, 4005)
+    assert aligned_with(half(UDP, 4005), half(TCP, 4002)) == half(UDP, 4005)
 
 
 # pairs
@@ -79,7 +79,7 @@ def test_the_partner_follows_what_was_granted_last_and_once_both_try_a_fresh_por
     moves: int, move: tuple[Protocol, int]
 ) -> None:
     protocol, port = move
-    assert next_move(half(UDP, 4005), half(TCP, 4002, moves=moves), 0.0) == Move((protocol, 4001), port, 4001)
+    assert next_move(half(UDP, 4005), half(TCP, 4002, moves=moves), 0.0) == PortMove((protocol, 4001), port, 4001)
 
 
 def test_after_four_moves_it_is_enough() -> None:
@@ -121,26 +121,26 @@ def test_what_is_one_port_inside_and_outside_is_left_alone() -> None:
 
 
 def test_the_inner_port_follows_the_outer_one() -> None:
-    assert next_move(single(40000, 6881), None, 0.0) == Move((TCP, 6881), 40000, 40000)
+    assert next_move(single(40000, 6881), None, 0.0) == PortMove((TCP, 6881), 40000, 40000)
 
 
 @pytest.mark.parametrize("moves", [2, 3])
 def test_if_that_is_given_to_nobody_it_is_a_fresh_port_inside_and_outside(moves: int) -> None:
-    assert next_move(single(40000, 6881, moves), None, 0.0) == Move((TCP, 6881), 49152, 49152)
+    assert next_move(single(40000, 6881, moves), None, 0.0) == PortMove((TCP, 6881), 49152, 49152)
 
 
 def test_no_other_mapping_of_ours_is_taken_over() -> None:
-    assert next_move(single(8080, 6881), None, 0.0, {8080}) == Move((TCP, 6881), 49152, 49152)
+    assert next_move(single(8080, 6881), None, 0.0, {8080}) == PortMove((TCP, 6881), 49152, 49152)
 
 
 def test_our_other_mappings_are_told_by_where_they_lead() -> None:
     leases = [single(40000, 40000), Lease.of(PortRequest(TCP, 8080), 0.0), Lease.of(PortRequest(UDP, 6881), 0.0)]
-    assert busy(leases[0], leases) == {8080}
-    assert busy(leases[1], leases) == set()
+    assert ports_in_use(leases[0], leases) == {8080}
+    assert ports_in_use(leases[1], leases) == set()
 
 
 def test_in_vain_it_leads_to_the_port_that_was_asked_for_again() -> None:
-    assert next_move(single(40009, 40008, moves=4), None, 0.0) == Move((TCP, 6881), 40009, 6881)
+    assert next_move(single(40009, 40008, moves=4), None, 0.0) == PortMove((TCP, 6881), 40009, 6881)
 
 
 def test_and_there_it_stays_with_the_reason() -> None:
@@ -153,10 +153,10 @@ def test_and_there_it_stays_with_the_reason() -> None:
 
 def test_a_pair_that_follows_moves_inside_and_outside() -> None:
     move = next_move(half(TCP, 40000, inner=40000), half(UDP, 40001, inner=40001), 0.0)
-    assert move == Move((UDP, 4001), 40000, 40000)
+    assert move == PortMove((UDP, 4001), 40000, 40000)
 
 
 def test_where_the_internal_port_is_nominal_the_partner_is_asked_again_until_it_is_enough() -> None:
     tcp, udp = half(TCP, 40000, internal=1, inner=1), half(UDP, 40001, internal=1, inner=1)
     moves = [next_move(tcp, replace(udp, moves=moves), 0.0) for moves in range(5)]
-    assert moves == [Move((UDP, 1), 40000, 1)] * 4 + [None]
+    assert moves == [PortMove((UDP, 1), 40000, 1)] * 4 + [None]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from portmap.errors import Conflict, Refused
 from portmap.events import MappingEvent
 from portmap.hookspecs import hookimpl
-from portmap.loop.inbox import Alert, Message, Register, Unregister
+from portmap.loop.inbox import GatewayAlert, Message, Register, Unregister
 from portmap.loop.policy import OnConflict, Policy
 from portmap.model import Grant, Key, Protocol
 from portmap.syntax.mappings import parse_mappings
-from portmap.testing.scripted import ScriptedBackend, Told, play
+from portmap.testing.scripted import Recording, ScriptedBackend, play
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 FOREVER = 1e9
@@ -58,13 +58,13 @@ def wanted(*texts: str, at: float = 0.0) -> list[tuple[float, Message]]:
     return [(at, Register(request)) for request in parse_mappings(texts)]
 
 
-def mappings(told: Told, *, until: float = FOREVER) -> list[str]:
+def mappings(told: Recording, *, until: float = FOREVER) -> list[str]:
     """What was told of mappings, as `added TCP 4001`."""
     events = [event for at, event in told.events if isinstance(event, MappingEvent) and at < until]
     return [f"{event.event.removeprefix('mapping.')} {event.protocol} {event.external_port}" for event in events]
 
 
-def reasons(told: Told) -> list[str]:
+def reasons(told: Recording) -> list[str]:
     """Every reason that was given with a mapping."""
     return [event.reason for _, event in told.events if isinstance(event, MappingEvent) and event.reason]
 
@@ -131,14 +131,14 @@ def test_the_reason_is_told_once() -> None:
 def test_after_a_reboot_it_is_tried_again() -> None:
     town = Town(drawn=lambda protocol, wanted: wanted if town.inbox.seconds >= 50 else next(ports))
     ports = count(5001)
-    told = play(town.reboots(50), [*wanted("4001/both"), (50, Alert("rebooted"))], end=60)
+    told = play(town.reboots(50), [*wanted("4001/both"), (50, GatewayAlert("rebooted"))], end=60)
     tcp, udp = mappings(told)[-2:]
     assert tcp.split()[-1] == udp.split()[-1]
 
 
 def test_a_reboot_that_gives_one_half_away_takes_the_other_along() -> None:
     town = Town().reboots(50)
-    story = [*wanted("4001/both"), (50.0, Alert("rebooted"))]
+    story = [*wanted("4001/both"), (50.0, GatewayAlert("rebooted"))]
     town._drawn = lambda protocol, wanted: 4009 if (protocol, town.inbox.seconds) == (UDP, 50) else wanted
     told = play(town, story, end=60)
     assert mappings(told, until=60)[2:5] == ["renewed TCP 4001", "changed UDP 4009", "changed TCP 4009"]
@@ -369,5 +369,5 @@ def test_a_gateway_that_says_when_to_ask_again_is_not_asked_before() -> None:
 
 def test_an_alert_is_a_reason_to_ask_all_the_same() -> None:
     backend = ScriptedBackend().fails(0, 10, lambda: Refused("later", retry_after=1800), "add_mapping")
-    told = play(backend, [*wanted("4001"), (20, Alert("rebooted"))], end=30)
+    told = play(backend, [*wanted("4001"), (20, GatewayAlert("rebooted"))], end=30)
     assert [at for at, _ in told.of("mapping.added")] == [20]

@@ -13,13 +13,13 @@ from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NATError, Refused
 from portmap.hookspecs import hookimpl
 from portmap.loop import renewal_order
-from portmap.loop.inbox import Alert, Message, Moved, Register, Unregister
+from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Register, Unregister
 from portmap.loop.lease import Lease
 from portmap.loop.loop import Loop
 from portmap.model import Grant, PortRequest, Protocol
 from portmap.syntax.mappings import parse_mappings
 from portmap.testing.clock import ScriptedInbox
-from portmap.testing.scripted import ScriptedBackend, Told
+from portmap.testing.scripted import Recording, ScriptedBackend
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 BOTH = {TCP, UDP}
@@ -95,7 +95,7 @@ class Miniupnpd(ScriptedBackend):
 
 
 @dataclass(slots=True)
-class Seen(Told):
+class Seen(Recording):
     """What was open whenever the loop went to sleep."""
 
     gateway: Miniupnpd = field(kw_only=True)
@@ -143,7 +143,7 @@ def test_what_is_forgotten_unnoticed_is_open_again_after_one_round_and_stays_so(
 
 @SPEAKS
 @CHANCE
-@pytest.mark.parametrize("noticed", [Alert("rebooted"), Moved("another address")])
+@pytest.mark.parametrize("noticed", [GatewayAlert("rebooted"), NetworkAlert("another address")])
 def test_what_is_forgotten_and_noticed_is_open_at_once_and_stays_so(soap: bool, chance: int, noticed: Message) -> None:
     gateway = Miniupnpd(soap=soap)
     gateway.forgets = [700.0]
@@ -155,7 +155,7 @@ def test_what_is_forgotten_and_noticed_is_open_at_once_and_stays_so(soap: bool, 
 def test_at_another_address_of_ours_both_are_open_at_once_on_one_port(soap: bool, chance: int) -> None:
     gateway = Miniupnpd(soap=soap)
     gateway.moves_house = [700.0]
-    seen = live(gateway, (700.0, Moved("another address")), end=3000, chance=chance)
+    seen = live(gateway, (700.0, NetworkAlert("another address")), end=3000, chance=chance)
     assert not seen.shut_since(701)
     assert {event.to_dict()["external_port"] for at, event in seen.of("mapping.renewed") if at > 1400} == {4002}
 
@@ -248,7 +248,7 @@ def test_whatever_strikes_both_are_open_in_the_end(
         if what == "moved":
             gateway.moves_house.append(at)
         if what in ("moved", "rebooted"):
-            story.append((at, Alert("rebooted") if what == "rebooted" else Moved("another address")))
+            story.append((at, GatewayAlert("rebooted") if what == "rebooted" else NetworkAlert("another address")))
     assert not live(gateway, *story, end=7000, chance=chance).shut_since(5000 + ROUND)
 
 
@@ -260,28 +260,28 @@ OTHER = Lease.of(PortRequest(UDP, PORT), 0.0)
 
 
 def opened(lease: Lease, turn: int) -> Lease:
-    return lease.granted(Grant(PORT, LEASE), None, 0.0, 0.0).opened_as(turn)
+    return lease.granted(Grant(PORT, LEASE), None, 0.0, 0.0).with_open_order(turn)
 
 
 def test_two_that_were_never_asked_for_wait_for_nobody() -> None:
-    assert not renewal_order.waits_for(NEW, OTHER)
-    assert not renewal_order.waits_for(OTHER, NEW)
+    assert not renewal_order.must_wait_for(NEW, OTHER)
+    assert not renewal_order.must_wait_for(OTHER, NEW)
 
 
 def test_the_one_that_was_opened_later_waits() -> None:
     first, second = opened(NEW, 1), opened(OTHER, 2)
-    assert (renewal_order.waits_for(second, first), renewal_order.waits_for(first, second)) == (True, False)
+    assert (renewal_order.must_wait_for(second, first), renewal_order.must_wait_for(first, second)) == (True, False)
 
 
 def test_what_is_open_goes_before_what_is_not() -> None:
-    assert renewal_order.is_elder(opened(NEW, 2), opened(OTHER, 1).lost())
+    assert renewal_order.was_opened_first(opened(NEW, 2), opened(OTHER, 1).lost())
 
 
 def test_who_goes_along_waits_no_more() -> None:
-    assert not renewal_order.waits_for(opened(OTHER, 2).go_along(5.0), opened(NEW, 1))
+    assert not renewal_order.must_wait_for(opened(OTHER, 2).follow_companion(5.0), opened(NEW, 1))
 
 
 def test_what_needs_nothing_neither_makes_others_wait_nor_suffer() -> None:
     static = replace(opened(NEW, 1), static=True)
-    assert not renewal_order.waits_for(opened(OTHER, 2), static)
-    assert not renewal_order.suffers(opened(OTHER, 2), static)
+    assert not renewal_order.must_wait_for(opened(OTHER, 2), static)
+    assert not renewal_order.may_be_shut_by(opened(OTHER, 2), static)

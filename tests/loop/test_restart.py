@@ -10,18 +10,18 @@ from portmap.loop.inbox import Register
 from portmap.loop.loop import Loop
 from portmap.loop.policy import OnConflict, Policy
 from portmap.model import Key, PortRequest, Protocol
-from portmap.storage.journal import Entry, Journal, from_text
-from portmap.storage.journal_store import State
-from portmap.storage.journal_writer import Scribe
+from portmap.storage.journal import Journal, JournalEntry, from_text
+from portmap.storage.journal_store import JournalStore
+from portmap.storage.journal_writer import JournalWriter
 from portmap.testing.clock import ScriptedInbox
-from portmap.testing.scripted import ScriptedBackend, Told
+from portmap.testing.scripted import Recording, ScriptedBackend
 
 HERE = "the scripted gateway"
 TCP = PortRequest(Protocol.TCP, 8080)
 
 
-def entry(port: int, *, at: str = HERE, held: bool = True, external: int = 9090) -> Entry:
-    return Entry(at, Protocol.TCP, port, external, expires=None, held=held)
+def entry(port: int, *, at: str = HERE, held: bool = True, external: int = 9090) -> JournalEntry:
+    return JournalEntry(at, Protocol.TCP, port, external, expires=None, held=held)
 
 
 def play(
@@ -30,7 +30,7 @@ def play(
     """Run the real loop with a journal; the leftovers that it says are gone."""
     swept: list[Key] = []
     inbox = backend.inbox = ScriptedInbox([(0, Register(request)) for request in wanted], end=end)
-    Loop(Nat(backend, "scripted"), inbox, Told(inbox), policy, journal, swept.append, lambda: 0.0).run()
+    Loop(Nat(backend, "scripted"), inbox, Recording(inbox), policy, journal, swept.append, lambda: 0.0).run()
     return swept
 
 
@@ -96,12 +96,12 @@ def test_where_it_led_is_of_no_use_to_who_does_not_follow() -> None:
 
 
 def test_a_leftover_that_is_gone_is_not_taken_for_what_we_have_mapped_since(tmp_path: Path) -> None:
-    with closing(State(tmp_path)) as killed:
+    with closing(JournalStore(tmp_path)) as killed:
         killed.save(Journal((replace(entry(8080), inner_port=9090),)))
-    with closing(State(tmp_path)) as state:
-        scribe = Scribe(Told(ScriptedInbox(end=0)), state)
+    with closing(JournalStore(tmp_path)) as state:
+        scribe = JournalWriter(Recording(ScriptedInbox(end=0)), state)
         scribe.on_event(MappingAdded(protocol=Protocol.TCP, internal_port=8080, external_port=9091))
-        scribe.on_swept(TCP.key)
+        scribe.on_leftover_deleted(TCP.key)
         scribe.on_settled()
         assert [kept.held for kept in from_text(next(tmp_path.glob("*.json")).read_text()).entries] == [True]
 
@@ -114,7 +114,7 @@ def test_a_leftover_at_another_gateway_is_left_for_the_day_that_we_are_back_ther
 
 def test_a_leftover_whose_lease_ran_out_needs_no_deleting() -> None:
     backend = ScriptedBackend()
-    assert play(backend, Journal((Entry(HERE, Protocol.TCP, 7070, 9090, expires=1.0),))) == []
+    assert play(backend, Journal((JournalEntry(HERE, Protocol.TCP, 7070, 9090, expires=1.0),))) == []
 
 
 def test_a_silent_gateway_is_asked_to_delete_a_leftover_again_later() -> None:

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 from tests.matrix import lan
 from tests.matrix.rows import ALL, UPNP_ONLY
 
-from portmap.backends.any.backend import AnyGateway
-from portmap.backends.any.candidates import Runner
+from portmap.backends.any.backend import AnyBackend
+from portmap.backends.any.candidates import Candidate
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
 from portmap.model import Protocol
@@ -56,14 +56,14 @@ def _pcp(router: Router, clock: Clock, *, given: bool, raced: bool = False) -> P
     return Pcp(gateway if given else None, settings, candidates=lambda: [gateway], stand_in=pmp)
 
 
-def _any(router: Router, clock: Clock) -> AnyGateway:
+def _any(router: Router, clock: Clock) -> AnyBackend:
     field = {
         "pmp": _pmp(router, clock, given=False),
         "pcp": _pcp(router, clock, given=False, raced=True),
         "upnp": _upnp(router, clock, given=False),
     }
-    runners = [Runner.of(Nat(made, name), getattr(made, "preference", 0), name) for name, made in field.items()]
-    return AnyGateway(Race(lambda: runners))
+    runners = [Candidate.of(Nat(made, name), getattr(made, "preference", 0), name) for name, made in field.items()]
+    return AnyBackend(Race(lambda: runners))
 
 
 def _pcp6(router: Router, clock: Clock) -> PcpPinholes:

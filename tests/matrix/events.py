@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from portmap.simulator.quirk_options import quirks_from
+from portmap.simulator.quirk_options import parse_quirks
 from portmap.testing import Quirks, Router
 
 
 def becomes(*words: str) -> Callable[[Router], None]:
     """The router changes its character: it has these quirks from now on, none for no words."""
-    quirks: Quirks = quirks_from(words)
+    quirks: Quirks = parse_quirks(words)
 
     def change(router: Router) -> None:
         router.quirks = quirks

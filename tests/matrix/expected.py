@@ -20,7 +20,7 @@ from tests.matrix.rows import (
 )
 
 from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, NotAuthorized, OutOfResources, Refused
-from portmap.simulator.quirk_options import SWITCHES, quirks_from
+from portmap.simulator.quirk_options import SWITCHES, parse_quirks
 from portmap.testing import Quirks, Router
 
 WORKS, ELSEWHERE = Works(), Works(same=False)
@@ -166,4 +166,4 @@ ROWS: dict[str, Row] = (
 
 def quirks_of(name: str) -> Quirks:
     """The router of a row: with all the switches on that its name names."""
-    return quirks_from(word for word in name.split() if word.partition("=")[0] in SWITCHES)
+    return parse_quirks(word for word in name.split() if word.partition("=")[0] in SWITCHES)

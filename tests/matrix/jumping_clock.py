@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TypeAlias
 
-from portmap.loop.inbox import Inbox, Message, Moved, Stop
+from portmap.loop.inbox import Inbox, Message, NetworkAlert, Stop
 
 Scene: TypeAlias = tuple[float, Callable[[], object]]
 """(second of the story, what happens then: if it is a message, the loop gets it)."""
@@ -77,7 +77,7 @@ class LeapingInbox(Inbox):
     def sleep(self, seconds: float) -> Message:
         """The machine is suspended: time goes by, and nobody does anything."""
         self._leap(self.now() + seconds)
-        return Moved(f"the machine was suspended for {seconds} s")
+        return NetworkAlert(f"the machine was suspended for {seconds} s")
 
     def _due(self) -> float:
         return self._scenes[0][0] if self._scenes else inf

@@ -23,12 +23,12 @@ from portmap.loop.loop import Loop
 from portmap.model import PortRequest, Protocol
 from portmap.simulator.quirk_options import SWITCHES
 from portmap.testing import Entry, Quirks, Router, loopback_address
-from portmap_natpmp import NatPmp, Patience
+from portmap_natpmp import NatPmp, Timeouts
 
 PORT = 30303
 REQUESTS = [PortRequest(protocol, PORT, lifetime=120) for protocol in Protocol]
 SLOWEST_RENEWAL = 75.0  # seconds: 5/8 of that; a second reboot soon after the first does not show (RFC 6886 §3.6)
-HASTY = Patience(first_wait=0.01, deadline=0.04)  # seconds that really pass
+HASTY = Timeouts(first_wait=0.01, deadline=0.04)  # seconds that really pass
 HARMLESS = {"duplicate", "other_port", "caps_lifetime", "epoch_reset", "conflict"}
 _GOOD = Quirks()
 

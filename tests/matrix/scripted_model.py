@@ -14,11 +14,11 @@ from tests.matrix.jumping_clock import Gaps
 from portmap.backends.nat import Nat
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, OutOfResources, Refused
 from portmap.hookspecs import hookimpl
-from portmap.loop.inbox import Alert, Message, Moved, Register, Unregister
+from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Register, Unregister
 from portmap.loop.loop import Loop
 from portmap.model import MAX_PORT, Grant, Key, PortRequest, Protocol
 from portmap.testing.clock import ScriptedInbox
-from portmap.testing.scripted import _ANSWER, ScriptedBackend, Told
+from portmap.testing.scripted import _ANSWER, Recording, ScriptedBackend
 
 WEB = PortRequest(Protocol.TCP, 8080)
 DNS = PortRequest(Protocol.UDP, 53, lifetime=60)
@@ -73,7 +73,7 @@ class WatchedInbox(ScriptedInbox):
             return None
         at, length = self._naps.pop(0)
         self.seconds = max(self.seconds, at) + length
-        return Moved(f"suspended for {length:.0f} s")
+        return NetworkAlert(f"suspended for {length:.0f} s")
 
 
 @dataclass(slots=True)
@@ -108,11 +108,11 @@ class World(ScriptedBackend):
             self._live_through(step, now, now + step.length)
         self.end = max([now, *(until for _, until in self.diary.excuses)]) + calm
 
-    def play(self) -> tuple[Told, WatchedInbox]:
+    def play(self) -> tuple[Recording, WatchedInbox]:
         """Run the real loop through it all."""
         self.inbox = inbox = WatchedInbox(self.diary.story, self.diary.naps, self.end)
         inbox.ends = self.open_until
-        told = Told(inbox)
+        told = Recording(inbox)
         Loop(Nat(self, "world"), inbox, told, random=lambda: 0.5).run()
         return told, inbox
 
@@ -156,7 +156,7 @@ class World(ScriptedBackend):
         match what:
             case "reboots" | "reboots, and a neighbour is faster":
                 self._losses.append((at, "neighbour" in what))
-                diary.story.append((at + 0.5, Alert("rebooted")))
+                diary.story.append((at + 0.5, GatewayAlert("rebooted")))
                 diary.excuses.append((at, at + 0.5))
             case "forgets":
                 self._losses.append((at, False))
@@ -164,9 +164,9 @@ class World(ScriptedBackend):
             case "moves":
                 self.moves(at, f"1.2.3.{int(at) % 250 + 1}")
             case "alarms falsely":
-                diary.story.append((at, Alert("rebooted")))
+                diary.story.append((at, GatewayAlert("rebooted")))
             case "our link changes":
-                diary.story.append((at, Moved("link")))
+                diary.story.append((at, NetworkAlert("link")))
 
     def _settle(self) -> None:
         now = self.inbox.seconds

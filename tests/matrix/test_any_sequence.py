@@ -11,7 +11,7 @@ from tests.matrix.router_model import live_through
 from tests.matrix.scripted_model import KEPT, TROUBLES, Step, World
 
 from portmap.events import MappingEvent
-from portmap.loop.lease import RETRY_LAST
+from portmap.loop.lease import MAX_RETRY
 
 fixed = settings(
     derandomize=True,
@@ -19,7 +19,7 @@ fixed = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # a busy machine
 )
-MERCY = RETRY_LAST * 1.25 + 30  # seconds: the longest back-off, and calls under way that nobody answers
+MERCY = MAX_RETRY * 1.25 + 30  # seconds: the longest back-off, and calls under way that nobody answers
 AT_A_GATEWAY = (
     *TROUBLES,
     *("gives no port", "gives other ports", "gives short leases", "sleeps", "has a guest"),

@@ -1,115 +1,40 @@
-"""A gateway that follows a script, on loopback, with real sockets."""
+"""Fixtures for NAT-PMP: a scripted UDP peer."""
 
-import itertools
 import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import partial
-from threading import Thread
-from typing import TypeAlias
 
 import pytest
+from tests.udp_peer import (
+    Announce,
+    Clock,
+    MakePeer,
+    Peer,
+    Until,
+    announced_at,
+    announced_at_6,
+    closed_port,
+    impatient,
+    patient,
+    peer,
+    ticking,
+    until,
+)
 
-from portmap_natpmp import Patience
-
-_STOP = b"stop"
-
-
-class Peer:
-    """Answers one datagram after the other as its script says; the last line holds for ever.
-
-    A line is hexadecimal, blanks at will: "" is silence, "a; b" are two datagrams, "~a" comes from another socket.
-    """
-
-    def __init__(self, *script: str, address: str = "127.0.0.1", port: int = 0) -> None:
-        self.heard: list[str] = []
-        self._script = script or ("",)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((address, port))
-        self._stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.address: tuple[str, int] = self._socket.getsockname()
-        self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        return self.address[1]
-
-    def _run(self) -> None:
-        while True:
-            request, sender = self._socket.recvfrom(2048)
-            if request == _STOP:
-                return
-            line = self._script[min(len(self.heard), len(self._script) - 1)]
-            self.heard.append(request.hex())
-            for datagram in filter(None, line.split(";")):
-                voice = self._stranger if "~" in datagram else self._socket
-                voice.sendto(bytes.fromhex(datagram.strip(" ~")), sender)
-
-    def close(self) -> None:
-        """Gone: from now on the port is closed. A second time does nothing."""
-        if self._thread.is_alive():
-            self._stranger.sendto(_STOP, self.address)
-            self._thread.join(5)
-        self._socket.close()
-        self._stranger.close()
-
-
-MakePeer: TypeAlias = Callable[..., Peer]
-Clock: TypeAlias = Callable[[], float]
-Announce: TypeAlias = Callable[..., None]
-Until: TypeAlias = Callable[[Callable[[], object]], None]
-
-
-@pytest.fixture
-def peer() -> Iterator[MakePeer]:
-    """`peer(*script, address=…, port=…)`: a Peer that ends with the test."""
-    with ExitStack() as stack:
-
-        def make(*script: str, address: str = "127.0.0.1", port: int = 0) -> Peer:
-            made = Peer(*script, address=address, port=port)
-            stack.callback(made.close)
-            return made
-
-        yield make
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A loopback port that answers with ICMP "port unreachable"."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as placeholder:
-        placeholder.bind(("127.0.0.1", 0))
-        placeholder.connect(placeholder.getsockname())  # a connected socket is deaf to everybody else
-        port: int = placeholder.getsockname()[1]
-        yield port
-
-
-@pytest.fixture
-def impatient() -> Patience:
-    """For those who wait in vain."""
-    return Patience(first_wait=0.01, deadline=0.06)
-
-
-@pytest.fixture
-def patient() -> Patience:
-    """For those who get an answer in the end, however slow the machine."""
-    return Patience(first_wait=0.02, deadline=5.0)
-
-
-@pytest.fixture
-def ticking() -> Clock:
-    """A clock that moves on by a second whenever it is looked at: patience ends without a wait."""
-    return partial(next, itertools.count())
-
-
-@pytest.fixture
-def announced_at() -> tuple[str, int]:
-    """Where announcements are heard: an address of loopback that nobody else uses, in place of the multicast group."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as finder:
-        finder.bind(("127.53.50.1", 0))
-        found: tuple[str, int] = finder.getsockname()
-        return found
+__all__ = [
+    "Announce",
+    "Clock",
+    "MakePeer",
+    "Peer",
+    "Until",
+    "announce",
+    "announced_at",
+    "announced_at_6",
+    "closed_port",
+    "impatient",
+    "patient",
+    "peer",
+    "ticking",
+    "until",
+]
 
 
 @pytest.fixture
@@ -117,22 +42,9 @@ def announce(announced_at: tuple[str, int]) -> Announce:
     """`announce(*datagrams, by=…)`: in hexadecimal, from any port of that address."""
 
     def announce(*datagrams: str, by: str = "127.0.0.1") -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as voice:
-            voice.bind((by, 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((by, 0))
             for datagram in datagrams:
-                voice.sendto(bytes.fromhex(datagram), announced_at)
+                sender.sendto(bytes.fromhex(datagram), announced_at)
 
     return announce
-
-
-@pytest.fixture
-def until() -> Until:
-    """`until(condition)` waits until it holds, and fails if it never does."""
-
-    def until(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 5
-        while not condition():
-            assert time.monotonic() < deadline, "in vain"
-            time.sleep(0.002)
-
-    return until

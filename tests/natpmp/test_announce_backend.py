@@ -10,7 +10,7 @@ import pytest
 
 from portmap.errors import NATError
 from portmap.model import Protocol
-from portmap_natpmp import NatPmp, Patience
+from portmap_natpmp import NatPmp, Timeouts
 
 if TYPE_CHECKING:
     from tests.natpmp.conftest import Announce, MakePeer, Peer, Until
@@ -48,7 +48,7 @@ Watch = Callable[..., Watched]
 
 
 @pytest.fixture
-def watch(announced_at: tuple[str, int], patient: Patience) -> Iterator[Watch]:
+def watch(announced_at: tuple[str, int], patient: Timeouts) -> Iterator[Watch]:
     """`watch(gateway, given=…, **arguments of NatPmp)`: a watched backend that asks this peer's port at once."""
     with ExitStack() as stack:
 
@@ -70,7 +70,7 @@ def test_a_restart_is_noticed_when_it_is_announced(
     watched.backend.external_ip()
     announce(announcement)
     assert watched.next() == RESTARTED
-    assert gateway.heard == ["0000", "0000"]
+    assert gateway.heard_hex == ["0000", "0000"]
 
 
 def test_an_address_is_noticed_when_it_is_announced(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
@@ -87,7 +87,7 @@ def test_what_the_gateway_itself_does_not_confirm_is_no_alert(
     watched = watch(gateway)
     watched.backend.external_ip()
     announce(YOUNG, MOVED, PCP)  # forged: the gateway is as it was
-    until(lambda: len(gateway.heard) == 2)
+    until(lambda: len(gateway.heard_hex) == 2)
     assert watched.none_until_closed()
 
 
@@ -116,7 +116,7 @@ def test_a_strangers_announcement_is_not_even_asked_about(
     announce(YOUNG, by=str(OTHER))
     announce(YOUNG)
     assert watched.next() == RESTARTED
-    assert stranger.heard == []
+    assert stranger.heard_hex == []
 
 
 def test_a_mapping_that_was_never_followed_by_the_address_is_no_reason(
@@ -126,7 +126,7 @@ def test_a_mapping_that_was_never_followed_by_the_address_is_no_reason(
     watched = watch(gateway)
     watched.backend.add_mapping(Protocol.TCP, 0, 30303, 600)
     announce(MOVED)
-    until(lambda: len(gateway.heard) == 2)
+    until(lambda: len(gateway.heard_hex) == 2)
     assert watched.none_until_closed()
 
 
@@ -145,7 +145,7 @@ def test_somebody_else_who_announces_himself_is_not(peer: "MakePeer", watch: Wat
     announce(OLD, by=str(OTHER))
     announce(OLD)
     assert watched.next() == "127.0.0.1 announced itself"
-    assert stranger.heard == []
+    assert stranger.heard_hex == []
 
 
 def test_a_gateway_once_found_is_the_only_one_that_counts(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
@@ -157,12 +157,12 @@ def test_a_gateway_once_found_is_the_only_one_that_counts(peer: "MakePeer", watc
     announce(OLD, by=str(OTHER))
     announce(OLD)
     assert watched.next() == RESTARTED
-    assert other.heard == []
+    assert other.heard_hex == []
 
 
 def test_a_given_gateway_that_did_not_answer_yet_is_news(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
     gateway = peer("ff", OLD)
-    watched = watch(gateway, patience=Patience(0.2, 0.2))
+    watched = watch(gateway, patience=Timeouts(0.2, 0.2))
     with pytest.raises(NATError):
         watched.backend.external_ip()
     announce(OLD)
@@ -173,7 +173,7 @@ def test_a_found_gateway_that_was_lost_and_comes_back_is_news(
     peer: "MakePeer", watch: Watch, announce: "Announce"
 ) -> None:
     gateway = peer(OLD, "ff", OLD)
-    watched = watch(gateway, given=None, candidates=lambda: [HERE], patience=Patience(0.2, 0.2))
+    watched = watch(gateway, given=None, candidates=lambda: [HERE], patience=Timeouts(0.2, 0.2))
     watched.backend.external_ip()
     with pytest.raises(NATError):
         watched.backend.external_ip()
@@ -189,9 +189,9 @@ def test_a_gateway_that_cannot_be_asked_is_no_news(
     answer: str, peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
     gateway = peer(answer)
-    watched = watch(gateway, patience=Patience(0.01, 0.02))
+    watched = watch(gateway, patience=Timeouts(0.01, 0.02))
     announce(OLD)
-    until(lambda: gateway.heard)
+    until(lambda: gateway.heard_hex)
     time.sleep(0.03)
     assert watched.none_until_closed()
 
@@ -206,7 +206,7 @@ def test_the_wait_before_the_question_is_the_spread_times_the_random_number(
     watch(gateway, spread=0.2, random=lambda: 0.5)
     begun = time.monotonic()
     announce(OLD)
-    until(lambda: gateway.heard)
+    until(lambda: gateway.heard_hex)
     assert time.monotonic() - begun >= 0.1
 
 
@@ -214,9 +214,9 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
     gateway = peer("")
-    watched = watch(gateway, patience=Patience(30.0, 30.0))
+    watched = watch(gateway, patience=Timeouts(30.0, 30.0))
     announce(OLD)
-    until(lambda: gateway.heard)
+    until(lambda: gateway.heard_hex)
     begun = time.monotonic()
     watched.close()
     assert time.monotonic() - begun < 0.2
@@ -228,7 +228,7 @@ def test_after_the_watch_nothing_is_asked(peer: "MakePeer", watch: Watch, announ
     watch(gateway).close()
     announce(OLD)
     time.sleep(0.02)
-    assert gateway.heard == []
+    assert gateway.heard_hex == []
 
 
 def test_hooks_and_announcements_at_the_same_time_tell_of_one_restart(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portmap.wire import HungUp, Line, Listener, Peer, Receive
+from portmap.wire import AnnouncementListener, Peer, Receive, Waiter, WaiterClosed
 from portmap_natpmp.announcement import read_announcement
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class Ears:
         self.verified: SimpleQueue[IPv4Address] = SimpleQueue()
         self.times: list[float] = []
         self.then: Callable[[Receive], object] = bool
-        self.listener = Listener(tuple(at), lambda: expected, read_announcement, self._verify, lambda: delay, rest)
+        self.listener = AnnouncementListener(
+            tuple(at), lambda: expected, read_announcement, self._verify, lambda: delay, rest
+        )
 
     def _verify(self, sender: IPv4Address, receive: Receive) -> None:
         self.times.append(time.monotonic())
@@ -70,31 +72,31 @@ def threads() -> list[str]:
 
 
 def test_who_waits_is_set_free_when_the_line_is_hung_up() -> None:
-    with Line() as line:
-        timer = threading.Timer(0.02, line.hang_up)
+    with Waiter() as line:
+        timer = threading.Timer(0.02, line.close)
         timer.start()
-        with pytest.raises(HungUp):
+        with pytest.raises(WaiterClosed):
             line.wait(timeout=5.0)
         timer.join()
 
 
 def test_a_line_once_hung_up_stays_so() -> None:
-    with Line() as line:
-        line.hang_up()
-        line.hang_up()
+    with Waiter() as line:
+        line.close()
+        line.close()
         for _ in range(2):
-            with pytest.raises(HungUp):
+            with pytest.raises(WaiterClosed):
                 line.wait()
 
 
 def test_a_wait_ends_when_its_time_is_up() -> None:
-    with Line() as line:
+    with Waiter() as line:
         assert not line.wait(timeout=0.01)
 
 
 def test_a_datagram_ends_the_wait_and_is_received() -> None:
     ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
-    with Line() as line, ours, theirs:
+    with Waiter() as line, ours, theirs:
         theirs.send(b"news")
         assert line.wait([ours], timeout=5.0)
         assert line.receive(ours, 5.0) == b"news"
@@ -102,7 +104,7 @@ def test_a_datagram_ends_the_wait_and_is_received() -> None:
 
 def test_receiving_nothing_is_a_timeout() -> None:
     ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
-    with Line() as line, ours, theirs, pytest.raises(TimeoutError):
+    with Waiter() as line, ours, theirs, pytest.raises(TimeoutError):
         line.receive(ours, 0.01)
 
 
@@ -163,7 +165,7 @@ def test_a_flood_is_verified_once_a_rest(ears: MakeEars, announce: "Announce") -
 
 def test_by_default_the_rest_is_a_second(announced_at: Peer, announce: "Announce") -> None:
     heard: SimpleQueue[IPv4Address] = SimpleQueue()
-    listener = Listener(
+    listener = AnnouncementListener(
         [announced_at], lambda: (GATEWAY,), read_announcement, lambda sender, _: heard.put(sender), lambda: 0.0
     )
     announce(PMP)
@@ -244,8 +246,8 @@ def test_a_server_on_the_same_port_keeps_its_questions(announced_at: Peer) -> No
 def test_the_group_is_joined_once_a_network(announced_at: Peer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "portmap.wire")
     heard = Ears([(GROUP, announced_at[1])])
-    heard.listener.face(GATEWAY)
-    heard.listener.face(GATEWAY)
+    heard.listener.join_towards(GATEWAY)
+    heard.listener.join_towards(GATEWAY)
     heard.listener.close()
     assert caplog.records == []
 
@@ -257,5 +259,5 @@ def test_a_group_that_cannot_be_joined_is_logged_only(
     caplog.set_level(logging.DEBUG, "portmap.wire")
     heard = Ears([(GROUP, announced_at[1])])
     heard.listener.close()  # its sockets are closed: what was 127.0.0.1's group can no longer be joined
-    heard.listener.face(IPv4Address(gateway))
+    heard.listener.join_towards(IPv4Address(gateway))
     assert "may not be heard" in caplog.text

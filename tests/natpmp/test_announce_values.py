@@ -7,7 +7,13 @@ import pytest
 from portmap.errors import Garbled
 from portmap_natpmp.announcement import ANNOUNCED_AT, Announcement, read_announcement
 from portmap_natpmp.epoch import Epoch
-from portmap_natpmp.observation import Memory, Sighting, reason_to_alert, reason_when_announced, sighting
+from portmap_natpmp.observation import (
+    LastObservation,
+    Observation,
+    observation_of,
+    reason_to_alert,
+    reason_when_announced,
+)
 from portmap_natpmp.packets import AddressAnswer, MappingAnswer, Refusal
 
 PCP = "02 80 00 00 00000000 00000003" + "00" * 12  # as miniupnpd 2.3.1 sends it when it starts
@@ -15,12 +21,12 @@ PMP = "00 80 0000 00000003 0b162101"  # as it sends it when its address changes
 
 GATEWAY, OTHER = IPv4Address("192.168.1.1"), IPv4Address("192.168.1.254")
 FIRST, SECOND = IPv4Address("203.0.113.7"), IPv4Address("203.0.113.8")
-SEEN = Sighting(GATEWAY, Epoch(5000, heard_at=100.0), FIRST)
+SEEN = Observation(GATEWAY, Epoch(5000, heard_at=100.0), FIRST)
 
 
-def later(seconds: float, epoch: int, address: IPv4Address | None = FIRST) -> Sighting:
+def later(seconds: float, epoch: int, address: IPv4Address | None = FIRST) -> Observation:
     """What the gateway of SEEN says so many seconds later."""
-    return Sighting(GATEWAY, Epoch(epoch, heard_at=100.0 + seconds), address)
+    return Observation(GATEWAY, Epoch(epoch, heard_at=100.0 + seconds), address)
 
 
 # reading
@@ -70,43 +76,43 @@ def test_anything_else_is_no_announcement(datagram: str) -> None:
 
 
 def test_an_answer_becomes_a_sighting() -> None:
-    assert sighting(GATEWAY, AddressAnswer(5000, FIRST), 100.0) == SEEN
+    assert observation_of(GATEWAY, AddressAnswer(5000, FIRST), 100.0) == SEEN
 
 
 @pytest.mark.parametrize("answer", [MappingAnswer(5, 30303, 600), Refusal(5, 3), AddressAnswer(5, IPv4Address(0))])
 def test_an_answer_without_an_address_states_none(answer: AddressAnswer | MappingAnswer | Refusal) -> None:
-    assert sighting(GATEWAY, answer, 1.0) == Sighting(GATEWAY, Epoch(5, heard_at=1.0))
+    assert observation_of(GATEWAY, answer, 1.0) == Observation(GATEWAY, Epoch(5, heard_at=1.0))
 
 
 def test_an_answer_without_an_epoch_is_no_sighting() -> None:
-    assert sighting(GATEWAY, Refusal(None, 1), 1.0) is None
+    assert observation_of(GATEWAY, Refusal(None, 1), 1.0) is None
 
 
 def test_the_memory_shows_what_was_before() -> None:
-    memory = Memory()
-    assert memory.learn(SEEN) is None
-    assert memory.learn(later(1, 5001)) == SEEN
+    memory = LastObservation()
+    assert memory.update(SEEN) is None
+    assert memory.update(later(1, 5001)) == SEEN
 
 
 def test_the_memory_keeps_the_address_through_answers_that_state_none() -> None:
-    memory = Memory()
-    memory.learn(SEEN)
-    memory.learn(later(1, 5001, None))
-    assert memory.learn(later(2, 5002, SECOND)) == later(1, 5001, FIRST)
+    memory = LastObservation()
+    memory.update(SEEN)
+    memory.update(later(1, 5001, None))
+    assert memory.update(later(2, 5002, SECOND)) == later(1, 5001, FIRST)
 
 
 def test_one_gateways_address_is_not_taken_for_anothers() -> None:
-    memory, stranger = Memory(), Sighting(OTHER, Epoch(5, heard_at=101.0))
-    memory.learn(SEEN)
-    memory.learn(stranger)
-    assert memory.learn(SEEN) == stranger
+    memory, stranger = LastObservation(), Observation(OTHER, Epoch(5, heard_at=101.0))
+    memory.update(SEEN)
+    memory.update(stranger)
+    assert memory.update(SEEN) == stranger
 
 
 def test_of_many_threads_that_learn_of_a_restart_one_alerts() -> None:
-    memory, restarted = Memory(), later(10, 0)
-    memory.learn(SEEN)
+    memory, restarted = LastObservation(), later(10, 0)
+    memory.update(SEEN)
     with ThreadPoolExecutor(8) as pool:
-        before = list(pool.map(memory.learn, [restarted] * 64))
+        before = list(pool.map(memory.update, [restarted] * 64))
     assert [bool(reason_to_alert(sight, restarted)) for sight in before].count(True) == 1
 
 
@@ -149,7 +155,7 @@ def test_an_address_that_came_with_an_ordinary_answer_is_the_cores_to_notice() -
 
 
 def test_a_gateway_that_starts_twice_in_two_seconds_and_says_so_is_believed() -> None:
-    young = Sighting(GATEWAY, Epoch(0, heard_at=100.0), FIRST)
+    young = Observation(GATEWAY, Epoch(0, heard_at=100.0), FIRST)
     assert reason_to_alert(young, later(1.5, 0)) == ""  # RFC 6886 §3.6: it might be late
     assert "restarted" in reason_when_announced(young, later(1.5, 0))
 

@@ -19,7 +19,7 @@ from portmap.errors import (
 from portmap.hookspecs import PROJECT, BackendSpec
 from portmap.model import Grant, Kind, Protocol
 from portmap.testing import Heard, Quirks, Router
-from portmap_natpmp import NatPmp, Patience
+from portmap_natpmp import NatPmp, Timeouts
 
 if TYPE_CHECKING:
     from tests.natpmp.conftest import Clock, MakePeer, Peer
@@ -31,7 +31,7 @@ EXTERNAL = IPv4Address("203.0.113.7")
 
 
 @pytest.fixture
-def talk_to(patient: Patience) -> Callable[["Peer"], NatPmp]:
+def talk_to(patient: Timeouts) -> Callable[["Peer"], NatPmp]:
     return lambda gateway: NatPmp(HERE, gateway.port, patience=patient, announced_at=())
 
 
@@ -78,25 +78,25 @@ def test_another_port_and_lifetime_than_asked_for_are_fine(talk: Talk) -> None:
 def test_where_the_gateway_may_choose_the_internal_port_is_suggested(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GRANT)
     talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 600)
-    assert gateway.heard == ["00020000765f765f00000258"]
+    assert gateway.heard_hex == ["00020000765f765f00000258"]
 
 
 def test_the_lifetime_is_sent_as_given(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GRANT)
     talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 0xFFFFFFFF)
-    assert gateway.heard == ["00020000765f765fffffffff"]
+    assert gateway.heard_hex == ["00020000765f765fffffffff"]
 
 
 def test_one_packet_maps_at_a_given_gateway(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GRANT)
     talk_to(gateway).add_mapping(Protocol.TCP, 40404, 30303, 600)
-    assert gateway.heard == ["00020000765f9dd400000258"]
+    assert gateway.heard_hex == ["00020000765f9dd400000258"]
 
 
 def test_a_deletion_names_the_internal_port_only(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 81 0000 00000005 765f 0000 00000000")
     talk_to(gateway).delete_mapping(Protocol.UDP, 30303)
-    assert gateway.heard == ["00010000765f000000000000"]
+    assert gateway.heard_hex == ["00010000765f000000000000"]
 
 
 def test_a_deletion_answered_with_a_lease_is_garbled(talk: Talk) -> None:
@@ -116,14 +116,14 @@ def test_an_impossible_mapping_is_the_callers_mistake(
     gateway = peer(GRANT)
     with pytest.raises(SpecError):
         talk_to(gateway).add_mapping(Protocol.TCP, external, internal, lifetime)
-    assert gateway.heard == []
+    assert gateway.heard_hex == []
 
 
 def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 82 0000 00000005 0000 0000 00000000")
     with pytest.raises(Refused, match="internal port 0 means every TCP mapping of this host, other programs' too"):
         talk_to(gateway).delete_mapping(Protocol.TCP, 0)
-    assert gateway.heard == []
+    assert gateway.heard_hex == []
 
 
 # answers that say no, and answers that make no sense
@@ -177,12 +177,12 @@ def test_port_0_or_no_lifetime_is_no_mapping(answer: str, talk: Talk) -> None:
         talk(answer).add_mapping(Protocol.TCP, 0, 30303, 600)
 
 
-def test_silence_is_a_timeout(peer: "MakePeer", impatient: Patience) -> None:
+def test_silence_is_a_timeout(peer: "MakePeer", impatient: Timeouts) -> None:
     with pytest.raises(GatewayTimeout):
         NatPmp(HERE, peer("").port, patience=impatient).external_ip()
 
 
-def test_a_given_gateway_is_kept_when_it_fails(closed_port: int, impatient: Patience) -> None:
+def test_a_given_gateway_is_kept_when_it_fails(closed_port: int, impatient: Timeouts) -> None:
     backend = NatPmp(HERE, closed_port, patience=impatient)
     with pytest.raises(NoGateway):
         backend.external_ip()
@@ -211,31 +211,31 @@ def gateway(peer: "MakePeer") -> "Peer":
 SILENT, NOISY, GOOD = (IPv4Address(f"127.0.0.{n}") for n in (2, 3, 4))
 
 
-def test_all_candidates_are_asked_and_the_one_that_answers_is_used(gateway: "Peer", patient: Patience) -> None:
+def test_all_candidates_are_asked_and_the_one_that_answers_is_used(gateway: "Peer", patient: Timeouts) -> None:
     backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([SILENT, NOISY, GOOD]))
     assert str(backend) == "NAT-PMP"
     assert backend.external_ip() == EXTERNAL
     assert str(backend) == "NAT-PMP 127.0.0.4"
-    assert gateway.heard == ["0000"]
+    assert gateway.heard_hex == ["0000"]
 
 
-def test_a_gateway_once_found_is_asked_alone(gateway: "Peer", patient: Patience) -> None:
+def test_a_gateway_once_found_is_asked_alone(gateway: "Peer", patient: Timeouts) -> None:
     candidates = Candidates([GOOD])
     backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
     backend.external_ip()
     candidates.clear()
     backend.external_ip()
-    assert gateway.heard == ["0000", "0000"]
+    assert gateway.heard_hex == ["0000", "0000"]
 
 
-def test_mapping_first_finds_the_gateway_first(peer: "MakePeer", patient: Patience) -> None:
+def test_mapping_first_finds_the_gateway_first(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(ADDRESS, GRANT)
     backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
     assert backend.add_mapping(Protocol.TCP, 0, 30303, 600) == Grant(30303, 600)
-    assert [request[:4] for request in gateway.heard] == ["0000", "0002"]
+    assert [request[:4] for request in gateway.heard_hex] == ["0000", "0002"]
 
 
-def test_if_none_answers_everybody_asked_is_named(gateway: "Peer", impatient: Patience) -> None:
+def test_if_none_answers_everybody_asked_is_named(gateway: "Peer", impatient: Timeouts) -> None:
     backend = NatPmp(port=gateway.port, patience=impatient, candidates=Candidates([SILENT, NOISY]))
     with pytest.raises(NoGateway) as caught:
         backend.external_ip()
@@ -243,7 +243,7 @@ def test_if_none_answers_everybody_asked_is_named(gateway: "Peer", impatient: Pa
     assert str(NOISY) in str(caught.value)
 
 
-def test_no_failure_is_remembered(gateway: "Peer", patient: Patience) -> None:
+def test_no_failure_is_remembered(gateway: "Peer", patient: Timeouts) -> None:
     candidates = Candidates()
     backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
     with pytest.raises(NoGateway, match="no gateway to ask"):
@@ -252,7 +252,7 @@ def test_no_failure_is_remembered(gateway: "Peer", patient: Patience) -> None:
     assert backend.external_ip() == EXTERNAL
 
 
-def test_a_found_gateway_that_is_gone_is_looked_for_anew(gateway: "Peer", peer: "MakePeer", patient: Patience) -> None:
+def test_a_found_gateway_that_is_gone_is_looked_for_anew(gateway: "Peer", peer: "MakePeer", patient: Timeouts) -> None:
     mortal, candidates = peer(ADDRESS, port=gateway.port), Candidates([HERE])
     backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
     backend.external_ip()
@@ -265,7 +265,7 @@ def test_a_found_gateway_that_is_gone_is_looked_for_anew(gateway: "Peer", peer: 
 
 @pytest.mark.parametrize("failure", ["", "ff"])
 def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
-    failure: str, peer: "MakePeer", impatient: Patience
+    failure: str, peer: "MakePeer", impatient: Timeouts
 ) -> None:
     backend = NatPmp(port=peer(ADDRESS, failure).port, patience=impatient, candidates=Candidates([HERE]))
     backend.external_ip()
@@ -274,7 +274,7 @@ def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
     assert str(backend) == "NAT-PMP"
 
 
-def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Patience) -> None:
+def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(ADDRESS, "00 82 0004 00000005")
     backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
     with pytest.raises(OutOfResources):
@@ -282,13 +282,13 @@ def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Patienc
     assert str(backend) == "NAT-PMP 127.0.0.1"
 
 
-def test_a_candidate_that_refuses_tells_why(peer: "MakePeer", patient: Patience) -> None:
+def test_a_candidate_that_refuses_tells_why(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer("00 80 0002 00000005")
     with pytest.raises(NotAuthorized):
         NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE])).external_ip()
 
 
-def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient: Patience) -> None:
+def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer("00 80 0000 00000005 00000000")
     backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
     with pytest.raises(Refused, match="no external address yet"):
@@ -324,7 +324,7 @@ def test_a_restarted_gateway_raises_an_alert(talk: Talk, watch: Watch) -> None:
 
 
 def test_a_gateway_too_young_for_the_time_that_passed_raises_an_alert(
-    peer: "MakePeer", patient: Patience, watch: Watch
+    peer: "MakePeer", patient: Timeouts, watch: Watch
 ) -> None:
     now = [100.0]
     gateway = peer(ADDRESS, "00 80 0000 00000064 cb007107")  # 5 s, then 100 s
@@ -354,7 +354,7 @@ def test_a_steady_gateway_raises_none(talk: Talk, watch: Watch) -> None:
     assert alerts == []
 
 
-def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Patience, watch: Watch) -> None:
+def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Timeouts, watch: Watch) -> None:
     gateway = peer("00 80 0000 00001388 cb007107")
     backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]), announced_at=())
     alerts = watch(backend)
@@ -368,7 +368,7 @@ def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Pa
 
 
 def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
-    gateway: "Peer", peer: "MakePeer", patient: Patience, watch: Watch
+    gateway: "Peer", peer: "MakePeer", patient: Timeouts, watch: Watch
 ) -> None:
     mortal, candidates = peer(ADDRESS, port=gateway.port), Candidates([HERE])
     backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
@@ -381,7 +381,7 @@ def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
 
 
 def test_a_gateway_that_routes_no_longer_lead_to_is_asked_on_where_nobody_else_answers(
-    gateway: "Peer", patient: Patience
+    gateway: "Peer", patient: Timeouts
 ) -> None:
     candidates = Candidates([GOOD])
     backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
@@ -421,7 +421,7 @@ def router() -> Iterator[Router]:
 
 
 @pytest.fixture
-def backend(router: Router, patient: Patience) -> NatPmp:
+def backend(router: Router, patient: Timeouts) -> NatPmp:
     return NatPmp(HERE, router.pmp_port, patience=patient)
 
 
@@ -475,7 +475,7 @@ def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> Non
 
 
 @pytest.mark.parametrize("quirks", [Quirks(silent=True), Quirks(wrong_sender=True)])
-def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Patience) -> None:
+def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Timeouts) -> None:
     router.quirks = quirks
     with pytest.raises(GatewayTimeout):
         NatPmp(HERE, router.pmp_port, patience=impatient).add_mapping(Protocol.TCP, 0, 30303, 600)
@@ -484,7 +484,7 @@ def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router,
 @pytest.mark.parametrize("quirks", [Quirks(garbage=True), Quirks(truncated=True)])
 def test_a_router_that_makes_no_sense_is_garbled(quirks: Quirks, router: Router, ticking: "Clock") -> None:
     router.quirks = quirks
-    backend = NatPmp(HERE, router.pmp_port, patience=Patience(1.0, 2.0), clock=ticking)
+    backend = NatPmp(HERE, router.pmp_port, patience=Timeouts(1.0, 2.0), clock=ticking)
     with pytest.raises(Garbled):
         backend.add_mapping(Protocol.TCP, 0, 30303, 600)
 

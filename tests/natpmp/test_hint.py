@@ -7,7 +7,7 @@ import pytest
 
 from portmap.backends.nat import Nat
 from portmap.errors import NoGateway
-from portmap_natpmp import NatPmp, Patience
+from portmap_natpmp import NatPmp, Timeouts
 from portmap_natpmp.argument import hinted_gateway
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def gateway(peer: "MakePeer") -> "Peer":
 
 
 @pytest.fixture
-def natpmp(gateway: "Peer", patient: Patience) -> NatPmp:
+def natpmp(gateway: "Peer", patient: Timeouts) -> NatPmp:
     """One whose routes name nobody."""
     return NatPmp(port=gateway.port, patience=patient, candidates=list, announced_at=())
 
@@ -33,7 +33,7 @@ def test_before_a_gateway_has_answered_there_is_no_hint() -> None:
     assert Nat(NatPmp(IPv4Address(GATEWAY)), "pmp").hint() == ""
 
 
-def test_the_hint_is_the_gateways_address(gateway: "Peer", patient: Patience) -> None:
+def test_the_hint_is_the_gateways_address(gateway: "Peer", patient: Timeouts) -> None:
     backend = NatPmp(IPv4Address(GATEWAY), gateway.port, patience=patient, announced_at=())
     backend.external_ip()
     assert Nat(backend, "pmp").hint() == GATEWAY
@@ -45,7 +45,7 @@ def test_a_remembered_gateway_is_asked_though_no_route_names_it(natpmp: NatPmp) 
     assert str(natpmp) == f"NAT-PMP {GATEWAY}"
 
 
-def test_it_is_asked_beside_those_that_the_routes_name(gateway: "Peer", patient: Patience) -> None:
+def test_it_is_asked_beside_those_that_the_routes_name(gateway: "Peer", patient: Timeouts) -> None:
     backend = NatPmp(port=gateway.port, patience=patient, candidates=lambda: [IPv4Address(GATEWAY)], announced_at=())
     backend.take_hint(str(ELSEWHERE))
     backend.external_ip()
@@ -59,12 +59,12 @@ def test_it_is_asked_once(natpmp: NatPmp) -> None:
             natpmp.external_ip()
 
 
-def test_a_gateway_that_was_given_is_the_only_one_that_is_asked(gateway: "Peer", impatient: Patience) -> None:
+def test_a_gateway_that_was_given_is_the_only_one_that_is_asked(gateway: "Peer", impatient: Timeouts) -> None:
     backend = NatPmp(ELSEWHERE, gateway.port, patience=impatient, announced_at=())
     backend.take_hint(GATEWAY)
     with pytest.raises(NoGateway):
         backend.external_ip()
-    assert gateway.heard == []
+    assert gateway.heard_hex == []
 
 
 @pytest.mark.parametrize("hint", ["", "x", "11.22.33.4", "8.8.8.8", "224.0.0.1", "fe80::1", "192.168.1.1:1"])

@@ -15,7 +15,7 @@ from portmap.loop.policy import OnConflict
 from portmap.model import Grant, Protocol
 from portmap.session.session import Session
 from portmap.testing import Quirks, Router, loopback_address
-from portmap_natpmp import NatPmp, Patience, ProtonVpn
+from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 HERE = IPv4Address("127.0.0.1")
@@ -46,13 +46,13 @@ def test_it_is_asked_only_by_name_for_a_minute_and_knows_what_is_usually_wanted(
 
 
 @pytest.fixture
-def talk(peer: Callable[..., "object"], patient: Patience) -> Callable[..., tuple[ProtonVpn, list[str]]]:
+def talk(peer: Callable[..., "object"], patient: Timeouts) -> Callable[..., tuple[ProtonVpn, list[str]]]:
     """A backend and what its gateway hears."""
 
     def talk(*script: str) -> tuple[ProtonVpn, list[str]]:
         gateway = peer(*script)
         backend = ProtonVpn(HERE, gateway.port, patience=patient, announced_at=())  # type: ignore[attr-defined]
-        return backend, gateway.heard  # type: ignore[attr-defined]
+        return backend, gateway.heard_hex  # type: ignore[attr-defined]
 
     return talk
 
@@ -96,7 +96,7 @@ def test_nobody_at_the_gateway_is_told_with_what_to_check(closed_port: int) -> N
         ProtonVpn(HERE, closed_port).external_ip()
 
 
-def test_silence_is_told_with_what_to_check(peer: Callable[..., "object"], impatient: Patience) -> None:
+def test_silence_is_told_with_what_to_check(peer: Callable[..., "object"], impatient: Timeouts) -> None:
     backend = ProtonVpn(HERE, peer("").port, patience=impatient)  # type: ignore[attr-defined]
     with pytest.raises(GatewayTimeout, match=ADVICE):
         backend.add_mapping(TCP, 0, 1, 60)

@@ -9,7 +9,7 @@ import pytest
 
 from portmap.errors import NoGateway
 from portmap.network import routes
-from portmap.network.routes import candidates, default_gateways, local_address_towards, parse_routes
+from portmap.network.routes import default_gateways, gateway_candidates, local_address_to, parse_routes
 
 HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
 HOME = IPv4Address("192.168.1.1")
@@ -164,14 +164,14 @@ def test_without_routes_the_first_host_of_our_private_net_is_guessed(
     ours: str, guess: str, our_address: Callable[[str], None]
 ) -> None:
     our_address(ours)
-    assert candidates() == [IPv4Address(guess)]
+    assert gateway_candidates() == [IPv4Address(guess)]
 
 
 @pytest.mark.usefixtures("no_table")
 @pytest.mark.parametrize("ours", ["8.8.4.4", "100.64.3.3", "169.254.7.7", "127.0.0.1", "192.168.7.1"])
 def test_nothing_is_guessed_outside_private_nets_nor_ourselves(ours: str, our_address: Callable[[str], None]) -> None:
     our_address(ours)
-    assert candidates() == []
+    assert gateway_candidates() == []
 
 
 @pytest.mark.usefixtures("no_table")
@@ -180,30 +180,30 @@ def test_without_a_network_there_are_no_candidates(monkeypatch: pytest.MonkeyPat
         raise NoGateway(f"no route to {peer}")
 
     monkeypatch.setattr(routes, "local_address_towards", nowhere)
-    assert candidates() == []
+    assert gateway_candidates() == []
 
 
 @pytest.mark.skipif(sys.byteorder == "big", reason="the table is written as a little-endian machine prints it")
 def test_the_routing_table_comes_before_the_guess(use_table: UseTable, our_address: Callable[[str], None]) -> None:
     use_table(route("FE01A8C0"))
     our_address("192.168.1.7")
-    assert candidates() == [IPv4Address("192.168.1.254"), HOME]
+    assert gateway_candidates() == [IPv4Address("192.168.1.254"), HOME]
 
 
 @pytest.mark.skipif(sys.byteorder == "big", reason="the table is written as a little-endian machine prints it")
 def test_a_guess_that_the_table_confirms_is_named_once(use_table: UseTable, our_address: Callable[[str], None]) -> None:
     use_table(route())
     our_address("192.168.1.7")
-    assert candidates() == [HOME]
+    assert gateway_candidates() == [HOME]
 
 
 # our own address
 
 
 def test_towards_loopback_we_are_on_loopback() -> None:
-    assert local_address_towards(IPv4Address("127.0.0.9")) == IPv4Address("127.0.0.1")
+    assert local_address_to(IPv4Address("127.0.0.9")) == IPv4Address("127.0.0.1")
 
 
 def test_no_way_is_no_gateway() -> None:
     with pytest.raises(NoGateway, match=r"no route to 127\.255\.255\.255"):
-        local_address_towards(IPv4Address("127.255.255.255"))  # broadcast: refused without a packet
+        local_address_to(IPv4Address("127.255.255.255"))  # broadcast: refused without a packet

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from portmap.network import routes
-from portmap.network.routes import default_gateways6, global_address, parse_routes6
+from portmap.network.routes import default_gateways6, global_ipv6_address, parse_routes6
 
 ROUTER, OTHER = IPv6Address("fe80::1%eth0"), IPv6Address("2a00:77::1")
 NOWHERE = "0" * 32
@@ -140,10 +140,10 @@ def become(monkeypatch: pytest.MonkeyPatch) -> Become:
 
 def test_our_address_towards_a_stranger_is_ours(become: Become) -> None:
     become("2a00:77::2")
-    assert global_address() == IPv6Address("2a00:77::2")
+    assert global_ipv6_address() == IPv6Address("2a00:77::2")
 
 
 @pytest.mark.parametrize("address", ["", "::1", "fe80::7%eth0", "fd00::7", "2001:db8::7"])
 def test_an_address_that_strangers_cannot_reach_is_none(address: str, become: Become) -> None:
     become(address)
-    assert global_address() is None
+    assert global_ipv6_address() is None

@@ -2,10 +2,10 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from portmap.node.ip_tracker import Endpoint, IPTracker
+from portmap.node.ip_tracker import IPTracker, ObservedEndpoint
 
-US = Endpoint(IPv4Address("203.0.113.7"), 30303)
-ELSEWHERE = Endpoint(IPv4Address("203.0.113.8"), 30303)
+US = ObservedEndpoint(IPv4Address("203.0.113.7"), 30303)
+ELSEWHERE = ObservedEndpoint(IPv4Address("203.0.113.8"), 30303)
 WINDOW = 10_000
 
 
@@ -17,7 +17,7 @@ def tracker(min_statements: int = 3) -> IPTracker:
     return IPTracker(min_statements, window=WINDOW, contact_window=2 * WINDOW)
 
 
-def said(*endpoints: Endpoint, now: int = 0) -> IPTracker:
+def said(*endpoints: ObservedEndpoint, now: int = 0) -> IPTracker:
     track = tracker()
     for number, endpoint in enumerate(endpoints):
         track.statement(host(number), endpoint, now)

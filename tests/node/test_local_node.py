@@ -59,8 +59,8 @@ def node(clock: Clock) -> LocalNode:
 def started(node: LocalNode) -> LocalNode:
     """A node as go-ethereum starts it: the loopback address and the local ports, committed."""
     node.set_fallback_ip(LOOPBACK)
-    node.expect(PortRequest(*P2P))
-    node.expect(PortRequest(*DISC))
+    node.expect_port(PortRequest(*P2P))
+    node.expect_port(PortRequest(*DISC))
     node.commit()
     return node
 
@@ -436,8 +436,8 @@ def test_an_expected_port_that_nobody_wants_any_more_leaves_the_record(started: 
 
 
 def test_of_several_expected_ports_the_first_is_shown(node: LocalNode) -> None:
-    node.expect(PortRequest(*WEB))
-    node.expect(PortRequest(*P2P))
+    node.expect_port(PortRequest(*WEB))
+    node.expect_port(PortRequest(*P2P))
     assert shown(node) == {"tcp": 8080}
 
 

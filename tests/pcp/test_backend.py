@@ -20,7 +20,7 @@ from portmap.errors import (
 from portmap.hookspecs import PROJECT, BackendSpec
 from portmap.model import Grant, Kind, Protocol
 from portmap.testing import Quirks, Router
-from portmap.wire import Patience
+from portmap.wire import Timeouts
 from portmap_pcp import Pcp, Settings
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 TalkTo = Callable[[Peer], Pcp]
 NONCE = "0123456789abcdef01234567"
 TCP = Protocol.TCP
-WORKS = Patience(first_wait=0.02, deadline=5.0)
+WORKS = Timeouts(first_wait=0.02, deadline=5.0)
 
 
 def add(backend: Pcp, token: str = "", external: int = 0, lifetime: int = 600, *, exact: bool = False) -> Grant:
     return backend.add_mapping(TCP, external, 30303, lifetime, token, exact)
 
 
-def looking_for(*candidates: IPv4Address, port: int, patience: Patience = WORKS) -> Pcp:
+def looking_for(*candidates: IPv4Address, port: int, patience: Timeouts = WORKS) -> Pcp:
     settings = Settings(port=port, patience=patience, announced_at=())
     return Pcp(None, settings, candidates=lambda: list(candidates), own_address=lambda _: HERE)
 
@@ -119,7 +119,7 @@ def test_a_lost_packet_is_repeated_with_its_nonce(peer: "MakePeer", talk_to: Tal
     assert len(set(server.nonces)) == 1
 
 
-def test_a_mapping_that_timed_out_is_asked_for_again_with_its_nonce(peer: "MakePeer", impatient: Patience) -> None:
+def test_a_mapping_that_timed_out_is_asked_for_again_with_its_nonce(peer: "MakePeer", impatient: Timeouts) -> None:
     server = peer("")
     backend = Pcp(HERE, Settings(port=server.port, patience=impatient))
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_after_its_deletion_a_mapping_is_another_one(peer: "MakePeer", talk_to: 
     assert server.nonces[0] != server.nonces[2]
 
 
-def test_from_another_address_of_ours_it_is_another_mapping(peer: "MakePeer", patient: Patience) -> None:
+def test_from_another_address_of_ours_it_is_another_mapping(peer: "MakePeer", patient: Timeouts) -> None:
     server, ours = peer(mapped()), [HERE, IPv4Address("127.0.0.3")]
     backend = Pcp(HERE, Settings(port=server.port, patience=patient, announced_at=()), own_address=lambda _: ours[0])
     token = add(backend).token
@@ -242,7 +242,7 @@ def test_a_stranger_on_the_path_is_not_heard(peer: "MakePeer", talk_to: TalkTo) 
     assert add(talk_to(server)).external_port == 2
 
 
-def test_silence_is_a_timeout(peer: "MakePeer", impatient: Patience) -> None:
+def test_silence_is_a_timeout(peer: "MakePeer", impatient: Timeouts) -> None:
     with pytest.raises(GatewayTimeout):
         Pcp(HERE, Settings(port=peer("").port, patience=impatient)).external_ip()
 
@@ -324,7 +324,7 @@ def test_mapping_first_finds_the_gateway_first(peer: "MakePeer") -> None:
     assert [request[1] for request in server.heard] == [0, 1]
 
 
-def test_if_none_answers_everybody_asked_is_named(gateway: Peer, impatient: Patience) -> None:
+def test_if_none_answers_everybody_asked_is_named(gateway: Peer, impatient: Timeouts) -> None:
     backend = looking_for(SILENT, NOISY, port=gateway.port, patience=impatient)
     with pytest.raises(NoGateway, match=str(SILENT)) as caught:
         backend.external_ip()
@@ -338,7 +338,7 @@ def test_a_candidate_that_refuses_tells_why(peer: "MakePeer") -> None:
 
 @pytest.mark.parametrize("failure", ["", "ff"])
 def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
-    failure: str, peer: "MakePeer", impatient: Patience
+    failure: str, peer: "MakePeer", impatient: Timeouts
 ) -> None:
     backend = looking_for(HERE, port=peer(announced(), mapped(), failure).port, patience=impatient)
     add(backend)
@@ -347,7 +347,7 @@ def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
     assert str(backend) == "PCP"
 
 
-def test_a_given_gateway_is_kept_when_it_fails(peer: "MakePeer", impatient: Patience) -> None:
+def test_a_given_gateway_is_kept_when_it_fails(peer: "MakePeer", impatient: Timeouts) -> None:
     backend = Pcp(HERE, Settings(port=peer("").port, patience=impatient))
     with pytest.raises(GatewayTimeout):
         backend.external_ip()
@@ -356,7 +356,7 @@ def test_a_given_gateway_is_kept_when_it_fails(peer: "MakePeer", impatient: Pati
 
 def test_a_gateway_that_routes_no_longer_lead_to_is_asked_on_where_nobody_else_answers(peer: "MakePeer") -> None:
     server, candidates = peer(announced(), ADDRESS, announced(), ADDRESS), [HERE]
-    settings = Settings(port=server.port, patience=Patience(0.02, 0.5), announced_at=())
+    settings = Settings(port=server.port, patience=Timeouts(0.02, 0.5), announced_at=())
     backend = Pcp(None, settings, candidates=lambda: candidates, own_address=lambda _: HERE)
     first = backend.external_ip()
     candidates[:] = [IPv4Address("127.0.0.19")]
@@ -381,7 +381,7 @@ def router() -> Iterator[Router]:
 
 
 @pytest.fixture
-def backend(router: Router, patient: Patience) -> Pcp:
+def backend(router: Router, patient: Timeouts) -> Pcp:
     return Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))
 
 
@@ -395,7 +395,7 @@ def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Route
     assert (router.heard.pcp_map, router.heard.pcp_unmap, router.heard.map) == (2, 1, 0)
 
 
-def test_another_life_takes_over_what_it_has_the_token_of(router: Router, backend: Pcp, patient: Patience) -> None:
+def test_another_life_takes_over_what_it_has_the_token_of(router: Router, backend: Pcp, patient: Timeouts) -> None:
     token = add(backend).token
     another = Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))
     assert add(another, token).token == token
@@ -404,7 +404,7 @@ def test_another_life_takes_over_what_it_has_the_token_of(router: Router, backen
 
 
 def test_without_the_token_an_earlier_lifes_mapping_is_out_of_reach(
-    router: Router, backend: Pcp, patient: Patience
+    router: Router, backend: Pcp, patient: Timeouts
 ) -> None:
     add(backend)
     another = Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))
@@ -450,19 +450,19 @@ def test_refusals_of_either_length_are_answers(
 )
 def test_a_router_that_makes_no_sense_is_garbled(quirks: Quirks, router: Router, ticking: Callable[[], float]) -> None:
     router.quirks = quirks
-    settings = Settings(port=router.pmp_port, patience=Patience(1.0, 2.0), clock=ticking, announced_at=())
+    settings = Settings(port=router.pmp_port, patience=Timeouts(1.0, 2.0), clock=ticking, announced_at=())
     with pytest.raises(Garbled):
         add(Pcp(HERE, settings))
 
 
 @pytest.mark.parametrize("quirks", [Quirks(silent=True), Quirks(wrong_sender=True)])
-def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Patience) -> None:
+def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Timeouts) -> None:
     router.quirks = quirks
     with pytest.raises(GatewayTimeout):
         add(Pcp(HERE, Settings(port=router.pmp_port, patience=impatient, announced_at=())))
 
 
-def test_a_router_that_speaks_pcp_only_is_used_and_tells_its_address_with_the_mapping(patient: Patience) -> None:
+def test_a_router_that_speaks_pcp_only_is_used_and_tells_its_address_with_the_mapping(patient: Timeouts) -> None:
     with Router(upnp=False, pmp=False, pcp=True, pmp_port=0) as router:
         backend = Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))
         with pytest.raises(Refused, match="not known before the first mapping"):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from portmap.errors import Conflict, Garbled, NotAuthorized, OutOfResources, Refused
 from portmap.model import Protocol
 from portmap_pcp.epoch import Epoch
-from portmap_pcp.natpmp_address import AddressQuestion, Stated
+from portmap_pcp.natpmp_address import AddressQuestion, StatedAddress
 from portmap_pcp.nonces import Nonces, Owner
-from portmap_pcp.observation import Memory, Sighting, reason_to_alert
+from portmap_pcp.observation import LastObservation, Observation, reason_to_alert
 from portmap_pcp.packets import Refusal
 from portmap_pcp.results import refused
 
@@ -78,34 +78,34 @@ def test_rounding_alone_is_never_a_restart(start: int, part: float, elapsed: flo
 
 # sightings
 
-SEEN = Sighting(SERVER, Epoch(5000, heard_at=100.0), FIRST)
+SEEN = Observation(SERVER, Epoch(5000, heard_at=100.0), FIRST)
 
 
-def later(seconds: float, epoch: int, address: IPv4Address | None = None) -> Sighting:
-    return Sighting(SERVER, Epoch(epoch, heard_at=100.0 + seconds), address)
+def later(seconds: float, epoch: int, address: IPv4Address | None = None) -> Observation:
+    return Observation(SERVER, Epoch(epoch, heard_at=100.0 + seconds), address)
 
 
 def test_an_address_lasts_as_long_as_the_servers_state() -> None:
-    memory = Memory()
-    memory.learn(SEEN)
-    memory.learn(later(60, 5060))
+    memory = LastObservation()
+    memory.update(SEEN)
+    memory.update(later(60, 5060))
     assert memory.external_ip(SERVER) == FIRST
-    memory.learn(later(120, 0))
+    memory.update(later(120, 0))
     assert memory.external_ip(SERVER) is None
 
 
 def test_the_address_that_was_granted_last_counts() -> None:
-    memory = Memory()
-    memory.learn(SEEN)
-    memory.learn(later(60, 5060, SECOND))
+    memory = LastObservation()
+    memory.update(SEEN)
+    memory.update(later(60, 5060, SECOND))
     assert memory.external_ip(SERVER) == SECOND
 
 
 def test_one_servers_address_is_not_taken_for_anothers() -> None:
-    memory = Memory()
-    memory.learn(SEEN)
+    memory = LastObservation()
+    memory.update(SEEN)
     assert memory.external_ip(OTHER) is None
-    memory.learn(replace(later(60, 5060), server=OTHER))
+    memory.update(replace(later(60, 5060), server=OTHER))
     assert memory.external_ip(OTHER) is None
 
 
@@ -123,7 +123,7 @@ def test_another_server_is_a_reason() -> None:
 
 
 def test_a_server_that_starts_twice_in_two_seconds_and_says_so_is_believed() -> None:
-    young = Sighting(SERVER, Epoch(0, heard_at=100.0), FIRST)
+    young = Observation(SERVER, Epoch(0, heard_at=100.0), FIRST)
     again = later(1.5, 0)
     assert reason_to_alert(young, again) == ""  # it might be late
     assert "restarted" in reason_to_alert(young, replace(again, announced=True))
@@ -131,10 +131,10 @@ def test_a_server_that_starts_twice_in_two_seconds_and_says_so_is_believed() -> 
 
 
 def test_of_many_threads_that_learn_of_a_restart_one_alerts() -> None:
-    memory, restarted = Memory(), later(10, 0)
-    memory.learn(SEEN)
+    memory, restarted = LastObservation(), later(10, 0)
+    memory.update(SEEN)
     with ThreadPoolExecutor(8) as pool:
-        before = list(pool.map(memory.learn, [restarted] * 64))
+        before = list(pool.map(memory.update, [restarted] * 64))
     assert [bool(reason_to_alert(sight, restarted)) for sight in before].count(True) == 1
 
 
@@ -246,14 +246,14 @@ def test_the_question_is_version_and_opcode_0() -> None:
 @pytest.mark.parametrize(
     ("datagram", "stated"),
     [
-        ("00 80 0000 00000e10 cb007107", Stated(FIRST)),
-        ("00 80 0003 00000e10 00000000", Stated(None, 3)),
-        ("00 80 0003 00000e10", Stated(None, 3)),
-        ("00 80 0000 00000e10 00000000", Stated(None, 3)),  # 0.0.0.0 means that there is none
-        ("02 80 0001 00000000 00000e10" + "00" * 12, Stated(None, 1)),  # speaks PCP only
+        ("00 80 0000 00000e10 cb007107", StatedAddress(FIRST)),
+        ("00 80 0003 00000e10 00000000", StatedAddress(None, 3)),
+        ("00 80 0003 00000e10", StatedAddress(None, 3)),
+        ("00 80 0000 00000e10 00000000", StatedAddress(None, 3)),  # 0.0.0.0 means that there is none
+        ("02 80 0001 00000000 00000e10" + "00" * 12, StatedAddress(None, 1)),  # speaks PCP only
     ],
 )
-def test_an_address_or_the_reason_why_there_is_none(datagram: str, stated: Stated) -> None:
+def test_an_address_or_the_reason_why_there_is_none(datagram: str, stated: StatedAddress) -> None:
     assert ASK.read(bytes.fromhex(datagram)) == stated
 
 

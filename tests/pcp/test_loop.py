@@ -12,7 +12,7 @@ from portmap.loop.inbox import Inbox, Register, Stop
 from portmap.loop.loop import Loop
 from portmap.model import PortRequest, Protocol
 from portmap.testing import Router
-from portmap.wire import Patience
+from portmap.wire import Timeouts
 from portmap_pcp import Pcp, Settings
 
 
@@ -27,7 +27,7 @@ class Notes(list[Event]):
 
 
 @pytest.mark.parametrize("pmp", [True, False])
-def test_the_external_address_is_told_before_the_first_mapping(pmp: bool, patient: Patience, until: Until) -> None:
+def test_the_external_address_is_told_before_the_first_mapping(pmp: bool, patient: Timeouts, until: Until) -> None:
     told, inbox = Notes(), Inbox()
     with Router(upnp=False, pmp=pmp, pcp=True, pmp_port=0) as router:
         backend = Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))

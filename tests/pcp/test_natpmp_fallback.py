@@ -13,10 +13,10 @@ from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NoGateway, PluginError
 from portmap.model import Grant, Protocol
 from portmap.testing import Router
-from portmap.wire import Patience
+from portmap.wire import Timeouts
 from portmap_natpmp import NatPmp
 from portmap_pcp import Pcp, Settings
-from portmap_pcp.natpmp_fallback import Load, natpmp_at
+from portmap_pcp.natpmp_fallback import Load, load_natpmp
 
 if TYPE_CHECKING:
     from tests.pcp.conftest import MakePeer
@@ -26,14 +26,14 @@ TCP = Protocol.TCP
 Make = Callable[..., Pcp]
 
 
-def natpmp(port: int, patience: Patience) -> Load:
+def natpmp(port: int, patience: Timeouts) -> Load:
     """What `pmp:GATEWAY` gives, at the test's port."""
     return lambda gateway: Nat(NatPmp(gateway, port, patience=patience, announced_at=()), "natpmp")
 
 
 @pytest.fixture
-def make(patient: Patience) -> Make:
-    def make(port: int, patience: Patience = patient, given: IPv4Address | None = HERE, **more: object) -> Pcp:
+def make(patient: Timeouts) -> Make:
+    def make(port: int, patience: Timeouts = patient, given: IPv4Address | None = HERE, **more: object) -> Pcp:
         settings = Settings(port=port, patience=patience, announced_at=())
         chosen = {"stand_in": natpmp(port, patience), "candidates": lambda: [HERE], **more}
         return Pcp(given, settings, **chosen)  # type: ignore[arg-type]  # its keywords
@@ -69,7 +69,7 @@ def test_it_is_said_once(router: Router, make: Make, caplog: pytest.LogCaptureFi
 
 
 def test_the_door_is_that_of_the_installed_backend() -> None:
-    assert str(natpmp_at(IPv4Address("127.0.0.1"))) == str(load.load("pmp:127.0.0.1")) == "NAT-PMP 127.0.0.1"
+    assert str(load_natpmp(IPv4Address("127.0.0.1"))) == str(load.load("pmp:127.0.0.1")) == "NAT-PMP 127.0.0.1"
 
 
 def test_in_a_race_nobody_stands_in(router: Router, make: Make) -> None:
@@ -87,7 +87,7 @@ def test_a_backend_that_cannot_be_had_is_named(router: Router, make: Make) -> No
 
 def test_a_server_that_falls_silent_is_asked_for_pcp_again(peer: "MakePeer", make: Make) -> None:
     server = peer(NATPMP_ONLY, ADDRESS, *[""] * 3, announced(), ADDRESS)
-    backend = make(server.port, patience=Patience(0.05, 0.12))
+    backend = make(server.port, patience=Timeouts(0.05, 0.12))
     backend.external_ip()
     with pytest.raises(GatewayTimeout):
         backend.external_ip()

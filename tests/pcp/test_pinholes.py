@@ -9,7 +9,7 @@ from tests.pcp.conftest import HERE6, Peer, announced, mapped, refused
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, SpecError
 from portmap.hookspecs import PROJECT, BackendSpec
 from portmap.model import Grant, Kind, Protocol
-from portmap.wire import Patience
+from portmap.wire import Timeouts
 from portmap_pcp import PcpPinholes, Settings
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def test_without_a_global_address_nothing_is_sent(server: Server) -> None:
     assert gateway.heard == []
 
 
-def test_the_next_call_uses_a_new_address(server: Server, patient: Patience) -> None:
+def test_the_next_call_uses_a_new_address(server: Server, patient: Timeouts) -> None:
     gateway, ours = server(announced()), [HERE6]
     settings = Settings(port=gateway.port, patience=patient, announced_at=())
     backend = PcpPinholes(HERE6, settings, own_address=lambda: ours[-1])
@@ -116,7 +116,7 @@ def test_the_next_call_uses_a_new_address(server: Server, patient: Patience) -> 
         backend.external_ip()
 
 
-def test_the_gateway_is_looked_for_among_the_default_routers(server: Server, patient: Patience) -> None:
+def test_the_gateway_is_looked_for_among_the_default_routers(server: Server, patient: Timeouts) -> None:
     gateway = server(announced())
     settings = Settings(port=gateway.port, patience=patient, announced_at=())
     backend = PcpPinholes(None, settings, candidates=lambda: [HERE6], own_address=lambda: HERE6)
@@ -135,7 +135,7 @@ def test_a_gateway_that_speaks_natpmp_only_opens_no_pinholes(server: Server, pin
         pinholes_at(server("00 00 0001 00000005")).external_ip()
 
 
-def test_silence_is_a_timeout(server: Server, impatient: Patience) -> None:
+def test_silence_is_a_timeout(server: Server, impatient: Timeouts) -> None:
     settings = Settings(port=server("").port, patience=impatient)
     with pytest.raises(GatewayTimeout):
         PcpPinholes(HERE6, settings, own_address=lambda: HERE6).external_ip()

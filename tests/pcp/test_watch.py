@@ -11,7 +11,7 @@ from tests.pcp.conftest import ADDRESS, HERE, HERE6, Peer, announced, mapped, re
 
 from portmap.errors import NATError, OutOfResources
 from portmap.model import Protocol
-from portmap.wire import Patience
+from portmap.wire import Timeouts
 from portmap_pcp import Pcp, PcpPinholes, Settings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ Watch = Callable[..., Watched]
 
 
 @pytest.fixture
-def watch(announced_at: At, patient: Patience) -> Iterator[Watch]:
+def watch(announced_at: At, patient: Timeouts) -> Iterator[Watch]:
     """`watch(gateway, given=…, candidates=…, **settings)`: a watched backend that asks this peer's port at once."""
     with ExitStack() as stack:
 
@@ -176,7 +176,7 @@ def test_a_gateway_that_did_not_answer_yet_is_news(
     given: IPv4Address | None, peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
 ) -> None:
     gateway = peer("ff", OLD)
-    watched = watch(gateway, given=given, candidates=lambda: [HERE], patience=Patience(0.2, 0.2))
+    watched = watch(gateway, given=given, candidates=lambda: [HERE], patience=Timeouts(0.2, 0.2))
     with pytest.raises(NATError):
         watched.backend.external_ip()
     announce(announced_at, OLD)
@@ -188,7 +188,7 @@ def test_a_gateway_that_cannot_be_asked_is_no_news(
     answer: str, peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
 ) -> None:
     gateway = peer(answer)
-    watched = watch(gateway, patience=Patience(0.01, 0.02))
+    watched = watch(gateway, patience=Timeouts(0.01, 0.02))
     announce(announced_at, OLD)
     until(lambda: gateway.heard)
     time.sleep(0.03)
@@ -199,7 +199,7 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
 ) -> None:
     gateway = peer("")
-    watched = watch(gateway, patience=Patience(30.0, 30.0))
+    watched = watch(gateway, patience=Timeouts(30.0, 30.0))
     announce(announced_at, OLD)
     until(lambda: gateway.heard)
     begun = time.monotonic()
@@ -223,7 +223,7 @@ def test_the_end_of_an_old_watch_leaves_the_new_one_alone(peer: "MakePeer", watc
 
 
 def test_an_ipv6_gateways_announcement_is_verified_too(
-    peer: "MakePeer", announce: "Announce", announced_at_6: At, patient: Patience
+    peer: "MakePeer", announce: "Announce", announced_at_6: At, patient: Timeouts
 ) -> None:
     gateway = peer(mapped(epoch=5000, address="::1"), YOUNG, address="::1")
     settings = Settings(port=gateway.port, patience=patient, announced_at=[announced_at_6], spread=0.0)

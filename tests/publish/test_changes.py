@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 
 from portmap.endpoints import Endpoints, OpenPort
 from portmap.model import Protocol
-from portmap_publish.port_changes import Change, changes
+from portmap_publish.port_changes import PortChange, changes
 
 WEB = OpenPort(Protocol.TCP, 80, 8080, IPv4Address("8.8.8.8"), "web")
 DNS = OpenPort(Protocol.UDP, 53, 53)
@@ -35,11 +35,11 @@ def test_what_is_as_it_was_is_not_told_but_on_demand() -> None:
 
 
 def test_a_change_says_what_was_before() -> None:
-    change = Change("changed", MOVED, "g", WEB)
+    change = PortChange("changed", MOVED, "g", WEB)
     assert (change.words()["old_ip"], change.words()["old_port"]) == ("8.8.8.8", "8080")
     assert change.to_dict()["old_external_port"] == 8080
 
 
 def test_what_is_not_known_is_empty() -> None:
-    words = Change("added", DNS).words()
+    words = PortChange("added", DNS).words()
     assert (words["ip"], words["name"], words["old_port"], words["gateway"]) == ("", "", "", "")

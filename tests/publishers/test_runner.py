@@ -14,17 +14,17 @@ from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import Register
 from portmap.model import PortRequest, Protocol
 from portmap.node.local_node import Record
-from portmap.publishers.convergence import Pace
-from portmap.publishers.runner import Desk, open_desk
-from portmap.testing.scripted import ScriptedBackend, Told, play
+from portmap.publishers.convergence import RetrySchedule
+from portmap.publishers.runner import PublisherRunner, load_publisher
+from portmap.testing.scripted import Recording, ScriptedBackend, play
 
 LONG = 5.0  # seconds, that no test here waits out
 FOUND = GatewayFound(gateway="g")
 OTHER = GatewayFound(gateway="h")
-QUICK = Pace(settle=0.0, first=0.001, last=0.001)
-SLOW = Pace(settle=0.0, first=LONG, last=LONG)
+QUICK = RetrySchedule(settle=0.0, first=0.001, last=0.001)
+SLOW = RetrySchedule(settle=0.0, first=LONG, last=LONG)
 Eventually = Callable[[Callable[[], object]], None]
-Seat = Callable[..., Desk]
+Seat = Callable[..., PublisherRunner]
 
 
 class Publisher:
@@ -84,10 +84,10 @@ def release() -> Iterator[threading.Event]:
 @pytest.fixture
 def seat() -> Iterator[Seat]:
     """Makes desks, which are closed when the test is over."""
-    desks: list[Desk] = []
+    desks: list[PublisherRunner] = []
 
-    def make(publisher: Any, name: str = "acme", pace: Pace | None = None) -> Desk:
-        desks.append(Desk(publisher, name, pace))
+    def make(publisher: Any, name: str = "acme", pace: RetrySchedule | None = None) -> PublisherRunner:
+        desks.append(PublisherRunner(publisher, name, pace))
         return desks[-1]
 
     yield make
@@ -102,7 +102,7 @@ def raising(error: BaseException) -> Callable[..., object]:
     return fail
 
 
-def closed(desk: Desk) -> None:
+def closed(desk: PublisherRunner) -> None:
     desk.close()
     desk.join(LONG)
 
@@ -110,7 +110,7 @@ def closed(desk: Desk) -> None:
 def signature(signer: Signer) -> str:
     """What a desk says a record's signature is."""
     texts: list[str] = []
-    desk = Desk(signer, "acme")
+    desk = PublisherRunner(signer, "acme")
     desk.sign(Record(7), texts.append)
     closed(desk)
     (text,) = texts
@@ -119,33 +119,33 @@ def signature(signer: Signer) -> str:
 
 def test_a_publisher_is_told_in_order_in_a_thread_of_its_own() -> None:
     publisher = Publisher()
-    desk = Desk(publisher, "acme")
+    desk = PublisherRunner(publisher, "acme")
     events = [GatewayFound(gateway=str(number)) for number in range(10)]
     for event in events:
-        desk.tell(event)
+        desk.handle(event)
     closed(desk)
     assert (publisher.told, publisher.thread) == (events, "portmap acme")
 
 
 def test_what_was_told_before_the_end_is_still_delivered() -> None:
     publisher = Publisher()
-    desk = Desk(publisher, "acme")
-    desk.tell(FOUND)
+    desk = PublisherRunner(publisher, "acme")
+    desk.handle(FOUND)
     closed(desk)
     assert publisher.told == [FOUND]
 
 
 def test_telling_a_hung_publisher_does_not_block(release: threading.Event) -> None:
-    desk = Desk(Publisher(lambda: release.wait(LONG)), "acme")
+    desk = PublisherRunner(Publisher(lambda: release.wait(LONG)), "acme")
     for _ in range(1000):
-        desk.tell(FOUND)
+        desk.handle(FOUND)
 
 
 def test_a_hung_publisher_is_left_behind_with_a_word(
     release: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk(Publisher(lambda: release.wait(LONG)), "acme")
-    desk.tell(FOUND)
+    desk = PublisherRunner(Publisher(lambda: release.wait(LONG)), "acme")
+    desk.handle(FOUND)
     desk.close()
     desk.join(0.01)
     assert "acme is still busy and is left behind" in caplog.text
@@ -155,8 +155,8 @@ def test_a_hung_publisher_is_left_behind_with_a_word(
 def test_what_a_publisher_raises_is_logged_with_its_name(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk(Publisher(raising(error)), "acme")
-    desk.tell(FOUND)
+    desk = PublisherRunner(Publisher(raising(error)), "acme")
+    desk.handle(FOUND)
     closed(desk)
     assert "acme" in caplog.text
     assert "oops" in caplog.text
@@ -165,16 +165,16 @@ def test_what_a_publisher_raises_is_logged_with_its_name(
 @pytest.mark.parametrize("error", [ValueError("oops"), SystemExit("oops")])
 def test_a_publisher_that_raised_is_told_the_next_event(error: BaseException) -> None:
     publisher = Publisher(raising(error))
-    desk = Desk(publisher, "acme")
-    desk.tell(FOUND)
+    desk = PublisherRunner(publisher, "acme")
+    desk.handle(FOUND)
     publisher.first = lambda: None
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     closed(desk)
     assert FOUND in publisher.told
 
 
 def test_who_has_no_signing_hook_does_not_sign() -> None:
-    desks = [Desk(Publisher(), "mute"), Desk(Signer(), "signer")]
+    desks = [PublisherRunner(Publisher(), "mute"), PublisherRunner(Signer(), "signer")]
     assert [desk.signs for desk in desks] == [False, True]
     for desk in desks:
         closed(desk)
@@ -197,16 +197,16 @@ def test_a_signature_that_is_no_text_is_none(answer: object) -> None:
 
 def test_an_unknown_publisher_is_the_users_mistake() -> None:
     with pytest.raises(SpecError, match="unknown publisher 'emr': did you mean 'enr'"):
-        open_desk("emr:key")
+        load_publisher("emr:key")
 
 
 def test_a_publisher_without_any_hook_is_the_authors() -> None:
     with pytest.raises(PluginError, match="lacks the hook converge or on_event or sign_record"):
-        Desk(object(), "acme")
+        PublisherRunner(object(), "acme")
 
 
 def test_the_thread_ends_with_the_desk(eventually: Eventually) -> None:
-    closed(Desk(Publisher(), "closing"))
+    closed(PublisherRunner(Publisher(), "closing"))
     eventually(lambda: "portmap closing" not in [thread.name for thread in threading.enumerate()])
 
 
@@ -216,9 +216,9 @@ def test_the_thread_ends_with_the_desk(eventually: Eventually) -> None:
 def test_what_holds_is_told_and_told_once(seat: Seat, eventually: Eventually) -> None:
     publisher = Converging()
     desk = seat(publisher, pace=QUICK)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: publisher.told)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     closed(desk)
     assert publisher.told == [("g", False)]
 
@@ -226,7 +226,7 @@ def test_what_holds_is_told_and_told_once(seat: Seat, eventually: Eventually) ->
 def test_what_did_not_take_is_told_until_it_does(seat: Seat, eventually: Eventually) -> None:
     publisher = Converging(PortmapError("not up yet"), ValueError("oops"), SystemExit(1))
     desk = seat(publisher, pace=QUICK)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.ok)
     assert publisher.told == [("g", False)] * 4
 
@@ -234,9 +234,9 @@ def test_what_did_not_take_is_told_until_it_does(seat: Seat, eventually: Eventua
 def test_a_newer_state_wakes_a_publisher_that_waits_for_its_next_try(seat: Seat, eventually: Eventually) -> None:
     publisher = Converging(PortmapError("down"))
     desk = seat(publisher, pace=SLOW)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.failures)
-    desk.tell(OTHER)
+    desk.handle(OTHER)
     eventually(lambda: desk.status.ok)
     assert publisher.told == [("g", False), ("h", False)]
 
@@ -246,10 +246,10 @@ def test_a_publisher_that_was_busy_is_told_the_newest_only(
 ) -> None:
     publisher = Converging(first=lambda: release.wait(LONG))
     desk = seat(publisher, pace=QUICK)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.busy_since)
     for number in range(1000):
-        desk.tell(GatewayFound(gateway=str(number)))
+        desk.handle(GatewayFound(gateway=str(number)))
     release.set()
     closed(desk)
     assert publisher.told == [("g", False), ("999", False)]
@@ -258,7 +258,7 @@ def test_a_publisher_that_was_busy_is_told_the_newest_only(
 def test_on_demand_it_is_told_again(seat: Seat, eventually: Eventually) -> None:
     publisher = Converging()
     desk = seat(publisher, pace=QUICK)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: publisher.told)
     desk.reassert()
     eventually(lambda: publisher.told == [("g", False), ("g", True)])
@@ -268,7 +268,7 @@ def test_a_publisher_that_wants_it_is_told_every_so_often(seat: Seat, eventually
     publisher: Any = Converging()
     publisher.reassert_every = 0.001
     desk = seat(publisher)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: len(publisher.told) > 3)
 
 
@@ -282,8 +282,8 @@ def test_a_period_that_is_none_is_the_authors_mistake(seat: Seat, every: object)
 
 def test_at_the_end_the_last_state_is_told_without_waiting(seat: Seat) -> None:
     publisher = Converging()
-    desk = seat(publisher, pace=Pace(settle=LONG))
-    desk.tell(FOUND)
+    desk = seat(publisher, pace=RetrySchedule(settle=LONG))
+    desk.handle(FOUND)
     closed(desk)
     assert publisher.told == [("g", False)]
 
@@ -291,7 +291,7 @@ def test_at_the_end_the_last_state_is_told_without_waiting(seat: Seat) -> None:
 def test_at_the_end_a_publisher_that_fails_is_not_waited_for(seat: Seat) -> None:
     publisher = Converging(PortmapError("down"))
     desk = seat(publisher, pace=SLOW)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     closed(desk)
     assert publisher.told == [("g", False)]
 
@@ -300,7 +300,7 @@ def test_at_the_end_a_publisher_that_fails_is_not_waited_for(seat: Seat) -> None
 def test_a_stranger_may_ask_for_any_peace(seat: Seat, peace: Any, eventually: Eventually) -> None:
     publisher = Converging(Refused("no", retry_after=peace))
     desk = seat(publisher, pace=QUICK)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.ok)
 
 
@@ -310,7 +310,7 @@ def test_a_stranger_may_ask_for_any_peace(seat: Seat, peace: Any, eventually: Ev
 def test_a_desk_says_how_its_publisher_fares(seat: Seat, eventually: Eventually) -> None:
     desk = seat(Converging(GatewayTimeout("down")), pace=SLOW)
     assert (desk.status.publisher, desk.status.ok) == ("the monitor", None)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.ok is False)
     status = desk.status
     assert (status.failures, status.reason, status.error) == (1, "down", "GatewayTimeout")
@@ -325,8 +325,8 @@ def test_the_status_is_announced_and_logged_on_change_only(
     announced: list[Event] = []
     down, full = PortmapError("down"), Refused("full")
     desk = seat(Converging(down, down, down, full, full), pace=QUICK)
-    desk.announce_to(announced.append)
-    desk.tell(FOUND)
+    desk.on_health_event(announced.append)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.ok)
     desk.reassert()
     closed(desk)
@@ -342,7 +342,7 @@ def test_a_fault_of_the_publishers_own_is_logged_with_its_traceback_once(
     seat: Seat, eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = seat(Converging(KeyError("oops"), KeyError("oops")), pace=QUICK)
-    desk.tell(FOUND)
+    desk.handle(FOUND)
     eventually(lambda: desk.status.ok)
     assert [bool(record.exc_info) for record in caplog.records] == [True]
 
@@ -350,7 +350,7 @@ def test_a_fault_of_the_publishers_own_is_logged_with_its_traceback_once(
 def test_publishers_are_not_told_of_publishers(seat: Seat) -> None:
     publisher = Publisher()
     desk = seat(publisher)
-    desk.tell(PublisherFailed(publisher="another"))
+    desk.handle(PublisherFailed(publisher="another"))
     closed(desk)
     assert publisher.told == []
 
@@ -366,13 +366,13 @@ def test_a_publisher_that_cannot_say_its_name_has_that_of_its_entry_point(seat: 
 # The loop --------------------------------------------------------------------------------------------------------
 
 
-def hour(*desks: Desk) -> Told:
+def hour(*desks: PublisherRunner) -> Recording:
     """An hour of the real loop, whose every event goes to the desks in the loop's own thread."""
 
     class Backend(ScriptedBackend):
         def _hear(self, hook: str, *arguments: object) -> None:
             for desk in desks:
-                desk.tell(GatewayFound(gateway=str(self.inbox.seconds)))
+                desk.handle(GatewayFound(gateway=str(self.inbox.seconds)))
             super()._hear(hook, *arguments)
 
     return play(Backend(), [(0, Register(PortRequest(Protocol.TCP, 80)))], end=3600)

@@ -218,7 +218,7 @@ async def _all_there_is(events: AsyncIterator[Event]) -> list[str]:
 
 
 def test_a_slow_reader_loses_the_oldest_and_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
-    reader = aio._Reader(_Deaf(), lambda: True)
+    reader = aio._Subscription(_Deaf(), lambda: True)
     event = MappingAdded(protocol=Protocol.TCP, internal_port=1)
     for port in range(BACKLOG + 5):
         reader.put(MappingAdded(protocol=Protocol.TCP, internal_port=port))
@@ -232,11 +232,11 @@ def test_a_slow_reader_loses_the_oldest_and_is_told_so(caplog: pytest.LogCapture
 
 
 class _Deaf:
-    def ring(self) -> None: ...
+    def wake(self) -> None: ...
 
     async def wait(self, holds: Callable[[], bool], seconds: float | None = None) -> None: ...
 
-    async def insist(self, holds: Callable[[], bool], seconds: float) -> None: ...
+    async def wait_shielded(self, holds: Callable[[], bool], seconds: float) -> None: ...
 
 
 # the event loop, and cancellation

@@ -12,7 +12,7 @@ import pytest
 import portmap
 from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
-from portmap.dispatch.path_setup import Road
+from portmap.dispatch.path_setup import PathSetup
 from portmap.errors import (
     Conflict,
     GatewayTimeout,
@@ -26,10 +26,10 @@ from portmap.events import Event
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Grant, Kind, Mapping, PortRequest, Protocol
 from portmap.node.local_node import LocalNode, Record
-from portmap.publishers.runner import Desk
+from portmap.publishers.runner import PublisherRunner
 from portmap.session.event_stream import BACKLOG
 from portmap.session.session import Session
-from portmap.session.state import Ledger
+from portmap.session.state import SessionState
 from portmap.testing.scripted import ScriptedBackend
 
 LONG = 5.0  # seconds, that no test here waits out
@@ -66,8 +66,8 @@ class Open:
         self.sessions: list[Session] = []
 
     def __call__(self, backend: Any, *requests: PortRequest, publishers: tuple[Publisher, ...] = ()) -> Session:
-        desks = [Desk(publisher, f"publisher {number}") for number, publisher in enumerate(publishers)]
-        session = Session([Road(Nat(backend, "fake"))], requests, desks)
+        desks = [PublisherRunner(publisher, f"publisher {number}") for number, publisher in enumerate(publishers)]
+        session = Session([PathSetup(Nat(backend, "fake"))], requests, desks)
         self.sessions.append(session)
         return session
 
@@ -169,7 +169,7 @@ def test_a_fault_of_ours_is_raised_as_one(start: Open, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise LookupError("oops")
 
-    monkeypatch.setattr(Ledger, "note", fail)
+    monkeypatch.setattr(SessionState, "note", fail)
     with pytest.raises(PortmapError, match=r"ended by a fault: LookupError\('oops'\)"):
         start(ScriptedBackend(), WEB).wait(LONG)
 
@@ -339,7 +339,7 @@ def test_to_stop_returns_at_once_and_ends_the_events(start: Open) -> None:
 
 def test_a_session_with_a_hung_backend_ends_in_time(release: threading.Event) -> None:
     backend = ScriptedBackend()
-    session = Session([Road(Nat(backend, "fake"))], [WEB])
+    session = Session([PathSetup(Nat(backend, "fake"))], [WEB])
     session.wait(LONG)
     backend.fails(0, 1, lambda: NoGateway(str(release.wait(LONG))), "")
     begun = time.monotonic()

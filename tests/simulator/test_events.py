@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from portmap.simulator.net.http import Request
-from portmap.simulator.state import Box
-from portmap.simulator.upnp.gena import Callback, Refusal, Subscriptions, read_callback, state_of
+from portmap.simulator.state import RouterState
+from portmap.simulator.upnp.gena import Callback, SubscriptionRefused, Subscriptions, read_callback, state_of
 from portmap.testing import Heard, Quirks, Router
 
 PATH = "/evt/WANIPConn1"
@@ -27,7 +27,7 @@ def respond(
     return response.status.value, dict(response.headers)
 
 
-def told(subscriptions: Subscriptions, box: Box, now: float = 0.0) -> list[str]:
+def told(subscriptions: Subscriptions, box: RouterState, now: float = 0.0) -> list[str]:
     return [notice.data.decode() for notice in subscriptions.due(state_of(box, now), now)]
 
 
@@ -40,7 +40,7 @@ def subscriptions() -> Subscriptions:
 
 
 def test_the_first_event_tells_everything(subscriptions: Subscriptions) -> None:
-    (text,) = told(subscriptions, Box())
+    (text,) = told(subscriptions, RouterState())
     assert text.startswith("NOTIFY /hear HTTP/1.1\r\nHOST: 127.0.0.1:4000\r\n")
     assert "\r\nNT: upnp:event\r\nNTS: upnp:propchange\r\nSID: uuid:1\r\nSEQ: 0\r\n" in text
     assert "<ExternalIPAddress>1.2.3.4</" in text
@@ -49,38 +49,38 @@ def test_the_first_event_tells_everything(subscriptions: Subscriptions) -> None:
 
 
 def test_later_events_tell_what_has_changed(subscriptions: Subscriptions) -> None:
-    told(subscriptions, Box())
-    (text,) = told(subscriptions, Box("203.0.113.9"))
+    told(subscriptions, RouterState())
+    (text,) = told(subscriptions, RouterState("203.0.113.9"))
     assert re.findall(r"<e:property><(\w+)>(.*?)</", text) == [("ExternalIPAddress", "203.0.113.9")]
     assert "\r\nSEQ: 1\r\n" in text
 
 
 def test_no_change_is_no_event(subscriptions: Subscriptions) -> None:
-    told(subscriptions, Box())
-    assert told(subscriptions, Box()) == []
+    told(subscriptions, RouterState())
+    assert told(subscriptions, RouterState()) == []
 
 
 def test_a_line_that_goes_down_is_an_event(subscriptions: Subscriptions) -> None:
-    told(subscriptions, Box())
-    (text,) = told(subscriptions, Box(quirks=Quirks(no_wan=True)))
+    told(subscriptions, RouterState())
+    (text,) = told(subscriptions, RouterState(quirks=Quirks(no_wan=True)))
     assert "<ConnectionStatus>Disconnected</" in text
     assert "<ExternalIPAddress></" in text
 
 
 def test_the_number_after_the_last_is_one(subscriptions: Subscriptions) -> None:
     next(iter(subscriptions._all.values())).seq = 0xFFFFFFFF
-    assert "SEQ: 4294967295\r\n" in told(subscriptions, Box())[0]
-    assert "SEQ: 1\r\n" in told(subscriptions, Box("5.6.7.8"))[0]
+    assert "SEQ: 4294967295\r\n" in told(subscriptions, RouterState())[0]
+    assert "SEQ: 1\r\n" in told(subscriptions, RouterState("5.6.7.8"))[0]
 
 
 def test_a_subscription_ends_with_its_time(subscriptions: Subscriptions) -> None:
-    assert told(subscriptions, Box(), now=300.0) == []
+    assert told(subscriptions, RouterState(), now=300.0) == []
     assert len(subscriptions) == 0
 
 
 def test_a_renewed_subscription_lasts_longer(subscriptions: Subscriptions) -> None:
     assert respond(subscriptions, "SUBSCRIBE", {"sid": "uuid:1", "timeout": "Second-300"}, 200.0)[0] == 200
-    assert len(told(subscriptions, Box(), now=400.0)) == 1
+    assert len(told(subscriptions, RouterState(), now=400.0)) == 1
 
 
 def test_an_ended_subscription_cannot_be_renewed(subscriptions: Subscriptions) -> None:
@@ -89,7 +89,7 @@ def test_an_ended_subscription_cannot_be_renewed(subscriptions: Subscriptions) -
 
 def test_who_unsubscribes_hears_no_more(subscriptions: Subscriptions) -> None:
     assert respond(subscriptions, "UNSUBSCRIBE", {"sid": "uuid:1"}) == (200, {})
-    assert told(subscriptions, Box()) == []
+    assert told(subscriptions, RouterState()) == []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_there_are_no_events_elsewhere() -> None:
     ],
 )
 def test_a_callback_elsewhere_is_refused(text: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(SubscriptionRefused):
         read_callback(text, CLIENT)
 
 

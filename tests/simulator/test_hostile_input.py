@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from portmap.simulator import natpmp
 from portmap.simulator.net import http
 from portmap.simulator.pcp import packets, server
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import soap, ssdp
 from portmap.simulator.upnp.gena import Subscriptions
 
@@ -24,7 +24,7 @@ shapes = st.lists(pieces | st.binary(max_size=8), max_size=20).map(b"".join)
 def test_any_datagram_gets_an_answer_or_none(data: bytes) -> None:
     request = natpmp.read(data)
     if request is not None:
-        assert len(natpmp.answer(request, "127.0.0.1", Box(), 0.0)) in (8, 12, 16)
+        assert len(natpmp.answer(request, "127.0.0.1", RouterState(), 0.0)) in (8, 12, 16)
 
 
 @patient
@@ -32,7 +32,7 @@ def test_any_datagram_gets_an_answer_or_none(data: bytes) -> None:
 def test_any_datagram_gets_a_pcp_answer_or_none(data: bytes, start: bytes) -> None:
     request = packets.read(start + data)
     if request is not None:
-        answer = server.answer(request, "127.0.0.1", Box(), 0.0)
+        answer = server.answer(request, "127.0.0.1", RouterState(), 0.0)
         assert 24 <= len(answer) <= packets.LONGEST
         assert (answer[0], len(answer) % 4) == (2, 0)
 

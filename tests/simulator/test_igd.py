@@ -3,8 +3,8 @@
 import pytest
 
 from portmap.model import Protocol
-from portmap.simulator.state import Box
-from portmap.simulator.upnp.igd import ACTIONS, Asked, action_of
+from portmap.simulator.state import RouterState
+from portmap.simulator.upnp.igd import ACTIONS, ActionCall, action_of
 from portmap.simulator.upnp.soap import Call, Fault
 from portmap.testing import Entry, Quirks
 
@@ -23,32 +23,32 @@ WISH = {
 MAPPED = Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "portmap:web")
 
 
-def do(action: str, box: Box, client: str = CLIENT, **changes: str) -> dict[str, str]:
+def do(action: str, box: RouterState, client: str = CLIENT, **changes: str) -> dict[str, str]:
     call = Call("", action, WISH | changes)
-    return ACTIONS[action].do(Asked(call, client, box, NOW))
+    return ACTIONS[action].do(ActionCall(call, client, box, NOW))
 
 
-def refused(action: str, box: Box, client: str = CLIENT, **changes: str) -> int:
+def refused(action: str, box: RouterState, client: str = CLIENT, **changes: str) -> int:
     with pytest.raises(Fault) as caught:
         do(action, box, client, **changes)
     return caught.value.code
 
 
 def test_a_mapping_is_added_as_asked() -> None:
-    box = Box()
+    box = RouterState()
     assert do("AddPortMapping", box) == {}
     assert box.table.alive(NOW) == (MAPPED,)
 
 
 def test_a_mapping_of_ones_own_is_overwritten() -> None:
-    box = Box()
+    box = RouterState()
     do("AddPortMapping", box)
     do("AddPortMapping", box, NewInternalPort="9090")
     assert [entry.internal_port for entry in box.table.alive(NOW)] == [9090]
 
 
 def test_a_mapping_of_somebody_else_is_a_conflict() -> None:
-    box = Box()
+    box = RouterState()
     do("AddPortMapping", box, NewInternalClient="127.0.0.9")
     assert refused("AddPortMapping", box) == 718
 
@@ -69,46 +69,46 @@ def test_a_mapping_of_somebody_else_is_a_conflict() -> None:
     ],
 )
 def test_an_argument_that_cannot_be_is_refused(argument: str, value: str, code: int) -> None:
-    assert refused("AddPortMapping", Box(), **{argument: value}) == code
+    assert refused("AddPortMapping", RouterState(), **{argument: value}) == code
 
 
 def test_a_missing_argument_is_refused() -> None:
     with pytest.raises(Fault, match="Invalid Args"):
-        ACTIONS["AddPortMapping"].do(Asked(Call("", "AddPortMapping"), CLIENT, Box(), NOW))
+        ACTIONS["AddPortMapping"].do(ActionCall(Call("", "AddPortMapping"), CLIENT, RouterState(), NOW))
 
 
 @pytest.mark.parametrize(("asked", "granted"), [("0", 604800), ("604801", 604800), ("600", 600)])
 def test_igd_2_gives_at_most_a_week(asked: str, granted: int) -> None:
-    box = Box(igd=2)
+    box = RouterState(igd=2)
     do("AddPortMapping", box, NewLeaseDuration=asked)
     assert box.table.alive(NOW)[0].lifetime == granted
 
 
 def test_igd_1_gives_a_permanent_lease() -> None:
-    box = Box()
+    box = RouterState()
     do("AddPortMapping", box, NewLeaseDuration="0")
     assert box.table.alive(1e9)[0].lifetime == 0
 
 
 def test_add_any_gives_the_next_port_when_the_wanted_one_is_taken() -> None:
-    box = Box(igd=2)
+    box = RouterState(igd=2)
     do("AddPortMapping", box, NewInternalClient="127.0.0.9")
     assert do("AddAnyPortMapping", box) == {"NewReservedPort": "81"}
 
 
 def test_add_any_of_a_full_table_says_so() -> None:
-    assert refused("AddAnyPortMapping", Box(igd=2, usable=lambda _protocol, _port: False)) == 728
+    assert refused("AddAnyPortMapping", RouterState(igd=2, usable=lambda _protocol, _port: False)) == 728
 
 
 def test_a_mapping_can_be_read_back_with_what_is_left_of_its_lease() -> None:
-    box = Box()
+    box = RouterState()
     do("AddPortMapping", box)
-    later = Asked(Call("", "", WISH), CLIENT, box, NOW + 100)
+    later = ActionCall(Call("", "", WISH), CLIENT, box, NOW + 100)
     assert ACTIONS["GetSpecificPortMappingEntry"].do(later)["NewLeaseDuration"] == "500"
 
 
 def test_the_list_ends_with_713() -> None:
-    box = Box()
+    box = RouterState()
     do("AddPortMapping", box)
     assert do("GetGenericPortMappingEntry", box, NewPortMappingIndex="0")["NewExternalPort"] == "80"
     assert refused("GetGenericPortMappingEntry", box, NewPortMappingIndex="1") == 713
@@ -116,22 +116,22 @@ def test_the_list_ends_with_713() -> None:
 
 @pytest.mark.parametrize("action", ["GetSpecificPortMappingEntry", "DeletePortMapping"])
 def test_what_is_not_mapped_is_714(action: str) -> None:
-    assert refused(action, Box()) == 714
+    assert refused(action, RouterState()) == 714
 
 
 def test_a_deleted_mapping_is_gone() -> None:
-    box = Box()
+    box = RouterState()
     do("AddPortMapping", box)
     do("DeletePortMapping", box)
     assert box.table.alive(NOW) == ()
 
 
 def test_the_uptime_is_the_epoch() -> None:
-    assert do("GetStatusInfo", Box(booted=58.0))["NewUptime"] == "42"
+    assert do("GetStatusInfo", RouterState(booted=58.0))["NewUptime"] == "42"
 
 
 def test_nat_is_said_to_be_on() -> None:
-    assert do("GetNATRSIPStatus", Box()) == {"NewRSIPAvailable": "0", "NewNATEnabled": "1"}
+    assert do("GetNATRSIPStatus", RouterState()) == {"NewRSIPAvailable": "0", "NewNATEnabled": "1"}
 
 
 WAN_IP_1 = "urn:schemas-upnp-org:service:WANIPConnection:1"
@@ -166,48 +166,48 @@ def test_only_the_actions_of_its_services_are_known(service: str, action: str, i
     ],
 )
 def test_a_refusing_quirk_gives_its_code(quirks: Quirks, lease: str, code: int) -> None:
-    assert refused("AddPortMapping", Box(quirks=quirks), NewLeaseDuration=lease) == code
+    assert refused("AddPortMapping", RouterState(quirks=quirks), NewLeaseDuration=lease) == code
 
 
 @pytest.mark.parametrize("quirks", [Quirks(only_permanent=True), Quirks(permanent_as_402=True)])
 def test_a_router_without_leases_gives_permanent_ones(quirks: Quirks) -> None:
-    assert do("AddPortMapping", Box(quirks=quirks), NewLeaseDuration="0") == {}
+    assert do("AddPortMapping", RouterState(quirks=quirks), NewLeaseDuration="0") == {}
 
 
 @pytest.mark.parametrize(("igd", "code"), [(1, 718), (2, 606)])
 def test_secure_mode_maps_to_nobody_else(igd: int, code: int) -> None:
-    box = Box(quirks=Quirks(secure_mode=True), igd=igd)
+    box = RouterState(quirks=Quirks(secure_mode=True), igd=igd)
     assert refused("AddPortMapping", box, client="127.0.0.9") == code
 
 
 def test_secure_mode_deletes_nobody_elses_mapping() -> None:
-    box = Box(quirks=Quirks(secure_mode=True))
+    box = RouterState(quirks=Quirks(secure_mode=True))
     do("AddPortMapping", box)
     assert refused("DeletePortMapping", box, client="127.0.0.9") == 606
 
 
 def test_a_router_with_no_wan_is_disconnected_and_has_no_address() -> None:
-    box = Box(quirks=Quirks(no_wan=True))
+    box = RouterState(quirks=Quirks(no_wan=True))
     assert do("GetStatusInfo", box)["NewConnectionStatus"] == "Disconnected"
     assert do("GetExternalIPAddress", box) == {"NewExternalIPAddress": ""}
 
 
 def test_an_external_address_may_be_any_text() -> None:
-    assert do("GetExternalIPAddress", Box("not-an-ip")) == {"NewExternalIPAddress": "not-an-ip"}
+    assert do("GetExternalIPAddress", RouterState("not-an-ip")) == {"NewExternalIPAddress": "not-an-ip"}
 
 
 def test_success_without_effect_maps_nothing() -> None:
-    box = Box(quirks=Quirks(success_without_effect=True))
+    box = RouterState(quirks=Quirks(success_without_effect=True))
     assert do("AddPortMapping", box) == {}
     assert box.table.alive(NOW) == ()
 
 
 @pytest.mark.parametrize("asked", ["600", "0"])
 def test_a_capped_lifetime_is_granted_to_all(asked: str) -> None:
-    box = Box(quirks=Quirks(caps_lifetime=60))
+    box = RouterState(quirks=Quirks(caps_lifetime=60))
     do("AddPortMapping", box, NewLeaseDuration=asked)
     assert do("GetSpecificPortMappingEntry", box)["NewLeaseDuration"] == "60"
 
 
 def test_other_port_moves_what_may_be_anywhere() -> None:
-    assert do("AddAnyPortMapping", Box(quirks=Quirks(other_port=True), igd=2)) == {"NewReservedPort": "1080"}
+    assert do("AddAnyPortMapping", RouterState(quirks=Quirks(other_port=True), igd=2)) == {"NewReservedPort": "1080"}

@@ -4,18 +4,18 @@ import pytest
 
 from portmap.model import Protocol
 from portmap.simulator.natpmp import answer, read
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.testing import Entry, Quirks
 
 NOW = 1007.0
 CLIENT = "127.0.0.1"
 
 
-def box(quirks: Quirks | None = None) -> Box:
-    return Box("203.0.113.7", quirks or Quirks(), booted=1000.0)
+def box(quirks: Quirks | None = None) -> RouterState:
+    return RouterState("203.0.113.7", quirks or Quirks(), booted=1000.0)
 
 
-def said(text: str, to: Box, client: str = CLIENT, now: float = NOW) -> str:
+def said(text: str, to: RouterState, client: str = CLIENT, now: float = NOW) -> str:
     """The answer to this request, in hexadecimal, blanks for reading."""
     request = read(bytes.fromhex(text))
     assert request is not None
@@ -135,5 +135,5 @@ def test_a_refusing_router_still_deletes() -> None:
 
 
 def test_a_full_table_is_out_of_resources() -> None:
-    full = Box(usable=lambda _protocol, _port: False)
+    full = RouterState(usable=lambda _protocol, _port: False)
     assert said("00 02 0000  1f90 0050  00000258", full, now=0).startswith(spaced("00 82 0004"))

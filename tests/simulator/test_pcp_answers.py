@@ -14,13 +14,13 @@ from portmap.simulator.pcp.packets import (
     Option,
     OptionCode,
     Result,
-    Strange,
+    UnsupportedRequest,
     mapped,
     read_options,
 )
 from portmap.simulator.pcp.rules import NOWHERE
 from portmap.simulator.pcp.server import announcement, answer
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.testing import Entry, Quirks
 
 NOW = 1007.0
@@ -53,11 +53,11 @@ class Said:
         return str(IPv6Address(self.body[20:36]).ipv4_mapped)
 
 
-def box(quirks: Quirks | None = None) -> Box:
-    return Box("203.0.113.7", quirks or Quirks(), booted=1000.0)
+def box(quirks: Quirks | None = None) -> RouterState:
+    return RouterState("203.0.113.7", quirks or Quirks(), booted=1000.0)
 
 
-def said(request: Map | Announce | Strange, to: Box, client: str = CLIENT, now: float = NOW) -> Said:
+def said(request: Map | Announce | UnsupportedRequest, to: RouterState, client: str = CLIENT, now: float = NOW) -> Said:
     data = answer(request, client, to, now)
     version, opcode, reserved, result, lifetime, epoch = struct.unpack_from("!BBBBII", data)
     assert (version, reserved, len(data) % 4) == (2, 0, 0)
@@ -174,10 +174,10 @@ def test_an_address_that_only_looks_mapped_is_another_client() -> None:
         (replace(WISH, options=(Option(OptionCode.PREFER_FAILURE, b"1234"),)), Result.MALFORMED_OPTION),
         (replace(WISH, options=(PREFER_FAILURE,), external_port=0), Result.MALFORMED_OPTION),
         (replace(WISH, options=(Option(OptionCode.FILTER, b"1234"),)), Result.MALFORMED_OPTION),
-        (Strange(3, Result.UNSUPP_OPCODE), Result.UNSUPP_OPCODE),
+        (UnsupportedRequest(3, Result.UNSUPP_OPCODE), Result.UNSUPP_OPCODE),
     ],
 )
-def test_what_is_wrong_by_itself_stays_so_for_long(request_: Map | Strange, result: Result) -> None:
+def test_what_is_wrong_by_itself_stays_so_for_long(request_: Map | UnsupportedRequest, result: Result) -> None:
     told = said(request_, box())
     assert (told.result, told.lifetime) == (result, 1800)
 
@@ -190,12 +190,12 @@ def test_an_error_copies_its_request() -> None:
 @pytest.mark.parametrize(
     ("router", "result"),
     [
-        (Box(quirks=Quirks(no_wan=True)), Result.NETWORK_FAILURE),
-        (Box(usable=lambda _protocol, _port: False), Result.NO_RESOURCES),
-        (Box(quirks=Quirks(full_table=True)), Result.NO_RESOURCES),
+        (RouterState(quirks=Quirks(no_wan=True)), Result.NETWORK_FAILURE),
+        (RouterState(usable=lambda _protocol, _port: False), Result.NO_RESOURCES),
+        (RouterState(quirks=Quirks(full_table=True)), Result.NO_RESOURCES),
     ],
 )
-def test_what_may_pass_holds_for_half_a_minute(router: Box, result: Result) -> None:
+def test_what_may_pass_holds_for_half_a_minute(router: RouterState, result: Result) -> None:
     told = said(WISH, router)
     assert (told.result, told.lifetime) == (result, 30)
 

@@ -12,7 +12,7 @@ from portmap.simulator.pcp.packets import (
     Map,
     Option,
     Result,
-    Strange,
+    UnsupportedRequest,
     mapped,
     read,
     read_options,
@@ -62,7 +62,7 @@ def test_an_option_that_does_not_fit_is_malformed(text: str) -> None:
 
 def test_a_request_with_a_malformed_option_deserves_that_error() -> None:
     request = read(message(HEAD, BODY, "80 00 ffff 00000000"))
-    assert isinstance(request, Strange)
+    assert isinstance(request, UnsupportedRequest)
     assert request.result is Result.MALFORMED_OPTION
 
 
@@ -101,13 +101,13 @@ def test_answers_and_stumps_are_dropped(text: str) -> None:
 )
 def test_what_cannot_be_understood_deserves_an_error(data: bytes, result: Result) -> None:
     request = read(data)
-    assert isinstance(request, Strange)
+    assert isinstance(request, UnsupportedRequest)
     assert request.result is result
 
 
 def test_no_more_than_1100_bytes_are_copied_from_a_request() -> None:
     request = read(message(HEAD, BODY, "00" * 2000))
-    assert isinstance(request, Strange)
+    assert isinstance(request, UnsupportedRequest)
     assert len(request.body) == 1100 - 24
 
 

@@ -15,9 +15,9 @@ from portmap.simulator.pcp.packets import ANSWER, HEAD, Announce, Map, Op, Optio
 from portmap.simulator.pcp.rules import NOWHERE
 from portmap.simulator.pcp.server import answer
 from portmap.simulator.pinhole_table import Pinhole
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.firewall_control import action_of
-from portmap.simulator.upnp.igd import Asked, Results
+from portmap.simulator.upnp.igd import ActionCall, Results
 from portmap.simulator.upnp.soap import Call, Fault
 from portmap.testing import Heard, Quirks, Router
 
@@ -37,18 +37,18 @@ HOLE = {
 }
 
 
-def box(quirks: Quirks | None = None) -> Box:
-    return Box("203.0.113.7", quirks or Quirks(), booted=1000.0)
+def box(quirks: Quirks | None = None) -> RouterState:
+    return RouterState("203.0.113.7", quirks or Quirks(), booted=1000.0)
 
 
-def opened(to: Box, now: float = NOW) -> list[tuple[str, str, int, int]]:
+def opened(to: RouterState, now: float = NOW) -> list[tuple[str, str, int, int]]:
     return [(it.protocol, it.client, it.port, it.lifetime) for it in to.pinholes.alive(now)]
 
 
 # PCP.
 
 
-def pcp(request: Map | Announce, to: Box, client: str = US, now: float = NOW) -> tuple[int, int]:
+def pcp(request: Map | Announce, to: RouterState, client: str = US, now: float = NOW) -> tuple[int, int]:
     """Result and lifetime."""
     data = answer(request, client, to, now)
     return data[3], int.from_bytes(data[4:8])
@@ -146,14 +146,14 @@ def opened_after_map(quirks: Quirks, now: float = NOW) -> list[tuple[str, str, i
 
 
 def call(
-    to: Box, action: str, arguments: dict[str, str] | None = None, client: str = US, now: float = NOW
+    to: RouterState, action: str, arguments: dict[str, str] | None = None, client: str = US, now: float = NOW
 ) -> Results | int:
     """The results, or the errorCode."""
     asked = Call(SERVICE, action, arguments or {})
     found = action_of(asked)
     assert found
     try:
-        return found.do(Asked(asked, client, to, now))
+        return found.do(ActionCall(asked, client, to, now))
     except Fault as fault:
         return fault.code
 

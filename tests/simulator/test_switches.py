@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from portmap.errors import SpecError
-from portmap.simulator.quirk_options import SWITCHES, quirks_from, table_markdown
-from portmap.simulator.quirk_sources import SIGHTINGS
+from portmap.simulator.quirk_options import SWITCHES, parse_quirks, table_markdown
+from portmap.simulator.quirk_sources import QUIRK_SOURCES
 from portmap.testing import Quirks
 
 
 def test_every_switch_has_its_words_and_its_sighting() -> None:
-    assert list(SWITCHES) == list(SIGHTINGS) == [quirk.name for quirk in fields(Quirks)]
+    assert list(SWITCHES) == list(QUIRK_SOURCES) == [quirk.name for quirk in fields(Quirks)]
     assert all(it.says and it.seen and it.source for it in SWITCHES.values())
 
 
@@ -47,7 +47,7 @@ def test_every_switch_has_a_test_that_shows_its_effect(name: str) -> None:
     ],
 )
 def test_quirks_are_read_from_words(words: list[str], quirks: Quirks) -> None:
-    assert quirks_from(words) == quirks
+    assert parse_quirks(words) == quirks
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_quirks_are_read_from_words(words: list[str], quirks: Quirks) -> None:
 )
 def test_a_word_that_is_no_quirk_says_what_to_write(word: str, hint: str) -> None:
     with pytest.raises(SpecError, match=hint):
-        quirks_from([word])
+        parse_quirks([word])
 
 
 def test_the_table_has_a_row_for_every_switch() -> None:
@@ -78,4 +78,4 @@ def test_the_table_has_a_row_for_every_switch() -> None:
 @pytest.mark.parametrize("name", SWITCHES)
 def test_the_form_in_the_table_can_be_typed(name: str) -> None:
     form = SWITCHES[name].form.replace("PORT,…", "80")
-    assert quirks_from([form]) != Quirks()
+    assert parse_quirks([form]) != Quirks()

@@ -3,15 +3,15 @@
 import math
 
 from portmap.model import Protocol
-from portmap.simulator.mapping_table import Entry, Table, ports_from
+from portmap.simulator.mapping_table import Entry, MappingTable, ports_from
 
 
 def entry(external_port: int = 80, *, internal_port: int = 8080, expires: float = 60.0) -> Entry:
     return Entry(Protocol.TCP, external_port, "127.0.0.1", internal_port, 60, expires=expires)
 
 
-def table(*entries: Entry) -> Table:
-    made = Table()
+def table(*entries: Entry) -> MappingTable:
+    made = MappingTable()
     for each in entries:
         made.put(each)
     return made

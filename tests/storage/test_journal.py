@@ -4,11 +4,11 @@ import pytest
 
 from portmap.errors import Garbled
 from portmap.model import Protocol
-from portmap.storage.journal import Entry, Journal, from_text, merged, to_text
+from portmap.storage.journal import Journal, JournalEntry, from_text, merged, to_text
 
 HERE = "UPnP 192.168.1.1"
-TCP = Entry(HERE, Protocol.TCP, 30303, 30304, expires=1000.0)
-PERMANENT = Entry(HERE, Protocol.UDP, 30303, 30303, expires=None)
+TCP = JournalEntry(HERE, Protocol.TCP, 30303, 30304, expires=1000.0)
+PERMANENT = JournalEntry(HERE, Protocol.UDP, 30303, 30303, expires=None)
 
 
 def test_a_journal_reads_as_it_was_written() -> None:
@@ -29,37 +29,37 @@ def test_an_unknown_mapping_had_no_port() -> None:
 
 
 def test_a_lease_that_has_run_out_is_not_alive() -> None:
-    assert TCP.alive(999.0)
-    assert not TCP.alive(1000.0)
+    assert TCP.may_be_held(999.0)
+    assert not TCP.may_be_held(1000.0)
 
 
 def test_a_permanent_mapping_is_alive_for_ever() -> None:
-    assert PERMANENT.alive(1e12)
+    assert PERMANENT.may_be_held(1e12)
 
 
 def test_a_mapping_that_was_deleted_is_not_alive() -> None:
-    assert not Entry(HERE, Protocol.TCP, 1, 1, None, held=False).alive(0.0)
+    assert not JournalEntry(HERE, Protocol.TCP, 1, 1, None, held=False).may_be_held(0.0)
 
 
 def test_of_two_journals_the_later_ones_word_counts() -> None:
-    later = Entry(HERE, Protocol.TCP, 30303, 40000, expires=2000.0)
+    later = JournalEntry(HERE, Protocol.TCP, 30303, 40000, expires=2000.0)
     assert merged([Journal((TCP, PERMANENT)), Journal((later,))]) == Journal((later, PERMANENT))
 
 
 def test_a_mapping_whose_gateway_needs_no_internal_port_is_remembered() -> None:
-    journal = Journal((Entry(HERE, Protocol.UDP, 0, 40000, expires=1000.0),))
+    journal = Journal((JournalEntry(HERE, Protocol.UDP, 0, 40000, expires=1000.0),))
     assert from_text(to_text(journal)) == journal
 
 
 def test_the_internal_port_that_the_gateway_knows_is_remembered() -> None:
-    moved = Entry(HERE, Protocol.TCP, 6881, 40000, expires=1000.0, inner_port=40000)
-    assert (moved.leads_to, Journal((moved,)).inner_port_of(moved.key)) == (40000, 40000)
+    moved = JournalEntry(HERE, Protocol.TCP, 6881, 40000, expires=1000.0, inner_port=40000)
+    assert (moved.target_port, Journal((moved,)).inner_port_of(moved.key)) == (40000, 40000)
     assert from_text(to_text(Journal((moved,)))).entries == (moved,)
 
 
 def test_a_journal_of_before_leads_where_its_keys_say() -> None:
     (entry,) = from_text(json.dumps({"v": 1, "mappings": [row(internal_port=6881)]})).entries
-    assert (entry.inner_port, entry.leads_to) == (0, 6881)
+    assert (entry.inner_port, entry.target_port) == (0, 6881)
 
 
 def row(**changes: object) -> dict[str, object]:

@@ -7,15 +7,15 @@ import pytest
 
 from portmap.errors import SpecError
 from portmap.model import Protocol
-from portmap.storage.journal import Entry, Journal
-from portmap.storage.journal_reader import holdings
-from portmap.storage.journal_store import State
+from portmap.storage.journal import Journal, JournalEntry
+from portmap.storage.journal_reader import read_journals
+from portmap.storage.journal_store import JournalStore
 
-ENTRY = Entry("NAT-PMP 192.168.1.1", Protocol.TCP, 4001, 4002, expires=2000.0)
+ENTRY = JournalEntry("NAT-PMP 192.168.1.1", Protocol.TCP, 4001, 4002, expires=2000.0)
 
 
-def session(folder: Path) -> State:
-    state = State(folder)
+def session(folder: Path) -> JournalStore:
+    state = JournalStore(folder)
     state.save(Journal((ENTRY,)))
     return state
 
@@ -23,7 +23,7 @@ def session(folder: Path) -> State:
 def test_the_living_and_the_dead_are_told_apart(tmp_path: Path) -> None:
     living, dead = session(tmp_path), session(tmp_path)
     dead.close()
-    found = holdings(tmp_path)
+    found = read_journals(tmp_path)
     living.close()
     assert sorted(it.alive for it in found) == [False, True]
     assert {(it.pid, it.journal) for it in found} == {(os.getpid(), Journal((ENTRY,)))}
@@ -31,16 +31,16 @@ def test_the_living_and_the_dead_are_told_apart(tmp_path: Path) -> None:
 
 def test_what_may_still_be_held_depends_on_the_time(tmp_path: Path) -> None:
     session(tmp_path).close()
-    (found,) = holdings(tmp_path)
-    assert found.held(1999.0) == (ENTRY,)
-    assert found.held(2001.0) == ()
+    (found,) = read_journals(tmp_path)
+    assert found.open_entries(1999.0) == (ENTRY,)
+    assert found.open_entries(2001.0) == ()
 
 
 def test_reading_takes_nothing_over(tmp_path: Path) -> None:
     session(tmp_path).close()
-    holdings(tmp_path)
-    heir = State(tmp_path)
-    assert heir.inherit() == (Journal((ENTRY,)),)
+    read_journals(tmp_path)
+    heir = JournalStore(tmp_path)
+    assert heir.take_over() == (Journal((ENTRY,)),)
     heir.close()
 
 
@@ -48,15 +48,15 @@ def test_what_makes_no_sense_is_passed_over_and_left_alone(tmp_path: Path) -> No
     (tmp_path / "1-x.json").write_text("nonsense")
     (tmp_path / "2-x.json").write_bytes(b"\xff")
     (tmp_path / "3-x.json").mkdir()
-    assert holdings(tmp_path) == ()
+    assert read_journals(tmp_path) == ()
     assert (tmp_path / "1-x.json").read_text() == "nonsense"
 
 
 def test_no_folder_is_no_journal(tmp_path: Path) -> None:
-    assert holdings(tmp_path / "nowhere") == ()
+    assert read_journals(tmp_path / "nowhere") == ()
 
 
 def test_a_folder_that_is_none_is_the_users_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpecError, match="cannot be read: Not a directory"):
-        holdings(tmp_path / "file")
+        read_journals(tmp_path / "file")

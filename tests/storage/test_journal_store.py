@@ -8,12 +8,12 @@ import pytest
 
 from portmap.errors import SpecError
 from portmap.model import Protocol
-from portmap.storage.journal import Entry, Journal
-from portmap.storage.journal_store import State, default_folder
+from portmap.storage.journal import Journal, JournalEntry
+from portmap.storage.journal_store import JournalStore, default_folder
 
-Open = Callable[[], State]
-JOURNAL = Journal((Entry("the gateway", Protocol.TCP, 30303, 30304),))
-OTHER = Journal((Entry("the gateway", Protocol.UDP, 1, 1),))
+Open = Callable[[], JournalStore]
+JOURNAL = Journal((JournalEntry("the gateway", Protocol.TCP, 30303, 30304),))
+OTHER = Journal((JournalEntry("the gateway", Protocol.UDP, 1, 1),))
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def opened(tmp_path: Path) -> Iterator[Open]:
     """Sessions' states in one folder, closed at the end if not before."""
     with ExitStack() as stack:
 
-        def open_state() -> State:
-            state = State(tmp_path)
+        def open_state() -> JournalStore:
+            state = JournalStore(tmp_path)
             stack.callback(state.close)
             return state
 
@@ -33,13 +33,13 @@ def test_what_one_session_leaves_the_next_inherits(opened: Open) -> None:
     first = opened()
     first.save(JOURNAL)
     first.close()
-    assert opened().inherit() == (JOURNAL,)
+    assert opened().take_over() == (JOURNAL,)
 
 
 def test_nobody_inherits_from_the_living(opened: Open) -> None:
     alive = opened()
     alive.save(JOURNAL)
-    assert opened().inherit() == ()
+    assert opened().take_over() == ()
 
 
 def test_a_killed_process_leaves_its_journal(opened: Open, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_killed_process_leaves_its_journal(opened: Open, tmp_path: Path) -> No
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
-    assert opened().inherit() == (Journal(),)
+    assert opened().take_over() == (Journal(),)
 
 
 def test_only_one_session_inherits(opened: Open) -> None:
@@ -57,8 +57,8 @@ def test_only_one_session_inherits(opened: Open) -> None:
     first.save(JOURNAL)
     first.close()
     heir, other = opened(), opened()
-    assert heir.inherit() == (JOURNAL,)
-    assert other.inherit() == ()
+    assert heir.take_over() == (JOURNAL,)
+    assert other.take_over() == ()
 
 
 def test_what_was_inherited_stays_until_the_heir_has_written_its_own(opened: Open) -> None:
@@ -66,9 +66,9 @@ def test_what_was_inherited_stays_until_the_heir_has_written_its_own(opened: Ope
     first.save(JOURNAL)
     first.close()
     heir = opened()
-    heir.inherit()
+    heir.take_over()
     heir.close()
-    assert opened().inherit() == (JOURNAL,)
+    assert opened().take_over() == (JOURNAL,)
 
 
 def test_what_was_inherited_is_gone_once_the_heir_has_written_its_own(opened: Open) -> None:
@@ -76,17 +76,17 @@ def test_what_was_inherited_is_gone_once_the_heir_has_written_its_own(opened: Op
     first.save(JOURNAL)
     first.close()
     heir = opened()
-    heir.inherit()
+    heir.take_over()
     heir.save(OTHER)
     heir.close()
-    assert opened().inherit() == (OTHER,)
+    assert opened().take_over() == (OTHER,)
 
 
 def test_a_corrupt_journal_is_set_aside_with_a_warning(
     opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "1-abc.json").write_bytes(b"\xff\x00 no journal")
-    assert opened().inherit() == ()
+    assert opened().take_over() == ()
     assert (tmp_path / "1-abc.corrupt").read_bytes() == b"\xff\x00 no journal"
     assert "set aside" in caplog.text
 
@@ -94,7 +94,7 @@ def test_a_corrupt_journal_is_set_aside_with_a_warning(
 def test_a_huge_file_is_not_read_but_set_aside(opened: Open, tmp_path: Path) -> None:
     with (tmp_path / "1-abc.json").open("wb") as file:
         file.truncate(1 << 30)
-    assert opened().inherit() == ()
+    assert opened().take_over() == ()
     assert (tmp_path / "1-abc.corrupt").exists()
 
 
@@ -110,11 +110,11 @@ def test_the_same_journal_is_not_written_twice(opened: Open, tmp_path: Path) -> 
 def test_a_folder_that_cannot_be_used_is_the_users_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpecError, match="choose another with --state"):
-        State(tmp_path / "file" / "portmap")
+        JournalStore(tmp_path / "file" / "portmap")
 
 
 def test_a_disk_that_fails_later_costs_a_warning_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    state = State(tmp_path / "gone")
+    state = JournalStore(tmp_path / "gone")
     for file in (tmp_path / "gone").iterdir():
         file.unlink()
     (tmp_path / "gone").rmdir()

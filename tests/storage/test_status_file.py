@@ -22,15 +22,15 @@ from portmap.events import (
     PinholeAdded,
 )
 from portmap.model import Mapping, PortRequest, Protocol, Scope
-from portmap.storage.status import Notice, PublisherNotice, from_text, to_text
-from portmap.storage.status_file import Board, board_in, living
+from portmap.storage.status import PublisherStatus, SessionStatus, from_text, to_text
+from portmap.storage.status_file import StatusFile, live_sessions, status_folder
 
 WEB = PortRequest(Protocol.TCP, 8080, 80, "web")
 OPEN = Mapping(Protocol.TCP, 8080, 80, 600, IPv4Address("1.2.3.4"), "web")
-NEW = Notice(1, "", "pmp", 0.0, 0.0).wanting([WEB], ipv6=False)
+NEW = SessionStatus(1, "", "pmp", 0.0, 0.0).with_requests([WEB], ipv6=False)
 
 
-def told(*events: Event, start: Notice = NEW) -> Notice:
+def told(*events: Event, start: SessionStatus = NEW) -> SessionStatus:
     notice = start
     for second, event in enumerate(events, 1):
         notice = notice.after(event, float(second))
@@ -84,25 +84,25 @@ def test_gateway_and_address_are_known() -> None:
 
 
 def test_a_pinhole_is_a_port_of_its_own_and_a_bonus() -> None:
-    both = NEW.wanting([WEB], ipv6=True)
+    both = NEW.with_requests([WEB], ipv6=True)
     assert told(MappingAdded.of(OPEN), start=both).healthy
     hole = PinholeAdded.of(Mapping(Protocol.TCP, 8080, 8080, 120, IPv6Address("2600::2")))
     assert [port.ipv6 for port in told(MappingAdded.of(OPEN), hole, start=both).ports] == [False, True]
 
 
 def test_where_only_ipv6_is_wanted_the_pinhole_decides() -> None:
-    only = Notice(1, "", "pcp", 0.0, 0.0).wanting([WEB], ipv6=True)
+    only = SessionStatus(1, "", "pcp", 0.0, 0.0).with_requests([WEB], ipv6=True)
     assert not only.healthy
 
 
 def test_a_publisher_in_trouble_is_not_healthy() -> None:
-    notice = told(MappingAdded.of(OPEN)).publishing(PublisherNotice("enr", ok=False, since=1.0, reason="401"), 2.0)
+    notice = told(MappingAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=False, since=1.0, reason="401"), 2.0)
     assert not notice.healthy
-    assert notice.publishing(PublisherNotice("enr", ok=True, since=3.0), 3.0).healthy
+    assert notice.with_publisher(PublisherStatus("enr", ok=True, since=3.0), 3.0).healthy
 
 
 def test_a_notice_reads_as_it_was_written() -> None:
-    notice = told(MappingAdded.of(OPEN)).publishing(PublisherNotice("enr", ok=True, since=1.0), 2.0)
+    notice = told(MappingAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=True, since=1.0), 2.0)
     assert from_text(to_text(notice)) == notice
 
 
@@ -116,29 +116,29 @@ def test_what_is_no_notice_is_garbled(text: str) -> None:
 
 
 def test_a_pinned_notice_is_seen(tmp_path: Path) -> None:
-    board = Board(tmp_path, NEW)
-    board.pin()
-    assert living(tmp_path) == (NEW,)
+    board = StatusFile(tmp_path, NEW)
+    board.write()
+    assert live_sessions(tmp_path) == (NEW,)
     board.close()
 
 
 def test_a_change_is_seen_once_it_is_pinned(tmp_path: Path) -> None:
-    board = Board(tmp_path, NEW)
-    board.pin()
-    board.change(lambda notice: notice.after(MappingAdded.of(OPEN), 1.0))
-    assert not living(tmp_path)[0].healthy
-    board.pin()
-    assert living(tmp_path)[0].healthy
+    board = StatusFile(tmp_path, NEW)
+    board.write()
+    board.update(lambda notice: notice.after(MappingAdded.of(OPEN), 1.0))
+    assert not live_sessions(tmp_path)[0].healthy
+    board.write()
+    assert live_sessions(tmp_path)[0].healthy
     board.close()
 
 
 def test_the_end_of_a_session_takes_its_notice_down(tmp_path: Path) -> None:
-    board = Board(tmp_path, NEW)
-    board.pin()
+    board = StatusFile(tmp_path, NEW)
+    board.write()
     board.close()
     board.close()
-    assert living(tmp_path) == ()
-    assert list(board_in(tmp_path).iterdir()) == []
+    assert live_sessions(tmp_path) == ()
+    assert list(status_folder(tmp_path).iterdir()) == []
 
 
 def test_a_session_that_died_counts_for_nothing_and_is_cleared_away(tmp_path: Path) -> None:
@@ -148,26 +148,26 @@ def test_a_session_that_died_counts_for_nothing_and_is_cleared_away(tmp_path: Pa
         "Board(Path(sys.argv[1]), Notice(1, '', 'pmp', 0.0, 0.0)).pin(); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", died, str(tmp_path)], check=False, timeout=30)
-    assert len(list(board_in(tmp_path).glob("*.json"))) == 1
-    assert living(tmp_path) == ()
-    assert list(board_in(tmp_path).iterdir()) == []
+    assert len(list(status_folder(tmp_path).glob("*.json"))) == 1
+    assert live_sessions(tmp_path) == ()
+    assert list(status_folder(tmp_path).iterdir()) == []
 
 
 def test_an_empty_board_is_no_error(tmp_path: Path) -> None:
-    assert living(tmp_path / "nowhere") == ()
+    assert live_sessions(tmp_path / "nowhere") == ()
 
 
 def test_nonsense_on_the_board_is_passed_over(tmp_path: Path) -> None:
-    board = Board(tmp_path, NEW)
-    board.pin()
-    next(board_in(tmp_path).glob("*.json")).write_text("{")
-    assert living(tmp_path) == ()
+    board = StatusFile(tmp_path, NEW)
+    board.write()
+    next(status_folder(tmp_path).glob("*.json")).write_text("{")
+    assert live_sessions(tmp_path) == ()
     board.close()
 
 
 def test_a_board_that_cannot_be_written_costs_only_the_notice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    board = Board(tmp_path, NEW)
-    board_in(tmp_path).joinpath(next(board_in(tmp_path).glob("*.lock")).stem + ".new").mkdir()
-    board.pin()
+    board = StatusFile(tmp_path, NEW)
+    status_folder(tmp_path).joinpath(next(status_folder(tmp_path).glob("*.lock")).stem + ".new").mkdir()
+    board.write()
     assert "status is not seen" in caplog.text
     board.close()

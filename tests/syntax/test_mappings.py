@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from portmap.errors import SpecError
 from portmap.model import PortRequest, Protocol
-from portmap.syntax.mappings import check_distinct, parse_mapping, parse_mappings, requests_of
+from portmap.syntax.mappings import check_distinct, parse_mapping, parse_mappings, to_requests
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 
@@ -215,7 +215,7 @@ def test_requests_made_by_hand_are_checked_alike() -> None:
 
 def test_a_request_made_by_hand_is_taken_as_it_is() -> None:
     request = PortRequest(UDP, 53, 5353, "dns", 20)
-    assert requests_of(request, lifetime=600) == (request,)
+    assert to_requests(request, lifetime=600) == (request,)
 
 
 @given(st.text() | st.from_regex(r"[a-z=:/0-9-]{0,20}|([a-z0-9]{0,3}=)?([0-9:-]{0,9}=?)follow"))

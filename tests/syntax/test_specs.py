@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import Spec, parse_backend, parse_list, parse_spec
+from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec, parse_spec_list
 
 
 def test_a_name_alone_has_no_argument() -> None:
@@ -78,7 +78,7 @@ def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
     ],
 )
 def test_a_list_is_the_argument_of_any(text: str) -> None:
-    assert parse_backend(text) == Spec("any", text) == parse_backend(f"any:{text}")
+    assert parse_backend_spec(text) == Spec("any", text) == parse_backend_spec(f"any:{text}")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_list_is_the_argument_of_any(text: str) -> None:
     ["upnp:http://192.168.1.1/a,b.xml", "upnp:http://192.168.1.1/?a=1,2", "pmp:1.2.3.4,5.6.7.8", "acme:x,", "any"],
 )
 def test_a_comma_in_an_argument_makes_no_list(text: str) -> None:
-    assert parse_backend(text) == parse_spec(text)
+    assert parse_backend_spec(text) == parse_spec(text)
 
 
 @pytest.mark.parametrize("text", ["exec:log a,b", "file:/tmp/a,b"])
@@ -97,22 +97,22 @@ def test_a_publishers_spec_is_never_a_list(text: str) -> None:
 @pytest.mark.parametrize("text", ["pcp, upnp", "pcp ,upnp", "any:pcp , upnp", "pcp,\tupnp:http://192.168.1.1/"])
 def test_white_space_around_a_comma_is_refused_and_said(text: str) -> None:
     with pytest.raises(SpecError, match="white space around a comma"):
-        parse_backend(text)
+        parse_backend_spec(text)
 
 
 def test_the_members_of_a_list_are_specs_in_order() -> None:
-    members = parse_list("PMP:192.168.1.1,upnp:http://192.168.1.1/a,b.xml,pcp")
+    members = parse_spec_list("PMP:192.168.1.1,upnp:http://192.168.1.1/a,b.xml,pcp")
     assert members == (Spec("pmp", "192.168.1.1"), Spec("upnp", "http://192.168.1.1/a,b.xml"), Spec("pcp"))
 
 
 @pytest.mark.parametrize("text", ["pcp,", ",pcp", "pcp,,upnp", ",", "", "pcp,1.2.3.4"])
 def test_an_empty_member_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match="empty member"):
-        parse_list(text)
+        parse_spec_list(text)
 
 
 @given(st.text(st.sampled_from("ab:,/ .-1")))
 def test_a_backends_spec_is_written_as_it_was_read(text: str) -> None:
     with suppress(SpecError):
-        spec = parse_backend(text)
-        assert parse_backend(str(spec)) == spec
+        spec = parse_backend_spec(text)
+        assert parse_backend_spec(str(spec)) == spec

@@ -23,7 +23,7 @@ import pytest
 from tests.torrent.fakes import PASSWORD, USER
 
 from portmap.errors import PortmapError
-from portmap.wire.http import Site, ask
+from portmap.wire.http import Site, request
 
 START = 30.0  # seconds; on a quiet machine each is up within two
 
@@ -78,7 +78,7 @@ class Daemon:
             assert self._process is not None
             assert self._process.poll() is None, f"{self._arguments[0]} ended: see the log in {self._folder}"
             try:
-                ask(Site.parse(f"http://127.0.0.1:{self.port}/"), deadline=2)
+                request(Site.parse(f"http://127.0.0.1:{self.port}/"), deadline=2)
             except PortmapError:
                 assert time.monotonic() < deadline, f"{self._arguments[0]} does not answer"
                 time.sleep(0.05)

@@ -7,7 +7,7 @@ import pytest
 from portmap.endpoints import Endpoints, OpenPort
 from portmap.errors import PortmapError
 from portmap.model import Protocol
-from portmap_torrent.port_choice import chosen
+from portmap_torrent.port_choice import choose_port
 
 FOLLOWED = OpenPort(Protocol.TCP, 1, 43210, follow=True)
 TCP = OpenPort(Protocol.TCP, 6881, 6881)
@@ -17,7 +17,7 @@ HOLE = OpenPort(Protocol.TCP, 80, 80, pinhole=True)
 
 
 def choice(*ports: OpenPort, name: str = "") -> int | None:
-    return chosen(Endpoints(ports), name)
+    return choose_port(Endpoints(ports), name)
 
 
 def test_a_port_to_follow_comes_before_all_others() -> None:

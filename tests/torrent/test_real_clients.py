@@ -21,8 +21,8 @@ from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, Refused
 from portmap.events import MappingAdded
 from portmap.model import Protocol
-from portmap.publishers.convergence import Pace
-from portmap.publishers.runner import Desk
+from portmap.publishers.convergence import RetrySchedule
+from portmap.publishers.runner import PublisherRunner
 from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_torrent.client import TorrentClient
 
@@ -104,9 +104,9 @@ def test_a_client_that_starts_later_and_restarts_has_the_port_in_the_end(
     client, daemon = running
     daemon.stop()
     port = free_port()
-    desk = Desk(client, client.spec, Pace(settle=0.0, first=0.1, last=0.2, every=0.2))
+    desk = PublisherRunner(client, client.spec, RetrySchedule(settle=0.0, first=0.1, last=0.2, every=0.2))
     try:
-        desk.tell(MappingAdded(protocol=Protocol.TCP, internal_port=1, external_port=port, follow=True))
+        desk.handle(MappingAdded(protocol=Protocol.TCP, internal_port=1, external_port=port, follow=True))
         in_time(lambda: desk.status.failures >= 2)
         daemon.start()
         in_time(lambda: desk.status.ok)

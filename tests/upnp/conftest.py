@@ -13,7 +13,7 @@ import pytest
 
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
-from portmap_upnp.control.wan_connection import Igd
+from portmap_upnp.control.wan_connection import WanConnection
 from portmap_upnp.discovery.description import Service
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
@@ -123,16 +123,16 @@ def _soap(answer: int | dict[str, str] | bytes) -> bytes:
     return http(f"<Envelope><Body><u:XResponse>{values}</u:XResponse></Body></Envelope>".encode())
 
 
-Scripted: TypeAlias = Callable[[Script], tuple[Igd, ScriptedGateway]]
+Scripted: TypeAlias = Callable[[Script], tuple[WanConnection, ScriptedGateway]]
 
 
 @pytest.fixture
 def scripted(serve: WebServers) -> Scripted:
     """An (unopened) talk with a scripted gateway."""
 
-    def talk(script: Script) -> tuple[Igd, ScriptedGateway]:
+    def talk(script: Script) -> tuple[WanConnection, ScriptedGateway]:
         gateway = ScriptedGateway(script)
-        return Igd(Service(WANIP, serve.visit(gateway.visit)), time.monotonic() + 9), gateway
+        return WanConnection(Service(WANIP, serve.visit(gateway.visit)), time.monotonic() + 9), gateway
 
     return talk
 

@@ -318,7 +318,7 @@ def test_a_control_url_that_has_gone_is_looked_for_anew_within_the_call(
     upnp.external_ip()
     now = upnp._talks.contact
     assert now
-    gone = Service(now.service.kind, serve.body(b"", status))
+    gone = Service(now.service.service_type, serve.body(b"", status))
     upnp._talks._turn_to(Contact(now.gateway, gone, now.us))
     assert add(upnp) == Grant(PORT, 600)
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.discovery.description import MAX_SERVICES, Gateway, Service, parse_description, render
+from portmap_upnp.discovery.description import MAX_SERVICES, GatewayDevice, Service, parse_description, render
 from portmap_upnp.location import Location
 from portmap_upnp.xml_tree import MAX_DEPTH, MAX_ELEMENTS, parse
 
@@ -35,7 +35,7 @@ def controls(document: bytes) -> list[str]:
 
 def test_a_gateway_is_read() -> None:
     control = Location(HERE.host, 5000, "/ctl")
-    assert parse_description(GOOD, HERE) == Gateway(HERE, "1", (Service(IP1, control),))
+    assert parse_description(GOOD, HERE) == GatewayDevice(HERE, "1", (Service(IP1, control),))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
-from portmap_upnp.discovery.description import Gateway
-from portmap_upnp.discovery.discover import DESCRIPTION_LIMIT, GRACE, _Hunt, describe, discover
+from portmap_upnp.discovery.description import GatewayDevice
+from portmap_upnp.discovery.discover import DESCRIPTION_LIMIT, GRACE, _Discovery, discover, fetch_device
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:
@@ -19,22 +19,22 @@ SLOW_HEADER = b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 100
 
 
 def test_a_device_is_described(serve: "WebServers") -> None:
-    assert len(describe(serve.body(GATEWAY)).services) == 1
+    assert len(fetch_device(serve.body(GATEWAY)).services) == 1
 
 
 def test_a_description_that_is_not_there_is_garbled(serve: "WebServers") -> None:
     with pytest.raises(Garbled, match="HTTP status 404"):
-        describe(serve.body(GATEWAY, "404 Not Found"))
+        fetch_device(serve.body(GATEWAY, "404 Not Found"))
 
 
 def test_a_huge_description_is_not_read(serve: "WebServers") -> None:
     with pytest.raises(Garbled, match="over 65536 bytes"):
-        describe(serve.body(GATEWAY + b" " * DESCRIPTION_LIMIT))
+        fetch_device(serve.body(GATEWAY + b" " * DESCRIPTION_LIMIT))
 
 
 def test_a_dripping_description_is_given_up(serve: "WebServers") -> None:
     with pytest.raises(GatewayTimeout):
-        describe(serve.drip(SLOW_HEADER, every=0.02), patience=0.2)
+        fetch_device(serve.drip(SLOW_HEADER, every=0.02), patience=0.2)
 
 
 def test_the_gateway_among_those_that_answer_is_found(answerer: "SearchAnswerer", serve: "WebServers") -> None:
@@ -60,9 +60,9 @@ def test_who_is_passed_over_is_taken_if_there_is_no_other(answerer: "SearchAnswe
 
 def hunt(*hosts: str) -> str:
     """The gateway chosen among these, which answer in this order while more may come; 192.168.1.1 is the default."""
-    found = _Hunt(frozenset({IPv4Address("192.168.1.1")}), until=time.monotonic() + 60, open=9)
+    found = _Discovery(frozenset({IPv4Address("192.168.1.1")}), until=time.monotonic() + 60, open=9)
     for host in hosts:
-        found.inbox.put(Gateway(Location(IPv4Address(host), 80, "/"), "1", ()))
+        found.inbox.put(GatewayDevice(Location(IPv4Address(host), 80, "/"), "1", ()))
     gateway = found.first_good()
     return str(gateway.host if gateway else None)
 

@@ -3,7 +3,7 @@ import pytest
 from portmap.errors import Garbled
 from portmap_upnp.notifications.gena import (
     Subscription,
-    news,
+    describe_change,
     parse_event,
     parse_subscription,
     renewal_headers,
@@ -81,19 +81,19 @@ def test_what_is_no_event_of_ours_is_garbled(hostile: bytes) -> None:
 
 
 def test_the_first_values_are_no_news() -> None:
-    assert news({}, {"ExternalIPAddress": "203.0.113.7"}) == ""
+    assert describe_change({}, {"ExternalIPAddress": "203.0.113.7"}) == ""
 
 
 def test_another_address_or_line_is_news() -> None:
     before = {"ExternalIPAddress": "203.0.113.7", "ConnectionStatus": "Connected", "PortMappingNumberOfEntries": "1"}
-    assert news(before, before | {"PortMappingNumberOfEntries": "9"}) == ""
-    assert news(before, before | {"ExternalIPAddress": "203.0.113.8"}) == (
+    assert describe_change(before, before | {"PortMappingNumberOfEntries": "9"}) == ""
+    assert describe_change(before, before | {"ExternalIPAddress": "203.0.113.8"}) == (
         "external address announced: 203.0.113.7 \u2192 203.0.113.8"
     )
-    assert news(before, before | {"ConnectionStatus": ""}) == "line announced: Connected \u2192 nothing"
+    assert describe_change(before, before | {"ConnectionStatus": ""}) == "line announced: Connected \u2192 nothing"
 
 
 def test_a_hostile_value_is_cut_and_cleaned() -> None:
-    text = news({"ConnectionStatus": "Up"}, {"ConnectionStatus": "\x1b[31m" + "x" * 500})
+    text = describe_change({"ConnectionStatus": "Up"}, {"ConnectionStatus": "\x1b[31m" + "x" * 500})
     assert "\x1b" not in text
     assert len(text) < 90

@@ -9,7 +9,7 @@ import pytest
 from portmap.backends.nat import Nat
 from portmap.errors import NoGateway
 from portmap.model import Protocol
-from portmap.simulator.quirk_options import quirks_from
+from portmap.simulator.quirk_options import parse_quirks
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
@@ -92,12 +92,12 @@ def test_a_hint_is_tried_once(unheard: Upnp, router: Router) -> None:
 )
 def test_a_hint_that_no_answer_to_a_search_could_be_is_not_followed(hint: str, unheard: Upnp) -> None:
     Nat(unheard, "upnp").take_hint(hint)
-    assert unheard._talks.hinted is None
+    assert unheard._talks.hint is None
 
 
 @pytest.mark.parametrize("quirk", ["evil_control_url", "redirect", "xml_bomb", "huge_body"])
 def test_a_hinted_description_is_vetted_as_any_other(quirk: str, unheard: Upnp) -> None:
-    with Router(pmp=False, quirks=quirks_from([quirk])) as evil:
+    with Router(pmp=False, quirks=parse_quirks([quirk])) as evil:
         unheard.take_hint(evil.description_url)
         with pytest.raises(NoGateway):
             unheard.external_ip()

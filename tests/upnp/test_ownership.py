@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from portmap_upnp.mapping.ownership import describe, host_id, is_of_host, is_ours
+from portmap_upnp.mapping.ownership import entry_description, host_id, made_by_host, made_by_us
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from portmap_upnp.mapping.ownership import describe, host_id, is_of_host, is_our
     ],
 )
 def test_the_description_is_ours_short_and_plain(name: str, description: str) -> None:
-    assert describe(name, 30303, "c0ffee") == description
+    assert entry_description(name, 30303, "c0ffee") == description
 
 
 def test_the_id_of_this_host_is_the_same_every_time_and_short() -> None:
@@ -40,8 +40,8 @@ def test_the_id_does_not_tell_the_machine_id(tmp_path: Path) -> None:
 
 
 def test_whose_an_entry_is_stands_in_its_description() -> None:
-    assert is_of_host("portmap:c0ffee:x", "c0ffee")
-    assert not is_of_host("portmap:c0ffee2:x", "c0ffee")
-    assert is_ours("portmap:bad0d0:x")  # where it leads to this host
-    assert is_ours("")
-    assert not is_ours("geth")
+    assert made_by_host("portmap:c0ffee:x", "c0ffee")
+    assert not made_by_host("portmap:c0ffee2:x", "c0ffee")
+    assert made_by_us("portmap:bad0d0:x")  # where it leads to this host
+    assert made_by_us("")
+    assert not made_by_us("geth")

@@ -9,9 +9,9 @@ import pytest
 
 from portmap.errors import Conflict, NotAuthorized, OutOfResources, Refused
 from portmap.model import Grant, Protocol
-from portmap_upnp.control.wan_connection import Igd
-from portmap_upnp.mapping.port_forward import Forward, granted
-from portmap_upnp.mapping.port_mapper import ALTERNATIVES, Mapper, random_port
+from portmap_upnp.control.wan_connection import WanConnection
+from portmap_upnp.mapping.port_forward import PortForward, granted
+from portmap_upnp.mapping.port_mapper import ALTERNATIVES, PortMapper, random_port
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import Scripted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 US = IPv4Address("192.168.1.5")
 HOST = "c0ffee"
 MARK = "portmap:c0ffee:x"
-WANTED = Forward(Protocol.TCP, 30303, US, 30303)
+WANTED = PortForward(Protocol.TCP, 30303, US, 30303)
 ADD, GET, DELETE = "AddPortMapping", "GetSpecificPortMappingEntry", "DeletePortMapping"
 YES: dict[str, str] = {}
 
@@ -40,27 +40,27 @@ THEIRS = entry("192.168.1.6")
 
 
 @pytest.fixture
-def mapper() -> Mapper:
-    return Mapper(chain([40001, 40002], repeat(40003)).__next__, HOST, lives_at=lambda *_: True)
+def mapper() -> PortMapper:
+    return PortMapper(chain([40001, 40002], repeat(40003)).__next__, HOST, lives_at=lambda *_: True)
 
 
-def opens(mapper: Mapper, igd: Igd, wanted: Forward = WANTED) -> Grant:
+def opens(mapper: PortMapper, igd: WanConnection, wanted: PortForward = WANTED) -> Grant:
     with igd:
         return mapper.open(igd, wanted, "x", 600)
 
 
-def closes(mapper: Mapper, igd: Igd) -> None:
+def closes(mapper: PortMapper, igd: WanConnection) -> None:
     with igd:
         mapper.close(igd, WANTED)
 
 
-def test_a_free_port_is_looked_at_asked_for_and_read_back(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_free_port_is_looked_at_asked_for_and_read_back(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [714, entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, ADD, GET]
 
 
-def test_a_port_that_another_host_has_is_never_asked_for(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_port_that_another_host_has_is_never_asked_for(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(40001, 600)
     assert gateway.heard == [GET, GET, ADD, GET]
@@ -88,20 +88,20 @@ def test_a_port_that_another_host_has_is_never_asked_for(mapper: Mapper, scripte
     ],
 )
 def test_an_entry_that_is_not_this_mapping_of_ours_is_left_alone(
-    mapper: Mapper, scripted: "Scripted", holder: dict[str, str]
+    mapper: PortMapper, scripted: "Scripted", holder: dict[str, str]
 ) -> None:
     igd, _ = scripted({GET: [holder, 714, entry()], ADD: [YES]})
     assert opens(mapper, igd).external_port == 40001
 
 
 @pytest.mark.parametrize("description", ["portmap:x", "portmap:other", ""])
-def test_our_own_old_entry_is_extended(mapper: Mapper, scripted: "Scripted", description: str) -> None:
+def test_our_own_old_entry_is_extended(mapper: PortMapper, scripted: "Scripted", description: str) -> None:
     igd, gateway = scripted({GET: [entry(description=description, lease=20), entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, ADD, GET]
 
 
-def test_an_entry_that_we_made_is_ours_whatever_the_router_calls_it(mapper: Mapper, scripted: "Scripted") -> None:
+def test_an_entry_that_we_made_is_ours_whatever_the_router_calls_it(mapper: PortMapper, scripted: "Scripted") -> None:
     renamed = entry(description="UPnP rule 7")
     opens(mapper, scripted({GET: [714, renamed], ADD: [YES]})[0])
     assert opens(mapper, scripted({GET: [renamed], ADD: [YES]})[0]).external_port == 30303
@@ -109,25 +109,25 @@ def test_an_entry_that_we_made_is_ours_whatever_the_router_calls_it(mapper: Mapp
 
 @pytest.mark.parametrize("codes", [(718,), (729,), (501, 501), (716,)])
 def test_a_refusal_of_the_port_leads_to_another_port(
-    mapper: Mapper, scripted: "Scripted", codes: tuple[int, ...]
+    mapper: PortMapper, scripted: "Scripted", codes: tuple[int, ...]
 ) -> None:
     igd, _ = scripted({GET: [714, 714, entry()], ADD: [*codes, YES]})
     assert opens(mapper, igd) == Grant(40001, 600)
 
 
-def test_a_port_lost_to_somebody_quicker_leads_to_another_port(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_port_lost_to_somebody_quicker_leads_to_another_port(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, THEIRS, 714, entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(40001, 600)
 
 
-def test_the_usual_port_is_the_one_held_or_else_the_internal_one(mapper: Mapper, scripted: "Scripted") -> None:
+def test_the_usual_port_is_the_one_held_or_else_the_internal_one(mapper: PortMapper, scripted: "Scripted") -> None:
     assert mapper.usual_port(Protocol.TCP, 30303) == 30303
     opens(mapper, scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})[0])
     assert mapper.usual_port(Protocol.TCP, 30303) == 40001
     assert mapper.usual_port(Protocol.UDP, 30303) == 30303
 
 
-def test_a_port_lost_to_somebody_is_no_longer_the_usual_one(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_port_lost_to_somebody_is_no_longer_the_usual_one(mapper: PortMapper, scripted: "Scripted") -> None:
     held = replace(WANTED, external_port=40009)
     opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0], held)
     with pytest.raises(Conflict):
@@ -135,14 +135,14 @@ def test_a_port_lost_to_somebody_is_no_longer_the_usual_one(mapper: Mapper, scri
     assert mapper.usual_port(Protocol.TCP, 30303) == 30303
 
 
-def test_if_every_port_is_taken_it_is_a_conflict(mapper: Mapper, scripted: "Scripted") -> None:
+def test_if_every_port_is_taken_it_is_a_conflict(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [THEIRS]})
     with pytest.raises(Conflict, match="30303/TCP is taken by 192"):
         opens(mapper, igd)
     assert gateway.heard == [GET] * (1 + ALTERNATIVES)
 
 
-def test_a_gateway_that_fails_for_every_port_is_quoted(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_gateway_that_fails_for_every_port_is_quoted(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714], ADD: [501]})
     with pytest.raises(Refused, match="switched off") as caught:
         opens(mapper, igd)
@@ -150,7 +150,7 @@ def test_a_gateway_that_fails_for_every_port_is_quoted(mapper: Mapper, scripted:
 
 
 @pytest.mark.parametrize(("code", "error"), [(606, NotAuthorized), (728, OutOfResources), (899, Refused)])
-def test_any_other_refusal_is_final(mapper: Mapper, scripted: "Scripted", code: int, error: type[Refused]) -> None:
+def test_any_other_refusal_is_final(mapper: PortMapper, scripted: "Scripted", code: int, error: type[Refused]) -> None:
     igd, gateway = scripted({GET: [714], ADD: [code]})
     with pytest.raises(error):
         opens(mapper, igd)
@@ -158,63 +158,65 @@ def test_any_other_refusal_is_final(mapper: Mapper, scripted: "Scripted", code: 
 
 
 @pytest.mark.parametrize("code", [725, 402])
-def test_a_gateway_without_lifetimes_gets_a_permanent_mapping(mapper: Mapper, scripted: "Scripted", code: int) -> None:
+def test_a_gateway_without_lifetimes_gets_a_permanent_mapping(
+    mapper: PortMapper, scripted: "Scripted", code: int
+) -> None:
     igd, gateway = scripted({GET: [714, entry(lease=0)], ADD: [code, YES]})
     assert opens(mapper, igd) == Grant(30303, 0)
     assert b"<NewLeaseDuration>0<" in gateway.requests[2]
 
 
-def test_that_lifetimes_are_unknown_is_remembered(mapper: Mapper, scripted: "Scripted") -> None:
+def test_that_lifetimes_are_unknown_is_remembered(mapper: PortMapper, scripted: "Scripted") -> None:
     opens(mapper, scripted({GET: [714, entry(lease=0)], ADD: [725, YES]})[0])
     igd, gateway = scripted({GET: [entry(lease=0)], ADD: [YES]})
     assert opens(mapper, igd) == Grant(30303, 0)
     assert gateway.heard == [GET, ADD, GET]
 
 
-def test_402_to_a_permanent_mapping_too_is_a_refusal(mapper: Mapper, scripted: "Scripted") -> None:
+def test_402_to_a_permanent_mapping_too_is_a_refusal(mapper: PortMapper, scripted: "Scripted") -> None:
     with pytest.raises(Refused, match="its table may be full"):
         opens(mapper, scripted({GET: [714], ADD: [402]})[0])
     assert opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0]) == Grant(30303, 600)
 
 
-def test_a_gateway_that_wants_the_same_port_inside_gets_it(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_gateway_that_wants_the_same_port_inside_gets_it(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, 714, entry()], ADD: [724, YES]})
     assert opens(mapper, igd, replace(WANTED, external_port=443)) == Grant(30303, 600)
 
 
 def test_a_gateway_that_wants_the_same_port_and_has_it_taken_is_a_conflict(
-    mapper: Mapper, scripted: "Scripted"
+    mapper: PortMapper, scripted: "Scripted"
 ) -> None:
     igd, _ = scripted({GET: [THEIRS, 714, THEIRS], ADD: [724]})
     with pytest.raises(Conflict):
         opens(mapper, igd)
 
 
-def test_a_yes_without_an_entry_is_insisted_on_and_then_not_believed(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_yes_without_an_entry_is_insisted_on_and_then_not_believed(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [714], ADD: [YES], DELETE: [714]})
     with pytest.raises(Refused, match=r"said yes to TCP 30303 to 192\.168\.1\.5:30303, but lists nothing"):
         opens(mapper, igd)
     assert gateway.heard == [GET, ADD, GET, ADD, GET, DELETE, ADD, GET] * 2  # another port is tried once
 
 
-def test_a_yes_that_takes_effect_the_second_time_will_do(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_yes_that_takes_effect_the_second_time_will_do(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [714, 714, entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, ADD, GET, ADD, GET]
 
 
-def test_a_yes_that_takes_effect_on_another_port_only_gives_that(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_yes_that_takes_effect_on_another_port_only_gives_that(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, 714, 714, 714, 714, entry()], ADD: [YES], DELETE: [714]})
     assert opens(mapper, igd) == Grant(40001, 600)
 
 
-def test_an_entry_that_is_switched_off_is_made_anew(mapper: Mapper, scripted: "Scripted") -> None:
+def test_an_entry_that_is_switched_off_is_made_anew(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [714, entry(enabled="0"), entry()], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, ADD, GET, DELETE, ADD, GET]
 
 
-def test_an_entry_that_stays_switched_off_is_an_error(mapper: Mapper, scripted: "Scripted") -> None:
+def test_an_entry_that_stays_switched_off_is_an_error(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, entry(enabled="0")], ADD: [YES], DELETE: [YES]})
     with pytest.raises(Refused, match="lists as switched off"):
         opens(mapper, igd)
@@ -232,7 +234,7 @@ def test_what_we_left_behind_at_an_address_where_nobody_lives_is_replaced(script
         asked.append((client, port))
         return False
 
-    mapper = Mapper(lambda: 40001, HOST, lives_at)
+    mapper = PortMapper(lambda: 40001, HOST, lives_at)
     igd, gateway = scripted({GET: [OLD, entry()], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, DELETE, ADD, GET]
@@ -240,7 +242,7 @@ def test_what_we_left_behind_at_an_address_where_nobody_lives_is_replaced(script
 
 
 def test_what_we_have_just_made_ourselves_at_our_old_address_is_replaced_unasked(
-    mapper: Mapper, scripted: "Scripted"
+    mapper: PortMapper, scripted: "Scripted"
 ) -> None:
     before = replace(WANTED, client=IPv4Address("192.168.1.4"))
     opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], before)
@@ -252,14 +254,14 @@ def test_what_we_have_just_made_ourselves_at_our_old_address_is_replaced_unasked
 def test_a_gateway_that_keeps_what_we_left_behind_gives_another_port_and_that_is_said(
     scripted: "Scripted", caplog: pytest.LogCaptureFixture
 ) -> None:
-    mapper = Mapper(lambda: 40001, HOST, lives_at=lambda *_: False)
+    mapper = PortMapper(lambda: 40001, HOST, lives_at=lambda *_: False)
     igd, _ = scripted({GET: [OLD, 714, entry()], ADD: [YES], DELETE: [606]})
     with caplog.at_level("INFO", "portmap.upnp"):
         assert opens(mapper, igd) == Grant(40001, 600)
     assert "30303/TCP still leads to 192.168.1.4, and the gateway keeps it until its lease ends" in caplog.text
 
 
-def test_what_we_left_behind_is_deleted_on_the_way_out_too(mapper: Mapper, scripted: "Scripted") -> None:
+def test_what_we_left_behind_is_deleted_on_the_way_out_too(mapper: PortMapper, scripted: "Scripted") -> None:
     opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], replace(WANTED, client=IPv4Address("192.168.1.4")))
     igd, gateway = scripted({GET: [OLD, 714], DELETE: [YES]})
     closes(mapper, igd)
@@ -267,7 +269,7 @@ def test_what_we_left_behind_is_deleted_on_the_way_out_too(mapper: Mapper, scrip
 
 
 @pytest.mark.parametrize("code", [401, 602])
-def test_a_gateway_whose_table_cannot_be_read_is_believed(mapper: Mapper, scripted: "Scripted", code: int) -> None:
+def test_a_gateway_whose_table_cannot_be_read_is_believed(mapper: PortMapper, scripted: "Scripted", code: int) -> None:
     igd, gateway = scripted({GET: [code], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     igd, gateway = scripted({GET: [code], DELETE: [YES]})
@@ -275,19 +277,19 @@ def test_a_gateway_whose_table_cannot_be_read_is_believed(mapper: Mapper, script
     assert gateway.heard == [GET, DELETE, GET]
 
 
-def test_our_own_entry_that_stands_in_its_own_way_is_deleted_first(mapper: Mapper, scripted: "Scripted") -> None:
+def test_our_own_entry_that_stands_in_its_own_way_is_deleted_first(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [entry()], ADD: [718, YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, ADD, DELETE, ADD, GET]
 
 
-def test_a_lease_that_runs_on_after_a_renewal_is_made_anew(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_lease_that_runs_on_after_a_renewal_is_made_anew(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [entry(lease=100), entry(lease=99), entry()], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, ADD, GET, DELETE, ADD, GET]
 
 
-def test_a_capped_lease_is_not_mistaken_for_one_that_runs_on(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_capped_lease_is_not_mistaken_for_one_that_runs_on(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [entry(lease=60), entry(lease=120)], ADD: [YES]})
     assert opens(mapper, igd) == Grant(30303, 120)
     assert DELETE not in gateway.heard
@@ -312,25 +314,27 @@ def test_the_lifetime_granted_is_what_is_listed_and_never_more_than_asked(
     assert granted(asked, listed) == lifetime
 
 
-def test_what_is_ours_is_deleted_and_seen_to_be_gone(mapper: Mapper, scripted: "Scripted") -> None:
+def test_what_is_ours_is_deleted_and_seen_to_be_gone(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [entry(), 714], DELETE: [YES]})
     closes(mapper, igd)
     assert gateway.heard == [GET, DELETE, GET]
 
 
 @pytest.mark.parametrize("answer", [714, THEIRS, entry(description="geth")], ids=["gone", "theirs", "another program"])
-def test_what_is_not_ours_is_not_deleted(mapper: Mapper, scripted: "Scripted", answer: int | dict[str, str]) -> None:
+def test_what_is_not_ours_is_not_deleted(
+    mapper: PortMapper, scripted: "Scripted", answer: int | dict[str, str]
+) -> None:
     igd, gateway = scripted({GET: [answer]})
     closes(mapper, igd)
     assert gateway.heard == [GET]
 
 
-def test_what_vanishes_while_we_delete_it_is_deleted(mapper: Mapper, scripted: "Scripted") -> None:
+def test_what_vanishes_while_we_delete_it_is_deleted(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [entry(), 714], DELETE: [714]})
     closes(mapper, igd)
 
 
-def test_a_yes_to_a_deletion_that_did_not_happen_is_not_believed(mapper: Mapper, scripted: "Scripted") -> None:
+def test_a_yes_to_a_deletion_that_did_not_happen_is_not_believed(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [entry()], DELETE: [YES]})
     with pytest.raises(Refused, match="still lists it"):
         closes(mapper, igd)

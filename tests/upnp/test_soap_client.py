@@ -11,7 +11,7 @@ import pytest
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, NotAuthorized, Refused, SpecError
 from portmap.model import Protocol
 from portmap_upnp.control import soap_client
-from portmap_upnp.control.wan_connection import Entry, Igd
+from portmap_upnp.control.wan_connection import PortMappingEntry, WanConnection
 from portmap_upnp.discovery.description import Service
 from portmap_upnp.location import Location
 
@@ -22,8 +22,8 @@ WANIP = "urn:schemas-upnp-org:service:WANIPConnection:1"
 HERE = Location(IPv4Address("127.0.0.1"), 9, "/")
 
 
-def talk(control: Location, patience: float = 9) -> Igd:
-    return Igd(Service(WANIP, control), time.monotonic() + patience)
+def talk(control: Location, patience: float = 9) -> WanConnection:
+    return WanConnection(Service(WANIP, control), time.monotonic() + patience)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_entry_is_read(scripted: "Scripted") -> None:
         {"GetSpecificPortMappingEntry": [entry | {"NewPortMappingDescription": "caf\u00e9 &amp; \u2603"}]}
     )
     with igd:
-        assert igd.entry(Protocol.UDP, 30303) == Entry("10.0.0.7", 5, "caf? ? ?", 77)
+        assert igd.entry(Protocol.UDP, 30303) == PortMappingEntry("10.0.0.7", 5, "caf? ? ?", 77)
 
 
 def test_an_entry_without_sense_is_an_error(scripted: "Scripted") -> None:

@@ -4,12 +4,12 @@ from portmap.errors import Garbled
 from portmap_upnp.discovery.ssdp import (
     MAX_DATAGRAM,
     TARGETS,
-    Answer,
-    Notice,
-    Says,
+    Advertisement,
+    AdvertisementKind,
+    SearchAnswer,
     m_search,
+    parse_advertisement,
     parse_answer,
-    parse_notice,
 )
 
 URL = "http://192.168.1.1:5000/rootDesc.xml"
@@ -40,7 +40,7 @@ def test_a_search_is_spelt_as_the_strictest_routers_want_it() -> None:
     ids=["usual", "no space", "lower case", "LF only", "bare", "junk around", "empty first"],
 )
 def test_an_answer_is_understood_however_it_is_spelt(answer: str) -> None:
-    assert parse_answer(answer.encode("latin-1")) == Answer(URL)
+    assert parse_answer(answer.encode("latin-1")) == SearchAnswer(URL)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_answer_that_is_too_long_is_not_read() -> None:
 
 def test_the_boot_id_of_an_answer_is_kept() -> None:
     answer = f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\nBOOTID.UPNP.ORG: 17\r\n\r\n"
-    assert parse_answer(answer.encode()) == Answer(URL, "17")
+    assert parse_answer(answer.encode()) == SearchAnswer(URL, "17")
 
 
 @pytest.mark.parametrize("boot", ["\x1b[2J", "9" * 99, "1 2", "\u0661"])
@@ -83,16 +83,20 @@ def notify(says: str, target: str = TARGETS[0], **headers: str) -> bytes:
 
 
 def test_an_alive_is_read() -> None:
-    assert parse_notice(notify("ssdp:alive", LOCATION=URL, BOOTID_UPNP_ORG="5")) == Notice(Says.ALIVE, URL, "5")
+    assert parse_advertisement(notify("ssdp:alive", LOCATION=URL, BOOTID_UPNP_ORG="5")) == Advertisement(
+        AdvertisementKind.ALIVE, URL, "5"
+    )
 
 
 def test_a_byebye_is_read() -> None:
-    assert parse_notice(notify("ssdp:byebye", BOOTID_UPNP_ORG="5")) == Notice(Says.BYEBYE, "", "5")
+    assert parse_advertisement(notify("ssdp:byebye", BOOTID_UPNP_ORG="5")) == Advertisement(
+        AdvertisementKind.BYEBYE, "", "5"
+    )
 
 
 def test_an_update_names_the_boot_id_that_follows_without_a_restart() -> None:
     update = notify("ssdp:update", LOCATION=URL, BOOTID_UPNP_ORG="5", NEXTBOOTID_UPNP_ORG="6")
-    assert parse_notice(update) == Notice(Says.UPDATE, URL, "6")
+    assert parse_advertisement(update) == Advertisement(AdvertisementKind.UPDATE, URL, "6")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +115,4 @@ def test_an_update_names_the_boot_id_that_follows_without_a_restart() -> None:
 )
 def test_what_is_no_gateways_announcement_is_garbled(datagram: bytes) -> None:
     with pytest.raises(Garbled):
-        parse_notice(datagram)
+        parse_advertisement(datagram)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portmap.wire.waiter import HungUp, Line
+from portmap.wire.waiter import Waiter, WaiterClosed
 from portmap_upnp.contact import Contact
-from portmap_upnp.discovery.description import Gateway, Service
+from portmap_upnp.discovery.description import GatewayDevice, Service
 from portmap_upnp.location import Location
-from portmap_upnp.notifications.callback_server import LIMIT, PATIENCE, Doorbell
-from portmap_upnp.notifications.subscription import Events
+from portmap_upnp.notifications.callback_server import LIMIT, PATIENCE, CallbackServer
+from portmap_upnp.notifications.subscription import EventSubscription
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
@@ -27,22 +27,22 @@ BODY = b"<e><ExternalIPAddress>%s</ExternalIPAddress></e>"
 
 
 @pytest.fixture
-def line() -> Iterator[Line]:
-    with Line() as line:
+def line() -> Iterator[Waiter]:
+    with Waiter() as line:
         yield line
 
 
 @pytest.fixture
-def bell() -> Iterator[Doorbell]:
-    with closing(Doorbell(LOOPBACK, LOOPBACK)) as bell:
+def bell() -> Iterator[CallbackServer]:
+    with closing(CallbackServer(LOOPBACK, LOOPBACK)) as bell:
         yield bell
 
 
 @pytest.fixture
-def events(line: Line) -> Iterator[Events]:
-    events = Events(line)
+def events(line: Waiter) -> Iterator[EventSubscription]:
+    events = EventSubscription(line)
     yield events
-    events.end()
+    events.close()
 
 
 class Service3:
@@ -52,7 +52,7 @@ class Service3:
         self.answers, self.heard = list(answers), list[bytes]()
         where = serve.visit(self._visit)
         service = Service("x", where, where)
-        self.contact = Contact(Gateway(where, "1", (service,)), service, LOOPBACK)
+        self.contact = Contact(GatewayDevice(where, "1", (service,)), service, LOOPBACK)
 
     def _visit(self, visitor: socket.socket, request: bytes) -> None:
         self.heard.append(request)
@@ -69,128 +69,130 @@ class Service3:
             )
 
 
-def test_a_subscription_is_had_and_then_extended_at_half_of_its_time(events: Events, serve: "WebServers") -> None:
+def test_a_subscription_is_had_and_then_extended_at_half_of_its_time(
+    events: EventSubscription, serve: "WebServers"
+) -> None:
     gateway = Service3(serve, GRANTED)
-    events.follow(gateway.contact)
-    assert (events.keep(), events.keep()) == ("", "")
+    events.subscribe_to(gateway.contact)
+    assert (events.renew(), events.renew()) == ("", "")
     assert [b"CALLBACK" in request for request in gateway.heard] == [True, False]
     assert b"SID: uuid:1" in gateway.heard[1]
     assert events.due == pytest.approx(time.monotonic() + 150, abs=5)
 
 
-def test_a_subscription_that_was_forgotten_is_a_reason_to_alert(events: Events, serve: "WebServers") -> None:
+def test_a_subscription_that_was_forgotten_is_a_reason_to_alert(events: EventSubscription, serve: "WebServers") -> None:
     gateway = Service3(serve, GRANTED, FORGOTTEN, GRANTED)
-    events.follow(gateway.contact)
-    assert events.keep() == ""
-    assert events.keep() == "the gateway has forgotten that we want its events"
+    events.subscribe_to(gateway.contact)
+    assert events.renew() == ""
+    assert events.renew() == "the gateway has forgotten that we want its events"
     assert events.due <= time.monotonic()
-    assert events.keep() == ""
+    assert events.renew() == ""
 
 
 @pytest.mark.parametrize("answer", [FORGOTTEN, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"garbage\r\n\r\n"])
 def test_a_gateway_that_gives_no_events_is_said_so_once_and_asked_again_later(
-    events: Events, serve: "WebServers", answer: bytes, caplog: pytest.LogCaptureFixture
+    events: EventSubscription, serve: "WebServers", answer: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events.follow(Service3(serve, answer).contact)
+    events.subscribe_to(Service3(serve, answer).contact)
     with caplog.at_level("INFO", "portmap.upnp"):
-        assert (events.keep(), events.keep()) == ("", "")
+        assert (events.renew(), events.renew()) == ("", "")
     assert caplog.text.count("no events of the gateway") == 1
     assert events.due > time.monotonic() + 60
 
 
-def test_a_gateway_that_offers_no_events_is_not_asked(events: Events) -> None:
+def test_a_gateway_that_offers_no_events_is_not_asked(events: EventSubscription) -> None:
     service = Service("x", Location(LOOPBACK, 9, "/c"))
-    events.follow(Contact(Gateway(service.control, "1", (service,)), service, LOOPBACK))
+    events.subscribe_to(Contact(GatewayDevice(service.control, "1", (service,)), service, LOOPBACK))
     assert events.due == float("inf")
 
 
-def test_what_changes_between_two_events_is_the_reason(events: Events, serve: "WebServers") -> None:
+def test_what_changes_between_two_events_is_the_reason(events: EventSubscription, serve: "WebServers") -> None:
     gateway = Service3(serve, GRANTED)
-    events.follow(gateway.contact)
-    events.keep()
+    events.subscribe_to(gateway.contact)
+    events.renew()
     gateway.deliver(b"1.2.3.4")
-    assert events.listen() == ""
+    assert events.receive() == ""
     gateway.deliver(b"0.0.0.0")
     gateway.deliver(b"5.6.7.8")
-    assert events.listen() == "external address announced: 1.2.3.4 → 5.6.7.8"
+    assert events.receive() == "external address announced: 1.2.3.4 → 5.6.7.8"
 
 
-def test_an_event_of_another_subscription_is_ignored(events: Events, serve: "WebServers") -> None:
+def test_an_event_of_another_subscription_is_ignored(events: EventSubscription, serve: "WebServers") -> None:
     gateway = Service3(serve, GRANTED)
-    events.follow(gateway.contact)
-    events.keep()
+    events.subscribe_to(gateway.contact)
+    events.renew()
     gateway.deliver(b"1.2.3.4")
-    events.listen()
+    events.receive()
     gateway.deliver(b"9.9.9.9", sid=b"uuid:2")
-    assert events.listen() == ""
+    assert events.receive() == ""
 
 
 def test_what_a_gateway_told_before_is_compared_with_what_it_tells_after_a_restart(
-    events: Events, serve: "WebServers"
+    events: EventSubscription, serve: "WebServers"
 ) -> None:
     gateway = Service3(serve, GRANTED)
-    events.follow(gateway.contact)
-    events.keep()
+    events.subscribe_to(gateway.contact)
+    events.renew()
     gateway.deliver(b"1.2.3.4")
-    events.listen()
-    events.follow(gateway.contact)
+    events.receive()
+    events.subscribe_to(gateway.contact)
     gateway.heard.clear()
-    events.keep()
+    events.renew()
     gateway.deliver(b"5.6.7.8")
-    assert "5.6.7.8" in events.listen()
+    assert "5.6.7.8" in events.receive()
 
 
 # The door ------------------------------------------------------------------------------------------------------
 
 
-def visit(bell: Doorbell, *pieces: bytes, sender: str = "127.0.0.1") -> socket.socket:
+def visit(bell: CallbackServer, *pieces: bytes, sender: str = "127.0.0.1") -> socket.socket:
     visitor = socket.create_connection(bell.sock.getsockname(), source_address=(sender, 0))
     for piece in pieces:
         visitor.sendall(piece)
     return visitor
 
 
-def test_what_is_delivered_is_handed_on_and_thanked_for(bell: Doorbell, line: Line) -> None:
+def test_what_is_delivered_is_handed_on_and_thanked_for(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell, b"NOTIFY /x HTTP/1.1\r\nContent-Length: 2\r\n\r\n", b"ab") as visitor:
-        assert bell.answer(line).endswith(b"\r\n\r\nab")
+        assert bell.receive(line).endswith(b"\r\n\r\nab")
         assert visitor.recv(100).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_an_event_without_a_length_ends_with_the_connection(bell: Doorbell, line: Line) -> None:
+def test_an_event_without_a_length_ends_with_the_connection(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell, b"NOTIFY /x HTTP/1.0\r\n\r\nabc") as visitor:
         visitor.shutdown(socket.SHUT_WR)
-        assert bell.answer(line).endswith(b"abc")
+        assert bell.receive(line).endswith(b"abc")
 
 
-def test_nobody_but_the_gateway_is_let_in(line: Line) -> None:
-    with closing(Doorbell(LOOPBACK, IPv4Address("127.0.0.2"))) as bell, visit(bell, b"NOTIFY") as visitor:
-        assert bell.answer(line) == b""
+def test_nobody_but_the_gateway_is_let_in(line: Waiter) -> None:
+    with closing(CallbackServer(LOOPBACK, IPv4Address("127.0.0.2"))) as bell, visit(bell, b"NOTIFY") as visitor:
+        assert bell.receive(line) == b""
         with pytest.raises(ConnectionResetError):
             visitor.recv(1)
 
 
-def test_a_visitor_who_says_nothing_is_sent_away_in_time(bell: Doorbell, line: Line) -> None:
+def test_a_visitor_who_says_nothing_is_sent_away_in_time(bell: CallbackServer, line: Waiter) -> None:
     began = time.monotonic()
     with visit(bell):
-        assert bell.answer(line) == b""
+        assert bell.receive(line) == b""
     assert time.monotonic() - began < PATIENCE + 0.5
 
 
-def test_a_visitor_who_never_ends_is_cut_off(bell: Doorbell, line: Line) -> None:
+def test_a_visitor_who_never_ends_is_cut_off(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell, b"x" * 3 * LIMIT):
-        assert len(bell.answer(line)) <= 2 * LIMIT
+        assert len(bell.receive(line)) <= 2 * LIMIT
 
 
-def test_a_visit_ends_when_the_line_is_hung_up(bell: Doorbell, line: Line) -> None:
+def test_a_visit_ends_when_the_line_is_hung_up(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell):
-        threading.Timer(0.05, line.hang_up).start()
+        threading.Timer(0.05, line.close).start()
         began = time.monotonic()
-        with pytest.raises(HungUp):
-            bell.answer(line)
+        with pytest.raises(WaiterClosed):
+            bell.receive(line)
     assert time.monotonic() - began < PATIENCE / 2
 
 
-def test_the_bell_is_only_on_our_own_address_and_at_a_path_that_nobody_knows(bell: Doorbell) -> None:
-    with closing(Doorbell(LOOPBACK, LOOPBACK)) as other:
+def test_the_bell_is_only_on_our_own_address_and_at_a_path_that_nobody_knows(bell: CallbackServer) -> None:
+    with closing(CallbackServer(LOOPBACK, LOOPBACK)) as other:
         assert bell.url.startswith("http://127.0.0.1:")
         assert bell.path != other.path

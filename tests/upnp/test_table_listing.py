@@ -9,7 +9,7 @@ from portmap.errors import Garbled, NATError, NotAuthorized, Refused
 from portmap.model import Listed, Protocol
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
-from portmap_upnp.control.wan_connection import Row
+from portmap_upnp.control.wan_connection import TableRow
 from portmap_upnp.mapping.ownership import host_id
 from portmap_upnp.mapping.table_listing import MAX_ROWS, as_listed, read_table
 
@@ -102,20 +102,20 @@ HOST = host_id()
     ],
 )
 def test_ours_is_what_bears_our_mark(client: str, description: str, ours: bool) -> None:
-    listed = as_listed(Row("TCP", 4001, client, 4001, description, 0), US, HOST)
+    listed = as_listed(TableRow("TCP", 4001, client, 4001, description, 0), US, HOST)
     assert listed is not None
     assert listed.ours is ours
 
 
 @pytest.mark.parametrize(
-    "entry", [Row("ICMP", 1, "x", 1, "", 0), Row("TCP", 0, "x", 1, "", 0), Row("TCP", 1, "x", 0, "", 0)]
+    "entry", [TableRow("ICMP", 1, "x", 1, "", 0), TableRow("TCP", 0, "x", 1, "", 0), TableRow("TCP", 1, "x", 0, "", 0)]
 )
-def test_a_row_that_cannot_be_is_passed_over(entry: Row) -> None:
+def test_a_row_that_cannot_be_is_passed_over(entry: TableRow) -> None:
     assert as_listed(entry, US, HOST) is None
 
 
 def test_a_protocol_in_small_letters_and_an_endless_lease_are_understood() -> None:
-    assert as_listed(Row("udp", 1, "x", 1, "", 0xFFFFFFFF), US, HOST) == Listed(Protocol.UDP, 1, "x", 1, 0)
+    assert as_listed(TableRow("udp", 1, "x", 1, "", 0xFFFFFFFF), US, HOST) == Listed(Protocol.UDP, 1, "x", 1, 0)
 
 
 def test_the_hook_lists_what_the_router_holds(router: Router, upnp: Upnp) -> None:

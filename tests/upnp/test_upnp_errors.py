@@ -1,7 +1,7 @@
 import pytest
 
 from portmap.errors import Conflict, NotAuthorized, OnlyPermanentLeases, OutOfResources, Refused
-from portmap_upnp.control.upnp_errors import refusal
+from portmap_upnp.control.upnp_errors import error_for_code
 
 
 @pytest.mark.parametrize(
@@ -24,18 +24,18 @@ from portmap_upnp.control.upnp_errors import refusal
     ],
 )
 def test_a_code_becomes_its_error_and_is_kept(code: int, kind: type[Refused]) -> None:
-    error = refusal("AddPortMapping", code, "Words")
+    error = error_for_code("AddPortMapping", code, "Words")
     assert (type(error), error.code, error.text) == (kind, code, "Words")
 
 
 def test_the_message_says_what_was_refused_why_and_by_which_number() -> None:
-    assert str(refusal("AddPortMapping", 718, "ConflictInMappingEntry")) == (
+    assert str(error_for_code("AddPortMapping", 718, "ConflictInMappingEntry")) == (
         "the gateway refused AddPortMapping: the external port is taken by another host"
         " (UPnP 718 ConflictInMappingEntry)"
     )
 
 
 def test_the_gateways_own_words_are_cut_and_cleaned() -> None:
-    error = refusal("AddPortMapping", 501, " \x1b[31mred\x00\n" + "x" * 500)
+    error = error_for_code("AddPortMapping", 501, " \x1b[31mred\x00\n" + "x" * 500)
     assert error.text.startswith("[31mred")
     assert len(error.text) <= 80

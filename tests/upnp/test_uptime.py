@@ -1,17 +1,17 @@
 import pytest
 
-from portmap_upnp.notifications.uptime import Uptime
+from portmap_upnp.notifications.uptime import UptimeTracker
 
 
 def note(*looks: tuple[int, float]) -> list[bool]:
-    uptime = Uptime()
-    return [bool(uptime.note(told, at)) for told, at in looks]
+    uptime = UptimeTracker()
+    return [bool(uptime.restart_seen(told, at)) for told, at in looks]
 
 
 def test_an_uptime_that_began_since_the_last_look_is_a_restart() -> None:
-    uptime = Uptime()
-    assert uptime.note(5000, 100) == ""
-    assert uptime.note(12, 160) == "has been up for 12 s only, after 5000 s"
+    uptime = UptimeTracker()
+    assert uptime.restart_seen(5000, 100) == ""
+    assert uptime.restart_seen(12, 160) == "has been up for 12 s only, after 5000 s"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Protocol
 from portmap.wire import exchange
-from portmap_natpmp import Patience
+from portmap_natpmp import Timeouts
 from portmap_natpmp.packets import AddressAnswer, AddressRequest, MappingAnswer, MappingRequest, Refusal
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ ANSWER = AddressAnswer(5, IPv4Address("203.0.113.7"))
 MAP = MappingRequest(Protocol.TCP, 30303, 30303, 600)
 
 
-def test_one_packet_is_enough(peer: "MakePeer", patient: Patience) -> None:
+def test_one_packet_is_enough(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(GOOD)
     assert exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
-    assert gateway.heard == ["0000"]
+    assert gateway.heard_hex == ["0000"]
 
 
-def test_a_lost_packet_is_sent_again(peer: "MakePeer", patient: Patience) -> None:
+def test_a_lost_packet_is_sent_again(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer("", GOOD)
     assert exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
-    assert gateway.heard == ["0000", "0000"]
+    assert gateway.heard_hex == ["0000", "0000"]
 
 
 @pytest.mark.parametrize(
@@ -47,51 +47,51 @@ def test_a_lost_packet_is_sent_again(peer: "MakePeer", patient: Patience) -> Non
         "00" * 9000,
     ],
 )
-def test_nonsense_is_waited_past(nonsense: str, peer: "MakePeer", patient: Patience) -> None:
+def test_nonsense_is_waited_past(nonsense: str, peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(f"{nonsense}; {nonsense}; {GOOD}")
     assert exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
-    assert gateway.heard == ["0000"]
+    assert gateway.heard_hex == ["0000"]
 
 
-def test_an_empty_datagram_is_waited_past(peer: "MakePeer", patient: Patience) -> None:
+def test_an_empty_datagram_is_waited_past(peer: "MakePeer", patient: Timeouts) -> None:
     assert exchange(peer(f" ; {GOOD}").address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
 
 
-def test_an_answer_from_elsewhere_never_arrives(peer: "MakePeer", patient: Patience) -> None:
+def test_an_answer_from_elsewhere_never_arrives(peer: "MakePeer", patient: Timeouts) -> None:
     assert exchange(peer(f"~{OTHER}; {GOOD}").address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
 
 
-def test_an_answer_from_elsewhere_only_is_silence(peer: "MakePeer", impatient: Patience) -> None:
+def test_an_answer_from_elsewhere_only_is_silence(peer: "MakePeer", impatient: Timeouts) -> None:
     with pytest.raises(GatewayTimeout):
         exchange(peer(f"~{GOOD}").address, AddressRequest(), impatient, speaks="NAT-PMP")
 
 
-def test_an_answer_for_another_port_is_waited_past(peer: "MakePeer", patient: Patience) -> None:
+def test_an_answer_for_another_port_is_waited_past(peer: "MakePeer", patient: Timeouts) -> None:
     wrong, right = "00 82 0000 00000005 1111 1111 00000258", "00 82 0000 00000005 765f 765f 00000258"
     assert exchange(peer(f"{wrong}; {right}").address, MAP, patient, speaks="NAT-PMP") == MappingAnswer(5, 30303, 600)
 
 
-def test_the_first_of_two_answers_counts(peer: "MakePeer", patient: Patience) -> None:
+def test_the_first_of_two_answers_counts(peer: "MakePeer", patient: Timeouts) -> None:
     assert exchange(peer(f"{GOOD}; {OTHER}").address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
 
 
-def test_duplicates_do_not_leak_into_the_next_exchange(peer: "MakePeer", patient: Patience) -> None:
+def test_duplicates_do_not_leak_into_the_next_exchange(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(f"{OTHER}; {OTHER}; {OTHER}", GOOD)
     exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP")
     assert exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
 
 
-def test_a_refusal_is_an_answer(peer: "MakePeer", patient: Patience) -> None:
+def test_a_refusal_is_an_answer(peer: "MakePeer", patient: Timeouts) -> None:
     assert exchange(peer("00 82 0004 00000005").address, MAP, patient, speaks="NAT-PMP") == Refusal(5, 4)
 
 
-def test_silence_is_a_timeout_that_names_the_gateway(peer: "MakePeer", impatient: Patience) -> None:
+def test_silence_is_a_timeout_that_names_the_gateway(peer: "MakePeer", impatient: Timeouts) -> None:
     gateway = peer("")
     with pytest.raises(GatewayTimeout, match=rf"127\.0\.0\.1:{gateway.port} within 0\.06 s"):
         exchange(gateway.address, AddressRequest(), impatient, speaks="NAT-PMP")
 
 
-def test_silence_lasts_as_long_as_the_patience(peer: "MakePeer", impatient: Patience) -> None:
+def test_silence_lasts_as_long_as_the_patience(peer: "MakePeer", impatient: Timeouts) -> None:
     begun = time.monotonic()
     with pytest.raises(GatewayTimeout):
         exchange(peer("").address, AddressRequest(), impatient, speaks="NAT-PMP")
@@ -103,9 +103,9 @@ def test_the_wait_doubles_with_each_packet(peer: "MakePeer") -> None:
     ticks = itertools.count(0.0, tick)  # a clock of its own, so that a busy machine changes nothing
     with pytest.raises(GatewayTimeout):
         exchange(
-            gateway.address, AddressRequest(), Patience(tick, 15 * tick), clock=lambda: next(ticks), speaks="NAT-PMP"
+            gateway.address, AddressRequest(), Timeouts(tick, 15 * tick), clock=lambda: next(ticks), speaks="NAT-PMP"
         )
-    assert len(gateway.heard) == 4  # at 0, 1, 3 and 7 ticks; the next one would be due at 15
+    assert len(gateway.heard_hex) == 4  # at 0, 1, 3 and 7 ticks; the next one would be due at 15
 
 
 def test_no_wait_is_longer_than_the_longest(peer: "MakePeer") -> None:
@@ -115,15 +115,15 @@ def test_no_wait_is_longer_than_the_longest(peer: "MakePeer") -> None:
         exchange(
             gateway.address,
             AddressRequest(),
-            Patience(tick, 9 * tick, 2 * tick),
+            Timeouts(tick, 9 * tick, 2 * tick),
             clock=lambda: next(ticks),
             speaks="NAT-PMP",
         )
-    assert len(gateway.heard) == 5  # at 0, 1, 3, 5 and 7 ticks
+    assert len(gateway.heard_hex) == 5  # at 0, 1, 3, 5 and 7 ticks
 
 
 def test_by_default_eight_packets_fill_the_deadline() -> None:
-    patience = Patience()
+    patience = Timeouts()
     waits = [min(patience.first_wait * 2**n, patience.longest_wait) for n in range(8)]
     assert (sum(waits), max(waits)) == (patience.deadline, 0.5)
 
@@ -131,27 +131,27 @@ def test_by_default_eight_packets_fill_the_deadline() -> None:
 def test_nothing_but_garbage_is_garbled_at_the_deadline(peer: "MakePeer", ticking: "Clock") -> None:
     gateway = peer("ff" * 12)
     with pytest.raises(Garbled, match="nothing but garbage: the answer is of version 255"):
-        exchange(gateway.address, AddressRequest(), Patience(1.0, 2.0), ticking, speaks="NAT-PMP")
-    assert gateway.heard == ["0000", "0000"]
+        exchange(gateway.address, AddressRequest(), Timeouts(1.0, 2.0), ticking, speaks="NAT-PMP")
+    assert gateway.heard_hex == ["0000", "0000"]
 
 
 def test_a_gateway_that_keeps_talking_ends_with_the_deadline(peer: "MakePeer", ticking: "Clock") -> None:
     gateway = peer("; ".join(["ff"] * 50))
     with pytest.raises(Garbled):
-        exchange(gateway.address, AddressRequest(), Patience(30.0, 30.0), ticking, speaks="NAT-PMP")
-    assert gateway.heard == ["0000"]
+        exchange(gateway.address, AddressRequest(), Timeouts(30.0, 30.0), ticking, speaks="NAT-PMP")
+    assert gateway.heard_hex == ["0000"]
 
 
 def test_a_closed_port_is_no_gateway_at_once(closed_port: int) -> None:
     begun = time.monotonic()
     with pytest.raises(NoGateway, match="nobody speaks NAT-PMP"):
-        exchange(("127.0.0.1", closed_port), AddressRequest(), Patience(), speaks="NAT-PMP")
+        exchange(("127.0.0.1", closed_port), AddressRequest(), Timeouts(), speaks="NAT-PMP")
     assert time.monotonic() - begun < 1.0
 
 
 def test_an_address_that_cannot_be_sent_to_is_no_gateway() -> None:
     with pytest.raises(NoGateway, match="cannot be reached"):
-        exchange(("127.255.255.255", 9), AddressRequest(), Patience(), speaks="NAT-PMP")  # loopback's broadcast address
+        exchange(("127.255.255.255", 9), AddressRequest(), Timeouts(), speaks="NAT-PMP")  # loopback's broadcast address
 
 
 @pytest.fixture
@@ -167,5 +167,5 @@ def a_thousand_open_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("a_thousand_open_files")
-def test_descriptors_above_1023_work(peer: "MakePeer", patient: Patience) -> None:
+def test_descriptors_above_1023_work(peer: "MakePeer", patient: Timeouts) -> None:
     assert exchange(peer(GOOD).address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER

@@ -7,17 +7,17 @@ import pytest
 from tests.wire.website import WebSite
 
 from portmap.errors import Garbled, PortmapError
-from portmap.wire.http import LIMIT, Site, ask
+from portmap.wire.http import LIMIT, Site, request
 
 SHORT = 0.3  # seconds
 
 
 def asked(site: WebSite, deadline: float = 5.0) -> int:
-    return ask(Site.parse(site.url), deadline=deadline).status
+    return request(Site.parse(site.url), deadline=deadline).status
 
 
 def test_without_a_body_it_asks_with_get(site: WebSite) -> None:
-    ask(Site.parse(f"{site.url}/a"), "/b")
+    request(Site.parse(f"{site.url}/a"), "/b")
     assert [request.line for request in site.requests] == ["GET /b HTTP/1.1"]
 
 
@@ -40,12 +40,12 @@ def test_a_silent_site_is_an_error_in_time_by_tls_too() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(PortmapError, match="did not answer within"):
-            ask(Site.parse(url), deadline=SHORT)
+            request(Site.parse(url), deadline=SHORT)
 
 
 def test_nobody_there_is_an_error() -> None:
     with pytest.raises(PortmapError, match=r"http://127.0.0.1:1 cannot be reached: Connection refused: is it running"):
-        ask(Site.parse("http://127.0.0.1:1/"))
+        request(Site.parse("http://127.0.0.1:1/"))
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(site: WebSite) -> None:
@@ -76,4 +76,4 @@ def test_what_is_no_http_is_an_error(answer: bytes, site: WebSite) -> None:
 def test_what_is_no_json_is_an_error(body: bytes, site: WebSite) -> None:
     site.answer = b"HTTP/1.1 200 OK\r\n\r\n" + body
     with pytest.raises(Garbled, match="is no JSON"):
-        ask(Site.parse(site.url)).json()
+        request(Site.parse(site.url)).json()

@@ -3,10 +3,10 @@
 from portmap.backends.nat import Nat
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
-from portmap.loading.construct import make
-from portmap.syntax.specs import Spec, parse_backend
+from portmap.loading.construct import construct
+from portmap.syntax.specs import Spec, parse_backend_spec
 
-IPV6 = "ipv6_from_argument"  # portmap.hookspecs
+IPV6_CONSTRUCTOR = "ipv6_from_argument"  # portmap.hookspecs
 
 
 def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
@@ -14,16 +14,16 @@ def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
 
     Raises SpecError for a spec that makes no sense, PluginError for a backend that is broken.
     """
-    parsed = parse_backend(spec) if isinstance(spec, str) else spec
+    parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
-    return Nat(make(plugin.load(), parsed, str(plugin)), str(plugin))
+    return Nat(construct(plugin.load(), parsed, str(plugin)), str(plugin))
 
 
 def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | None:
     """The same gateway's IPv6 firewall; None where the backend knows no IPv6. Raises as `load`."""
-    parsed = parse_backend(spec) if isinstance(spec, str) else spec
+    parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
     backend_class = plugin.load()
-    if not callable(getattr(backend_class, IPV6, None)):
+    if not callable(getattr(backend_class, IPV6_CONSTRUCTOR, None)):
         return None
-    return Nat(make(backend_class, parsed, str(plugin), IPV6), f"{plugin}, IPv6")
+    return Nat(construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR), f"{plugin}, IPv6")

@@ -28,7 +28,7 @@ TELL_DEADLINE = 1.0  # seconds for the hooks that do no I/O
 _log = logging.getLogger("portmap.nat")
 
 
-def patiently(call: "Future[Any]", timeout: float) -> None:
+def wait_uninterrupted(call: "Future[Any]", timeout: float) -> None:
     """Wait for a call with nothing to interrupt it."""
     wait((call,), timeout)
 
@@ -36,7 +36,7 @@ def patiently(call: "Future[Any]", timeout: float) -> None:
 class Nat:
     """One backend, called safely. `wait` is how to wait for it: the loop puts its inbox here."""
 
-    def __init__(self, backend: Any, name: str, wait: Wait = patiently) -> None:
+    def __init__(self, backend: Any, name: str, wait: Wait = wait_uninterrupted) -> None:
         self._hook = validate_hooks(backend, BACKENDS, name).hook
         self.kind: Kind = backend.kind
         self.opens_ports = bool(getattr(backend, "opens_ports", True))
@@ -65,7 +65,7 @@ class Nat:
         """Whether an earlier call has not come back yet."""
         return self._running is not None and not self._running.done()
 
-    def ask_external_ip(self) -> "Future[Address]":
+    def start_external_ip(self) -> "Future[Address]":
         """Ask without waiting; the future holds a checked address, a NATError or a PluginError."""
         self._running = self._submit(lambda: self._checked(checked_address, self._hook.external_ip()))
         return self._running
@@ -119,15 +119,15 @@ class Nat:
 
     def evidence(self) -> tuple[str, ...]:
         """What the last finding of the gateway was based on, for people; nothing where that cannot be had."""
-        return self._told(lambda: self._checked(checked_facts, self._hook.evidence()), ())
+        return self._optional_hook(lambda: self._checked(checked_facts, self._hook.evidence()), ())
 
     def hint(self) -> str:
         """What would help to find this gateway again in a later life; empty where there is nothing."""
-        return self._told(lambda: self._checked(checked_hint, self._hook.hint()), "")
+        return self._optional_hook(lambda: self._checked(checked_hint, self._hook.hint()), "")
 
     def take_hint(self, hint: str) -> None:
         """Give the backend what `hint` said in an earlier life."""
-        self._told(lambda: self._hook.take_hint(hint=hint), None)
+        self._optional_hook(lambda: self._hook.take_hint(hint=hint), None)
 
     def _checked(self, check: Callable[[object, str], T], answer: object) -> T:
         try:
@@ -135,7 +135,7 @@ class Nat:
         except PluginError as error:
             raise PluginError(f"{self.name}: {error}") from error
 
-    def _told(self, work: Callable[[], T], otherwise: T) -> T:
+    def _optional_hook(self, work: Callable[[], T], otherwise: T) -> T:
         """What a hook says that only helps: its trouble is no reason to fail."""
         try:
             return self._call(work, TELL_DEADLINE)
@@ -153,7 +153,7 @@ class Nat:
             raise
         return lambda: self._close(closers)
 
-    def interrupted_grant(self, timeout: float) -> Grant | None:
+    def late_grant(self, timeout: float) -> Grant | None:
         """What an interrupted `add_mapping` came to, if it ends within `timeout` seconds; None if not or badly."""
         if self._latest is None:
             return None
@@ -184,9 +184,9 @@ class Nat:
         return call.result()
 
     def _submit(self, work: Callable[[], T]) -> "Future[T]":
-        return self._worker.submit(lambda: self._translated(work))
+        return self._worker.submit(lambda: self._portmap_errors_only(work))
 
-    def _translated(self, work: Callable[[], T]) -> T:
+    def _portmap_errors_only(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except (NATError, PluginError):

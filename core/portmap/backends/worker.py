@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
-from portmap.loading.time_limit import settle
+from portmap.loading.time_limit import complete
 
 T = TypeVar("T")
 _Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]] | None
@@ -37,5 +37,5 @@ class Worker:
 
 def _work(jobs: "SimpleQueue[_Job]") -> None:
     while (job := jobs.get()) is not None:
-        settle(*job)
+        complete(*job)
         del job  # a waiting thread shall keep nothing alive

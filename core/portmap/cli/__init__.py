@@ -19,5 +19,5 @@ def main() -> None:
     from portmap.cli import terminal  # noqa: PLC0415  # the line above comes first
     from portmap.cli.parser import app  # noqa: PLC0415  # the line above comes first
 
-    terminal.prepare()
+    terminal.prepare_streams()
     app.main()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from portmap.cli.terminal import harmless, silence
+from portmap.cli.terminal import discard_output, printable
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused, SpecError
 
 OK = 0
@@ -31,18 +31,18 @@ _CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Co
 )
 
 
-def code_of(error: Exception) -> int:
+def exit_code_of(error: Exception) -> int:
     """The exit code that the README promises for an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAULT)
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Say on stderr, in one line and without control characters, why the command ends."""
     with suppress(OSError):  # nobody can be told
-        print(f"portmap: {harmless(' '.join(message.split()))}", file=sys.stderr)
+        print(f"portmap: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
-def fail(error: Exception, words: Sequence[str]) -> int:
+def report_error(error: Exception, words: Sequence[str]) -> int:
     """Say why the command ends, in the way that its words ask for; the exit code."""
     match error:
         case OSError(errno=errno.ENOSPC, filename=None):
@@ -51,8 +51,8 @@ def fail(error: Exception, words: Sequence[str]) -> int:
             message = f"{error.filename or 'the system'}: {error.strerror or error}"
         case _:
             message = str(error)
-    code = code_of(error)
-    complain(message)
+    code = exit_code_of(error)
+    print_error(message)
     if "--json" in words and not isinstance(error, OSError):
         from portmap.cli.output.formats import print_json  # noqa: PLC0415  # only who fails pays for it
 
@@ -60,14 +60,14 @@ def fail(error: Exception, words: Sequence[str]) -> int:
     return code
 
 
-def flush() -> int:
+def flush_stdout() -> int:
     """Write what is yet to be written. 0, or FAULT where it has no place; a reader who has gone is no fault."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        silence(sys.stdout)
+        discard_output(sys.stdout)
     except OSError as error:
-        silence(sys.stdout)
-        complain(f"standard output cannot be written: {error.strerror or error}")
+        discard_output(sys.stdout)
+        print_error(f"standard output cannot be written: {error.strerror or error}")
         return FAULT
     return OK

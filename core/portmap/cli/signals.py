@@ -13,12 +13,12 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130  # the exit code of who was interrupted, as a shell tells SIGINT
-RELOADING = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+RELOAD_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
-class Hearing:
+class SignalListener:
     """While it lasts, `heard` is called with the number of each of these signals, in a thread of its own."""
 
     def __init__(self, numbers: Collection[int], heard: Callable[[int], object]) -> None:
@@ -50,7 +50,7 @@ class Hearing:
                     self._tell(byte[0])
 
 
-class Ending(Hearing):
+class StopSignals(SignalListener):
     """While it lasts, the first SIGINT or SIGTERM calls `stop`; a second one ends the process at once.
 
     With `reload`, SIGHUP calls that. What is to be called may be named later, by `concerns`: a signal that came before
@@ -64,18 +64,18 @@ class Ending(Hearing):
         *,
         reloads: bool = False,
     ) -> None:
-        super().__init__((*ENDING, *(RELOADING if reload or reloads else ())), self._heard)
+        super().__init__((*STOP_SIGNALS, *(RELOAD_SIGNALS if reload or reloads else ())), self._heard)
         self._stop = stop
         self._reload = reload
         self._asked = False
         self._lock = threading.Lock()
 
     @property
-    def asked(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether the end was asked for."""
         return self._asked
 
-    def concerns(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
+    def set_handlers(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
         """Name whom it concerns; whoever was asked to stop already is told at once."""
         with self._lock:
             self._stop, self._reload = stop, reload
@@ -84,7 +84,7 @@ class Ending(Hearing):
             stop()
 
     def _heard(self, number: int) -> None:
-        if number in RELOADING:
+        if number in RELOAD_SIGNALS:
             if self._reload is not None:
                 self._reload()
             return

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from portmap.cli.exit_codes import complain
-from portmap.config.settings import path_text
+from portmap.cli.exit_codes import print_error
+from portmap.config.settings import check_path
 from portmap.errors import SpecError
 
 
 def path_of(text: str, what: str) -> Path:
     """The path. Raises SpecError where nothing can be called so."""
-    return Path(path_text(text, what))
+    return Path(check_path(text, what))
 
 
-def our_folder() -> Path:
+def default_state_folder() -> Path:
     """The folder that is ours where nobody chose one. Raises SpecError for a user who has no home."""
     from portmap.storage.journal_store import default_folder  # noqa: PLC0415  # as above
 
@@ -22,16 +22,16 @@ def our_folder() -> Path:
         raise SpecError("there is no home directory: choose a folder with --state, or set HOME") from error
 
 
-def folder_of(text: str | None) -> Path | None:
+def state_folder(text: str | None) -> Path | None:
     """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
     from portmap.storage.journal_store import make_folder  # noqa: PLC0415  # as above
 
     if text is not None:
         return None if text == "none" else path_of(text, "--state")
     try:
-        folder = our_folder()
+        folder = default_state_folder()
         make_folder(folder)
     except SpecError as error:
-        complain(f"ports are not remembered: {error}")
+        print_error(f"ports are not remembered: {error}")
         return None
     return folder

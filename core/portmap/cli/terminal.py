@@ -14,7 +14,7 @@ from typing import TextIO
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # in the order of their numbers: open() takes the lowest
 
 
-def prepare() -> None:
+def prepare_streams() -> None:
     """Fill the places of closed streams, and let no letter be a fault that a terminal does not have."""
     for name, mode in _STREAMS:
         if getattr(sys, name) is None:
@@ -32,7 +32,7 @@ def can_show(signs: str) -> bool:
     return True
 
 
-def silence(stream: TextIO) -> None:
+def discard_output(stream: TextIO) -> None:
     """Let what is yet to be written go nowhere: the interpreter's last flush shall not fail."""
     with suppress(OSError, ValueError):  # a stream that is no file of the system's
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -40,6 +40,6 @@ def silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def harmless(text: str) -> str:
+def printable(text: str) -> str:
     """Without control characters: a gateway's or a plugin's words shall not drive a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -46,7 +46,7 @@ class Adjust:
 Change: TypeAlias = Start | End | Restart | Adjust
 
 
-def changes(old: Sequence[Instance], new: Sequence[Instance]) -> tuple[Change, ...]:
+def diff(old: Sequence[Instance], new: Sequence[Instance]) -> tuple[Change, ...]:
     """What to do, instance by instance as their names say; ends come first, for a port may move to another instance."""
     before = {instance.name: instance for instance in old}
     wanted = {instance.name for instance in new}

@@ -11,17 +11,17 @@ from dataclasses import replace
 from typing import Any
 
 from portmap.config.settings import (
-    File,
+    ConfigFile,
     Instance,
-    Layer,
-    Wanted,
-    interval_of,
-    lease_of,
-    name_of,
-    on_conflict_of,
-    path_text,
+    MappingText,
+    SettingsLayer,
+    check_path,
+    default_name,
+    parse_interval,
+    parse_lease,
+    parse_on_conflict,
 )
-from portmap.config.toml_table import Fault, Table, lines_of
+from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.syntax.mappings import check_distinct, parse_mapping
@@ -34,124 +34,124 @@ _LINE = re.compile(r"at line (\d+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", re.ASCII)
 _PROTOCOLS = ("tcp", "udp", "both")
 
-Judge = Callable[[str, str], None]
+SpecCheck = Callable[[str, str], None]
 
 
 class ConfigError(SpecError):
     """The file makes no sense; `faults` says where and why, by line."""
 
-    def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, name: str, faults: tuple[ConfigFault, ...]) -> None:
         more = f" (and {len(faults) - 1} more: try portmap config check)" if len(faults) > 1 else ""
         super().__init__(f"{name}:{faults[0].line}: {faults[0].text}{more}")
         self.name = name
         self.faults = faults
 
 
-def read_config(text: str, name: str = "the configuration", judge: Judge = lambda *_: None) -> File:
+def parse_config(text: str, name: str = "the configuration", judge: SpecCheck = lambda *_: None) -> ConfigFile:
     """What a file's text says. Raises ConfigError; `name` is what to call the file.
 
     `judge` is asked about each spec, as in ("nat", "pmp:192.168.1.1"), and raises SpecError for one it does not like.
     """
-    faults: list[Fault] = []
+    faults: list[ConfigFault] = []
     document = _parsed(text, faults)
-    top = Table(document, (), {} if faults else lines_of(text), faults)
-    file = _Reading(judge).file(top)
+    top = TomlTable(document, (), {} if faults else lines_of(text), faults)
+    file = _ConfigReader(judge).file(top)
     if faults:
         raise ConfigError(name, tuple(sorted(faults)))
     return file
 
 
-def _parsed(text: str, faults: list[Fault]) -> dict[str, Any]:
+def _parsed(text: str, faults: list[ConfigFault]) -> dict[str, Any]:
     if len(text) > MAX_SIZE:
-        faults.append(Fault(1, f"this is no configuration: more than {MAX_SIZE} characters"))
+        faults.append(ConfigFault(1, f"this is no configuration: more than {MAX_SIZE} characters"))
         return {}
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = _LINE.search(str(error))
-        faults.append(Fault(int(at[1]) if at else text.count("\n") + 1, f"this is no TOML: {error}"))
+        faults.append(ConfigFault(int(at[1]) if at else text.count("\n") + 1, f"this is no TOML: {error}"))
     except ValueError as error:  # as for a number of more than 4300 digits, which Python does not read
-        faults.append(Fault(1, f"this is no configuration: {error}"))
+        faults.append(ConfigFault(1, f"this is no configuration: {error}"))
     except RecursionError:
-        faults.append(Fault(1, "this is no configuration: nested too deeply"))
+        faults.append(ConfigFault(1, "this is no configuration: nested too deeply"))
     return {}
 
 
-class _Reading:
+class _ConfigReader:
     """What one file has used up so far: the names of instances, and the ports of each gateway."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: SpecCheck) -> None:
         self._judge = judge
         self._names: set[str] = set()
         self._taken: dict[str, tuple[PortRequest, ...]] = {}
 
-    def file(self, top: Table) -> File:
-        top.only((*SETTINGS, "map", "instance"))
+    def file(self, top: TomlTable) -> ConfigFile:
+        top.reject_unknown_keys((*SETTINGS, "map", "instance"))
         settings = self._settings(top)
         named = [(table, table.read("name", self._name)) for table in top.tables("instance")]
         instances = self._instances(top, settings, None)
         for table, name in named:
             instances += self._instance(table, settings, name)
-        return File(settings, tuple(instances))
+        return ConfigFile(settings, tuple(instances))
 
-    def _instance(self, table: Table, settings: Layer, name: str | None) -> list[Instance]:
-        table.only((*SETTINGS, "map", "name"))
+    def _instance(self, table: TomlTable, settings: SettingsLayer, name: str | None) -> list[Instance]:
+        table.reject_unknown_keys((*SETTINGS, "map", "name"))
         if not table.values.get("map"):
             table.fault("this instance has no mapping: add [[instance.map]] with a port")
         return self._instances(table, self._settings(table).over(settings), name)
 
-    def _instances(self, table: Table, settings: Layer, name: str | None) -> list[Instance]:
+    def _instances(self, table: TomlTable, settings: SettingsLayer, name: str | None) -> list[Instance]:
         """The maps of a table: one instance for each pair of gateway and publishers."""
         instances: dict[object, Instance] = {}
         for row in table.tables("map"):
-            row.only(MAP)
-            own = Layer(nat=row.read("nat", self._spec), publish=row.read("publish", self._specs))
+            row.reject_unknown_keys(MAP)
+            own = SettingsLayer(nat=row.read("nat", self._spec), publish=row.read("publish", self._specs))
             layer = own.over(settings)
             wanted = self._wanted(row, layer)
             group = layer.nat, layer.publish
             if group not in instances:
-                called = name if own == Layer() and name else self._free_name(layer.nat)
-                instances[group] = Instance(name=called).under(layer)
+                called = name if own == SettingsLayer() and name else self._free_name(layer.nat)
+                instances[group] = Instance(name=called).with_layer(layer)
             if wanted is not None:
                 kept = instances[group]
                 instances[group] = replace(kept, mappings=(*kept.mappings, wanted))
         return list(instances.values())
 
-    def _wanted(self, row: Table, layer: Layer) -> Wanted | None:
+    def _wanted(self, row: TomlTable, layer: SettingsLayer) -> MappingText | None:
         """The mapping as the command line's text, judged part by part."""
         lease = row.read("lease", _lease)
         protocol = row.read("protocol", _protocol) or "tcp"
-        port = row.read("port", _judged("{0}", "{0}"))
+        port = row.read("port", _mapping_part("{0}", "{0}"))
         if port is None:
             if "port" not in row.values:
                 row.fault("this map has no port")
             return None
-        external = row.read("external", _judged("{0}:", f"{{0}}:{port}")) or ""
-        name = row.read("name", _judged("{0}=", f"{{0}}={port}")) or ""
-        wanted = Wanted(f"{name}{external}{port}/{protocol}", lease)
+        external = row.read("external", _mapping_part("{0}:", f"{{0}}:{port}")) or ""
+        name = row.read("name", _mapping_part("{0}=", f"{{0}}={port}")) or ""
+        wanted = MappingText(f"{name}{external}{port}/{protocol}", lease)
         row.read("port", lambda *_: self._take(layer.nat or "any", wanted))
         return wanted
 
-    def _take(self, nat: str, wanted: Wanted) -> None:
+    def _take(self, nat: str, wanted: MappingText) -> None:
         together = (*self._taken.get(nat, ()), *wanted.requests(DEFAULT_LIFETIME))
         check_distinct(together)
         self._taken[nat] = together
 
-    def _settings(self, table: Table) -> Layer:
-        return Layer(
+    def _settings(self, table: TomlTable) -> SettingsLayer:
+        return SettingsLayer(
             nat=table.read("nat", self._spec),
             publish=table.read("publish", self._specs),
             lease=table.read("lease", _lease),
-            ip_interval=table.read("ip_interval", lambda value, key: interval_of(_duration(value, key), key)),
-            state=table.read("state", lambda value, key: path_text(_text(value, key), key)),
-            on_conflict=table.read("on_conflict", lambda value, key: on_conflict_of(_text(value, key), key)),
+            ip_interval=table.read("ip_interval", lambda value, key: parse_interval(_duration(value, key), key)),
+            state=table.read("state", lambda value, key: check_path(_text(value, key), key)),
+            on_conflict=table.read("on_conflict", lambda value, key: parse_on_conflict(_text(value, key), key)),
             ipv4=table.read("ipv4", _flag),
             ipv6=table.read("ipv6", _flag),
         )
 
     def _spec(self, value: object, key: str) -> str:
         text = _text(value, key)
-        name_of(text)
+        default_name(text)
         self._judge(key, text)
         return text
 
@@ -171,7 +171,7 @@ class _Reading:
 
     def _free_name(self, nat: str | None) -> str:
         """The gateway's name, with a number if it is taken."""
-        base = name_of(nat or "any")
+        base = default_name(nat or "any")
         names = (base, *(f"{base}-{number}" for number in range(2, len(self._names) + 3)))
         chosen = next(each for each in names if each not in self._names)
         self._names.add(chosen)
@@ -200,7 +200,7 @@ _duration = _number_or_text
 
 
 def _lease(value: object, key: str) -> int:
-    return lease_of(_duration(value, key), key)
+    return parse_lease(_duration(value, key), key)
 
 
 def _protocol(value: object, key: str) -> str:
@@ -210,7 +210,7 @@ def _protocol(value: object, key: str) -> str:
     return text.lower()
 
 
-def _judged(form: str, mapping: str) -> Callable[[object, str], str]:
+def _mapping_part(form: str, mapping: str) -> Callable[[object, str], str]:
     """Reads a part of a mapping; `mapping` is a text with that part, for the grammar to judge."""
 
     def reading(value: object, key: str) -> str:

@@ -13,7 +13,7 @@ from portmap.loop.policy import OnConflict
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.syntax.durations import parse_duration
 from portmap.syntax.mappings import check_distinct, parse_mapping
-from portmap.syntax.specs import parse_backend
+from portmap.syntax.specs import parse_backend_spec
 
 LONGEST_LEASE = 7 * 86400  # seconds; a week, the longest of UPnP IGD:2, WANIPConnection:2 §2.3.2
 LONGEST_INTERVAL = 86400  # seconds
@@ -30,7 +30,7 @@ ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MappingText:
     """One mapping as its text, and its own lease if it has one."""
 
     text: str
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class SettingsLayer:
     """What one source says; None where it says nothing."""
 
     nat: str | None = None
@@ -53,7 +53,7 @@ class Layer:
     publish: tuple[str, ...] | None = None
     ipv4: bool | None = None
     ipv6: bool | None = None
-    mappings: tuple[Wanted, ...] | None = None
+    mappings: tuple[MappingText, ...] | None = None
 
     def over(self, other: Self) -> Self:
         """What this says, and where it says nothing, the other."""
@@ -67,7 +67,7 @@ class Instance:
 
     name: str
     nat: str = "any"
-    mappings: tuple[Wanted, ...] = ()
+    mappings: tuple[MappingText, ...] = ()
     publish: tuple[str, ...] = ()
     lease: int | None = None
     ip_interval: int = 60
@@ -82,24 +82,24 @@ class Instance:
         check_distinct(requests)
         return requests
 
-    def under(self, layer: Layer) -> Self:
+    def with_layer(self, layer: SettingsLayer) -> Self:
         """The same with whatever the layer says; its lease is every mapping's."""
         said = {field.name: getattr(layer, field.name) for field in fields(layer)}
         changed = replace(self, **{name: value for name, value in said.items() if value is not None})
         if layer.lease is None or layer.mappings is not None:
             return changed
-        return replace(changed, mappings=tuple(Wanted(wanted.text) for wanted in changed.mappings))
+        return replace(changed, mappings=tuple(MappingText(wanted.text) for wanted in changed.mappings))
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ConfigFile:
     """What a file says: the settings at its top, and its instances, each settled as far as the file goes."""
 
-    settings: Layer
+    settings: SettingsLayer
     instances: tuple[Instance, ...]
 
 
-def settle(flags: Layer, environment: Layer, file: File | None = None) -> tuple[Instance, ...]:
+def resolve(flags: SettingsLayer, environment: SettingsLayer, file: ConfigFile | None = None) -> tuple[Instance, ...]:
     """The sessions to run. Mappings named by flags or environment take the place of all that the file names.
 
     Raises SpecError for mappings that make no sense.
@@ -107,21 +107,21 @@ def settle(flags: Layer, environment: Layer, file: File | None = None) -> tuple[
     said = flags.over(environment)
     if said.mappings is not None or file is None or not file.instances:
         settings = said if file is None else said.over(file.settings)
-        named = Instance(name=name_of(settings.nat or "any")).under(settings)
+        named = Instance(name=default_name(settings.nat or "any")).with_layer(settings)
         instances: tuple[Instance, ...] = (named,)
     else:
-        instances = tuple(instance.under(said) for instance in file.instances)
+        instances = tuple(instance.with_layer(said) for instance in file.instances)
     for instance in instances:
         instance.requests(DEFAULT_LIFETIME)
     return instances
 
 
-def name_of(nat: str) -> str:
+def default_name(nat: str) -> str:
     """What to call the session of a gateway that has no name of its own."""
-    return parse_backend(nat).name
+    return parse_backend_spec(nat).name
 
 
-def layer_of(said: Mapping[str, str | Sequence[str] | None], words: Mapping[str, str]) -> Layer:
+def layer_from_texts(said: Mapping[str, str | Sequence[str] | None], words: Mapping[str, str]) -> SettingsLayer:
     """A layer from texts, by the settings' names; `words` are what the user calls them. Raises SpecError."""
 
     def text(name: str) -> str | None:
@@ -130,45 +130,45 @@ def layer_of(said: Mapping[str, str | Sequence[str] | None], words: Mapping[str,
 
     lease, interval, conflict, state = text("lease"), text("ip_interval"), text("on_conflict"), text("state")
     publish, mappings = said.get("publish"), said.get("mappings")
-    return Layer(
+    return SettingsLayer(
         nat=text("nat"),
-        lease=None if lease is None else lease_of(lease, words["lease"]),
-        ip_interval=None if interval is None else interval_of(interval, words["ip_interval"]),
-        state=None if state is None else path_text(state, words["state"]),
-        on_conflict=None if conflict is None else on_conflict_of(conflict, words["on_conflict"]),
+        lease=None if lease is None else parse_lease(lease, words["lease"]),
+        ip_interval=None if interval is None else parse_interval(interval, words["ip_interval"]),
+        state=None if state is None else check_path(state, words["state"]),
+        on_conflict=None if conflict is None else parse_on_conflict(conflict, words["on_conflict"]),
         publish=tuple(publish) if publish else None,
-        mappings=tuple(map(Wanted, mappings)) if mappings else None,
+        mappings=tuple(map(MappingText, mappings)) if mappings else None,
     )
 
 
-def environment_layer(environment: Mapping[str, str]) -> Layer:
+def environment_layer(environment: Mapping[str, str]) -> SettingsLayer:
     """What the environment says; an empty variable says nothing. Raises SpecError, which names the variable."""
     said: dict[str, str | Sequence[str] | None] = {
         name: environment.get(variable) or None for name, variable in ENVIRONMENT.items()
     }
     said["publish"] = [line.strip() for line in str(said["publish"] or "").splitlines() if line.strip()]
     said["mappings"] = str(said["mappings"] or "").replace(",", " ").split()
-    return layer_of(said, ENVIRONMENT)
+    return layer_from_texts(said, ENVIRONMENT)
 
 
-def lease_of(text: str, what: str) -> int:
+def parse_lease(text: str, what: str) -> int:
     """A lease in seconds. Raises SpecError."""
     return parse_duration(text, what, longest=LONGEST_LEASE)
 
 
-def interval_of(text: str, what: str) -> int:
+def parse_interval(text: str, what: str) -> int:
     """The seconds between two looks at the external address. Raises SpecError."""
     return parse_duration(text, what, longest=LONGEST_INTERVAL)
 
 
-def path_text(text: str, what: str) -> str:
+def check_path(text: str, what: str) -> str:
     """The text, if a path can be called so. Raises SpecError."""
     if not text or "\0" in text:
         raise SpecError(f"{what} {text!r} names nothing: write a path")
     return text
 
 
-def on_conflict_of(text: str, what: str) -> OnConflict:
+def parse_on_conflict(text: str, what: str) -> OnConflict:
     """What to do where the external port is taken. Raises SpecError."""
     try:
         return OnConflict(text)

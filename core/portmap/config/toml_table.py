@@ -22,7 +22,7 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class ConfigFault:
     """What is wrong on a line."""
 
     line: int
@@ -30,15 +30,15 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TomlTable:
     """The values of a table and where it stands. `lines` and `faults` are the whole document's."""
 
     values: Mapping[str, Any]
     place: Place
     lines: Mapping[Place, int]
-    faults: list[Fault]
+    faults: list[ConfigFault]
 
-    def only(self, known: Collection[str]) -> None:
+    def reject_unknown_keys(self, known: Collection[str]) -> None:
         """Note every key that is not among the known ones."""
         for key in self.values:
             if key not in known:
@@ -53,18 +53,18 @@ class Table:
                 self.fault(str(error), key)
         return None
 
-    def tables(self, key: str) -> Iterator["Table"]:
+    def tables(self, key: str) -> Iterator["TomlTable"]:
         """The tables of an array, `[[key]]`."""
         rows = self.values.get(key, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             self.fault(f"{key} is no list of tables: write [[{'.'.join((*self._names(), key))}]]", key)
             return
         for number, row in enumerate(rows):
-            yield Table(row, (*self.place, key, number), self.lines, self.faults)
+            yield TomlTable(row, (*self.place, key, number), self.lines, self.faults)
 
     def fault(self, text: str, *key: str) -> None:
         """Note what is wrong with a key, or with the table."""
-        self.faults.append(Fault(line_of(self.lines, (*self.place, *key)), text))
+        self.faults.append(ConfigFault(line_of(self.lines, (*self.place, *key)), text))
 
     def _names(self) -> tuple[str, ...]:
         return tuple(part for part in self.place if isinstance(part, str))

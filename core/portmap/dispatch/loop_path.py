@@ -7,30 +7,30 @@ import logging
 
 from portmap.backends.nat import Nat
 from portmap.events import Listener
-from portmap.loop.inbox import Inbox, Moved
+from portmap.loop.inbox import Inbox, NetworkAlert
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
-from portmap.network.monitor import LinkWatch, current_view, current_view6
-from portmap.storage.journal_store import State
-from portmap.storage.journal_writer import Scribe
+from portmap.network.monitor import NetworkMonitor, current_view, current_view6
+from portmap.storage.journal_store import JournalStore
+from portmap.storage.journal_writer import JournalWriter
 
 _log = logging.getLogger("portmap.dispatch")
 
 
-def keep_mapped(
-    nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: State | None, *, ipv6: bool = False
+def run_loop_path(
+    nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: JournalStore | None, *, ipv6: bool = False
 ) -> None:
     """The loop, with somebody who watches our own side of the network, and somebody who writes the journal."""
     view = current_view6 if ipv6 else current_view
-    links = LinkWatch(lambda reason: inbox.put(Moved(reason)), view).start()
+    links = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason)), view).start()
     try:
         if state is None:
             Loop(nat, inbox, listener, policy).run()
         else:
-            scribe = Scribe(listener, state, nat.name, nat.hint)
+            scribe = JournalWriter(listener, state, nat.name, nat.hint)
             if hint := scribe.inherited.hint_for(nat.name):
                 nat.take_hint(hint)
-            loop = Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_swept)
+            loop = Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_leftover_deleted)
             scribe.token_of, scribe.inner_port_of = loop.token_of, loop.inner_port_of
             loop.run()
     finally:

@@ -10,7 +10,7 @@ from portmap.node.local_node import LocalNode
 _log = logging.getLogger("portmap.dispatch")
 
 
-def consume_requests(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
+def run_none_path(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
     """No NAT: take the requests off the inbox, as go-ethereum's consumePortMappingRequests. The local ports stand."""
     said = False
     while not isinstance(message := _next_message(inbox, listener), Stop):
@@ -18,7 +18,7 @@ def consume_requests(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
             protocol, port = message.key
             node.apply(MappingRemoved(protocol=protocol, internal_port=port))
         if isinstance(message, Register):
-            node.expect(message.request)
+            node.expect_port(message.request)
             if not said:
                 _log.info("no NAT is spoken to: requests are consumed, the record keeps the local ports")
                 said = True

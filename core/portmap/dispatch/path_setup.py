@@ -29,9 +29,9 @@ from portmap.events import (
     PinholeRemoved,
     PinholeRenewed,
 )
-from portmap.storage.journal_store import State
+from portmap.storage.journal_store import JournalStore
 
-Voice: TypeAlias = Callable[[Event], Event | None]
+EventTranslator: TypeAlias = Callable[[Event], Event | None]
 """What a road says in place of what its path said; None for nothing."""
 
 _PINHOLES: dict[type[MappingEvent], type[PinholeEvent]] = {
@@ -44,26 +44,26 @@ _PINHOLES: dict[type[MappingEvent], type[PinholeEvent]] = {
 }
 
 
-def as_told(event: Event) -> Event:
+def unchanged(event: Event) -> Event:
     """The voice that changes nothing."""
     return event
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class PathSetup:
     """A gateway's door, where its ports are remembered, and its voice."""
 
     nat: Nat
-    state: State | None = None
-    voice: Voice = as_told
+    state: JournalStore | None = None
+    translate: EventTranslator = unchanged
 
     @property
     def ipv6(self) -> bool:
         """Whether its ports are pinholes."""
-        return isinstance(self.voice, PinholeVoice)
+        return isinstance(self.translate, PinholeTranslator)
 
 
-class PinholeVoice:
+class PinholeTranslator:
     """Tells the loop's mappings as pinholes.
 
     Beside an IPv4 road it says nothing until an IPv6 gateway was found, for most have none and nobody asked for one;
@@ -81,7 +81,7 @@ class PinholeVoice:
                 self._heard = True
                 return event
             case MappingEvent():
-                return as_pinhole(event) if self._heard else None
+                return to_pinhole_event(event) if self._heard else None
             case GatewayEvent():
                 return event if self._heard else None
             case ExternalIPEvent() | NetworkChanged():
@@ -89,6 +89,6 @@ class PinholeVoice:
         return event
 
 
-def as_pinhole(event: MappingEvent) -> PinholeEvent:
+def to_pinhole_event(event: MappingEvent) -> PinholeEvent:
     """The same of a pinhole."""
     return _PINHOLES[type(event)](**{field.name: getattr(event, field.name) for field in fields(event)})

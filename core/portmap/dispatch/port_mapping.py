@@ -13,16 +13,16 @@ from typing import Protocol, assert_never
 
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
-from portmap.dispatch.loop_path import keep_mapped
-from portmap.dispatch.none_path import consume_requests
-from portmap.dispatch.path_setup import Road
+from portmap.dispatch.loop_path import run_loop_path
+from portmap.dispatch.none_path import run_none_path
+from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.static_path import StaticPath
 from portmap.events import Event
 from portmap.loop.inbox import Inbox, Register, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest
 from portmap.node.local_node import LocalNode, Record
-from portmap.storage.journal_store import State
+from portmap.storage.journal_store import JournalStore
 
 _log = logging.getLogger("portmap.dispatch")
 
@@ -46,10 +46,10 @@ class Observer(Protocol):
 class PortMapping:
     """The running path. Every method may be called from any thread."""
 
-    def __init__(self, road: Road, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
+    def __init__(self, road: PathSetup, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
         self.nat = road.nat
         self.ipv6 = road.ipv6
-        self._voice = road.voice
+        self._voice = road.translate
         self._node = node
         self._observer = observer
         self._told: list[Event] = []
@@ -61,7 +61,7 @@ class PortMapping:
         """Start the path's thread."""
         self._thread.start()
 
-    def suits(self, request: PortRequest) -> bool:
+    def accepts(self, request: PortRequest) -> bool:
         """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN draws."""
         return not (self.ipv6 and request.follow and request.internal_port <= 1)
 
@@ -84,7 +84,7 @@ class PortMapping:
 
     def is_alive(self, within: float) -> bool:
         """Whether the path is at work: it was seen at its inbox within so many seconds."""
-        return self._thread.is_alive() and time.monotonic() - self._inbox.beat < within
+        return self._thread.is_alive() and time.monotonic() - self._inbox.last_seen < within
 
     # What the path's thread tells.
 
@@ -107,14 +107,14 @@ class PortMapping:
             self._observer.on_record(record)
         self._observer.on_settled()
 
-    def _choose(self, policy: Policy | None, state: State | None) -> Callable[[], None]:
+    def _choose(self, policy: Policy | None, state: JournalStore | None) -> Callable[[], None]:
         match self.nat.kind:
             case Kind.NONE:
-                return partial(consume_requests, self._inbox, self._node, self)
+                return partial(run_none_path, self._inbox, self._node, self)
             case Kind.STATIC:
                 return StaticPath(self.nat, self._inbox, self._node, self, policy).run
             case Kind.LOOP:
-                return partial(keep_mapped, self.nat, self._inbox, self, policy, state, ipv6=self.ipv6)
+                return partial(run_loop_path, self.nat, self._inbox, self, policy, state, ipv6=self.ipv6)
             case _:
                 assert_never(self.nat.kind)
 
@@ -134,14 +134,14 @@ def setup_port_mapping(
     node: LocalNode,
     observer: Observer | None = None,
     policy: Policy | None = None,
-    state: State | None = None,
+    state: JournalStore | None = None,
 ) -> PortMapping:
     """Start port mapping for a node, by the backend's declared kind; the node follows what happens.
 
     `nat` is a spec or a loaded backend; `state`, if any, remembers ports over restarts. Register ports on what is
     returned. Raises SpecError or PluginError.
     """
-    road = Road(load(nat) if isinstance(nat, str) else nat, state)
+    road = PathSetup(load(nat) if isinstance(nat, str) else nat, state)
     running = PortMapping(road, node, observer, policy)
     running.start()
     return running

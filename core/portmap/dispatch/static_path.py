@@ -25,8 +25,8 @@ from portmap.events import (
     MappingRemoved,
 )
 from portmap.loop import lease_events
-from portmap.loop.gateway_state import Presence
-from portmap.loop.inbox import Alert, Inbox, Interrupted, Message, Moved, Register, Stop, Unregister
+from portmap.loop.gateway_state import GatewayState
+from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted, Message, NetworkAlert, Register, Stop, Unregister
 from portmap.loop.lease import Lease
 from portmap.loop.policy import Policy
 from portmap.model import Address, Grant, Key, Mapping, PortRequest, meaning_of, scope_of
@@ -53,7 +53,7 @@ class StaticPath:
         self._listener = listener
         self._policy = policy or Policy()
         self._random = random
-        self._presence = Presence(check_due=inbox.now())
+        self._presence = GatewayState(check_due=inbox.now())
         self._requests: dict[Key, PortRequest] = {}
         self._mappings: dict[Key, Mapping] = {}
         self._failures: dict[Key, str] = {}
@@ -82,17 +82,17 @@ class StaticPath:
         match message:
             case Register(request):
                 self._requests[request.key] = request
-                self._attend(request)
+                self._announce(request)
             case Unregister(key):
                 self._let_go(key)
-            case Alert() | Moved():
-                self._presence = self._presence.at_once(self._inbox.now())
+            case GatewayAlert() | NetworkAlert():
+                self._presence = self._presence.check_now(self._inbox.now())
             case _:
-                self._look()
+                self._check_address()
 
     # The address ---------------------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _check_address(self) -> None:
         due = self._inbox.now() + self._policy.ip_interval
         try:
             address = self._nat.external_ip(timeout=self._policy.call_deadline)
@@ -102,15 +102,15 @@ class StaticPath:
             self._stated(address, due)
         for request in self._requests.values():
             if request.key not in self._mappings:
-                self._attend(request)
+                self._announce(request)
 
     def _stated(self, address: Address, due: float) -> None:
         previous = self._presence.address
-        self._presence = self._presence.answered().stated(address, due)
+        self._presence = self._presence.answered().address_reported(address, due)
         if address == previous:
             return
         if self._nat.opens_ports:
-            self._pin(address, previous)
+            self._set_record_address(address, previous)
         scope = scope_of(address)
         self._listener.on_event(
             ExternalIPChanged(external_ip=address, previous_ip=previous, scope=scope, reason=self._because(address))
@@ -119,7 +119,7 @@ class StaticPath:
             self._mappings[key] = moved = replace(mapping, external_ip=address)
             self._listener.on_event(MappingChanged.of(moved))
 
-    def _pin(self, address: Address, previous: Address | None) -> None:
+    def _set_record_address(self, address: Address, previous: Address | None) -> None:
         """Put the address in the record; one of the other family, if it was ours, goes."""
         if previous is not None and previous.version != address.version:
             self._node.set_static_ip(None)
@@ -143,14 +143,14 @@ class StaticPath:
                 )
             )
         now = self._inbox.now()
-        self._presence = self._presence.silent(reason, now, self._random(), self._policy.ip_interval)
+        self._presence = self._presence.unreachable(reason, now, self._random(), self._policy.ip_interval)
 
     # The ports -----------------------------------------------------------------------------------------------
 
-    def _attend(self, request: PortRequest) -> None:
+    def _announce(self, request: PortRequest) -> None:
         """Announce the port, as soon as there is something to say about it."""
         address = self._presence.address
-        if address is None and (self._nat.opens_ports or self._presence.answers is None):
+        if address is None and (self._nat.opens_ports or self._presence.reachable is None):
             return
         try:
             grant = self._grant(request)
@@ -187,7 +187,7 @@ class StaticPath:
             return
         self._failures[request.key] = reason
         _log.warning("%s %d is not open: %s", request.protocol, request.internal_port, reason)
-        self._listener.on_event(lease_events.of_failure(Lease.of(request, self._inbox.now()), error))
+        self._listener.on_event(lease_events.event_of_failure(Lease.of(request, self._inbox.now()), error))
 
     def _let_go(self, key: Key) -> None:
         self._requests.pop(key, None)

@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
     gateway.no_gateway,
     gateway.bridge_network,
     gateway.switched_off,
-    gateway.nonsense,
+    gateway.garbled_answers,
     gateway.refused_by_policy,
     address.several_gateways,
     address.cgnat,
@@ -58,5 +58,5 @@ def _fine(findings: Findings) -> Verdict:
         text = f"{gateway} opened the port when it was asked, and has a public address."
     else:
         text = f"{gateway} opens ports and has a public address; nothing here is in the way of this one."
-    wanted = " ".join(port.spelt(request) for request in findings.requests) or "25565"
+    wanted = " ".join(port.port_text(request) for request in findings.requests) or "25565"
     return Verdict("ok", "Everything looks right.", text, (f"open it, for as long as it is needed: portmap {wanted}",))

@@ -8,38 +8,38 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from portmap.doctor.findings import Findings, Firewall, Holder, Network, Socket
-from portmap.doctor.probes.backends import PATIENCE, Hearing, Witness
-from portmap.doctor.probes.firewall import look_at_firewall
-from portmap.doctor.probes.network import look_around
+from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, ListeningSocket, PortHolder
+from portmap.doctor.probes.backends import PATIENCE, BackendProbe, ProbeTarget
+from portmap.doctor.probes.firewall import read_firewall
+from portmap.doctor.probes.network import read_host_network
 from portmap.doctor.probes.sockets import listening
-from portmap.doctor.probes.trial import attempts
+from portmap.doctor.probes.trial import try_mappings
 from portmap.model import PortRequest
-from portmap.storage.journal_reader import Holding
+from portmap.storage.journal_reader import SessionJournal
 
 
 @dataclass(frozen=True, slots=True)
-class Senses:
+class HostProbes:
     """How to look at this host."""
 
-    network: Callable[[], Network] = look_around
-    sockets: Callable[[Iterable[int]], tuple[Socket, ...] | None] = listening
-    firewall: Callable[[tuple[int, ...]], Firewall] = look_at_firewall
+    network: Callable[[], HostNetwork] = read_host_network
+    sockets: Callable[[Iterable[int]], tuple[ListeningSocket, ...] | None] = listening
+    firewall: Callable[[tuple[int, ...]], HostFirewall] = read_firewall
 
 
 def examine(
-    witnesses: tuple[Witness, ...],
+    witnesses: tuple[ProbeTarget, ...],
     requests: tuple[PortRequest, ...] = (),
     *,
-    outside: Witness | None = None,
-    holdings: Iterable[Holding] = (),
+    outside: ProbeTarget | None = None,
+    holdings: Iterable[SessionJournal] = (),
     try_it: bool = False,
     patience: float = PATIENCE,
-    senses: Senses = Senses(),
+    senses: HostProbes = HostProbes(),
 ) -> Findings:
     """All that can be found out. `outside` tells how the world sees us, `holdings` are this host's journals."""
-    hearing = Hearing(witnesses, patience)
-    mirror = Hearing((outside,) if outside else (), patience)
+    hearing = BackendProbe(witnesses, patience)
+    mirror = BackendProbe((outside,) if outside else (), patience)
     ports = tuple(request.internal_port for request in requests if request.internal_port)
     network = senses.network()
     heard = senses.sockets(ports) if ports else None
@@ -54,11 +54,11 @@ def examine(
         outside=seen[0] if seen else None,
         holders=tuple(_holders(holdings)),
     )
-    return replace(findings, attempts=attempts(findings, hearing)) if try_it else findings
+    return replace(findings, attempts=try_mappings(findings, hearing)) if try_it else findings
 
 
-def _holders(holdings: Iterable[Holding]) -> Iterable[Holder]:
+def _holders(holdings: Iterable[SessionJournal]) -> Iterable[PortHolder]:
     now = time.time()
     for holding in holdings:
         if holding.alive and holding.pid != os.getpid():
-            yield from (Holder(holding.pid, it.key, it.external_port) for it in holding.held(now))
+            yield from (PortHolder(holding.pid, it.key, it.external_port) for it in holding.open_entries(now))

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class HostNetwork:
     """Our side. `gateways` are those of the default routes, best first, `ignored` interfaces that lead to none.
 
     `bridged`: we are in a container behind a bridge, which no multicast crosses.
@@ -28,7 +28,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BackendAnswer:
     """What one backend came to. `name` is its spec, `gateway` how it names whom it speaks to.
 
     `chosen`: the user named it, or nobody; else it was asked only to compare. `placed`: the user said where it is.
@@ -102,7 +102,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Socket:
+class ListeningSocket:
     """A local socket that takes what arrives at `address`; `program` is whose, "" if that cannot be read."""
 
     protocol: Protocol
@@ -112,7 +112,7 @@ class Socket:
 
 
 @dataclass(frozen=True, slots=True)
-class Firewall:
+class HostFirewall:
     """Our host's own. `shut`: whether it keeps the wanted port out, None if that cannot be told; `reason` why."""
 
     shut: bool | None
@@ -120,7 +120,7 @@ class Firewall:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class TrialResult:
     """One mapping that was really made, and removed again, or would not be. `left`: why it was not removed.
 
     `address`: the external one, where it came with the mapping. `skipped`: why it was not tried at all.
@@ -137,7 +137,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class PortHolder:
     """A running portmap of this host that holds a mapping."""
 
     pid: int
@@ -149,14 +149,14 @@ class Holder:
 class Findings:
     """Everything. `listening` is None where this system does not tell, `outside` where nobody was named to ask."""
 
-    network: Network
-    answers: tuple[Answer, ...]
+    network: HostNetwork
+    answers: tuple[BackendAnswer, ...]
     requests: tuple[PortRequest, ...] = ()
-    listening: tuple[Socket, ...] | None = None
-    firewall: Firewall | None = None
-    outside: Answer | None = None
-    attempts: tuple[Attempt, ...] = ()
-    holders: tuple[Holder, ...] = ()
+    listening: tuple[ListeningSocket, ...] | None = None
+    firewall: HostFirewall | None = None
+    outside: BackendAnswer | None = None
+    attempts: tuple[TrialResult, ...] = ()
+    holders: tuple[PortHolder, ...] = ()
 
     @property
     def rooted(self) -> tuple[PortRequest, ...]:
@@ -164,12 +164,12 @@ class Findings:
         return tuple(request for request in self.requests if not request.follow)
 
     @property
-    def chosen(self) -> tuple[Answer, ...]:
+    def chosen(self) -> tuple[BackendAnswer, ...]:
         """The backends that the verdict is about, those that are at fault themselves left out."""
         return tuple(answer for answer in self.answers if answer.chosen and not answer.broken)
 
     @property
-    def good(self) -> tuple[Answer, ...]:
+    def good(self) -> tuple[BackendAnswer, ...]:
         """Those that gave an address, the quickest first."""
         return tuple(sorted((answer for answer in self.chosen if answer.good), key=lambda answer: answer.ms))
 
@@ -180,15 +180,15 @@ class Findings:
         return tuple(address for address in (*(answer.address for answer in self.good), *tried) if address)
 
     @property
-    def elsewhere(self) -> tuple[Answer, ...]:
+    def elsewhere(self) -> tuple[BackendAnswer, ...]:
         """Good answers of backends that were not chosen."""
         return tuple(answer for answer in self.answers if answer.good and not answer.chosen)
 
-    def holder(self, request: PortRequest) -> Holder | None:
+    def holder(self, request: PortRequest) -> PortHolder | None:
         """The running portmap of ours that has this mapping already."""
         return next((holder for holder in self.holders if holder.key == request.key), None)
 
-    def sockets(self, request: PortRequest) -> tuple[Socket, ...]:
+    def sockets(self, request: PortRequest) -> tuple[ListeningSocket, ...]:
         """Who takes what arrives at the request's internal port."""
         wanted = (request.protocol, request.internal_port)
         return tuple(it for it in self.listening or () if (it.protocol, it.port) == wanted)

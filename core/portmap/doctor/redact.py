@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from portmap.doctor.findings import Answer, Findings
+from portmap.doctor.findings import BackendAnswer, Findings
 from portmap.model import Scope, scope_of
 
 _MAC = re.compile(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b")
@@ -32,12 +32,12 @@ def redact(text: str, names: Iterable[str] = ()) -> str:
     return text
 
 
-def discreet(findings: Findings) -> Findings:
+def redacted_findings(findings: Findings) -> Findings:
     """The findings without what others have called their mappings."""
     return replace(findings, answers=tuple(map(_discreet, findings.answers)))
 
 
-def _discreet(answer: Answer) -> Answer:
+def _discreet(answer: BackendAnswer) -> BackendAnswer:
     if answer.table is None:
         return answer
     return replace(answer, table=tuple(row if row.ours else replace(row, description=HIDDEN) for row in answer.table))

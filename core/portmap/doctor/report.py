@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from portmap.doctor.findings import Answer, Attempt, Findings, Socket
+from portmap.doctor.findings import BackendAnswer, Findings, ListeningSocket, TrialResult
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused
 from portmap.model import PortRequest, Scope
 
@@ -22,7 +22,7 @@ class Mark(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportLine:
     """One line of the story."""
 
     section: str
@@ -39,7 +39,7 @@ _SCOPE = {
 }
 
 
-def story_of(findings: Findings) -> list[Line]:
+def report_lines(findings: Findings) -> list[ReportLine]:
     """Every line, in the order in which it is told."""
     return [
         _network(findings),
@@ -51,29 +51,29 @@ def story_of(findings: Findings) -> list[Line]:
     ]
 
 
-def _network(findings: Findings) -> Line:
+def _network(findings: Findings) -> ReportLine:
     network = findings.network
     ignored = f" ({', '.join(network.ignored)} ignored)" if network.ignored else ""
     bridged = "; a container's bridge" if network.bridged else ""
     we = f", we are {network.us}" if network.us else ""
     if not network.gateways:
-        return Line("Network", Mark.NO, f"no default gateway{we}{bridged}{ignored}")
+        return ReportLine("Network", Mark.NO, f"no default gateway{we}{bridged}{ignored}")
     gateways = " and ".join(map(str, network.gateways))
     word = "default gateway" if len(network.gateways) == 1 else "default gateways"
     via = f" via {network.interface}" if network.interface else ""
     mark = Mark.NOTE if network.bridged or len(network.gateways) > 1 else Mark.YES
-    return Line("Network", mark, f"{word} {gateways}{via}{we}{bridged}{ignored}")
+    return ReportLine("Network", mark, f"{word} {gateways}{via}{we}{bridged}{ignored}")
 
 
-def _protocol(answer: Answer) -> Iterator[Line]:
+def _protocol(answer: BackendAnswer) -> Iterator[ReportLine]:
     told = f"  ({'; '.join(answer.evidence[:3])})" if answer.evidence else ""
     compared = "" if answer.chosen else "  only to compare"
     if answer.error is None:
-        yield Line("Protocols", Mark.YES, f"{answer.gateway}  {answer.ms} ms{told}{compared}")
+        yield ReportLine("Protocols", Mark.YES, f"{answer.gateway}  {answer.ms} ms{told}{compared}")
     else:
         mark = Mark.UNKNOWN if answer.broken else Mark.NO
         what = _error(answer.error)
-        yield Line("Protocols", mark, f"{answer.gateway}  {what}: {answer.error}{told}{compared}")
+        yield ReportLine("Protocols", mark, f"{answer.gateway}  {what}: {answer.error}{told}{compared}")
 
 
 def _error(error: PortmapError) -> str:
@@ -91,71 +91,73 @@ def _error(error: PortmapError) -> str:
     return "failed"
 
 
-def _addresses(findings: Findings) -> Iterator[Line]:
+def _addresses(findings: Findings) -> Iterator[ReportLine]:
     for address, scope in {answer.address: answer.scope for answer in findings.good}.items():
         says = " and ".join(answer.protocol for answer in findings.good if answer.address == address)
         mark = Mark.YES if scope is Scope.PUBLIC else Mark.NO
-        yield Line("Address", mark, f"the router says {address}  {_SCOPE[scope]}  ({says})")
+        yield ReportLine("Address", mark, f"the router says {address}  {_SCOPE[scope]}  ({says})")
     outside = findings.outside
     if outside is None:
         return
     if outside.error is not None:
-        yield Line("Address", Mark.UNKNOWN, f"the world could not be asked: {outside.error}")
+        yield ReportLine("Address", Mark.UNKNOWN, f"the world could not be asked: {outside.error}")
         return
     same = outside.address in {answer.address for answer in findings.good}
     mark = Mark.YES if same else Mark.NO
-    yield Line("Address", mark, f"the world sees {outside.address}  {'the same' if same else 'another one'}")
+    yield ReportLine("Address", mark, f"the world sees {outside.address}  {'the same' if same else 'another one'}")
 
 
-def _mapping(request: PortRequest, findings: Findings) -> Iterator[Line]:
+def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:
     port = f"{request.wish}/{request.protocol.lower()}"
     if holder := findings.holder(request):
-        yield Line("Mapping", Mark.YES, f"portmap (process {holder.pid}) holds {holder.external_port} for {port}")
+        yield ReportLine("Mapping", Mark.YES, f"portmap (process {holder.pid}) holds {holder.external_port} for {port}")
     tables = [answer for answer in findings.good if answer.table is not None]
     for answer in tables:
         row = answer.row(request.protocol, request.wish)
         if row is None:
-            yield Line("Mapping", Mark.NOTE, f"{port} is free on the router  ({answer.protocol})")
+            yield ReportLine("Mapping", Mark.NOTE, f"{port} is free on the router  ({answer.protocol})")
         elif answer.answers(row, request):
             ours = "ours" if row.ours else "made by another program here"
-            yield Line("Mapping", Mark.YES, f"{port} leads to us  ({ours}, {row.description!r})")
+            yield ReportLine("Mapping", Mark.YES, f"{port} leads to us  ({ours}, {row.description!r})")
         else:
-            yield Line("Mapping", Mark.NO, f"{port} is held by {answer.whose(row)}")
+            yield ReportLine("Mapping", Mark.NO, f"{port} is held by {answer.whose(row)}")
     if not tables and findings.good:
         names = " and ".join(answer.protocol for answer in findings.good)
-        yield Line("Mapping", Mark.UNKNOWN, f"who has {port} is not told ({names} cannot, or would not in time)")
+        yield ReportLine("Mapping", Mark.UNKNOWN, f"who has {port} is not told ({names} cannot, or would not in time)")
 
 
-def _attempt(attempt: Attempt) -> Line:
+def _attempt(attempt: TrialResult) -> ReportLine:
     port = f"{attempt.request.wish}/{attempt.request.protocol.lower()}"
     if attempt.skipped:
-        return Line("Mapping", Mark.NOTE, f"{port} was not tried: {attempt.skipped}")
+        return ReportLine("Mapping", Mark.NOTE, f"{port} was not tried: {attempt.skipped}")
     if attempt.error:
-        return Line("Mapping", Mark.NO, f"tried {port}: {attempt.error}")
+        return ReportLine("Mapping", Mark.NO, f"tried {port}: {attempt.error}")
     after = (
         f"could not be removed, and ends in {attempt.lifetime} s: {attempt.left}" if attempt.left else "removed again"
     )
     mark = Mark.YES if attempt.external_port == attempt.request.wish else Mark.NOTE
     where = f"{attempt.address}:" if attempt.address else ""
-    return Line("Mapping", mark, f"tried {port}: got {where}{attempt.external_port} for {attempt.lifetime} s, {after}")
+    return ReportLine(
+        "Mapping", mark, f"tried {port}: got {where}{attempt.external_port} for {attempt.lifetime} s, {after}"
+    )
 
 
-def _local(findings: Findings) -> Iterator[Line]:
+def _local(findings: Findings) -> Iterator[ReportLine]:
     for request in findings.rooted:
         port = f"{request.internal_port}/{request.protocol.lower()}"
         if findings.listening is None:
-            yield Line("Local", Mark.UNKNOWN, f"whether anything listens on {port} cannot be told on this system")
+            yield ReportLine("Local", Mark.UNKNOWN, f"whether anything listens on {port} cannot be told on this system")
         elif sockets := findings.sockets(request):
             yield from (_socket(socket) for socket in sockets)
         else:
-            yield Line("Local", Mark.NO, f"nothing listens on {port}")
+            yield ReportLine("Local", Mark.NO, f"nothing listens on {port}")
     if findings.firewall:
         mark = {True: Mark.NO, False: Mark.YES, None: Mark.UNKNOWN}[findings.firewall.shut]
-        yield Line("Local", mark, f"host firewall {findings.firewall.reason}")
+        yield ReportLine("Local", mark, f"host firewall {findings.firewall.reason}")
 
 
-def _socket(socket: Socket) -> Line:
+def _socket(socket: ListeningSocket) -> ReportLine:
     mark = Mark.NO if socket.address.is_loopback else Mark.YES
     at = f"[{socket.address}]" if socket.address.version == 6 else str(socket.address)
     who = socket.program or "somebody"
-    return Line("Local", mark, f"{who} listens on {at}:{socket.port}/{socket.protocol.lower()}")
+    return ReportLine("Local", mark, f"{who} listens on {at}:{socket.port}/{socket.protocol.lower()}")

@@ -14,16 +14,16 @@ import pluggy
 
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
-from portmap.loading.time_limit import within_limit
+from portmap.loading.time_limit import call_with_limit
 from portmap.model import Kind
 from portmap.syntax.specs import Spec
 
 DISTRIBUTION = "portmap-nat"  # ours: where two distributions claim a name, ours keeps it
 
-SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
+HOOK_SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
 _REQUIRED = {BACKENDS: ("external_ip", "add_mapping", "delete_mapping"), PUBLISHERS: ()}
 _ONE_OF = {BACKENDS: (), PUBLISHERS: ("converge", "on_event", "sign_record")}
-WORD = {BACKENDS: "backend", PUBLISHERS: "publisher"}
+GROUP_NOUN = {BACKENDS: "backend", PUBLISHERS: "publisher"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,15 @@ class Plugin:
     distribution: str
     version: str
     entry: EntryPoint
-    taken_by: str = ""
+    shadowed_by: str = ""
 
     def __str__(self) -> str:
-        return f"{WORD[self.group]} {self.names[0]!r} ({self.distribution} {self.version})"
+        return f"{GROUP_NOUN[self.group]} {self.names[0]!r} ({self.distribution} {self.version})"
 
-    def load(self, limit: Callable[[Callable[[], Any], str], Any] = within_limit) -> Any:
+    def load(self, limit: Callable[[Callable[[], Any], str], Any] = call_with_limit) -> Any:
         """Import and validate the class. Raises PluginError, whatever the plugin raised."""
-        if self.taken_by:
-            raise PluginError(f"{self}: the name is already taken by {self.taken_by}; rename the entry point")
+        if self.shadowed_by:
+            raise PluginError(f"{self}: the name is already taken by {self.shadowed_by}; rename the entry point")
         try:
             loaded = limit(self.entry.load, f"the import of {self.value}")
         except PluginError as error:
@@ -67,7 +67,7 @@ class Plugin:
 def manager_for(group: str) -> pluggy.PluginManager:
     """A plugin manager that knows the hooks of the group and holds no plugin yet."""
     manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(SPECS[group])
+    manager.add_hookspecs(HOOK_SPECS[group])
     return manager
 
 
@@ -98,17 +98,17 @@ class Catalogue:
     def find(self, spec: Spec) -> Plugin:
         """The plugin that a spec names. Raises SpecError, with the known and the nearest names, for an unknown one."""
         for plugin in self.plugins:
-            if spec.name in plugin.names and not plugin.taken_by:
+            if spec.name in plugin.names and not plugin.shadowed_by:
                 return plugin
         raise SpecError(self._unknown(spec))
 
     def _unknown(self, spec: Spec) -> str:
         from difflib import get_close_matches  # noqa: PLC0415  # only the mistaken pay for it
 
-        known = sorted(name for plugin in self.plugins for name in plugin.names if not plugin.taken_by)
+        known = sorted(name for plugin in self.plugins for name in plugin.names if not plugin.shadowed_by)
         near = get_close_matches(spec.name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"unknown {WORD[self.group]} {spec.name!r}: {hint}installed are {', '.join(known) or 'none'}"
+        return f"unknown {GROUP_NOUN[self.group]} {spec.name!r}: {hint}installed are {', '.join(known) or 'none'}"
 
 
 def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from portmap.errors import PluginError, SpecError
-from portmap.loading.time_limit import within_limit
+from portmap.loading.time_limit import call_with_limit
 from portmap.syntax.specs import Spec
 
 
-def make(
+def construct(
     plugin_class: Any,
     spec: Spec,
     name: str,
     constructor: str = "from_argument",
-    limit: Callable[[Callable[[], Any], str], Any] = within_limit,
+    limit: Callable[[Callable[[], Any], str], Any] = call_with_limit,
 ) -> Any:
     """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises."""
     try:

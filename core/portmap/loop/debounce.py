@@ -10,7 +10,7 @@ PAUSE = 1.0  # seconds between two rounds at the least
 
 
 @dataclass(frozen=True, slots=True)
-class Calm:
+class Debounce:
     """`until`: no round before this. `pending`: a round is to be made."""
 
     until: float = -inf
@@ -21,10 +21,10 @@ class Calm:
         """When a round is to be made; never, while nothing was heard."""
         return self.until if self.pending else inf
 
-    def heard(self) -> "Calm":
+    def signalled(self) -> "Debounce":
         """A signal: a round is to be made, as soon as it may be."""
         return replace(self, pending=True)
 
-    def acted(self, now: float) -> "Calm":
+    def done(self, now: float) -> "Debounce":
         """The round is made."""
-        return Calm(until=now + PAUSE)
+        return Debounce(until=now + PAUSE)

@@ -11,7 +11,7 @@ from portmap import errors
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, NotYet, PluginError, PortmapError
 from portmap.events import Event, ExternalIPChanged, ExternalIPFailed, GatewayFound, GatewayLost
-from portmap.loop.gateway_state import Presence
+from portmap.loop.gateway_state import GatewayState
 from portmap.loop.inbox import Inbox
 from portmap.loop.policy import Policy
 from portmap.model import Address, meaning_of, scope_of
@@ -19,7 +19,7 @@ from portmap.model import Address, meaning_of, scope_of
 _log = logging.getLogger("portmap.loop")
 
 
-class Lookout:
+class GatewayMonitor:
     """Owned by the loop, which lends it what it has."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Lookout:
         self._tell = tell
         self._policy = policy
         self._random = random
-        self._presence = Presence(check_due=inbox.now())
+        self._presence = GatewayState(check_due=inbox.now())
 
     @property
     def due(self) -> float:
@@ -50,23 +50,23 @@ class Lookout:
     @property
     def lost(self) -> bool:
         """Whether the last look met with silence."""
-        return self._presence.answers is False
+        return self._presence.reachable is False
 
     @property
-    def found(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether the last look was answered."""
-        return self._presence.answers is True
+        return self._presence.reachable is True
 
-    def at_once(self) -> None:
+    def check_now(self) -> None:
         """Something happened: look now."""
-        self._presence = self._presence.at_once(self._inbox.now())
+        self._presence = self._presence.check_now(self._inbox.now())
 
-    def learn(self, address: Address | None) -> None:
+    def note_granted_address(self, address: Address | None) -> None:
         """A grant stated the address. It counts where none is known; that it is another one, a look will tell."""
         if address is not None and self.address is None:
             self._stated(address, self._presence.check_due)
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """Ask for the address. Whether every mapping is to be asked for again: the gateway is back, or it moved."""
         begun = self._inbox.now()
         due = begun + self._policy.ip_interval
@@ -79,7 +79,7 @@ class Lookout:
             self._declined(error, due)
             return False
         except NotYet as error:
-            self._presence = self._presence.declined(str(error), due)
+            self._presence = self._presence.address_refused(str(error), due)
             return self._answered(begun)
         except NATError as error:
             back = self._answered(begun)
@@ -89,7 +89,7 @@ class Lookout:
         return self._stated(address, due) or back
 
     def _answered(self, begun: float) -> bool:
-        was = self._presence.answers
+        was = self._presence.reachable
         self._presence = self._presence.answered()
         if was is not True:
             took = round((self._inbox.now() - begun) * 1000)
@@ -98,7 +98,7 @@ class Lookout:
 
     def _stated(self, address: Address, due: float) -> bool:
         previous = self._presence.address
-        self._presence = self._presence.stated(address, due)
+        self._presence = self._presence.address_reported(address, due)
         if address == previous:
             return False
         scope = scope_of(address)
@@ -108,7 +108,7 @@ class Lookout:
     def _declined(self, error: PortmapError, due: float) -> None:
         reason = str(error)
         known = self._presence.reason == reason
-        self._presence = self._presence.declined(reason, due)
+        self._presence = self._presence.address_refused(reason, due)
         if known:
             _log.debug("%s still states no external address: %s", self._nat, reason)
             return
@@ -126,4 +126,4 @@ class Lookout:
             _log.warning("%s is lost: %s", self._nat, reason)
             self._tell(GatewayLost(gateway=str(self._nat), reason=reason, error=errors.error_name(error)))
         now = self._inbox.now()
-        self._presence = self._presence.silent(reason, now, self._random(), self._policy.ip_interval)
+        self._presence = self._presence.unreachable(reason, now, self._random(), self._policy.ip_interval)

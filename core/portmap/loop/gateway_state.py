@@ -11,32 +11,32 @@ from portmap.model import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class GatewayState:
     """`answers`: None before the first word, then whether the last call was answered. `reason`: why not."""
 
     check_due: float
-    answers: bool | None = None
+    reachable: bool | None = None
     address: Address | None = None
     failures: int = 0
     reason: str = ""
 
-    def answered(self) -> "Presence":
+    def answered(self) -> "GatewayState":
         """The gateway said something, be it yes or no."""
-        return replace(self, answers=True, failures=0)
+        return replace(self, reachable=True, failures=0)
 
-    def stated(self, address: Address, due: float) -> "Presence":
+    def address_reported(self, address: Address, due: float) -> "GatewayState":
         """The gateway stated its external address; ask again at `due`."""
         return replace(self, address=address, check_due=due, reason="")
 
-    def declined(self, reason: str, due: float) -> "Presence":
+    def address_refused(self, reason: str, due: float) -> "GatewayState":
         """No address was stated, for another reason than silence; ask again at `due`."""
         return replace(self, check_due=due, reason=reason)
 
-    def silent(self, reason: str, now: float, spread: float, interval: float) -> "Presence":
+    def unreachable(self, reason: str, now: float, spread: float, interval: float) -> "GatewayState":
         """No answer, or no gateway: look again soon, then ever less often, never less than once an `interval`."""
         delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16) * (1 + spread / 4), interval)
-        return replace(self, answers=False, check_due=now + delay, failures=self.failures + 1, reason=reason)
+        return replace(self, reachable=False, check_due=now + delay, failures=self.failures + 1, reason=reason)
 
-    def at_once(self, now: float) -> "Presence":
+    def check_now(self, now: float) -> "GatewayState":
         """Something happened: ask for the address now."""
         return replace(self, check_due=now)

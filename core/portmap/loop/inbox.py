@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 from portmap.model import Key, PortRequest
 
-TICK = 5.0  # seconds; a wait does not count a suspended machine's time, so it is looked up as often
-NAP = 1.0  # seconds; less is no sleep but two clocks read one after the other
+POLL_INTERVAL = 5.0  # seconds; a wait does not count a suspended machine's time, so it is looked up as often
+SUSPEND_THRESHOLD = 1.0  # seconds; less is no sleep but two clocks read one after the other
 
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux 2.6.39
 
@@ -35,14 +35,14 @@ class Unregister:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class GatewayAlert:
     """The gateway may have forgotten us."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class NetworkAlert:
     """Something changed on our own side: link, address, route, or time itself. The gateway may be another one."""
 
     reason: str
@@ -53,14 +53,14 @@ class Stop:
     """Clean up and end."""
 
 
-Message: TypeAlias = Register | Unregister | Alert | Moved | Stop
+Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Stop
 
 
 class Interrupted(Exception):
     """A wait ended early because a stop is waiting in the inbox."""
 
 
-def awake_and_asleep() -> float:
+def boottime() -> float:
     """Seconds that never jump, and that go on while the machine is suspended, where the system counts those."""
     return time.clock_gettime(_BOOTTIME) if _BOOTTIME is not None else time.monotonic()
 
@@ -71,10 +71,10 @@ class Inbox:
     `beat`: when the loop was last seen here, on the monotonic clock; it comes by every `TICK` seconds, calls aside.
     """
 
-    def __init__(self, clock: Callable[[], float] = awake_and_asleep) -> None:
+    def __init__(self, clock: Callable[[], float] = boottime) -> None:
         self._clock = clock
         self._asleep = self._clock() - time.monotonic()
-        self.beat = time.monotonic()
+        self.last_seen = time.monotonic()
         self._messages: deque[Message] = deque()
         self._changed = threading.Condition()
 
@@ -91,10 +91,10 @@ class Inbox:
     def next(self, until: float) -> Message | None:
         """The next message; None when there was none by `until`. Having been suspended is a message, too."""
         with self._changed:
-            self.beat = time.monotonic()
+            self.last_seen = time.monotonic()
             while not self._messages and (left := until - self._clock()) > 0:
-                self.beat = time.monotonic()
-                self._changed.wait(min(left, TICK))
+                self.last_seen = time.monotonic()
+                self._changed.wait(min(left, POLL_INTERVAL))
                 self._notice_sleep()
             return self._messages.popleft() if self._messages else None
 
@@ -115,6 +115,6 @@ class Inbox:
 
     def _notice_sleep(self) -> None:
         asleep = self._clock() - time.monotonic()
-        if asleep - self._asleep > NAP:
-            self._messages.append(Moved(f"the machine was suspended for {asleep - self._asleep:.0f} s"))
+        if asleep - self._asleep > SUSPEND_THRESHOLD:
+            self._messages.append(NetworkAlert(f"the machine was suspended for {asleep - self._asleep:.0f} s"))
         self._asleep = asleep

@@ -13,13 +13,11 @@ from math import inf
 from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol
 
 RETRY_FIRST = 1.0  # seconds after the first failure, doubling
-RETRY_LAST = 60.0  # seconds between tries at the most
+MAX_RETRY = 60.0  # seconds between tries at the most
 TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left of the lease
-RETRY_LEAST = 0.25  # seconds; RFC 6886 §3.1 sends no faster
-RETRY_AFTER_MOST = 3600.0  # seconds; a gateway may say years, and be mended in a minute
-MOVES_MOST = (
-    8  # between two settlings: each half of a pair that follows may need as many as a plain pair, `pairs.MOVES`
-)
+MIN_RETRY = 0.25  # seconds; RFC 6886 §3.1 sends no faster
+MAX_RETRY_AFTER = 3600.0  # seconds; a gateway may say years, and be mended in a minute
+MAX_MOVES = 8  # between two settlings: each half of a pair that follows may need as many as a plain pair, `pairs.MOVES`
 LAST_NOMINAL = 1  # with `follow`, the internal ports 0 and 1 stand for none: `natpmpc -a 1 0 tcp 60`, says ProtonVPN
 
 
@@ -35,20 +33,20 @@ class Lease:
     """
 
     request: PortRequest
-    due: float
-    wanted_port: int
+    attempt_at: float
+    requested_port: int
     external_port: int = 0
     external_ip: Address | None = None
     lifetime: int = 0
     expires: float = inf
     failures: int = 0
     reason: str = ""
-    unsure: bool = False
-    turn: int = 0
-    along: bool = False
-    doubtful: bool = False
+    may_be_held: bool = False
+    open_order: int = 0
+    companion_asked: bool = False
+    may_be_gone: bool = False
     token: str = ""
-    inner_port: int = 0
+    target_port: int = 0
     moves: int = 0
     note: str = ""
     static: bool = False
@@ -62,11 +60,11 @@ class Lease:
         `inner_port`: to which it led then, 0 where that is not known.
         """
         wanted = request.external_port or remembered_port
-        new = cls(request, due=now, wanted_port=wanted, token=token, inner_port=request.internal_port)
+        new = cls(request, attempt_at=now, requested_port=wanted, token=token, target_port=request.internal_port)
         if not request.follow or new.nominal:
             return new
         likely = inner_port or (0 if request.external_port else remembered_port)
-        return replace(new, inner_port=likely or request.internal_port)
+        return replace(new, target_port=likely or request.internal_port)
 
     @property
     def key(self) -> Key:
@@ -90,15 +88,15 @@ class Lease:
         return self.request.follow and self.request.internal_port <= LAST_NOMINAL
 
     @property
-    def fits(self) -> bool:
+    def ports_agree(self) -> bool:
         """Whether an application that follows is reached where it listens: outside and inside the same port."""
         follows = self.request.follow and not self.nominal and not self.static
-        return not follows or self.inner_port == self.external_port
+        return not follows or self.target_port == self.external_port
 
     @property
     def wake_at(self) -> float:
         """When this lease next needs attention: to ask, or to be declared lost."""
-        return min(self.due, self.expires)
+        return min(self.attempt_at, self.expires)
 
     @property
     def mapping(self) -> Mapping:
@@ -112,7 +110,7 @@ class Lease:
             self.external_ip,
             request.name,
             self.static,
-            request.follow and self.fits,
+            request.follow and self.ports_agree,
         )
 
     def granted(self, grant: Grant, address: Address | None, now: float, spread: float) -> "Lease":
@@ -126,17 +124,17 @@ class Lease:
         term = min(asked, lifetime or asked)
         return replace(
             self,
-            due=now + term * (1 / 2 + spread / 8),
-            wanted_port=grant.external_port,
+            attempt_at=now + term * (1 / 2 + spread / 8),
+            requested_port=grant.external_port,
             external_port=grant.external_port,
             external_ip=grant.external_ip or address,
             lifetime=lifetime,
             expires=now + lifetime if lifetime else inf,
             failures=0,
             reason="",
-            unsure=False,
-            along=False,
-            doubtful=False,
+            may_be_held=False,
+            companion_asked=False,
+            may_be_gone=False,
             token=grant.token or self.token,
             static=grant.static,
         )
@@ -148,68 +146,68 @@ class Lease:
 
         Before `retry_after` seconds are over the answer would be the same, says the gateway.
         """
-        delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16), RETRY_LAST) * (1 + spread / 4)
+        delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16), MAX_RETRY) * (1 + spread / 4)
         if self.held:
-            delay = min(delay, max((self.expires - now) / TRIES_BEFORE_EXPIRY, RETRY_LEAST))
+            delay = min(delay, max((self.expires - now) / TRIES_BEFORE_EXPIRY, MIN_RETRY))
         if retry_after > delay:
-            delay = min(retry_after, RETRY_AFTER_MOST)
+            delay = min(retry_after, MAX_RETRY_AFTER)
         return replace(
             self,
-            due=now + delay,
+            attempt_at=now + delay,
             failures=self.failures + 1,
             reason=reason,
-            unsure=self.unsure or unsure,
-            along=False,
+            may_be_held=self.may_be_held or unsure,
+            companion_asked=False,
         )
 
-    def at_once(self, now: float) -> "Lease":
+    def retry_now(self, now: float) -> "Lease":
         """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""
-        return replace(self, due=now, failures=0, along=False, doubtful=True, moves=0)
+        return replace(self, attempt_at=now, failures=0, companion_asked=False, may_be_gone=True, moves=0)
 
-    def untold(self, granted: "Lease") -> "Lease":
+    def granted_elsewhere(self, granted: "Lease") -> "Lease":
         """The gateway holds what was `granted`, which nobody shall hear of: it is to be had elsewhere, or deleted."""
         return replace(
             self,
-            wanted_port=granted.external_port,
-            inner_port=granted.inner_port,
+            requested_port=granted.external_port,
+            target_port=granted.target_port,
             token=granted.token,
-            unsure=True,
+            may_be_held=True,
         )
 
-    def moved(self, external_port: int, inner_port: int) -> "Lease":
+    def move_to(self, external_port: int, inner_port: int) -> "Lease":
         """The gateway holds it no longer, or it is nominal: ask for it elsewhere, before anything else."""
         return replace(
             self,
-            due=-inf,
-            wanted_port=external_port,
-            inner_port=inner_port,
+            attempt_at=-inf,
+            requested_port=external_port,
+            target_port=inner_port,
             moves=self.moves + 1,
-            along=True,
-            doubtful=not self.nominal,
-            unsure=False,
-            token=self.token if inner_port == self.inner_port else "",
+            companion_asked=True,
+            may_be_gone=not self.nominal,
+            may_be_held=False,
+            token=self.token if inner_port == self.target_port else "",
         )
 
-    def afresh(self, now: float) -> "Lease":
+    def ask_again(self, now: float) -> "Lease":
         """The gateway may hold it no longer: ask for the same again."""
-        return replace(self, due=now, along=False, doubtful=True)
+        return replace(self, attempt_at=now, companion_asked=False, may_be_gone=True)
 
-    def stuck(self, now: float) -> "Lease":
+    def keep_as_is(self, now: float) -> "Lease":
         """It could not be deleted, or no answer said that it was: ask for it where it was, and leave it there."""
-        return replace(self, due=now, along=True, moves=MOVES_MOST)
+        return replace(self, attempt_at=now, companion_asked=True, moves=MAX_MOVES)
 
-    def go_along(self, now: float) -> "Lease":
+    def follow_companion(self, now: float) -> "Lease":
         """The companion was asked: ask for this one now, before that is asked again."""
-        return replace(self, due=now, along=True)
+        return replace(self, attempt_at=now, companion_asked=True)
 
-    def opened_as(self, turn: int) -> "Lease":
+    def with_open_order(self, turn: int) -> "Lease":
         """The gateway may have opened it just now, as the `turn`th of all."""
-        return replace(self, turn=turn)
+        return replace(self, open_order=turn)
 
-    def lapsed(self, now: float) -> bool:
+    def expired(self, now: float) -> bool:
         """Whether the lease has run out."""
         return self.held and now >= self.expires
 
     def lost(self) -> "Lease":
         """The port is shut; the same one is wanted again."""
-        return replace(self, external_port=0, lifetime=0, expires=inf, doubtful=False)
+        return replace(self, external_port=0, lifetime=0, expires=inf, may_be_gone=False)

@@ -16,7 +16,7 @@ from portmap.events import (
 from portmap.loop.lease import Lease
 
 
-def of_grant(before: Lease, after: Lease) -> MappingEvent:
+def event_of_grant(before: Lease, after: Lease) -> MappingEvent:
     """Added where nothing was open, changed where the port or the address is another, else renewed.
 
     A new note goes before any other reason.
@@ -35,12 +35,12 @@ def _other_port(before: Lease, after: Lease) -> str:
     request = before.request
     if request.follow and not request.external_port:
         return ""
-    wanted = (0 if before.moves else before.wanted_port) or request.wish
+    wanted = (0 if before.moves else before.requested_port) or request.wish
     other = after.external_port != wanted
     return f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
 
 
-def of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
+def event_of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
     """The gateway would not open or renew the port."""
     request = lease.request
     return MappingFailed(
@@ -53,12 +53,12 @@ def of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
     )
 
 
-def of_loss(lease: Lease, reason: str) -> MappingLost:
+def event_of_loss(lease: Lease, reason: str) -> MappingLost:
     """The port is shut: its lease ran out, or it was seen gone."""
     return MappingLost.of(lease.mapping, reason=reason)
 
 
-def of_removal(lease: Lease, error: PortmapError | None) -> MappingRemoved:
+def event_of_removal(lease: Lease, error: PortmapError | None) -> MappingRemoved:
     """We are done with the port; with an error, the gateway did not confirm."""
     reason = f"left to run out, for it could not be deleted: {error}" if error else ""
     return MappingRemoved.of(lease.mapping, reason=reason, error=error_name(error))

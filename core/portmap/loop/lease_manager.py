@@ -13,11 +13,11 @@ from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError
 from portmap.events import Event
 from portmap.loop import pairing, renewal_order
-from portmap.loop.gateway_monitor import Lookout
+from portmap.loop.gateway_monitor import GatewayMonitor
 from portmap.loop.inbox import Inbox, Interrupted
 from portmap.loop.lease import Lease
-from portmap.loop.lease_table import LeaseBook
-from portmap.loop.mapping_client import Clerk
+from portmap.loop.lease_table import LeaseTable
+from portmap.loop.mapping_client import MappingClient
 from portmap.loop.policy import OnConflict, Policy
 from portmap.loop.registrar import Registrar
 from portmap.model import Grant, Key, PortRequest
@@ -25,25 +25,25 @@ from portmap.model import Grant, Key, PortRequest
 _log = logging.getLogger("portmap.loop")
 
 
-class Keeper:
+class LeaseManager:
     """Every lease of the session."""
 
     def __init__(
         self,
         nat: Nat,
         inbox: Inbox,
-        lookout: Lookout,
+        lookout: GatewayMonitor,
         tell: Callable[[Event], None],
         policy: Policy,
         random: Callable[[], float],
     ) -> None:
         self._nat = nat
-        self._clerk = Clerk(nat, policy.call_deadline)
+        self._clerk = MappingClient(nat, policy.call_deadline)
         self._inbox = inbox
         self._lookout = lookout
         self._policy = policy
         self._random = random
-        self._book = LeaseBook()
+        self._book = LeaseTable()
         self._registrar = Registrar(self._book, inbox, tell, random)
         self._turns = count(1)
         self._interrupted: Lease | None = None
@@ -51,7 +51,7 @@ class Keeper:
     @property
     def due(self) -> float:
         """When the next lease needs attention."""
-        first = self._book.first()
+        first = self._book.next_due()
         return inf if first is None else first.wake_at
 
     def token_of(self, key: Key) -> str:
@@ -62,9 +62,9 @@ class Keeper:
     def inner_port_of(self, key: Key) -> int:
         """The internal port by which the gateway knows this mapping: with `follow` it may be another than the key's."""
         lease = self._book.get(key)
-        return key[1] if lease is None else lease.inner_port
+        return key[1] if lease is None else lease.target_port
 
-    def want(self, request: PortRequest, port: int = 0, token: str = "", inner_port: int = 0) -> None:
+    def add(self, request: PortRequest, port: int = 0, token: str = "", inner_port: int = 0) -> None:
         """Keep this port open from now on; what is kept already is left as it is.
 
         The port that it had once is asked for again - unless only one port is good enough. `token`, `inner_port`: what
@@ -72,144 +72,150 @@ class Keeper:
         """
         if request.key in self._book:
             return
-        remembered = 0 if self._insists_on(request) else port
+        remembered = 0 if self._requires_requested_port(request) else port
         lease = Lease.of(request, self._inbox.now(), remembered, token, inner_port)
         partner = self._partner_of(lease)
-        self._book.put(pairing.aligned(lease, partner) if partner else lease)
+        self._book.put(pairing.aligned_with(lease, partner) if partner else lease)
 
-    def let_go(self, key: Key) -> None:
+    def remove(self, key: Key) -> None:
         """Nobody wants the port any more. What was never opened is not ours to delete."""
         lease = self._book.get(key)
         if lease is None:
             return
-        if (lease.held or lease.unsure) and self._remove(lease, self._policy.call_deadline):
-            self._renew_younger(lease)
+        if (lease.held or lease.may_be_held) and self._remove(lease, self._policy.call_deadline):
+            self._renew_after_delete(lease)
         self._book.remove(key)  # last: a stop during the deleting leaves it to the cleaning up
 
-    def all_at_once(self) -> None:
+    def renew_all(self) -> None:
         """The gateway may have forgotten us: ask for everything again."""
         now = self._inbox.now()
         for lease in self._book:
-            self._book.put(lease.at_once(now))
+            self._book.put(lease.retry_now(now))
 
-    def attend(self) -> None:
+    def process_next(self) -> None:
         """Do what the lease that is due needs."""
-        lease = self._book.first()
+        lease = self._book.next_due()
         if lease is None:
             return
-        if lease.lapsed(self._inbox.now()):
-            self._registrar.lose(lease, lease.reason or "the lease ran out")
-            self._registrar.take_along(lease)
+        if lease.expired(self._inbox.now()):
+            self._registrar.record_loss(lease, lease.reason or "the lease ran out")
+            self._registrar.renew_companion(lease)
         else:
             companion = self._book.get(lease.companion)
-            self._attempt(companion if companion and renewal_order.waits_for(lease, companion) else lease)
+            self._ask(companion if companion and renewal_order.must_wait_for(lease, companion) else lease)
 
-    def clean_up(self) -> None:
+    def delete_all(self) -> None:
         """Delete what we hold, and what we may hold, within the policy's time; a silent gateway is asked once."""
         deadline = self._inbox.now() + self._policy.clean_up
-        self._finish_attempt()
+        self._settle_interrupted_call()
         answers = True
         for lease in self._book:
-            if lease.held or (lease.unsure and self._lookout.address is not None):
+            if lease.held or (lease.may_be_held and self._lookout.address is not None):
                 answers = self._remove(lease, deadline - self._inbox.now() if answers else 0.0)
 
     # Asking --------------------------------------------------------------------------------------------------
 
-    def _attempt(self, lease: Lease) -> None:
+    def _ask(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
         try:
-            grant = self._clerk.ask(lease, exact=self._insists_on(lease.request))
+            grant = self._clerk.add(lease, exact=self._requires_requested_port(lease.request))
         except Interrupted:
             self._interrupted = lease
             raise
         except SILENCE as error:
-            asked = lease if lease.turn else lease.opened_as(next(self._turns))
-            self._registrar.refused(asked, error)
-            self._registrar.put_off_companion(asked, error, others_are_answered=self._lookout.found)
-            self._doubt(error)
+            asked = lease if lease.open_order else lease.with_open_order(next(self._turns))
+            self._registrar.record_failure(asked, error)
+            self._registrar.postpone_companion(asked, error, others_are_answered=self._lookout.is_reachable)
+            self._suspect_gateway(error)
         except (NATError, PluginError) as error:
             self._answered()
-            doubted = lease.held and lease.doubtful
-            left = self._registrar.lose(lease, str(error)) if doubted else lease
-            self._registrar.refused(left, error, unsure=doubted)
-            self._registrar.take_along(lease, touched=doubted)
+            doubted = lease.held and lease.may_be_gone
+            left = self._registrar.record_loss(lease, str(error)) if doubted else lease
+            self._registrar.record_failure(left, error, unsure=doubted)
+            self._registrar.renew_companion(lease, touched=doubted)
         else:
             self._answered()
-            self._lookout.learn(grant.external_ip)
+            self._lookout.note_granted_address(grant.external_ip)
             self._granted(lease, grant, asked_at)
 
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
         after = before.granted(grant, self._lookout.address, asked_at, self._random())
-        after = after if before.held else after.opened_as(next(self._turns))
-        if self._insists_on(after.request) and after.external_port != after.request.wish:
-            self._give_back(before, after)
+        after = after if before.held else after.with_open_order(next(self._turns))
+        if self._requires_requested_port(after.request) and after.external_port != after.request.wish:
+            self._reject_other_port(before, after)
             return
         partner = self._partner_of(after)
-        move = pairing.next_move(after, partner, self._random(), pairing.busy(after, self._book))
+        move = pairing.next_move(after, partner, self._random(), pairing.ports_in_use(after, self._book))
         if move and move.key == after.key:
-            self._move_untold(before, after, move)
+            self._move_before_announcing(before, after, move)
         elif partner and move:
             self._registrar.granted(before, after)
             self._move(partner, move)
         else:
             self._registrar.granted(before, *pairing.settled(after, partner))
 
-    def _give_back(self, before: Lease, after: Lease) -> None:
+    def _reject_other_port(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and say whose fault it is."""
         wish, port = before.request.wish, after.external_port
         self._remove(after, self._policy.call_deadline, quietly=True)
         conflict = Conflict(f"{self._nat} gave port {port}, for {wish} is taken: free it, or accept others")
-        self._registrar.refused(self._registrar.lose(before, str(conflict)) if before.held else before, conflict)
-        self._registrar.take_along(before)
+        self._registrar.record_failure(
+            self._registrar.record_loss(before, str(conflict)) if before.held else before, conflict
+        )
+        self._registrar.renew_companion(before)
 
     # Elsewhere -----------------------------------------------------------------------------------------------
 
-    def _insists_on(self, request: PortRequest) -> bool:
+    def _requires_requested_port(self, request: PortRequest) -> bool:
         """Whether only one external port will do."""
         any_port = request.follow and not request.external_port
         return self._policy.on_conflict is OnConflict.FAIL and not any_port
 
     def _partner_of(self, lease: Lease) -> Lease | None:
         """The other half of a pair, where the two may go elsewhere together."""
-        return None if self._insists_on(lease.request) else pairing.partner(lease, self._book.get(lease.companion))
+        return (
+            None
+            if self._requires_requested_port(lease.request)
+            else pairing.partner(lease, self._book.get(lease.companion))
+        )
 
-    def _move_untold(self, before: Lease, after: Lease, move: pairing.Move) -> None:
+    def _move_before_announcing(self, before: Lease, after: Lease, move: pairing.PortMove) -> None:
         """What was granted will not do: have it elsewhere before anybody hears of it."""
-        untold = before.untold(after)
+        untold = before.granted_elsewhere(after)
         self._book.put(untold)  # a stop during the deleting leaves it to the cleaning up
-        if self._clerk.clear(after):
-            self._book.put(untold.moved(move.external_port, move.inner_port))
+        if self._clerk.try_delete(after):
+            self._book.put(untold.move_to(move.external_port, move.inner_port))
         else:
-            self._registrar.granted(before, after.stuck(self._inbox.now()))
+            self._registrar.granted(before, after.keep_as_is(self._inbox.now()))
 
-    def _move(self, lease: Lease, move: pairing.Move) -> None:
-        gone = self._clerk.clear(lease)
+    def _move(self, lease: Lease, move: pairing.PortMove) -> None:
+        gone = self._clerk.try_delete(lease)
         ports = move.external_port, move.inner_port
-        self._book.put(lease.moved(*ports) if gone else lease.stuck(self._inbox.now()))
+        self._book.put(lease.move_to(*ports) if gone else lease.keep_as_is(self._inbox.now()))
 
     def _answered(self) -> None:
         """A gateway that was lost may be back."""
         if self._lookout.lost:
-            self._lookout.at_once()
+            self._lookout.check_now()
 
-    def _doubt(self, error: NATError) -> None:
+    def _suspect_gateway(self, error: NATError) -> None:
         """Silence: find out whether the gateway is lost. If it is known to be, no other lease that is due need try."""
         if not self._lookout.lost:
-            self._lookout.at_once()
+            self._lookout.check_now()
             return
         for lease in self._book:
-            if lease.due <= self._inbox.now():
-                self._registrar.refused(lease, error)
+            if lease.attempt_at <= self._inbox.now():
+                self._registrar.record_failure(lease, error)
 
     # Deleting ------------------------------------------------------------------------------------------------
 
-    def _finish_attempt(self) -> None:
+    def _settle_interrupted_call(self) -> None:
         """A stop came during an attempt: what it still comes to is ours, too."""
         lease = self._interrupted
         if lease is None:
             return
         now = self._inbox.now()
-        grant = self._nat.interrupted_grant(self._policy.clean_up / 2)
+        grant = self._nat.late_grant(self._policy.clean_up / 2)
         self._book.put(
             lease.granted(grant, self._lookout.address, now, 0.0)
             if grant
@@ -225,12 +231,12 @@ class Keeper:
             error = failure
             _log.warning("%s %d could not be deleted: %s", *lease.key, error)
         if not quietly:
-            self._registrar.removed(lease, error)
+            self._registrar.record_removal(lease, error)
         return not isinstance(error, SILENCE)
 
-    def _renew_younger(self, gone: Lease) -> None:
+    def _renew_after_delete(self, gone: Lease) -> None:
         """With an elder mapping the younger one's rule is deleted, too, and not every renewal makes that anew."""
         companion = self._book.get(gone.companion)
-        if companion and renewal_order.suffers(companion, gone):
-            self._clerk.clear(companion)
-            self._book.put(companion.afresh(self._inbox.now()))
+        if companion and renewal_order.may_be_shut_by(companion, gone):
+            self._clerk.try_delete(companion)
+            self._book.put(companion.ask_again(self._inbox.now()))

@@ -14,7 +14,7 @@ from portmap.model import Key
 SLACK = 64  # outdated entries that are not worth a clean-up
 
 
-class LeaseBook:
+class LeaseTable:
     """Leases by their key, and by when they wake."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class LeaseBook:
         """Strike a lease out."""
         del self._leases[key], self._ticket[key]
 
-    def first(self) -> Lease | None:
+    def next_due(self) -> Lease | None:
         """The lease that wakes first; of several, the one entered first."""
         while self._heap:
             _, ticket, key = self._heap[0]

@@ -10,14 +10,14 @@ from math import inf
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, PluginError
-from portmap.loop.lease import RETRY_FIRST, RETRY_LAST
+from portmap.loop.lease import MAX_RETRY, RETRY_FIRST
 from portmap.model import Key
 from portmap.storage.journal import Journal
 
 _log = logging.getLogger("portmap.loop")
 
 
-class Sweeper:
+class LeftoverCleaner:
     """Leftovers, one at a time. `now` is unix time in seconds: what has run out by then needs no deleting.
 
     `swept` is told of each that is gone.
@@ -26,7 +26,7 @@ class Sweeper:
     def __init__(self, nat: Nat, journal: Journal, now: float, swept: Callable[[Key], None]) -> None:
         self._nat = nat
         self._swept = swept
-        self._left = [entry for entry in journal.entries if entry.alive(now)]
+        self._left = [entry for entry in journal.entries if entry.may_be_held(now)]
         self._failures = 0
         self._not_before = -inf
 
@@ -36,21 +36,21 @@ class Sweeper:
         here = str(self._nat) if self._left else ""
         return self._not_before if any(entry.gateway == here for entry in self._left) else inf
 
-    def silent(self, now: float) -> None:
+    def back_off(self, now: float) -> None:
         """The gateway did not answer a deletion, whatever else it answers: ask ever less often."""
-        self._not_before = now + min(RETRY_FIRST * 2.0**self._failures, RETRY_LAST)
+        self._not_before = now + min(RETRY_FIRST * 2.0**self._failures, MAX_RETRY)
         self._failures = min(self._failures + 1, 16)
 
-    def spare(self, key: Key, inner_port: int) -> None:
+    def claim(self, key: Key, inner_port: int) -> None:
         """Somebody wants the mapping that leads to this port again: it is taken over, not deleted."""
-        self._left = [entry for entry in self._left if (entry.key, entry.leads_to) != (key, inner_port)]
+        self._left = [entry for entry in self._left if (entry.key, entry.target_port) != (key, inner_port)]
 
-    def sweep_one(self, timeout: float) -> None:
+    def delete_one(self, timeout: float) -> None:
         """Delete the next leftover. Raises NATError where the gateway is silent: try again when it is not."""
         here = str(self._nat)
         entry = next(entry for entry in self._left if entry.gateway == here)
         try:
-            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.leads_to, timeout, entry.token)
+            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.target_port, timeout, entry.token)
         except SILENCE:
             raise
         except (NATError, PluginError) as error:

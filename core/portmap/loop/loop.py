@@ -20,11 +20,11 @@ from portmap.backends.nat import Nat
 from portmap.errors import NATError, PluginError
 from portmap.events import Event, GatewayRebooted, Listener, NetworkChanged
 from portmap.hookspecs import Closer
-from portmap.loop.debounce import Calm
-from portmap.loop.gateway_monitor import Lookout
-from portmap.loop.inbox import Alert, Inbox, Interrupted, Message, Moved, Register, Stop, Unregister
-from portmap.loop.lease_manager import Keeper
-from portmap.loop.leftovers import Sweeper
+from portmap.loop.debounce import Debounce
+from portmap.loop.gateway_monitor import GatewayMonitor
+from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted, Message, NetworkAlert, Register, Stop, Unregister
+from portmap.loop.lease_manager import LeaseManager
+from portmap.loop.leftovers import LeftoverCleaner
 from portmap.loop.policy import Policy
 from portmap.model import Key
 from portmap.storage.journal import Journal
@@ -54,10 +54,10 @@ class Loop:
         self._listener = listener
         self._deadline = policy.call_deadline
         self._journal = journal or Journal()
-        self._lookout = Lookout(nat, inbox, self._tell, policy, random)
-        self._keeper = Keeper(nat, inbox, self._lookout, self._tell, policy, random)
-        self._sweeper = Sweeper(nat, self._journal, time.time(), swept or _nothing)
-        self._calm = Calm()
+        self._lookout = GatewayMonitor(nat, inbox, self._emit, policy, random)
+        self._keeper = LeaseManager(nat, inbox, self._lookout, self._emit, policy, random)
+        self._sweeper = LeftoverCleaner(nat, self._journal, time.time(), swept or _nothing)
+        self._calm = Debounce()
 
     def token_of(self, key: Key) -> str:
         """What the backend wants back with this mapping; empty for nothing."""
@@ -75,21 +75,21 @@ class Loop:
             unwatch = self._watch()
             while not isinstance(message := self._next_message(), Stop):
                 if message is not None:
-                    self._take(message)
+                    self._handle(message)
                 else:
-                    self._do_what_is_due()
+                    self._run_next_due()
         except Interrupted:
             _log.debug("stopped during a call to %s", self._nat)
         finally:
             while self._inbox.next(-inf) is not None:
                 pass  # too late for these; a stop left there would interrupt the deleting
-            for last in (self._keeper.clean_up, self._listener.on_settled, unwatch):
+            for last in (self._keeper.delete_all, self._listener.on_settled, unwatch):
                 with suppress(Interrupted):  # a second stop gives up what is under way
                     last()
 
     def _watch(self) -> Closer:
         try:
-            return self._nat.watch(lambda reason: self._inbox.put(Alert(reason)))
+            return self._nat.watch(lambda reason: self._inbox.put(GatewayAlert(reason)))
         except (NATError, PluginError) as error:
             _log.warning("%s cannot watch its gateway: %s", self._nat.name, error)
             return _nothing
@@ -105,50 +105,50 @@ class Loop:
     def _wake_at(self) -> float:
         return min(self._calm.due, self._lookout.due, self._keeper.due, self._sweep_due)
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message:
             case Register(request):
                 key, journal = request.key, self._journal
-                self._keeper.want(request, journal.port_of(key), journal.token_of(key), journal.inner_port_of(key))
-                self._sweeper.spare(key, self._keeper.inner_port_of(key))
+                self._keeper.add(request, journal.port_of(key), journal.token_of(key), journal.inner_port_of(key))
+                self._sweeper.claim(key, self._keeper.inner_port_of(key))
             case Unregister(key):
-                self._keeper.let_go(key)
-            case Alert(reason) if not self._calm.pending:
-                self._tell(GatewayRebooted(gateway=str(self._nat), reason=reason))
-                self._calm = self._calm.heard()
-            case Moved(reason) if not self._calm.pending:
-                self._tell(NetworkChanged(reason=reason))
-                self._calm = self._calm.heard()
+                self._keeper.remove(key)
+            case GatewayAlert(reason) if not self._calm.pending:
+                self._emit(GatewayRebooted(gateway=str(self._nat), reason=reason))
+                self._calm = self._calm.signalled()
+            case NetworkAlert(reason) if not self._calm.pending:
+                self._emit(NetworkChanged(reason=reason))
+                self._calm = self._calm.signalled()
             case _:
                 _log.debug("nothing more to do for %s", message)
 
-    def _do_what_is_due(self) -> None:
+    def _run_next_due(self) -> None:
         now = self._inbox.now()
         if now >= self._calm.due:
-            self._calm = self._calm.acted(now)
-            self._lookout.at_once()
-            self._keeper.all_at_once()
+            self._calm = self._calm.done(now)
+            self._lookout.check_now()
+            self._keeper.renew_all()
         elif now >= self._lookout.due:
-            if self._lookout.look():
-                self._keeper.all_at_once()
+            if self._lookout.check():
+                self._keeper.renew_all()
         elif now >= self._keeper.due:
-            self._keeper.attend()
+            self._keeper.process_next()
         elif now >= self._sweep_due:
             self._sweep()
 
     @property
     def _sweep_due(self) -> float:
-        return self._sweeper.due if self._lookout.found else inf
+        return self._sweeper.due if self._lookout.is_reachable else inf
 
     def _sweep(self) -> None:
         try:
-            self._sweeper.sweep_one(self._deadline)
+            self._sweeper.delete_one(self._deadline)
         except NATError as error:
             _log.debug("no sweeping now: %s", error)
-            self._sweeper.silent(self._inbox.now())
-            self._lookout.at_once()
+            self._sweeper.back_off(self._inbox.now())
+            self._lookout.check_now()
 
-    def _tell(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         _log.debug("%s", event)
         self._listener.on_event(event)
 

@@ -10,20 +10,20 @@ from portmap.model import Grant
 _log = logging.getLogger("portmap.loop")
 
 
-class Clerk:
+class MappingClient:
     """Owned by the keeper. `deadline` is for each call, in seconds."""
 
     def __init__(self, nat: Nat, deadline: float) -> None:
         self._nat = nat
         self._deadline = deadline
 
-    def ask(self, lease: Lease, *, exact: bool = False) -> Grant:
+    def add(self, lease: Lease, *, exact: bool = False) -> Grant:
         """Ask for it, or extend it; `exact`: no other port will do. Raises NATError or PluginError."""
         request = lease.request
         return self._nat.add_mapping(
             request.protocol,
-            lease.wanted_port,
-            lease.inner_port,
+            lease.requested_port,
+            lease.target_port,
             request.name,
             request.lifetime,
             self._deadline,
@@ -36,11 +36,11 @@ class Clerk:
         timeout = self._deadline if timeout is None else timeout
         if timeout <= 0:
             raise GatewayTimeout(f"{self._nat} left no time for it")
-        asked_last = lease.wanted_port if lease.unsure else 0  # what was held is gone since, or is the same
-        port = asked_last or lease.external_port or lease.wanted_port or lease.inner_port
-        self._nat.delete_mapping(lease.request.protocol, port, lease.inner_port, timeout, lease.token)
+        asked_last = lease.requested_port if lease.may_be_held else 0  # what was held is gone since, or is the same
+        port = asked_last or lease.external_port or lease.requested_port or lease.target_port
+        self._nat.delete_mapping(lease.request.protocol, port, lease.target_port, timeout, lease.token)
 
-    def clear(self, lease: Lease) -> bool:
+    def try_delete(self, lease: Lease) -> bool:
         """Delete what is to be had elsewhere; whether it is gone. What is nominal is the gateway's affair."""
         if lease.nominal:
             return True

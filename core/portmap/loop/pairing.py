@@ -7,15 +7,15 @@ that never gives one port for both is asked for a few others, then left in peace
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from portmap.loop.lease import MOVES_MOST, Lease
+from portmap.loop.lease import MAX_MOVES, Lease
 from portmap.model import MAX_PORT, Key
 
-MOVES = 4  # of a pair, or to make outside and inside one; then it stays as it is
+MAX_PLAIN_MOVES = 4  # of a pair, or to make outside and inside one; then it stays as it is
 FIRST_FRESH = 49152  # to 65535: nobody registers these, so they are free most likely (RFC 6335 §6)
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PortMove:
     """The mapping of this key is to be had elsewhere: this external port, leading to that inner one."""
 
     key: Key
@@ -30,20 +30,20 @@ def partner(lease: Lease, companion: Lease | None) -> Lease | None:
     return companion if lease.request.follow == companion.request.follow else None
 
 
-def busy(lease: Lease, leases: Iterable[Lease]) -> set[int]:
+def ports_in_use(lease: Lease, leases: Iterable[Lease]) -> set[int]:
     """The internal ports of our other mappings, which a lease that follows must not take."""
     own = lease.key, lease.companion
-    return {other.inner_port for other in leases if other.key not in own} if lease.request.follow else set()
+    return {other.target_port for other in leases if other.key not in own} if lease.request.follow else set()
 
 
-def aligned(lease: Lease, other: Lease) -> Lease:
+def aligned_with(lease: Lease, other: Lease) -> Lease:
     """A lease that is to be asked for, wishing for what its partner holds. What may be open somewhere is left there."""
-    if lease.held or lease.unsure or not other.held:
+    if lease.held or lease.may_be_held or not other.held:
         return lease
-    return replace(lease, wanted_port=other.external_port, inner_port=other.inner_port)
+    return replace(lease, requested_port=other.external_port, target_port=other.target_port)
 
 
-def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collection[int] = ()) -> Move | None:
+def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collection[int] = ()) -> PortMove | None:
     """What to try next, now that the lease was granted; None: nothing.
 
     `other`: its partner, if any. `spread`, uniform in 0..1, chooses fresh ports. `taken`: see `busy`.
@@ -52,7 +52,9 @@ def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collectio
         return None
     tries = lease.moves + (other.moves if other else 0)
     fresh = min(FIRST_FRESH + int(spread * (MAX_PORT + 1 - FIRST_FRESH)), MAX_PORT)
-    return _fit(lease, tries, fresh, taken) or (_pair(lease, other, tries, fresh) if other else None)
+    return _move_for_follow(lease, tries, fresh, taken) or (
+        _move_for_pair(lease, other, tries, fresh) if other else None
+    )
 
 
 def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
@@ -60,29 +62,29 @@ def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
     note = _verdict(lease, other)
     if other is None:
         return (_noted(lease, note, agreed=True),)
-    return _noted(lease, note, agreed=other.held), _noted(aligned(other, lease), note, agreed=other.held)
+    return _noted(lease, note, agreed=other.held), _noted(aligned_with(other, lease), note, agreed=other.held)
 
 
-def _fit(lease: Lease, tries: int, fresh: int, taken: Collection[int]) -> Move | None:
+def _move_for_follow(lease: Lease, tries: int, fresh: int, taken: Collection[int]) -> PortMove | None:
     """Make the external port the inner one, too, then a fresh one both; in vain, go back to the internal port."""
-    if lease.fits:
+    if lease.ports_agree:
         return None
-    if tries < MOVES:
-        port = fresh if tries >= MOVES // 2 or lease.external_port in taken else lease.external_port
-        return Move(lease.key, port, port)
+    if tries < MAX_PLAIN_MOVES:
+        port = fresh if tries >= MAX_PLAIN_MOVES // 2 or lease.external_port in taken else lease.external_port
+        return PortMove(lease.key, port, port)
     asked = lease.request.internal_port
-    return Move(lease.key, lease.external_port, asked) if lease.inner_port != asked else None
+    return PortMove(lease.key, lease.external_port, asked) if lease.target_port != asked else None
 
 
-def _pair(lease: Lease, other: Lease, tries: int, fresh: int) -> Move | None:
+def _move_for_pair(lease: Lease, other: Lease, tries: int, fresh: int) -> PortMove | None:
     """First to the port that the other has just got; then both to a fresh one, the lease before its partner."""
-    limit = MOVES_MOST if lease.request.follow and not lease.nominal else MOVES
+    limit = MAX_MOVES if lease.request.follow and not lease.nominal else MAX_PLAIN_MOVES
     if not _apart(lease, other) or tries >= limit:
         return None
     if tries == limit - 2 and not lease.nominal:
-        same = lease.request.follow and lease.fits
-        return Move(lease.key, fresh, fresh if same else lease.inner_port)
-    return Move(other.key, lease.external_port, lease.inner_port)
+        same = lease.request.follow and lease.ports_agree
+        return PortMove(lease.key, fresh, fresh if same else lease.target_port)
+    return PortMove(other.key, lease.external_port, lease.target_port)
 
 
 def _apart(lease: Lease, other: Lease) -> bool:
@@ -92,8 +94,8 @@ def _apart(lease: Lease, other: Lease) -> bool:
 def _verdict(lease: Lease, other: Lease | None) -> str:
     """What is not as it should be, for people; empty where all is well."""
     faults = []
-    if not lease.fits:
-        faults.append(f"the gateway maps no port to itself: let the application listen on {lease.inner_port}")
+    if not lease.ports_agree:
+        faults.append(f"the gateway maps no port to itself: let the application listen on {lease.target_port}")
     if other and _apart(lease, other):
         tcp, udp = sorted((lease, other), key=lambda half: half.key)
         has = f"{tcp.key[0]} has {tcp.external_port} and {udp.key[0]} {udp.external_port}"

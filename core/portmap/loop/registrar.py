@@ -8,7 +8,7 @@ from portmap.events import Event
 from portmap.loop import lease_events, renewal_order
 from portmap.loop.inbox import Inbox
 from portmap.loop.lease import Lease
-from portmap.loop.lease_table import LeaseBook
+from portmap.loop.lease_table import LeaseTable
 
 _log = logging.getLogger("portmap.loop")
 
@@ -17,7 +17,7 @@ class Registrar:
     """Owned by the keeper, whose book it is."""
 
     def __init__(
-        self, book: LeaseBook, inbox: Inbox, tell: Callable[[Event], None], random: Callable[[], float]
+        self, book: LeaseTable, inbox: Inbox, tell: Callable[[Event], None], random: Callable[[], float]
     ) -> None:
         self._book = book
         self._inbox = inbox
@@ -28,10 +28,10 @@ class Registrar:
         """The first was granted; the second, if any, is its partner."""
         for lease in after:
             self._book.put(lease)
-        self._tell(lease_events.of_grant(before, after[0]))
-        self.take_along(before)
+        self._tell(lease_events.event_of_grant(before, after[0]))
+        self.renew_companion(before)
 
-    def refused(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
+    def record_failure(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
         """It was not granted. Told once a reason; `unsure`: the gateway may hold it all the same."""
         reason = str(error)
         wait = error.retry_after if isinstance(error, Refused) else 0
@@ -42,33 +42,33 @@ class Registrar:
             _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
             return
         _log.warning("%s %d is not %s: %s", *lease.key, what, reason)
-        self._tell(lease_events.of_failure(lease, error))
+        self._tell(lease_events.event_of_failure(lease, error))
 
-    def lose(self, lease: Lease, reason: str) -> Lease:
+    def record_loss(self, lease: Lease, reason: str) -> Lease:
         """It is shut. The answer is what is left of the lease."""
         _log.warning("%s %d is lost: %s", *lease.key, reason)
         lost = lease.lost()
         self._book.put(lost)
-        self._tell(lease_events.of_loss(lease, reason))
+        self._tell(lease_events.event_of_loss(lease, reason))
         return lost
 
-    def take_along(self, asked: Lease, *, touched: bool = True) -> None:
+    def renew_companion(self, asked: Lease, *, touched: bool = True) -> None:
         """The gateway has answered for this one: now for its companion, if that is due or may have been shut."""
         companion, now = self._book.get(asked.companion), self._inbox.now()
-        if companion and (companion.due <= now or (touched and renewal_order.suffers(companion, asked))):
-            self._book.put(companion.go_along(now))
+        if companion and (companion.attempt_at <= now or (touched and renewal_order.may_be_shut_by(companion, asked))):
+            self._book.put(companion.follow_companion(now))
 
-    def put_off_companion(self, lease: Lease, error: PortmapError, *, others_are_answered: bool) -> None:
+    def postpone_companion(self, lease: Lease, error: PortmapError, *, others_are_answered: bool) -> None:
         """No word for this one: the younger that is due waits with it, unless the gateway has words for others."""
         companion, now = self._book.get(lease.companion), self._inbox.now()
-        if not companion or companion.due > now or not renewal_order.waits_for(companion, lease):
+        if not companion or companion.attempt_at > now or not renewal_order.must_wait_for(companion, lease):
             return
-        if others_are_answered and companion.failures >= renewal_order.PATIENCE:
-            self._book.put(companion.go_along(now))
+        if others_are_answered and companion.failures >= renewal_order.MAX_POSTPONEMENTS:
+            self._book.put(companion.follow_companion(now))
         else:
-            self.refused(companion, error)
+            self.record_failure(companion, error)
 
-    def removed(self, lease: Lease, error: PortmapError | None) -> None:
+    def record_removal(self, lease: Lease, error: PortmapError | None) -> None:
         """We are done with it; with an error, the gateway did not confirm."""
         if lease.held:
-            self._tell(lease_events.of_removal(lease, error))
+            self._tell(lease_events.event_of_removal(lease, error))

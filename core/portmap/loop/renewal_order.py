@@ -14,27 +14,29 @@ from math import inf
 
 from portmap.loop.lease import Lease
 
-PATIENCE = 2  # times that the younger is put off while the gateway has no word for the elder, but answers otherwise
+MAX_POSTPONEMENTS = (
+    2  # times that the younger is put off while the gateway has no word for the elder, but answers otherwise
+)
 
 
-def is_elder(lease: Lease, other: Lease) -> bool:
+def was_opened_first(lease: Lease, other: Lease) -> bool:
     """Whether the gateway got this one first: what is open before what is not, then in the order of their turns."""
-    return lease.turn > 0 and _rank(lease) < _rank(other)
+    return lease.open_order > 0 and _rank(lease) < _rank(other)
 
 
-def waits_for(lease: Lease, other: Lease) -> bool:
+def must_wait_for(lease: Lease, other: Lease) -> bool:
     """Whether the other one is to be asked before this one is.
 
     What is refused time and again is asked for alone, or its elder would be renewed as often.
     """
     alone = not lease.held and lease.failures > 0 and other.held
-    return is_elder(other, lease) and not (other.static or lease.along or alone)
+    return was_opened_first(other, lease) and not (other.static or lease.companion_asked or alone)
 
 
-def suffers(other: Lease, touched: Lease) -> bool:
+def may_be_shut_by(other: Lease, touched: Lease) -> bool:
     """Whether to ask for, or to delete, the one that is touched may shut the other one."""
-    return touched.held and other.held and not touched.static and is_elder(touched, other)
+    return touched.held and other.held and not touched.static and was_opened_first(touched, other)
 
 
 def _rank(lease: Lease) -> tuple[bool, float]:
-    return not lease.held, lease.turn or inf
+    return not lease.held, lease.open_order or inf

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from portmap.errors import NoGateway
 from portmap.model import Address
-from portmap.network.routes import default_gateways, default_gateways6, global_address, local_address_towards
+from portmap.network.routes import default_gateways, default_gateways6, global_ipv6_address, local_address_to
 
 POLL = 5.0  # seconds between looks where the system does not tell
 QUIET = 0.1  # seconds of silence that end a burst of changes: DHCP takes down, puts up, routes
@@ -27,37 +27,37 @@ BURSTS = 10  # so many waits for silence at the most: a second
 # linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR and _ROUTE, RTMGRP_IPV6_IFADDR and _ROUTE
 _GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
 
-View: TypeAlias = tuple[tuple[Address, Address | None], ...]
+NetworkView: TypeAlias = tuple[tuple[Address, Address | None], ...]
 
 _log = logging.getLogger("portmap.links")
 
 
-def current_view() -> View:
+def current_view() -> NetworkView:
     """Each default gateway, and our own address towards it. No packet is sent."""
     return tuple((gateway, _ours(gateway)) for gateway in default_gateways())
 
 
-def current_view6() -> View:
+def current_view6() -> NetworkView:
     """The same over IPv6, where our own address is one and the same. No packet is sent."""
-    ours = global_address()
+    ours = global_ipv6_address()
     return tuple((gateway, ours) for gateway in default_gateways6())
 
 
-def describe(before: View, after: View) -> str:
+def describe_change(before: NetworkView, after: NetworkView) -> str:
     """What changed, in words."""
     return f"network changed: {_words(before)} -> {_words(after)}"
 
 
-class LinkWatch:
+class NetworkMonitor:
     """A daemon thread that calls `tell(reason)` whenever the view has changed, from `start` to `close`."""
 
-    def __init__(self, tell: Callable[[str], None], view: Callable[[], View] = current_view) -> None:
+    def __init__(self, tell: Callable[[str], None], view: Callable[[], NetworkView] = current_view) -> None:
         self._tell = tell
         self._view = view
         self._wake, self._waker = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="portmap links", daemon=True)
 
-    def start(self) -> "LinkWatch":
+    def start(self) -> "NetworkMonitor":
         """Look once, then watch."""
         self._seen = self._view()
         self._thread.start()
@@ -95,7 +95,7 @@ class LinkWatch:
     def _look(self) -> None:
         before, self._seen = self._seen, self._view()
         if self._seen != before:
-            reason = describe(before, self._seen)
+            reason = describe_change(before, self._seen)
             _log.info("%s", reason)
             self._tell(reason)
 
@@ -125,10 +125,10 @@ def _drain(news: object) -> None:
 
 def _ours(gateway: IPv4Address) -> IPv4Address | None:
     try:
-        return local_address_towards(gateway)
+        return local_address_to(gateway)
     except NoGateway:
         return None
 
 
-def _words(view: View) -> str:
+def _words(view: NetworkView) -> str:
     return ", ".join(f"{ours or 'nobody'} behind {gateway}" for gateway, ours in view) or "no gateway"

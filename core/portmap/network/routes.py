@@ -40,12 +40,12 @@ def default_gateways() -> list[IPv4Address]:
     return parse_routes(table)
 
 
-def candidates() -> list[IPv4Address]:
+def gateway_candidates() -> list[IPv4Address]:
     """Whom to ask, best first: the default gateways, then the usual address of a home router on our own subnet."""
     return _unique(chain(default_gateways(), _guesses()))
 
 
-def local_address_towards(peer: IPv4Address) -> IPv4Address:
+def local_address_to(peer: IPv4Address) -> IPv4Address:
     """Our own address on the way to the peer, as the kernel would choose it. No packet is sent.
 
     Raises NoGateway where there is no way.
@@ -61,7 +61,7 @@ def local_address_towards(peer: IPv4Address) -> IPv4Address:
 def own_public_address() -> IPv4Address | None:
     """Our own address on the way outside, if it is a public one: then there is no NAT. No packet is sent."""
     try:
-        ours = local_address_towards(_OUTSIDE)
+        ours = local_address_to(_OUTSIDE)
     except NoGateway:
         return None
     return ours if scope_of(ours) is Scope.PUBLIC else None
@@ -76,7 +76,7 @@ def default_gateways6() -> list[IPv6Address]:
     return parse_routes6(table)
 
 
-def global_address() -> IPv6Address | None:
+def global_ipv6_address() -> IPv6Address | None:
     """Our own address in the IPv6 internet, rather a lasting one than a temporary one; None where we have none.
 
     It is the one that the kernel would use towards a stranger. No packet is sent.
@@ -167,7 +167,7 @@ def _gateways_by_netifaces() -> list[IPv4Address]:
 def _guesses() -> Iterator[IPv4Address]:
     """The first host of the private /24 that we have an address in, unless that is ourselves."""
     try:
-        ours = local_address_towards(_OUTSIDE)
+        ours = local_address_to(_OUTSIDE)
     except NoGateway:
         return
     first = IPv4Address(int(ours) & 0xFFFFFF00 | 1)

@@ -10,7 +10,7 @@ from portmap.model import Address, Key, Protocol, Scope, scope_of
 from portmap.node.ip_tracker import IPTracker
 
 
-class Reach(NamedTuple):
+class BestEndpoint(NamedTuple):
     """What a family has to publish."""
 
     ip: Address | None
@@ -18,7 +18,7 @@ class Reach(NamedTuple):
     udp: int | None
 
 
-class Family:
+class AddressSources:
     """The sources of one family, each None or empty while it has nothing to say."""
 
     def __init__(self) -> None:
@@ -30,33 +30,33 @@ class Family:
         self._mapped: dict[Key, int] = {}  # in the order in which the mappings came up
         self._pinholes: dict[Key, tuple[int, Address]] = {}  # likewise
 
-    def open(self, key: Key, port: int) -> None:
+    def mapping_opened(self, key: Key, port: int) -> None:
         """The mapping is up at this external port. A local port of its protocol has had its day."""
         self._mapped[key] = port
         self.fallback_ports.pop(key[0], None)
 
-    def shut(self, key: Key) -> None:
+    def mapping_closed(self, key: Key) -> None:
         """The mapping, if it is ours, is up no more."""
         self._mapped.pop(key, None)
 
-    def open_pinhole(self, key: Key, port: int | None, address: Address | None) -> None:
+    def pinhole_opened(self, key: Key, port: int | None, address: Address | None) -> None:
         """The port is let through at our own address."""
         if port and address is not None and scope_of(address) is Scope.PUBLIC:
             self._pinholes[key] = port, address
         else:
-            self.shut_pinhole(key)
+            self.pinhole_closed(key)
 
-    def shut_pinhole(self, key: Key) -> None:
+    def pinhole_closed(self, key: Key) -> None:
         """It no longer is."""
         self._pinholes.pop(key, None)
 
-    def withdraw(self, key: Key) -> None:
+    def drop_local_port(self, key: Key) -> None:
         """Nobody wants the local port mapped any more: it is no start value either."""
         protocol, internal_port = key
         if self.fallback_ports.get(protocol) == internal_port:
             del self.fallback_ports[protocol]
 
-    def reach(self, now: int) -> Reach:
+    def best(self, now: int) -> BestEndpoint:
         """The best of all sources at `now`, in milliseconds; a mapped port wins.
 
         Owner, gateway, our own address behind a pinhole, peers, fallback.
@@ -67,7 +67,7 @@ class Family:
         for (protocol, _), port in reversed(self._mapped.items()):
             ports[protocol] = port
         usable = ip if ip is not None and not ip.is_unspecified else None
-        return Reach(usable, ports.get(Protocol.TCP), ports.get(Protocol.UDP))
+        return BestEndpoint(usable, ports.get(Protocol.TCP), ports.get(Protocol.UDP))
 
     def _without_mappings(self, now: int) -> tuple[Address | None, dict[Protocol, int]]:
         if self.static_ip is not None:

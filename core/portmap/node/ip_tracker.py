@@ -16,7 +16,7 @@ CONTACT_WINDOW = 10 * 60 * 1000  # ms; localnode.go: iptrackContactWindow
 T = TypeVar("T")
 
 
-class Endpoint(NamedTuple):
+class ObservedEndpoint(NamedTuple):
     """An address and a port, as somebody outside sees them."""
 
     ip: Address
@@ -30,33 +30,33 @@ class IPTracker:
         self, min_statements: int = MIN_STATEMENTS, window: int = WINDOW, contact_window: int = CONTACT_WINDOW
     ) -> None:
         self._min_statements = min_statements
-        self._statements = _Recent[Endpoint](window)
+        self._statements = _Recent[ObservedEndpoint](window)
         self._contacts = _Recent[None](contact_window)
 
     def __len__(self) -> int:
         """How many hosts are remembered, those not yet swept out included."""
         return len(self._statements) + len(self._contacts)
 
-    def statement(self, host: Address, endpoint: Endpoint, now: int) -> None:
+    def statement(self, host: Address, endpoint: ObservedEndpoint, now: int) -> None:
         """Note that `host` sees us at `endpoint`; what it said before no longer counts."""
-        self._statements.note(host, endpoint, now)
+        self._statements.record(host, endpoint, now)
 
     def contact(self, host: Address, now: int) -> None:
         """Note that we have sent something to `host`."""
-        self._contacts.note(host, None, now)
+        self._contacts.record(host, None, now)
 
-    def predict(self, now: int) -> Endpoint | None:
+    def predict(self, now: int) -> ObservedEndpoint | None:
         """The endpoint that most hosts agree on, if they are enough; among equals, the one that was named first."""
-        votes = Counter(endpoint for endpoint, _ in self._statements.at(now).values())
+        votes = Counter(endpoint for endpoint, _ in self._statements.current(now).values())
         best = max(votes, key=votes.__getitem__, default=None)
         return best if best is not None and votes[best] >= self._min_statements else None
 
     def full_cone(self, now: int) -> bool:
         """Whether a host reached us before we had contacted it: such a NAT lets everybody in."""
-        contacts = self._contacts.at(now)
+        contacts = self._contacts.current(now)
         return any(
             host not in contacts or contacts[host][1] > said_at
-            for host, (_, said_at) in self._statements.at(now).items()
+            for host, (_, said_at) in self._statements.current(now).items()
         )
 
 
@@ -74,12 +74,12 @@ class _Recent(Generic[T]):
     def __len__(self) -> int:
         return len(self._said)
 
-    def note(self, host: Address, word: T, now: int) -> None:
+    def record(self, host: Address, word: T, now: int) -> None:
         self._said[host] = word, now
         if now - self._swept >= self._window:
             self._sweep(now)
 
-    def at(self, now: int) -> dict[Address, tuple[T, int]]:
+    def current(self, now: int) -> dict[Address, tuple[T, int]]:
         self._sweep(now)
         return self._said
 

@@ -36,8 +36,8 @@ from portmap.events import (
     PinholeRemoved,
 )
 from portmap.model import MAX_PORT, Address, PortRequest, Protocol, Scope
-from portmap.node.address_sources import Family
-from portmap.node.ip_tracker import Endpoint
+from portmap.node.address_sources import AddressSources
+from portmap.node.ip_tracker import ObservedEndpoint
 from portmap.node.record import Record, Value, checked, checked_port
 
 __all__ = ["LocalNode", "Record", "Value", "unix_ms"]
@@ -58,7 +58,7 @@ class LocalNode:
     def __init__(self, clock: Callable[[], int] = unix_ms, seq: int | None = None) -> None:
         self._clock = clock
         self._pinned: dict[str, Value] = {}
-        self._v4, self._v6 = self._families = Family(), Family()
+        self._v4, self._v6 = self._families = AddressSources(), AddressSources()
         self._record = Record(clock() if seq is None else seq)
         self._lock = RLock()
 
@@ -115,7 +115,7 @@ class LocalNode:
                 if port:
                     family.fallback_ports[Protocol.UDP] = checked_port("udp", port)
 
-    def expect(self, request: PortRequest) -> None:
+    def expect_port(self, request: PortRequest) -> None:
         """Take the request's local port as its protocol's start value, unless there is one already."""
         with self._lock:
             for family in self._families:
@@ -126,7 +126,7 @@ class LocalNode:
     def statement(self, host: Address, ip: Address, port: int) -> None:
         """A peer at `host` says that it sees us at UDP `ip` and `port`. What cannot be true is ignored."""
         if 1 <= port <= MAX_PORT and not ip.is_unspecified and not ip.is_multicast:
-            seen = Endpoint(_plain(ip), port)
+            seen = ObservedEndpoint(_plain(ip), port)
             with self._lock:
                 self._family_of(seen.ip).peers.statement(_plain(host), seen, self._clock())
 
@@ -153,9 +153,9 @@ class LocalNode:
                 case MappingLost() | MappingRemoved():
                     self._shut(event)
                 case PinholeAdded() | PinholeChanged():
-                    self._v6.open_pinhole(event.key, event.external_port, event.external_ip)
+                    self._v6.pinhole_opened(event.key, event.external_port, event.external_ip)
                 case PinholeLost() | PinholeRemoved():
-                    self._v6.shut_pinhole(event.key)
+                    self._v6.pinhole_closed(event.key)
 
     def _gateway_stated(self, event: ExternalIPChanged) -> None:
         for family in self._families:  # a gateway states one address: a new one voids the old, of whichever family
@@ -167,21 +167,21 @@ class LocalNode:
         opened = self._family_of(event.external_ip)
         for family in self._families:
             if family is opened and event.external_port:
-                family.open(event.key, event.external_port)
+                family.mapping_opened(event.key, event.external_port)
             else:
-                family.shut(event.key)
+                family.mapping_closed(event.key)
 
     def _shut(self, event: MappingEvent) -> None:
         for family in self._families:
-            family.shut(event.key)
+            family.mapping_closed(event.key)
             if isinstance(event, MappingRemoved):
-                family.withdraw(event.key)
+                family.drop_local_port(event.key)
 
     # How it becomes entries.
 
     def _derived(self) -> dict[str, Value]:
         now = self._clock()
-        at4, at6 = self._v4.reach(now), self._v6.reach(now)
+        at4, at6 = self._v4.best(now), self._v6.best(now)
         entries: dict[str, Value | None] = {"ip": at4.ip, "ip6": at6.ip}
         for key, port4, port6 in (("tcp", at4.tcp, at6.tcp), ("udp", at4.udp, at6.udp)):
             # EIP-778: the plain key speaks for both families, the other one only where it differs.
@@ -189,11 +189,11 @@ class LocalNode:
             entries[f"{key}6"] = port6 if at6.ip and at4.ip and port6 != port4 else None
         return {key: value for key, value in entries.items() if value}
 
-    def _family_of(self, ip: Address | None) -> Family:
+    def _family_of(self, ip: Address | None) -> AddressSources:
         """The family of an address; IPv4 for an unknown one, since NAT is IPv4's affair."""
         return self._v6 if ip is not None and _plain(ip).version == 6 else self._v4
 
-    def _families_of(self, ip: Address | None) -> tuple[Family, ...]:
+    def _families_of(self, ip: Address | None) -> tuple[AddressSources, ...]:
         return self._families if ip is None else (self._family_of(ip),)
 
 

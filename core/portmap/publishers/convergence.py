@@ -13,7 +13,7 @@ from portmap.endpoints import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RetrySchedule:
     """All in seconds. `every`: how long a state that took is left alone; for ever, where the publisher does not say."""
 
     settle: float = 0.1  # what happens together (address, ports, record) is told together
@@ -32,7 +32,7 @@ class Convergence:
     target wants to hear from us.
     """
 
-    pace: Pace = field(default_factory=Pace)
+    pace: RetrySchedule = field(default_factory=RetrySchedule)
     wanted: Endpoints | None = None
     taken: Endpoints | None = None
     again: bool = False
@@ -47,29 +47,29 @@ class Convergence:
         """When to act; never, while there is nothing to do."""
         return max(min(self.soon, self.retry_at, self.every_at), self.not_before)
 
-    def heard(self, state: Endpoints, now: float) -> "Convergence":
+    def want(self, state: Endpoints, now: float) -> "Convergence":
         """A state that holds now."""
         if state == self.wanted:
             return self
         done = state == self.taken and not self.again
         return replace(self, wanted=state, soon=inf if done else min(self.soon, now + self.pace.settle))
 
-    def reasserted(self, now: float) -> "Convergence":
+    def want_again(self, now: float) -> "Convergence":
         """On demand: do all of it again, now, whatever the target asked for."""
         if self.wanted is None:
             return self
         return replace(self, soon=now, again=True, not_before=-inf)
 
-    def hurried(self, now: float) -> "Convergence":
+    def closing(self, now: float) -> "Convergence":
         """The end is near: what was never tried is due now, and nothing else ever is."""
         soon = now if self.soon < inf else inf
         return replace(self, soon=soon, retry_at=inf, every_at=inf, not_before=-inf)
 
-    def begun(self) -> "Convergence":
+    def started(self) -> "Convergence":
         """The publisher is being told what is wanted. What is heard from now on is for the next time."""
         return replace(self, soon=inf, retry_at=inf, every_at=inf, again=False)
 
-    def took(self, state: Endpoints, now: float) -> "Convergence":
+    def succeeded(self, state: Endpoints, now: float) -> "Convergence":
         """The publisher made this state true."""
         done = state == self.wanted and not self.again
         return replace(

@@ -8,30 +8,30 @@ from collections.abc import Callable, Iterable
 
 from portmap.events import Event, PublisherEvent
 from portmap.node.local_node import Record
-from portmap.publishers.health import Status
-from portmap.publishers.runner import Desk
+from portmap.publishers.health import PublisherHealth
+from portmap.publishers.runner import PublisherRunner
 
 DRAIN = 0.3  # seconds that publishers get to finish after the end
 
 
-class Office:
+class PublisherGroup:
     """The desks; `tell` of a publisher's own news goes to `listener`, from the desk's thread."""
 
-    def __init__(self, desks: Iterable[Desk], listener: Callable[[PublisherEvent], object]) -> None:
+    def __init__(self, desks: Iterable[PublisherRunner], listener: Callable[[PublisherEvent], object]) -> None:
         self._desks = tuple(desks)
         self._signer = next((desk for desk in self._desks if desk.signs), None)
         for desk in self._desks:
-            desk.announce_to(listener)
+            desk.on_health_event(listener)
 
     @property
-    def statuses(self) -> tuple[Status, ...]:
+    def statuses(self) -> tuple[PublisherHealth, ...]:
         """How each publisher is doing."""
         return tuple(desk.status for desk in self._desks)
 
-    def tell(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Pass an event on to everybody."""
         for desk in self._desks:
-            desk.tell(event)
+            desk.handle(event)
 
     def reassert(self) -> None:
         """Have everybody say again what holds now, as if the target had forgotten."""

@@ -10,7 +10,7 @@ from portmap.events import PublisherEvent, PublisherFailed, PublisherOk
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class PublisherHealth:
     """How one publisher fares. `ok` is None before the first outcome; `since` when it became what it is.
 
     `failures`: how many in a row. `retry_at`: when it is tried again, where it is. `busy_since`: since when it has been
@@ -26,13 +26,13 @@ class Status:
     retry_at: float | None = None
     busy_since: float | None = None
 
-    def succeeded(self, at: float) -> "Status":
+    def succeeded(self, at: float) -> "PublisherHealth":
         """It did what it was told."""
-        return Status(self.publisher, ok=True, since=self.since if self.ok else at)
+        return PublisherHealth(self.publisher, ok=True, since=self.since if self.ok else at)
 
-    def failed(self, error: BaseException, at: float) -> "Status":
+    def failed(self, error: BaseException, at: float) -> "PublisherHealth":
         """It did not."""
-        return Status(
+        return PublisherHealth(
             self.publisher,
             ok=False,
             since=self.since if self.ok is False else at,
@@ -41,11 +41,11 @@ class Status:
             error=type(error).__name__,
         )
 
-    def planned(self, retry_at: float | None) -> "Status":
+    def with_retry_at(self, retry_at: float | None) -> "PublisherHealth":
         """When it is tried again."""
         return replace(self, retry_at=retry_at)
 
-    def news(self, before: "Status") -> PublisherEvent | None:
+    def event_since(self, before: "PublisherHealth") -> PublisherEvent | None:
         """What there is to tell, after another status; None if nothing is new."""
         if (self.ok, self.reason, self.error) == (before.ok, before.reason, before.error):
             return None

@@ -17,13 +17,13 @@ from typing import Generic, ParamSpec, Self, TypeVar
 
 from portmap.errors import PortmapError
 from portmap.events import Event
-from portmap.loading.time_limit import settle
+from portmap.loading.time_limit import complete
 from portmap.model import Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import Record
 from portmap.session.event_stream import BACKLOG
 from portmap.session.open import open as open_session
 from portmap.session.session import Session
-from portmap.session.wakeup import Bell, bell_here
+from portmap.session.wakeup import Wakeup, current_wakeup
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,12 +36,12 @@ _log = logging.getLogger("portmap.aio")
 class AsyncSession:
     """Ports kept open. Made by `portmap.aopen`; to be used in the event loop that it was made in."""
 
-    def __init__(self, session: Session, bell: Bell) -> None:
+    def __init__(self, session: Session, bell: Wakeup) -> None:
         self._session = session
         self._bell = bell
         self._lock = threading.Lock()  # held for moments only, never during I/O
         self._backlog: deque[Event] = deque(maxlen=BACKLOG)
-        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
+        self._readers: weakref.WeakSet[_Subscription] = weakref.WeakSet()
         self._ended = False
         self._pump = threading.Thread(target=self._forward, name="portmap events", daemon=True)
         self._pump.start()
@@ -87,7 +87,7 @@ class AsyncSession:
     def remove(self, key: Key) -> None:
         """Let one mapping, (protocol, internal port), go; returns at once. Raises SpecError if never asked for."""
         self._session.remove(key)
-        self._bell.ring()  # what is left may be complete
+        self._bell.wake()  # what is left may be complete
 
     async def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:  # noqa: ASYNC109  # as Session.wait
         """Wait until every requested port is open; the open ports.
@@ -103,7 +103,7 @@ class AsyncSession:
         A cancelled step loses nothing: the next one goes on there. A reader that is more than a thousand events behind
         loses the oldest, which is logged once as a warning.
         """
-        reader = _Reader(self._bell, lambda: self._ended)
+        reader = _Subscription(self._bell, lambda: self._ended)
         with self._lock:
             for event in self._backlog:
                 reader.put(event)
@@ -129,15 +129,15 @@ class AsyncSession:
                 self._backlog.append(event)
                 for reader in self._readers:
                     reader.put(event)
-            self._bell.ring()
+            self._bell.wake()
         self._ended = True
-        self._bell.ring()
+        self._bell.wake()
 
 
-class _Reader:
+class _Subscription:
     """One reader's place in the stream of events."""
 
-    def __init__(self, bell: Bell, ended: Callable[[], bool]) -> None:
+    def __init__(self, bell: Wakeup, ended: Callable[[], bool]) -> None:
         self._bell = bell
         self._ended = ended
         self._queue: deque[Event] = deque(maxlen=BACKLOG)
@@ -160,10 +160,10 @@ class _Reader:
         return self._queue.popleft()
 
 
-class _Errand(Generic[T]):
+class _BackgroundCall(Generic[T]):
     """Work that blocks, on a daemon thread of its own; the bell rings when it is done."""
 
-    def __init__(self, work: Callable[[], T], bell: Bell) -> None:
+    def __init__(self, work: Callable[[], T], bell: Wakeup) -> None:
         self._call: Future[T] = Future()
         self._thread = threading.Thread(target=self._run, args=(work, bell), name="portmap errand", daemon=True)
         self._thread.start()
@@ -178,27 +178,27 @@ class _Errand(Generic[T]):
         self._thread.join()  # nothing but the ringing is left
         return result
 
-    def _run(self, work: Callable[[], T], bell: Bell) -> None:
-        settle(self._call, work)
-        bell.ring()
+    def _run(self, work: Callable[[], T], bell: Wakeup) -> None:
+        complete(self._call, work)
+        bell.wake()
 
 
-async def _opened(opening: Callable[[], Session], bell: Bell) -> Session:
+async def _opened(opening: Callable[[], Session], bell: Wakeup) -> Session:
     """Open in a thread. Who is cancelled meanwhile waits for the closing, as at any other end."""
-    errand = _Errand(opening, bell)
+    errand = _BackgroundCall(opening, bell)
     try:
         await bell.wait(errand.done)
     except BaseException:
-        closing = _Errand(lambda: errand.result().close(), bell)
-        await bell.insist(closing.done, CLOSING)
+        closing = _BackgroundCall(lambda: errand.result().close(), bell)
+        await bell.wait_shielded(closing.done, CLOSING)
         raise
     return errand.result()
 
 
-async def _closed(session: AsyncSession, bell: Bell) -> None:
-    errand = _Errand(session.close, bell)
+async def _closed(session: AsyncSession, bell: Wakeup) -> None:
+    errand = _BackgroundCall(session.close, bell)
     try:
-        await bell.insist(errand.done, CLOSING)
+        await bell.wait_shielded(errand.done, CLOSING)
     finally:
         if errand.done():
             errand.result()
@@ -212,7 +212,7 @@ def _async(opening: Callable[P, Session]) -> Callable[P, AbstractAsyncContextMan
 
         Leaving it deletes what is held, also when cancelled; that takes 3 seconds at the most.
         """
-        bell = bell_here()
+        bell = current_wakeup()
         session = AsyncSession(await _opened(partial(opening, *args, **options), bell), bell)
         try:
             yield session

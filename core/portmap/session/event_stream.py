@@ -13,7 +13,7 @@ from portmap.events import Event
 BACKLOG = 1000  # events kept for a listener that comes late
 
 
-class Audience:
+class EventStream:
     """Every method may be called from any thread."""
 
     def __init__(self) -> None:
@@ -22,14 +22,14 @@ class Audience:
         self._subscribers: list[SimpleQueue[Event | None]] = []
         self._ended = False
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         """Pass an event on to everybody, present and future."""
         with self._lock:
             self._backlog.append(event)
             for subscriber in self._subscribers:
                 subscriber.put(event)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """No more events will come. A second time does nothing."""
         with self._lock:
             if not self._ended:
@@ -37,7 +37,7 @@ class Audience:
                 for subscriber in self._subscribers:
                     subscriber.put(None)
 
-    def events(self) -> Iterator[Event]:
+    def subscribe(self) -> Iterator[Event]:
         """Every event from the start (the last thousand of them) to the end; blocks in between."""
         subscriber: SimpleQueue[Event | None] = SimpleQueue()
         with self._lock:

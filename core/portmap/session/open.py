@@ -7,17 +7,17 @@ from pathlib import Path
 
 from portmap.backends.load import load, load_ipv6
 from portmap.backends.nat import Nat
-from portmap.dispatch.path_setup import PinholeVoice, Road, Voice, as_told
+from portmap.dispatch.path_setup import EventTranslator, PathSetup, PinholeTranslator, unchanged
 from portmap.errors import PortmapError, SpecError
 from portmap.loop.policy import OnConflict, Policy
 from portmap.model import Kind, PortRequest
 from portmap.node.local_node import LocalNode
-from portmap.publishers.runner import Desk, open_desk
+from portmap.publishers.runner import PublisherRunner, load_publisher
 from portmap.session.session import Session
-from portmap.storage.journal_store import State
-from portmap.storage.status import Notice
-from portmap.storage.status_file import Board, NoBoard
-from portmap.syntax.mappings import check_distinct, requests_of
+from portmap.storage.journal_store import JournalStore
+from portmap.storage.status import SessionStatus
+from portmap.storage.status_file import NoStatusFile, StatusFile
+from portmap.syntax.mappings import check_distinct, to_requests
 
 
 def open(  # noqa: A001  # portmap.open reads best
@@ -50,14 +50,14 @@ def open(  # noqa: A001  # portmap.open reads best
     """
     if not ip_interval > 0:
         raise SpecError(f"ip_interval {ip_interval} makes no sense: use a number of seconds above 0")
-    doors = doors_of(nat, ipv4=ipv4, ipv6=ipv6)
+    doors = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
     lifetime = lease or doors[0].default_lifetime
     wanted = tuple(mappings) or doors[0].default_mappings
-    requests = tuple(request for mapping in wanted for request in requests_of(mapping, lifetime))
+    requests = tuple(request for mapping in wanted for request in to_requests(mapping, lifetime))
     check_distinct(requests)
-    desks = _open_desks(publish)
-    roads = roads_of(doors, ipv4=ipv4, state=None if state is None else Path(state))
-    board = NoBoard() if state is None else _board(Path(state), instance, str(nat))
+    desks = _load_publishers(publish)
+    roads = path_setups(doors, ipv4=ipv4, state=None if state is None else Path(state))
+    board = NoStatusFile() if state is None else _status_file(Path(state), instance, str(nat))
     return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime, board)
 
 
@@ -66,7 +66,7 @@ def default_mappings(nat: str) -> tuple[str, ...]:
     return load(nat).default_mappings
 
 
-def doors_of(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
+def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
     """The gateway's doors, the main one first. Raises SpecError where what was asked for cannot be had."""
     if not (ipv4 or ipv6):
         raise SpecError("neither IPv4 nor IPv6 leaves nothing to do: allow one of them")
@@ -78,30 +78,32 @@ def doors_of(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
             raise SpecError(f"{nat!r} knows no IPv6: try pcp or upnp")
         return (door,)
     main = load(nat)
-    side = _ipv6_beside(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
+    side = _optional_ipv6(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
     return (main, side) if side is not None else (main,)
 
 
-def roads_of(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple[Road, ...]:
+def path_setups(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple[PathSetup, ...]:
     """The doors with their memories and voices: IPv4 first, unless there is none."""
     both = ipv4 and not doors[0].ipv6
     places = (state, state and state / "ipv6") if both else (state and state / "ipv6",)
-    voices: tuple[Voice, ...] = (as_told, PinholeVoice(alone=False)) if both else (PinholeVoice(alone=True),)
+    voices: tuple[EventTranslator, ...] = (
+        (unchanged, PinholeTranslator(alone=False)) if both else (PinholeTranslator(alone=True),)
+    )
     return tuple(
-        Road(door, State(place) if place is not None and door.kind is Kind.LOOP else None, voice)
+        PathSetup(door, JournalStore(place) if place is not None and door.kind is Kind.LOOP else None, voice)
         for door, place, voice in zip(doors, places, voices, strict=False)
     )
 
 
-def _board(folder: Path, instance: str, nat: str) -> Board:
+def _status_file(folder: Path, instance: str, nat: str) -> StatusFile:
     now = time.time()
     try:
-        return Board(folder, Notice(os.getpid(), instance, nat, now, now))
+        return StatusFile(folder, SessionStatus(os.getpid(), instance, nat, now, now))
     except OSError as error:
         raise SpecError(f"the state folder {folder} cannot be used: {error.strerror}; choose another") from error
 
 
-def _ipv6_beside(nat: str) -> Nat | None:
+def _optional_ipv6(nat: str) -> Nat | None:
     """The IPv6 door beside an IPv4 one, where there is one: nobody has asked for it by name."""
     try:
         return load_ipv6(nat)
@@ -109,11 +111,11 @@ def _ipv6_beside(nat: str) -> Nat | None:
         return None
 
 
-def _open_desks(specs: Iterable[str]) -> list[Desk]:
+def _load_publishers(specs: Iterable[str]) -> list[PublisherRunner]:
     """A desk for each publisher; none stays open where one of them cannot be."""
-    desks: list[Desk] = []
+    desks: list[PublisherRunner] = []
     try:
-        desks.extend(map(open_desk, specs))  # what was opened before one fails is in the list
+        desks.extend(map(load_publisher, specs))  # what was opened before one fails is in the list
     except PortmapError:
         for desk in desks:
             desk.close()

@@ -10,21 +10,21 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from portmap.dispatch.path_setup import Road
+from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.port_mapping import PortMapping
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, PublisherEvent, RecordChanged
 from portmap.loop.policy import Policy
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import LocalNode, Record
-from portmap.publishers.group import DRAIN, Office
-from portmap.publishers.health import Status
-from portmap.publishers.runner import Desk
-from portmap.session.event_stream import Audience
-from portmap.session.state import Ledger
-from portmap.storage.status import Notice
-from portmap.storage.status_file import Board, NoBoard
-from portmap.syntax.mappings import check_distinct, requests_of
+from portmap.publishers.group import DRAIN, PublisherGroup
+from portmap.publishers.health import PublisherHealth
+from portmap.publishers.runner import PublisherRunner
+from portmap.session.event_stream import EventStream
+from portmap.session.state import SessionState
+from portmap.storage.status import SessionStatus
+from portmap.storage.status_file import NoStatusFile, StatusFile
+from portmap.syntax.mappings import check_distinct, to_requests
 
 
 class Session:
@@ -32,23 +32,23 @@ class Session:
 
     def __init__(
         self,
-        roads: Sequence[Road],
+        roads: Sequence[PathSetup],
         requests: Iterable[PortRequest],
-        desks: Iterable[Desk] = (),
+        desks: Iterable[PublisherRunner] = (),
         policy: Policy | None = None,
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
-        board: Board | NoBoard = NoBoard(),  # noqa: B008  # it holds nothing
+        board: StatusFile | NoStatusFile = NoStatusFile(),  # noqa: B008  # it holds nothing
     ) -> None:
         self._lease = lease
         self._board = board
         self._policy = policy or Policy()
-        self._office = Office(desks, self.on_event)
+        self._office = PublisherGroup(desks, self.on_event)
         self._node = node or LocalNode()
         self._changed = threading.Condition()
         self._requests: dict[Key, PortRequest] = {}
-        self._ledger = Ledger()
-        self._audience = Audience()
+        self._ledger = SessionState()
+        self._audience = EventStream()
         self._fault: BaseException | None = None
         self._ended = False
         self._stopping = False
@@ -96,7 +96,7 @@ class Session:
             return tuple(self._ledger.pinholes.values())
 
     @property
-    def publishers(self) -> tuple[Status, ...]:
+    def publishers(self) -> tuple[PublisherHealth, ...]:
         """How each publisher is doing."""
         return self._office.statuses
 
@@ -114,7 +114,7 @@ class Session:
 
     def events(self) -> Iterator[Event]:
         """Every event from the session's start (the last thousand of them) to its end; blocks in between."""
-        return self._audience.events()
+        return self._audience.subscribe()
 
     def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:
         """Wait until every requested port is open; the open ports. Pinholes are not waited for beside mappings.
@@ -132,13 +132,13 @@ class Session:
 
     def add(self, mapping: str | PortRequest) -> None:
         """Keep another port open, for a text with the session's lease. Raises SpecError for nonsense and repetition."""
-        asked = requests_of(mapping, self._lease)
+        asked = to_requests(mapping, self._lease)
         with self._changed:
             check_distinct((*self._requests.values(), *asked))
             self._requests |= {request.key: request for request in asked}
         for path in self._paths:
-            wanted = [request for request in asked if path.suits(request)]
-            self._board.change(partial(Notice.wanting, requests=wanted, ipv6=path.ipv6))
+            wanted = [request for request in asked if path.accepts(request)]
+            self._board.update(partial(SessionStatus.with_requests, requests=wanted, ipv6=path.ipv6))
             for request in wanted:
                 path.register(request)
 
@@ -188,13 +188,13 @@ class Session:
     def on_event(self, event: Event) -> None:
         """Take note of an event and pass it on."""
         with self._changed:
-            self._ledger.note(event)
-            self._audience.tell(event)
+            self._ledger.apply(event)
+            self._audience.publish(event)
             self._changed.notify_all()
-        self._board.change(partial(Notice.after, event=event, now=time.time()))
+        self._board.update(partial(SessionStatus.after, event=event, now=time.time()))
         if isinstance(event, PublisherEvent):
-            self._board.pin()  # it belongs to no burst of the path's
-        self._office.tell(event)
+            self._board.write()  # it belongs to no burst of the path's
+        self._office.handle(event)
 
     def on_record(self, record: Record) -> None:
         """Announce a new record, signed where a publisher signs."""
@@ -202,7 +202,7 @@ class Session:
 
     def on_settled(self) -> None:
         """What was told so far belongs together: let everybody on this host see it."""
-        self._board.pin()
+        self._board.write()
 
     def on_end(self, error: BaseException | None) -> None:
         """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
@@ -221,7 +221,7 @@ class Session:
             if not self._ended:
                 self._ended = True
                 self._board.close()
-                self._audience.end()
+                self._audience.close()
                 self._changed.notify_all()
 
     def _complete(self) -> bool:

@@ -32,7 +32,7 @@ from portmap.events import (
 from portmap.model import Address, Key, Mapping
 
 
-class Ledger:
+class SessionState:
     """The sum of the events noted."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Ledger:
         self._gateway_failure: PortmapError | None = None
         self._address_failure: PortmapError | None = None
 
-    def note(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         """Take one event in."""
         match event:
             case PortEvent():

@@ -15,34 +15,34 @@ from typing import Protocol as Interface
 Holds: TypeAlias = Callable[[], bool]
 
 
-class Bell(Interface):
+class Wakeup(Interface):
     """One bell, of the event loop that it was made in."""
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Let every waiting task look again. From any thread; after the loop's end nobody hears it."""
 
     async def wait(self, holds: Holds, seconds: float | None = None) -> None:
         """Until it holds, or for so many seconds."""
 
-    async def insist(self, holds: Holds, seconds: float) -> None:
+    async def wait_shielded(self, holds: Holds, seconds: float) -> None:
         """As `wait`, but a cancellation takes effect only afterwards."""
 
 
-def bell_here() -> Bell:
+def current_wakeup() -> Wakeup:
     """A bell for the event loop that the caller runs in. Raises RuntimeError outside of one."""
     trio: Any = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
-        return _TrioBell(trio)
-    return _AsyncioBell()
+        return _TrioWakeup(trio)
+    return _AsyncioWakeup()
 
 
-class _AsyncioBell:
+class _AsyncioWakeup:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._heard = asyncio.Event()
         self._ringing = False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         if not self._ringing:
             self._ringing = True
             with suppress(RuntimeError):  # the loop is closed
@@ -64,7 +64,7 @@ class _AsyncioBell:
             if timer is not None:
                 timer.cancel()
 
-    async def insist(self, holds: Holds, seconds: float) -> None:
+    async def wait_shielded(self, holds: Holds, seconds: float) -> None:
         deadline = self._loop.time() + seconds
         cancelled: asyncio.CancelledError | None = None
         while not holds() and (left := deadline - self._loop.time()) > 0:
@@ -82,13 +82,13 @@ class _AsyncioBell:
         heard.set()
 
 
-class _TrioBell:
+class _TrioWakeup:
     def __init__(self, trio: Any) -> None:
         self._trio = trio
         self._token = trio.lowlevel.current_trio_token()
         self._heard = trio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         with suppress(self._trio.RunFinishedError):
             self._token.run_sync_soon(self._be_heard, idempotent=True)
 
@@ -97,7 +97,7 @@ class _TrioBell:
             while not holds():
                 await self._heard.wait()
 
-    async def insist(self, holds: Holds, seconds: float) -> None:
+    async def wait_shielded(self, holds: Holds, seconds: float) -> None:
         with self._trio.CancelScope(shield=True):
             await self.wait(holds, seconds)
 

@@ -15,10 +15,10 @@ from portmap.simulator.net.udp_port import Peer
 from portmap.simulator.pcp import packets, server
 from portmap.simulator.quirks import Quirks
 from portmap.simulator.received import Heard
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import page_quirks, site, ssdp
 from portmap.simulator.upnp.description import Device
-from portmap.simulator.upnp.gena import Notice, Subscriptions, state_of
+from portmap.simulator.upnp.gena import EventMessage, Subscriptions, state_of
 
 Answers: TypeAlias = tuple[bytes, ...]
 PCP6 = {"pcp_map": "pcp6_map", "pcp_unmap": "pcp6_unmap", "announce": "pcp6_announce"}
@@ -44,7 +44,7 @@ def _nobody(_hearing: Hearing) -> None:
     """The listener where nobody listens."""
 
 
-class Front:
+class RequestHandlers:
     """All ports of one router. `device` tells where it is now, as an asker with this address sees it; `trap` where the
     trap is; `listener` hears each request.
 
@@ -52,19 +52,19 @@ class Front:
     """
 
     def __init__(
-        self, box: Box, device: Callable[[str], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
+        self, box: RouterState, device: Callable[[str], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
     ) -> None:
         self.heard = Heard()
         self.listener: Listener = _nobody
         self.trap = ""
         self._box, self._device, self._clock = box, device, clock
         self._pmp, self.speaks_pcp = pmp, pcp
-        self._second = Box("", Quirks(no_wan=True))  # behind the second gateway, or the dead line
+        self._second = RouterState("", Quirks(no_wan=True))  # behind the second gateway, or the dead line
         self._subscriptions = Subscriptions()
 
     # What arrives.
 
-    def hear_mapping(self, data: bytes, peer: Peer) -> Answers:
+    def handle_mapping(self, data: bytes, peer: Peer) -> Answers:
         """NAT-PMP and PCP, which share a port: the version tells them apart (RFC 6887 §9 and appendix A)."""
         is_pcp = self.speaks_pcp and (not self._pmp or data[:1] != b"\0" or _by_ipv6(peer[0]))
         return self._hear_pcp(data, peer) if is_pcp else self._hear_pmp(data, peer)
@@ -88,7 +88,7 @@ class Front:
         self._note("unknown", peer[0], {"data": data})
         return ()
 
-    def hear_search(self, data: bytes, peer: Peer) -> Answers:
+    def handle_search(self, data: bytes, peer: Peer) -> Answers:
         """SSDP by unicast."""
         answers = self.hear_multicast_search(data, peer)
         return () if self._box.quirks.multicast_only else answers
@@ -99,9 +99,9 @@ class Front:
         if search is None:
             return self._not_understood(data, peer)
         self._note(search.heard, peer[0], asdict(search))
-        return page_quirks.answers(search, self._device(peer[0]), self._box.quirks, self.trap)
+        return page_quirks.search_answers(search, self._device(peer[0]), self._box.quirks, self.trap)
 
-    def hear_http(self, request: http.Request, client: str) -> http.Response:
+    def handle_http(self, request: http.Request, client: str) -> http.Response:
         """A description, a SOAP call, or a subscription."""
         if request.method in {"SUBSCRIBE", "UNSUBSCRIBE"}:
             heard, response = self._subscriptions.respond(request, client, self._clock())
@@ -111,15 +111,17 @@ class Front:
         told = site.respond(request, client, device, (self._box, self._second), self._clock())
         details = {"action": told.call.action} | told.call.arguments if told.call else {"path": request.path}
         self._note(told.heard, client, details)
-        return page_quirks.redirected(quirks, self.trap) or page_quirks.page(told.response, device, quirks, self.trap)
+        return page_quirks.redirect(quirks, self.trap) or page_quirks.apply_to_page(
+            told.response, device, quirks, self.trap
+        )
 
-    def hear_trap(self, request: http.Request, client: str) -> http.Response:
+    def handle_trap(self, request: http.Request, client: str) -> http.Response:
         """Somebody has followed what nobody should."""
         self._note("trap", client, {"path": request.path})
         return http.Response(HTTPStatus.NOT_FOUND)
 
     def _note(self, name: str, client: str, details: Mapping[str, object]) -> None:
-        self.heard = self.heard.plus(name)
+        self.heard = self.heard.incremented(name)
         self.listener(Hearing(name, client, details))
 
     # What is said unasked.
@@ -132,14 +134,14 @@ class Front:
 
     def alive(self) -> Answers:
         """SSDP: here we are, and where."""
-        device = page_quirks.located(self._device(""), self._box.quirks, self.trap)
-        return page_quirks.dressed(ssdp.alive(device), self._box.quirks)
+        device = page_quirks.apply_to_location(self._device(""), self._box.quirks, self.trap)
+        return page_quirks.apply_to_messages(ssdp.alive(device), self._box.quirks)
 
     def byebye(self) -> Answers:
         """SSDP: we are gone."""
-        return page_quirks.dressed(ssdp.byebye(self._device("")), self._box.quirks)
+        return page_quirks.apply_to_messages(ssdp.byebye(self._device("")), self._box.quirks)
 
-    def events(self) -> tuple[Notice, ...]:
+    def events(self) -> tuple[EventMessage, ...]:
         """GENA: what subscribers have yet to be told."""
         if not len(self._subscriptions):
             return ()

@@ -48,7 +48,7 @@ class Entry:
         return 0 if math.isinf(self.expires) else max(1, math.ceil(self.expires - now))
 
 
-class Table:
+class MappingTable:
     """All mappings of one router."""
 
     def __init__(self) -> None:

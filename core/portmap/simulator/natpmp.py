@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias
 
 from portmap.model import Protocol
 from portmap.simulator.mapping_table import Entry
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 
 PORT = 5351  # RFC 6886 §1.1
 VERSION = 0
@@ -60,7 +60,7 @@ class UnmapRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Strange:
+class UnsupportedRequest:
     """A request that only deserves an error: the opcode to answer with and the result."""
 
     heard: ClassVar[str] = "unknown"
@@ -68,7 +68,7 @@ class Strange:
     result: Result
 
 
-Request: TypeAlias = AddressRequest | MapRequest | UnmapRequest | Strange
+Request: TypeAlias = AddressRequest | MapRequest | UnmapRequest | UnsupportedRequest
 
 
 def read(data: bytes) -> Request | None:
@@ -77,13 +77,13 @@ def read(data: bytes) -> Request | None:
         return None
     version, opcode = data[0], data[1]
     if version != VERSION:
-        return Strange(opcode | ANSWER, Result.UNSUPPORTED_VERSION)
+        return UnsupportedRequest(opcode | ANSWER, Result.UNSUPPORTED_VERSION)
     if opcode & ANSWER:
         return None  # §3.5: a server ignores opcodes from 128 on
     if opcode == OP_ADDRESS:
         return AddressRequest()
     if opcode not in OP_MAP:
-        return Strange(opcode | ANSWER, Result.UNSUPPORTED_OPCODE)
+        return UnsupportedRequest(opcode | ANSWER, Result.UNSUPPORTED_OPCODE)
     return _read_map(OP_MAP[opcode], data) if len(data) >= 12 else None
 
 
@@ -94,7 +94,7 @@ def _read_map(protocol: Protocol, data: bytes) -> Request:
     return MapRequest(protocol, internal_port, external_port, lifetime)
 
 
-def answer(request: Request, client: str, box: Box, now: float) -> bytes:
+def answer(request: Request, client: str, box: RouterState, now: float) -> bytes:
     """Do what is asked and say so. `client` is the sender's address."""
     match request:
         case AddressRequest():
@@ -103,28 +103,28 @@ def answer(request: Request, client: str, box: Box, now: float) -> bytes:
             return _map(request, client, box, now)
         case UnmapRequest():
             return _unmap(request, client, box, now)
-        case Strange(_, Result.UNSUPPORTED_VERSION) if not box.quirks.r_bit_in_version_error:
+        case UnsupportedRequest(_, Result.UNSUPPORTED_VERSION) if not box.quirks.r_bit_in_version_error:
             return _head(0, Result.UNSUPPORTED_VERSION, box, now)  # §3.5 shows Vers 0, OP 0: the R bit is clear
-        case Strange(opcode, result):
+        case UnsupportedRequest(opcode, result):
             return _head(opcode, result, box, now)
 
 
-def announcement(box: Box, now: float) -> bytes:
+def announcement(box: RouterState, now: float) -> bytes:
     """What is said to all when the address changes or the table is lost: an answer that nobody asked for (§3.2.1)."""
     return _address(box, now)
 
 
-def _head(opcode: int, result: int, box: Box, now: float) -> bytes:
+def _head(opcode: int, result: int, box: RouterState, now: float) -> bytes:
     return struct.pack("!BBHI", VERSION, opcode, result, box.epoch(now))
 
 
-def _address(box: Box, now: float) -> bytes:
+def _address(box: RouterState, now: float) -> bytes:
     address = box.address(now)
     result = Result.NETWORK_FAILURE if address is None else Result.SUCCESS
     return _head(ANSWER | OP_ADDRESS, result, box, now) + (address.packed if address else bytes(4))
 
 
-def _map(request: MapRequest, client: str, box: Box, now: float) -> bytes:
+def _map(request: MapRequest, client: str, box: RouterState, now: float) -> bytes:
     result = _refusal(request, box, now)
     entry = None if result else _grant(request, client, box, now)
     if entry is None:
@@ -135,7 +135,7 @@ def _map(request: MapRequest, client: str, box: Box, now: float) -> bytes:
     return head + struct.pack("!HHI", box.told_internal_port(request.internal_port), external_port, lifetime)
 
 
-def _refusal(request: MapRequest, box: Box, now: float) -> int:
+def _refusal(request: MapRequest, box: RouterState, now: float) -> int:
     quirks = box.quirks
     objections = (
         (quirks.pmp_result is not None, quirks.pmp_result or 0),
@@ -147,7 +147,7 @@ def _refusal(request: MapRequest, box: Box, now: float) -> int:
     return next((result for stands, result in objections if stands), Result.SUCCESS)
 
 
-def _grant(request: MapRequest, client: str, box: Box, now: float) -> Entry | None:
+def _grant(request: MapRequest, client: str, box: RouterState, now: float) -> Entry | None:
     """Renew what the client has (§3.3: a repeated request gets the same answer), else find it a port."""
     wanted = request.external_port or request.internal_port
     wish = Entry(request.protocol, wanted, client, request.internal_port, request.lifetime, "NAT-PMP")
@@ -155,7 +155,7 @@ def _grant(request: MapRequest, client: str, box: Box, now: float) -> Entry | No
     return None if port is None else box.grant(replace(wish, external_port=port), now)
 
 
-def _unmap(request: UnmapRequest, client: str, box: Box, now: float) -> bytes:
+def _unmap(request: UnmapRequest, client: str, box: RouterState, now: float) -> bytes:
     """Remove, and answer success whether or not there was anything (§3.4)."""
     for entry in box.table.alive(now):
         whose = entry.internal_client == client and entry.protocol == request.protocol

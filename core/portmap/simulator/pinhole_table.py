@@ -42,7 +42,7 @@ class Pinhole:
         return max(1, math.ceil(self.ends - now))
 
 
-class Pinholes:
+class PinholeTable:
     """All pinholes of one router. Their unique ids count from 1, and from 1 again after a reboot, as miniupnpd's."""
 
     def __init__(self) -> None:

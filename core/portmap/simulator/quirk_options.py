@@ -10,12 +10,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from portmap.errors import SpecError
-from portmap.simulator.quirk_sources import SIGHTINGS
+from portmap.simulator.quirk_sources import QUIRK_SOURCES
 from portmap.simulator.quirks import Quirks
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class QuirkOption:
     """One quirk: its name, what it does, its bare value, which routers do it and where that is told."""
 
     name: str
@@ -61,15 +61,15 @@ class Switch:
         return type(self.usual)(text)
 
 
-def _switch(quirk: "Field[Any]") -> Switch:
-    seen, source = SIGHTINGS[quirk.name]
-    return Switch(quirk.name, quirk.metadata["says"], quirk.metadata["usual"], seen, source)
+def _switch(quirk: "Field[Any]") -> QuirkOption:
+    seen, source = QUIRK_SOURCES[quirk.name]
+    return QuirkOption(quirk.name, quirk.metadata["says"], quirk.metadata["usual"], seen, source)
 
 
-SWITCHES: dict[str, Switch] = {quirk.name: _switch(quirk) for quirk in fields(Quirks)}
+SWITCHES: dict[str, QuirkOption] = {quirk.name: _switch(quirk) for quirk in fields(Quirks)}
 
 
-def quirks_from(words: Iterable[str]) -> Quirks:
+def parse_quirks(words: Iterable[str]) -> Quirks:
     """The quirks that words such as `other_port`, `loss=0.3` or `conflict=80,443` name. Raises SpecError."""
     chosen: dict[str, Any] = {}
     for word in words:

@@ -3,7 +3,7 @@
 Law: data only, one line for each switch of `quirks.Quirks`, in its order; a test holds the two together.
 """
 
-SIGHTINGS: dict[str, tuple[str, str]] = {
+QUIRK_SOURCES: dict[str, tuple[str, str]] = {
     "loss": ("any", "RFC 6886 §3.1"),
     "lost_first": ("any", "RFC 6886 §3.1"),
     "slow": ("embedded CPUs", "libtorrent upnp.cpp (30 s)"),

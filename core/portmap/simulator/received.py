@@ -74,6 +74,6 @@ class Heard:
     unknown: int = 0
     """Anything else: another version, opcode, path or action, or bytes that make no sense."""
 
-    def plus(self, name: str) -> "Heard":
+    def incremented(self, name: str) -> "Heard":
         """The same with one more request of that name."""
         return replace(self, **{name: getattr(self, name) + 1})

@@ -18,7 +18,7 @@ from typing import Self
 
 from portmap.errors import PortmapError
 from portmap.simulator import natpmp
-from portmap.simulator.handlers import Front, Listener
+from portmap.simulator.handlers import Listener, RequestHandlers
 from portmap.simulator.loopback import loopback_address
 from portmap.simulator.mapping_table import Entry
 from portmap.simulator.net.announcer import check_targets
@@ -26,8 +26,8 @@ from portmap.simulator.net.udp_port import Peer
 from portmap.simulator.pinhole_table import Pinhole
 from portmap.simulator.quirks import Quirks
 from portmap.simulator.received import Heard
-from portmap.simulator.sockets import ADDRESS6, Plant, Ports
-from portmap.simulator.state import Box
+from portmap.simulator.sockets import ADDRESS6, Ports, RouterSockets
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.description import Device
 
 
@@ -85,11 +85,11 @@ class Router:
         )
         now = clock()
         random = random or Random()  # noqa: S311  # a die, not a secret
-        self._box = Box(external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, since=now)
-        self._front = Front(self._box, self._device, clock, pmp=pmp, pcp=pmp if pcp is None else pcp)
+        self._box = RouterState(external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, since=now)
+        self._front = RequestHandlers(self._box, self._device, clock, pmp=pmp, pcp=pmp if pcp is None else pcp)
         if listener is not None:
             self._front.listener = listener
-        self._plant = Plant(self.address, self.outside, self._box, self._front, clock, self._ports)
+        self._plant = RouterSockets(self.address, self.outside, self._box, self._front, clock, self._ports)
 
     def start(self) -> Self:
         """Open the sockets and begin to answer."""

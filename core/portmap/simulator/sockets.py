@@ -12,17 +12,17 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from portmap.errors import PortmapError
-from portmap.simulator.handlers import Front
+from portmap.simulator.handlers import RequestHandlers
 from portmap.simulator.loopback import loopback_address
 from portmap.simulator.net.announcer import Announcer, doubling, steadily
-from portmap.simulator.net.http_server import Serve, WebServer
-from portmap.simulator.net.impairment import Wire
+from portmap.simulator.net.http_server import HttpServer, Serve
+from portmap.simulator.net.impairment import Impairment
 from portmap.simulator.net.reactor import Reactor
-from portmap.simulator.net.relay import Relays
-from portmap.simulator.net.udp_port import Datagrams, Hear, Peer, joined
-from portmap.simulator.state import Box
+from portmap.simulator.net.relay import PortForwarder
+from portmap.simulator.net.udp_port import Hear, Peer, UdpPort, joined
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import ssdp
-from portmap.simulator.upnp.event_sender import Messenger
+from portmap.simulator.upnp.event_sender import EventSender
 
 log = logging.getLogger("portmap.testing")
 ADDRESS6 = "::1"  # IPv6 has one loopback address; routers there differ by their ports
@@ -49,23 +49,29 @@ class Ports:
     pace: float
 
 
-class Plant:
+class RouterSockets:
     """One router's sockets, from `open` until `close`."""
 
     def __init__(
-        self, address: str, outside: str, box: Box, front: Front, clock: Callable[[], float], ports: Ports
+        self,
+        address: str,
+        outside: str,
+        box: RouterState,
+        front: RequestHandlers,
+        clock: Callable[[], float],
+        ports: Ports,
     ) -> None:
         self.reactor = Reactor(f"router {address}", self._tick)
-        self.wire = Wire(box, box.random)
+        self.wire = Impairment(box, box.random)
         self._address, self._box, self._front, self._clock, self._ports = address, box, front, clock, ports
-        self._mapping: Datagrams | None = None
-        self._searches: Datagrams | None = None
-        self._web: WebServer | None = None
-        self._trap: WebServer | None = None
-        self._mapping6: Datagrams | None = None
-        self._doors6: list[Datagrams | WebServer] = []
-        self._relays = Relays(self.reactor, outside)
-        self._messenger = Messenger(self.reactor, address)
+        self._mapping: UdpPort | None = None
+        self._searches: UdpPort | None = None
+        self._web: HttpServer | None = None
+        self._trap: HttpServer | None = None
+        self._mapping6: UdpPort | None = None
+        self._doors6: list[UdpPort | HttpServer] = []
+        self._relays = PortForwarder(self.reactor, outside)
+        self._messenger = EventSender(self.reactor, address)
         self._announcer = Announcer(self.reactor, doubling, ports.pace, self._announce)
         self._notifier = Announcer(self.reactor, steadily(ssdp.EVERY), ports.pace, partial(self._notify, front.alive))
         self._line = self._line_now()
@@ -76,7 +82,7 @@ class Plant:
     def open(self) -> None:
         """Open every socket. Raises PortmapError."""
         if self._ports.mapping is not None:
-            self._mapping = self._listen(self._ports.mapping, self._front.hear_mapping)
+            self._mapping = self._listen(self._ports.mapping, self._front.handle_mapping)
             self._ports.mapping = self._mapping.port
         if self._ports.ssdp is not None and self._ports.http is not None:
             self._open_upnp(self._ports.ssdp, self._ports.http)
@@ -85,21 +91,21 @@ class Plant:
 
     def _open_upnp(self, ssdp_port: int, http_port: int) -> None:
         self._serve(http_port)
-        self._trap = self._web_server((loopback_address(), 0), self._front.hear_trap)
+        self._trap = self._web_server((loopback_address(), 0), self._front.handle_trap)
         self._front.trap = f"http://{self._trap.address}:{self._trap.port}"
-        self._searches = self._listen(ssdp_port, self._front.hear_search, astray=self._answers_astray)
+        self._searches = self._listen(ssdp_port, self._front.handle_search, astray=self._answers_astray)
         self._ports.ssdp = self._searches.port
         if self._ports.ssdp == ssdp.PORT:
             self._join(self._searches)
 
     def _open_ipv6(self, ports: Ports) -> None:
         if ports.mapping6 is not None:
-            self._mapping6 = self._listen(ports.mapping6, self._front.hear_mapping, ADDRESS6)
+            self._mapping6 = self._listen(ports.mapping6, self._front.handle_mapping, ADDRESS6)
             ports.mapping6 = self._mapping6.port
             self._doors6.append(self._mapping6)
         if ports.ssdp6 is not None and ports.http6 is not None:
-            web = self._web_server((ADDRESS6, ports.http6), self._front.hear_http)
-            searches = self._listen(ports.ssdp6, self._front.hear_search, ADDRESS6, astray=self._answers_astray)
+            web = self._web_server((ADDRESS6, ports.http6), self._front.handle_http)
+            searches = self._listen(ports.ssdp6, self._front.handle_search, ADDRESS6, astray=self._answers_astray)
             ports.http6, ports.ssdp6 = web.port, searches.port
             self._doors6 += web, searches
 
@@ -125,19 +131,19 @@ class Plant:
 
     def _listen(
         self, port: int, hear: Hear, address: str = "", *, astray: Callable[[], bool] = lambda: False
-    ) -> Datagrams:
+    ) -> UdpPort:
         where, then_follow = (address or self._address, port), self._then_follow(hear)
-        return Datagrams(self.reactor, where, self._box, self.wire, then_follow, astray=astray)
+        return UdpPort(self.reactor, where, self._box, self.wire, then_follow, astray=astray)
 
     def _answers_astray(self) -> bool:
         return self._box.quirks.other_search_port
 
     def _serve(self, port: int) -> None:
-        self._web = self._web_server((self._address, port), self._front.hear_http)
+        self._web = self._web_server((self._address, port), self._front.handle_http)
         self._ports.http = self._web.port
 
-    def _web_server(self, where: Peer, serve: Serve) -> WebServer:
-        return WebServer(self.reactor, where, self._box, self.wire, self._then_follow(serve))
+    def _web_server(self, where: Peer, serve: Serve) -> HttpServer:
+        return HttpServer(self.reactor, where, self._box, self.wire, self._then_follow(serve))
 
     def _then_follow(self, hear: Callable[P, T]) -> Callable[P, T]:
         """The port is open before the client hears so."""
@@ -149,10 +155,10 @@ class Plant:
 
         return heard
 
-    def _join(self, searches: Datagrams) -> None:
+    def _join(self, searches: UdpPort) -> None:
         """Hear searches that are multicast too, where the system lets us: unicast works without."""
         try:
-            searches.also(joined(ssdp.GROUP, ssdp.PORT, self._address), self._front.hear_multicast_search)
+            searches.add_socket(joined(ssdp.GROUP, ssdp.PORT, self._address), self._front.hear_multicast_search)
         except PortmapError as error:
             log.info("no multicast searches: %s", error)
 
@@ -177,7 +183,7 @@ class Plant:
         elif self._web is not None:
             self._web.hang_up()
         for door in self._doors6:
-            if isinstance(door, WebServer):
+            if isinstance(door, HttpServer):
                 door.hang_up()
 
     def come_up(self) -> None:
@@ -230,10 +236,10 @@ class Plant:
             mouth = self._mapping6 if ":" in where[0] else self._mapping
             if mouth is not None:
                 for data in self._front.announcements(where[0]):
-                    mouth.say(data, where)
+                    mouth.send(data, where)
 
     def _notify(self, messages: Callable[[], tuple[bytes, ...]]) -> None:
         if self._searches is not None:
             for where in self._ports.notify:
                 for data in messages():
-                    self._searches.say(data, where)
+                    self._searches.send(data, where)

@@ -10,8 +10,8 @@ from ipaddress import AddressValueError, IPv4Address
 from random import Random
 
 from portmap.model import MAX_PORT, Protocol
-from portmap.simulator.mapping_table import Entry, Slot, Table, ports_from
-from portmap.simulator.pinhole_table import Pinhole, Pinholes
+from portmap.simulator.mapping_table import Entry, MappingTable, Slot, ports_from
+from portmap.simulator.pinhole_table import Pinhole, PinholeTable
 from portmap.simulator.quirks import Quirks
 
 Usable = Callable[[Protocol, int], bool]
@@ -28,7 +28,7 @@ def _anything_goes(_protocol: Protocol, _port: int) -> bool:
 
 
 @dataclass(slots=True)
-class Box:
+class RouterState:
     """What one router knows. `booted` is when its epoch began, `since` when its quirks did, on its own clock.
 
     `usable` says whether the router could listen on an external port at all; `cured` are the slots that the quirk
@@ -40,8 +40,8 @@ class Box:
     booted: float = 0.0
     igd: int = 1
     usable: Usable = _anything_goes
-    table: Table = field(default_factory=Table)
-    pinholes: Pinholes = field(default_factory=Pinholes)
+    table: MappingTable = field(default_factory=MappingTable)
+    pinholes: PinholeTable = field(default_factory=PinholeTable)
     random: Random = field(default_factory=Random)
     since: float = 0.0
     cured: set[Slot] = field(default_factory=set)
@@ -49,7 +49,7 @@ class Box:
 
     def reboot(self, now: float) -> None:
         """Forget every mapping and pinhole, and begin a new epoch."""
-        self.table, self.pinholes = Table(), Pinholes()
+        self.table, self.pinholes = MappingTable(), PinholeTable()
         self.booted = now
 
     def turn(self, quirks: Quirks, now: float) -> None:

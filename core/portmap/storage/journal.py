@@ -17,7 +17,7 @@ MAX_SIZE = 4 * 1024 * 1024  # bytes; 10,000 mappings need a quarter of it
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One mapping at one gateway, which is named as its backend names it.
 
     `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
@@ -40,11 +40,11 @@ class Entry:
         return self.protocol, self.internal_port
 
     @property
-    def leads_to(self) -> int:
+    def target_port(self) -> int:
         """The internal port by which the gateway knows the mapping."""
         return self.inner_port or self.internal_port
 
-    def alive(self, now: float) -> bool:
+    def may_be_held(self, now: float) -> bool:
         """Whether the gateway may still hold it at unix time `now`."""
         return self.held and (self.expires is None or self.expires > now)
 
@@ -53,7 +53,7 @@ class Entry:
 class Journal:
     """Every mapping that we made, and its external port; for each backend, what helps it to find its gateway."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[JournalEntry, ...] = ()
     hints: tuple[tuple[str, str], ...] = ()
 
     def port_of(self, key: Key) -> int:
@@ -114,11 +114,11 @@ def from_text(text: str) -> Journal:
         raise Garbled(f"no journal: {type(error).__name__}: {error}") from error
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Any) -> JournalEntry:
     expires, held = row["expires"], row["held"]
     if not (expires is None or isinstance(expires, int | float)) or not isinstance(held, bool):
         raise TypeError(f"{row!r} is no mapping")
-    return Entry(
+    return JournalEntry(
         _text(row["gateway"]),
         Protocol(row["protocol"]),
         _port(row["internal_port"], least=0),  # 0: with `follow`, for gateways that need none

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from portmap.errors import Garbled, SpecError
 from portmap.storage.file_lock import try_lock
-from portmap.storage.journal import MAX_SIZE, Entry, Journal, from_text
+from portmap.storage.journal import MAX_SIZE, Journal, JournalEntry, from_text
 
 _log = logging.getLogger("portmap.state")
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class SessionJournal:
     """One session's journal. `pid` was or is its process, 0 if the file's name does not tell; `written`: unix time."""
 
     path: Path
@@ -26,12 +26,12 @@ class Holding:
     written: float
     journal: Journal
 
-    def held(self, now: float) -> tuple[Entry, ...]:
+    def open_entries(self, now: float) -> tuple[JournalEntry, ...]:
         """What its gateways may still hold at unix time `now`."""
-        return tuple(entry for entry in self.journal.entries if entry.alive(now))
+        return tuple(entry for entry in self.journal.entries if entry.may_be_held(now))
 
 
-def holdings(folder: Path) -> tuple[Holding, ...]:
+def read_journals(folder: Path) -> tuple[SessionJournal, ...]:
     """Every journal, oldest first; none where there is no such folder. Raises SpecError where it cannot be read.
 
     A file that makes no sense is passed over.
@@ -46,11 +46,11 @@ def holdings(folder: Path) -> tuple[Holding, ...]:
     return tuple(sorted((it for it in found if it), key=lambda it: (it.written, it.path.name)))
 
 
-def _read(path: Path) -> Holding | None:
+def _read(path: Path) -> SessionJournal | None:
     try:
         with path.open("rb") as file:
             journal = from_text(file.read(MAX_SIZE).decode())  # what is cut off here is no journal
-        return Holding(path, _pid(path), _is_locked(path.with_suffix(".lock")), path.stat().st_mtime, journal)
+        return SessionJournal(path, _pid(path), _is_locked(path.with_suffix(".lock")), path.stat().st_mtime, journal)
     except (OSError, UnicodeDecodeError, Garbled) as error:
         _log.debug("%s is passed over: %s", path, error)
         return None

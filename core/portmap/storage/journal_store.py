@@ -40,7 +40,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-class State:
+class JournalStore:
     """One session's journal file, and the folder around it. Raises SpecError where `folder` cannot be used."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class State:
         self._lock = _lock_of(self._path).open("wb")
         try_lock(self._lock)
 
-    def inherit(self) -> tuple[Journal, ...]:
+    def take_over(self) -> tuple[Journal, ...]:
         """What the dead have left, oldest first. It stays on disk until this session has written its own journal."""
         journals = []
         for path in sorted(self._folder.glob("*.json"), key=_age):
@@ -74,7 +74,7 @@ class State:
             _log.warning("%s cannot be written, so a crash would be forgotten: %s", self._path, error)
             return
         self._written = text
-        self._bury()
+        self._remove_taken_over()
 
     def close(self) -> None:
         """The session is over: its journal is now the next one's to inherit."""
@@ -102,7 +102,7 @@ class State:
         self._inherited[path] = lock
         return journal
 
-    def _bury(self) -> None:
+    def _remove_taken_over(self) -> None:
         for path, lock in self._inherited.items():
             path.unlink(missing_ok=True)
             lock.close()

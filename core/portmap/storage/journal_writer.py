@@ -20,11 +20,11 @@ from portmap.events import (
     MappingRenewed,
 )
 from portmap.model import Key
-from portmap.storage.journal import Entry, Journal, merged
-from portmap.storage.journal_store import State
+from portmap.storage.journal import Journal, JournalEntry, merged
+from portmap.storage.journal_store import JournalStore
 
 
-class Scribe:
+class JournalWriter:
     """A listener that writes down what it passes on. `clock` gives unix seconds.
 
     `backend` is whose hint is kept, `hint` gives it. `token_of` and `inner_port_of` are to be set to whoever knows
@@ -34,7 +34,7 @@ class Scribe:
     def __init__(
         self,
         listener: Listener,
-        state: State,
+        state: JournalStore,
         backend: str = "",
         hint: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
@@ -48,9 +48,9 @@ class Scribe:
         self._news = False
         self.token_of: Callable[[Key], str] = lambda _: ""
         self.inner_port_of: Callable[[Key], int] = lambda _: 0
-        self.inherited = merged(state.inherit())
+        self.inherited = merged(state.take_over())
         self._hints = dict(self.inherited.hints)
-        self._entries: dict[Key, Entry] = {entry.key: entry for entry in self.inherited.entries}
+        self._entries: dict[Key, JournalEntry] = {entry.key: entry for entry in self.inherited.entries}
 
     def on_event(self, event: Event) -> None:
         """Take note, and pass it on."""
@@ -67,7 +67,7 @@ class Scribe:
         self._state.save(Journal(entries, tuple(sorted(self._hints.items()))))
         self._listener.on_settled()
 
-    def on_swept(self, key: Key) -> None:
+    def on_leftover_deleted(self, key: Key) -> None:
         """A leftover is gone from the gateway; unless we have mapped the same anew since, elsewhere."""
         if self._entries[key] in self.inherited.entries:
             self._forget(key)
@@ -85,11 +85,13 @@ class Scribe:
             case _:
                 pass
 
-    def _entry(self, event: MappingEvent) -> Entry:
+    def _entry(self, event: MappingEvent) -> JournalEntry:
         expires = self._clock() + event.lifetime if event.lifetime else None
         mapped = event.protocol, event.internal_port, event.external_port or 0
         key = event.key
-        return Entry(self._gateway, *mapped, expires, token=self.token_of(key), inner_port=self.inner_port_of(key))
+        return JournalEntry(
+            self._gateway, *mapped, expires, token=self.token_of(key), inner_port=self.inner_port_of(key)
+        )
 
     def _forget(self, key: Key) -> None:
         self._entries[key] = replace(self._entries[key], held=False)

@@ -28,14 +28,14 @@ from portmap.events import (
 )
 from portmap.model import PortRequest
 
-T = TypeVar("T", "PortNotice", "PublisherNotice", "Notice")
+T = TypeVar("T", "PortStatus", "PublisherStatus", "SessionStatus")
 
 VERSION = 1
 UP, PENDING, FAILED, LOST = "up", "pending", "failed", "lost"
 
 
 @dataclass(frozen=True, slots=True)
-class PortNotice:
+class PortStatus:
     """One wanted port. `state`: up, pending (not tried yet), failed or lost; `expires` None: permanent, or not up."""
 
     protocol: str
@@ -51,7 +51,7 @@ class PortNotice:
 
 
 @dataclass(frozen=True, slots=True)
-class PublisherNotice:
+class PublisherStatus:
     """One publisher: whether it took what was last published, since when, else why not."""
 
     name: str
@@ -61,7 +61,7 @@ class PublisherNotice:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class SessionStatus:
     """One session. `found`: None until the gateway has answered or not."""
 
     pid: int
@@ -73,8 +73,8 @@ class Notice:
     found: bool | None = None
     external_ip: str | None = None
     scope: str = "unknown"
-    ports: tuple[PortNotice, ...] = ()
-    publishers: tuple[PublisherNotice, ...] = ()
+    ports: tuple[PortStatus, ...] = ()
+    publishers: tuple[PublisherStatus, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -82,12 +82,12 @@ class Notice:
         wanted = [port for port in self.ports if not port.ipv6] or self.ports
         return all(port.state == UP for port in wanted) and all(publisher.ok for publisher in self.publishers)
 
-    def wanting(self, requests: Iterable[PortRequest], *, ipv6: bool) -> "Notice":
+    def with_requests(self, requests: Iterable[PortRequest], *, ipv6: bool) -> "SessionStatus":
         """The same with these ports wanted, too."""
-        wanted = tuple(PortNotice(str(it.protocol), it.internal_port, it.name, ipv6) for it in requests)
+        wanted = tuple(PortStatus(str(it.protocol), it.internal_port, it.name, ipv6) for it in requests)
         return replace(self, ports=(*self.ports, *wanted))
 
-    def after(self, event: Event, now: float) -> "Notice":
+    def after(self, event: Event, now: float) -> "SessionStatus":
         """What holds once this has happened."""
         changed = replace(self, updated=now)
         match event:
@@ -97,12 +97,12 @@ class Notice:
                 return replace(changed, external_ip=str(event.external_ip), scope=str(event.scope))
             case PublisherEvent():
                 ok = isinstance(event, PublisherOk)
-                return self.publishing(PublisherNotice(event.publisher, ok, now, event.reason), now)
+                return self.with_publisher(PublisherStatus(event.publisher, ok, now, event.reason), now)
             case MappingEvent() | PinholeEvent():
                 return replace(changed, ports=self._ports_after(event, now))
         return self
 
-    def _ports_after(self, event: PortEvent, now: float) -> tuple[PortNotice, ...]:
+    def _ports_after(self, event: PortEvent, now: float) -> tuple[PortStatus, ...]:
         match event:
             case MappingRemoved() | PinholeRemoved():
                 return tuple(port for port in self.ports if not _is_of(port, event))
@@ -110,12 +110,12 @@ class Notice:
                 return tuple(_still_up(port, event) for port in self.ports)
         return self._with(_noticed(event, now))
 
-    def publishing(self, publisher: PublisherNotice, now: float) -> "Notice":
+    def with_publisher(self, publisher: PublisherStatus, now: float) -> "SessionStatus":
         """The same with a publisher's latest word."""
         others = tuple(it for it in self.publishers if it.name != publisher.name)
         return replace(self, updated=now, publishers=tuple(sorted((*others, publisher), key=lambda it: it.name)))
 
-    def _with(self, port: PortNotice) -> tuple[PortNotice, ...]:
+    def _with(self, port: PortStatus) -> tuple[PortStatus, ...]:
         known = {_identity(it): it for it in self.ports}
         before = known.get(_identity(port))
         kept = replace(port, since=before.since) if before is not None and before.state == port.state else port
@@ -125,16 +125,16 @@ class Notice:
 _Identity: TypeAlias = tuple[str, int, bool]
 
 
-def _identity(port: PortNotice) -> _Identity:
+def _identity(port: PortStatus) -> _Identity:
     return port.protocol, port.internal_port, port.ipv6
 
 
-def _is_of(port: PortNotice, event: PortEvent) -> bool:
+def _is_of(port: PortStatus, event: PortEvent) -> bool:
     return _identity(port) == (str(event.protocol), event.internal_port, isinstance(event, PinholeEvent))
 
 
-def _noticed(event: PortEvent, now: float) -> PortNotice:
-    port = PortNotice(str(event.protocol), event.internal_port, event.name, isinstance(event, PinholeEvent), since=now)
+def _noticed(event: PortEvent, now: float) -> PortStatus:
+    port = PortStatus(str(event.protocol), event.internal_port, event.name, isinstance(event, PinholeEvent), since=now)
     match event:
         case MappingFailed() | PinholeFailed():
             return replace(port, state=FAILED, reason=event.reason)
@@ -150,25 +150,25 @@ def _noticed(event: PortEvent, now: float) -> PortNotice:
     )
 
 
-def _still_up(port: PortNotice, event: PortEvent) -> PortNotice:
+def _still_up(port: PortStatus, event: PortEvent) -> PortStatus:
     """A renewal failed, and the lease has not run out."""
     return replace(port, reason=event.reason) if _is_of(port, event) else port
 
 
-def to_text(notice: Notice) -> str:
+def to_text(notice: SessionStatus) -> str:
     """The notice as a file's content."""
     return json.dumps({"v": VERSION, **asdict(notice)}) + "\n"
 
 
-def from_text(text: str) -> Notice:
+def from_text(text: str) -> SessionStatus:
     """The notice that a file's content stands for. Raises Garbled for whatever is none."""
     try:
         content: dict[str, Any] = json.loads(text)
         if content.pop("v") != VERSION:
             raise Garbled(f"the notice has another version than {VERSION}")
-        ports = tuple(_checked(PortNotice(**row)) for row in content.pop("ports"))
-        publishers = tuple(_checked(PublisherNotice(**row)) for row in content.pop("publishers"))
-        return replace(_checked(Notice(**content)), ports=ports, publishers=publishers)
+        ports = tuple(_checked(PortStatus(**row)) for row in content.pop("ports"))
+        publishers = tuple(_checked(PublisherStatus(**row)) for row in content.pop("publishers"))
+        return replace(_checked(SessionStatus(**content)), ports=ports, publishers=publishers)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Garbled(f"no notice: {type(error).__name__}: {error}") from error
 
@@ -183,8 +183,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     str(str | None): (str, type(None)),
     str(int | None): (int, type(None)),
     str(float | None): (*_NUMBER, type(None)),
-    str(tuple[PortNotice, ...]): (tuple,),
-    str(tuple[PublisherNotice, ...]): (tuple,),
+    str(tuple[PortStatus, ...]): (tuple,),
+    str(tuple[PublisherStatus, ...]): (tuple,),
 }
 
 

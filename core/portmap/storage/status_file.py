@@ -14,31 +14,31 @@ from pathlib import Path
 
 from portmap.errors import Garbled
 from portmap.storage.file_lock import try_lock
-from portmap.storage.status import Notice, from_text, to_text
+from portmap.storage.status import SessionStatus, from_text, to_text
 
 MAX_SIZE = 16 * 1024 * 1024  # bytes; 10,000 ports need 3 MiB
 
 _log = logging.getLogger("portmap.board")
 
 
-class Board:
+class StatusFile:
     """A session's place on the board of a state folder."""
 
-    def __init__(self, folder: Path, notice: Notice) -> None:
+    def __init__(self, folder: Path, notice: SessionStatus) -> None:
         self._notice = notice
         self._pinned = ""
         self._lock = threading.Lock()
-        self._path = board_in(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._path = status_folder(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.json"
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = self._path.with_suffix(".lock").open("wb")
         try_lock(self._file)
 
-    def change(self, change: Callable[[Notice], Notice]) -> None:
+    def update(self, change: Callable[[SessionStatus], SessionStatus]) -> None:
         """Take note; from any thread. It is seen after `pin`."""
         with self._lock:
             self._notice = change(self._notice)
 
-    def pin(self) -> None:
+    def write(self) -> None:
         """Let everybody see what was noted, if it is anything new."""
         with self._lock:
             text = to_text(self._notice)
@@ -64,31 +64,31 @@ class Board:
             self._pinned = text
 
 
-class NoBoard:
+class NoStatusFile:
     """For a session of which nobody shall know."""
 
-    def change(self, change: Callable[[Notice], Notice]) -> None:
+    def update(self, change: Callable[[SessionStatus], SessionStatus]) -> None:
         """Nothing is noted."""
 
-    def pin(self) -> None:
+    def write(self) -> None:
         """Nothing is seen."""
 
     def close(self) -> None:
         """Nothing is taken down."""
 
 
-def board_in(folder: Path) -> Path:
+def status_folder(folder: Path) -> Path:
     """Where a state folder has its board."""
     return folder / "status"
 
 
-def living(folder: Path) -> tuple[Notice, ...]:
+def live_sessions(folder: Path) -> tuple[SessionStatus, ...]:
     """The notices of the sessions that live, the oldest first."""
-    found = [notice for path in board_in(folder).glob("*.json") if (notice := _read(path)) is not None]
+    found = [notice for path in status_folder(folder).glob("*.json") if (notice := _read(path)) is not None]
     return tuple(sorted(found, key=lambda notice: (notice.started, notice.pid)))
 
 
-def _read(path: Path) -> Notice | None:
+def _read(path: Path) -> SessionStatus | None:
     """The notice, if its session lives. What the dead have left is cleared away."""
     lock = path.with_suffix(".lock")
     try:
@@ -105,7 +105,7 @@ def _read(path: Path) -> Notice | None:
     return None
 
 
-def _parse(path: Path) -> Notice | None:
+def _parse(path: Path) -> SessionStatus | None:
     try:
         with path.open("rb") as file:
             return from_text(file.read(MAX_SIZE).decode())

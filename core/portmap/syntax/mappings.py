@@ -31,7 +31,7 @@ _NOMINAL = 1  # the internal port of `follow` alone: any gateway takes it, and a
 MAX_RANGE = 1000  # ports: a slip of the finger shall not ask a home router for its whole table
 
 
-def requests_of(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
+def to_requests(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
     """A mapping as a text or as the request itself: `lifetime` is what a text asks for. Raises SpecError."""
     return (mapping,) if isinstance(mapping, PortRequest) else parse_mapping(mapping, lifetime)
 

@@ -42,7 +42,7 @@ def parse_spec(text: str) -> Spec:
     return Spec(name.lower() or "none", argument if colon else None)
 
 
-def parse_backend(text: str) -> Spec:
+def parse_backend_spec(text: str) -> Spec:
     """Split a backend's spec; a list becomes the argument of `any`. Raises SpecError as `parse_spec`."""
     if _LOOSE_COMMA.search(text):
         raise SpecError(f"spec {text!r} has white space around a comma: {_TRY}")
@@ -51,7 +51,7 @@ def parse_backend(text: str) -> Spec:
     return Spec(ANY, text) if is_list else spec
 
 
-def parse_list(text: str) -> tuple[Spec, ...]:
+def parse_spec_list(text: str) -> tuple[Spec, ...]:
     """The members of a list, in order; a spec alone is a list of one. Raises SpecError."""
     if _LOOSE_COMMA.search(text):
         raise SpecError(f"list {text!r} has white space around a comma: {_TRY}")

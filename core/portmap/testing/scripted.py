@@ -130,7 +130,7 @@ class ScriptedBackend:
 
 
 @dataclass(slots=True)
-class Told:
+class Recording:
     """What a played loop told: each event with its second, and when it settled."""
 
     inbox: ScriptedInbox
@@ -161,9 +161,9 @@ def play(
     end: float,
     policy: Policy | None = None,
     spread: float = 0.0,
-) -> Told:
+) -> Recording:
     """Run the real loop, behind the real door, through a story; `spread` is every random number it draws."""
     inbox = backend.inbox = ScriptedInbox(story, end=end)
-    told = Told(inbox)
+    told = Recording(inbox)
     Loop(Nat(backend, "scripted"), inbox, told, policy, random=lambda: spread).run()
     return told

@@ -3,19 +3,19 @@
 Law: nothing here knows a protocol; bytes are the plugin's. No OSError comes out of here.
 """
 
-from portmap.wire.announcements import Listener
-from portmap.wire.exchange import Patience, Peer, Question, Receive, exchange, receive
+from portmap.wire.announcements import AnnouncementListener
+from portmap.wire.exchange import Peer, Question, Receive, Timeouts, exchange, receive
 from portmap.wire.fan_out import first_good
-from portmap.wire.waiter import HungUp, Line
+from portmap.wire.waiter import Waiter, WaiterClosed
 
 __all__ = [
-    "HungUp",
-    "Line",
-    "Listener",
-    "Patience",
+    "AnnouncementListener",
     "Peer",
     "Question",
     "Receive",
+    "Timeouts",
+    "Waiter",
+    "WaiterClosed",
     "exchange",
     "first_good",
     "receive",

@@ -16,7 +16,7 @@ from portmap.errors import Garbled
 from portmap.model import Address
 from portmap.wire import multicast
 from portmap.wire.exchange import Peer, Receive
-from portmap.wire.waiter import HungUp, Line
+from portmap.wire.waiter import Waiter, WaiterClosed
 
 log = logging.getLogger("portmap.wire")
 
@@ -27,7 +27,7 @@ _NONSENSE = 0.1  # seconds of rest after a look that found nothing: a flood of t
 _SHOWN = 64
 
 
-class Listener:
+class AnnouncementListener:
     """Hears what is announced at `addresses`, (group, port) each, from the moment it is made until `close`.
 
     `expected` tells whose announcements count, `understand` reads one: it raises Garbled for what is none. After
@@ -51,29 +51,29 @@ class Listener:
         self._delay = delay
         self._rest = rest
         self._ears: dict[socket.socket, str] = {
-            ear: group for group, port in addresses if (ear := multicast.open_ear(group, port))
+            ear: group for group, port in addresses if (ear := multicast.open_multicast_socket(group, port))
         }
         self._faced: set[Address | int] = set()
-        self._line = Line()
+        self._line = Waiter()
         self._thread = threading.Thread(target=self._run, name="portmap announcements", daemon=True)
         self._thread.start()
 
-    def face(self, gateway: Address) -> None:
+    def join_towards(self, gateway: Address) -> None:
         """Join the groups on the network that leads to the gateway. Linux hears all hosts' groups without."""
-        network = multicast.network_towards(gateway)
+        network = multicast.interface_towards(gateway)
         if network is not None and network not in self._faced:
             self._faced.add(network)
             for ear, group in self._ears.items():
-                multicast.join(ear, group, network)
+                multicast.join_group(ear, group, network)
 
     def close(self) -> None:
         """End the thread, which closes what it holds. A second time does nothing."""
-        self._line.hang_up()
+        self._line.close()
         if self._thread is not threading.current_thread():  # as when an alert leads to the end of the watch
             self._thread.join()
 
     def _run(self) -> None:
-        with ExitStack() as held, suppress(HungUp):
+        with ExitStack() as held, suppress(WaiterClosed):
             held.enter_context(self._line)
             for ear in self._ears:
                 held.enter_context(ear)
@@ -92,8 +92,8 @@ class Listener:
 
     def _heard(self) -> set[Address]:
         """Who announced something since the last look, of those whose word counts."""
-        expected = {multicast.unnamed(address): address for address in self._expected()}
-        announced = ((sender, datagram) for ear in self._ears for sender, datagram in multicast.datagrams(ear))
+        expected = {multicast.with_numeric_zone(address): address for address in self._expected()}
+        announced = ((sender, datagram) for ear in self._ears for sender, datagram in multicast.read_datagrams(ear))
         return {
             expected[sender]
             for sender, datagram in announced

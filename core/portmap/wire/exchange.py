@@ -39,7 +39,7 @@ class Question(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long to wait, in seconds: for the first answer, doubled with each packet (RFC 6886 §3.1), and in all.
 
     The RFCs' packets take 128 s and more, the last wait 64 s. Eight are sent here, in the 3.75 s after which a gateway
@@ -62,7 +62,7 @@ def receive(sock: socket.socket, timeout: float) -> bytes:
 def exchange(
     peer: Peer,
     question: Question[T],
-    patience: Patience,
+    patience: Timeouts,
     clock: Callable[[], float] = time.monotonic,
     receive: Receive = receive,
     *,
@@ -100,7 +100,7 @@ def connected(peer: Peer, source: Address | None = None) -> socket.socket:
     return sock
 
 
-def _first_answer(datagrams: Iterator[bytes], question: Question[T], name: str, patience: Patience, speaks: str) -> T:
+def _first_answer(datagrams: Iterator[bytes], question: Question[T], name: str, patience: Timeouts, speaks: str) -> T:
     """The first datagram that is an answer."""
     garbage: Garbled | None = None
     for datagram in datagrams:
@@ -117,7 +117,7 @@ def _first_answer(datagrams: Iterator[bytes], question: Question[T], name: str, 
 
 
 def _datagrams(
-    sock: socket.socket, request: bytes, patience: Patience, clock: Callable[[], float], receive: Receive, name: str
+    sock: socket.socket, request: bytes, patience: Timeouts, clock: Callable[[], float], receive: Receive, name: str
 ) -> Iterator[bytes]:
     """Everything that the peer sends until the deadline, while the request is repeated ever more slowly."""
     now = send_at = clock()

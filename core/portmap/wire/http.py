@@ -78,7 +78,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back. The names of `headers` are in lower case."""
 
     site: Site
@@ -104,7 +104,7 @@ class Answer:
         return Refused(text, code=self.status, retry_after=retry_after)
 
 
-def ask(
+def request(
     site: Site,
     path: str | None = None,
     body: bytes | None = None,
@@ -112,7 +112,7 @@ def ask(
     *,
     context: ssl.SSLContext | None = None,
     deadline: float = DEADLINE,
-) -> Answer:
+) -> HttpResponse:
     """POST the body, or GET where there is none, `path` in the place of the site's own.
 
     Raises PortmapError where nobody answers within `deadline` seconds, Garbled for what is no HTTP or too long.
@@ -126,7 +126,9 @@ def ask(
         connection.request("GET" if body is None else "POST", path or site.path, body, told)
         with connection.getresponse() as response:
             data = _body(site, response, until)
-            return Answer(site, response.status, {name.lower(): text for name, text in response.getheaders()}, data)
+            return HttpResponse(
+                site, response.status, {name.lower(): text for name, text in response.getheaders()}, data
+            )
 
 
 def _body(site: Site, response: HTTPResponse, until: float) -> bytes:

@@ -23,7 +23,7 @@ _MAX_DATAGRAM = 65535
 _SHARED = [getattr(socket, name) for name in ("SO_REUSEADDR", "SO_REUSEPORT") if hasattr(socket, name)]
 
 
-def open_ear(group: str, port: int) -> socket.socket | None:
+def open_multicast_socket(group: str, port: int) -> socket.socket | None:
     """A socket that hears the group's port together with everybody else on this host; None if it cannot be had.
 
     Bound to the group itself it can take no unicast from a server that shares the port. Windows knows no such thing,
@@ -50,7 +50,7 @@ def open_ear(group: str, port: int) -> socket.socket | None:
     return ear
 
 
-def network_towards(gateway: Address) -> Address | int | None:
+def interface_towards(gateway: Address) -> Address | int | None:
     """What names the network of the gateway to `join`: our IPv4 address there, or the number of the IPv6 interface.
 
     0 where an IPv6 gateway's address does not tell: the system then chooses. None where no way leads there.
@@ -58,13 +58,13 @@ def network_towards(gateway: Address) -> Address | int | None:
     if isinstance(gateway, IPv6Address):
         return _index(gateway.scope_id)
     try:
-        return routes.local_address_towards(gateway)
+        return routes.local_address_to(gateway)
     except NoGateway as error:
         log.debug("announcements may not be heard: %s", error)
         return None
 
 
-def join(ear: socket.socket, group: str, network: Address | int) -> None:
+def join_group(ear: socket.socket, group: str, network: Address | int) -> None:
     """Join the group on that network, if it is one of the same IP version."""
     address = ip_address(group)
     if not address.is_multicast or isinstance(address, IPv4Address) != isinstance(network, IPv4Address):
@@ -78,7 +78,7 @@ def join(ear: socket.socket, group: str, network: Address | int) -> None:
         log.debug("could not join %s at %s, so its announcements may not be heard: %s", group, network, error)
 
 
-def datagrams(ear: socket.socket) -> Iterator[tuple[Address, bytes]]:
+def read_datagrams(ear: socket.socket) -> Iterator[tuple[Address, bytes]]:
     """What waits at the socket: sender, as `unnamed` has it, and content."""
     for _ in range(_LOOK):
         try:
@@ -91,7 +91,7 @@ def datagrams(ear: socket.socket) -> Iterator[tuple[Address, bytes]]:
         yield _sender(*sender), datagram
 
 
-def unnamed(address: Address) -> Address:
+def with_numeric_zone(address: Address) -> Address:
     """The address with its zone, if it has one, as a number: `fe80::1%eth0` and `fe80::1%2` may be the same."""
     if isinstance(address, IPv6Address) and address.scope_id:
         return _zoned(str(address).partition("%")[0], _index(address.scope_id))

@@ -16,11 +16,11 @@ _MAX_DATAGRAM = 65535
 _SPURIOUS = 0.01  # seconds; the kernel may announce a datagram and then find its checksum wrong
 
 
-class HungUp(Exception):
+class WaiterClosed(Exception):
     """The line was hung up: clean up and end."""
 
 
-class Line:
+class Waiter:
     """A line between the thread that waits, for which it is a context manager, and the others."""
 
     def __init__(self) -> None:
@@ -35,12 +35,12 @@ class Line:
         self._ours.close()
         self._theirs.close()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """There is something new to look at: end the wait that is, or the next one. From any thread."""
         with suppress(OSError):  # hung up, or nudged so often already that no more goes in
             self._theirs.send(_NUDGE)
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """End every wait, now and later; from any thread. A second time does nothing."""
         self._theirs.close()
 
@@ -67,7 +67,7 @@ class Line:
                 if isinstance(key.fileobj, socket.socket)
             )
         if self._ours in ready and not self._ours.recv(1024):
-            raise HungUp
+            raise WaiterClosed
         return ready - {self._ours}
 
     def receive(self, sock: socket.socket, timeout: float) -> bytes:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Grant, Kind
 from portmap_extip.argument import parse
-from portmap_extip.hostname import Name
+from portmap_extip.hostname import Hostname
 
 
 class ExtIp:
@@ -28,7 +28,7 @@ class ExtIp:
         """An address, or a host's name. Raises SpecError for one that nobody could reach."""
         known = parse(argument)
         if isinstance(known, str):
-            return cls(Name(known).address, known)
+            return cls(Hostname(known).address, known)
         return cls(lambda: known, str(known))
 
     def __str__(self) -> str:

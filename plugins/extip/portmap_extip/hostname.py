@@ -29,7 +29,7 @@ def look_up(name: str) -> list[Address]:
     return [_plain(ip_address(str(sockaddr[0]).partition("%")[0])) for *_, sockaddr in found]
 
 
-class Name:
+class Hostname:
     """`look_up` and `patience`, in seconds, are for those who know better: tests."""
 
     def __init__(self, name: str, look_up: LookUp = look_up, patience: float = PATIENCE) -> None:

@@ -18,10 +18,10 @@ from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
 from portmap.network import routes
-from portmap.wire import Listener, Patience, Peer, Question, Receive, exchange, first_good, receive
+from portmap.wire import AnnouncementListener, Peer, Question, Receive, Timeouts, exchange, first_good, receive
 from portmap_natpmp.announcement import ANNOUNCED_AT, read_announcement
 from portmap_natpmp.argument import hinted_gateway, parse_gateway
-from portmap_natpmp.observation import Memory, reason_to_alert, reason_when_announced, sighting
+from portmap_natpmp.observation import LastObservation, observation_of, reason_to_alert, reason_when_announced
 from portmap_natpmp.packets import PORT, AddressAnswer, AddressRequest, Answer, MappingRequest, Refusal
 from portmap_natpmp.results import NO_ADDRESS_YET, refused
 
@@ -49,8 +49,8 @@ class NatPmp:
         gateway: IPv4Address | None = None,
         port: int = PORT,
         *,
-        patience: Patience = Patience(),  # noqa: B008  # frozen
-        candidates: Callable[[], Sequence[IPv4Address]] = routes.candidates,
+        patience: Timeouts = Timeouts(),  # noqa: B008  # frozen
+        candidates: Callable[[], Sequence[IPv4Address]] = routes.gateway_candidates,
         clock: Callable[[], float] = time.monotonic,
         announced_at: Sequence[Peer] = ANNOUNCED_AT,
         spread: float = SPREAD,
@@ -66,9 +66,9 @@ class NatPmp:
         self._delay = lambda: spread * random()
         self._hinted: tuple[IPv4Address, ...] = ()  # where to ask, too, the next time that a gateway is looked for
         self._answers = False
-        self._memory = Memory()
+        self._memory = LastObservation()
         self._alert: Alert | None = None
-        self._listener: Listener | None = None
+        self._listener: AnnouncementListener | None = None
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "NatPmp":
@@ -127,10 +127,12 @@ class NatPmp:
 
         An answer's epoch shows it at the next call, an announcement at once.
         """
-        listener = Listener(self._announced_at, self._expected, read_announcement, self._verify, self._delay)
+        listener = AnnouncementListener(
+            self._announced_at, self._expected, read_announcement, self._verify, self._delay
+        )
         self._alert, self._listener = alert, listener
         if self._gateway:
-            listener.face(self._gateway)
+            listener.join_towards(self._gateway)
 
         def close() -> None:
             if self._listener is listener:  # else a later watch has taken over
@@ -168,7 +170,7 @@ class NatPmp:
         gateway, answer = first_good(candidates, self._introduce, speaks=SPEAKS)
         self._gateway, self._answers = gateway, True
         if self._listener:
-            self._listener.face(gateway)
+            self._listener.join_towards(gateway)
         self._note(gateway, answer)
         return gateway, answer.external_ip
 
@@ -190,8 +192,8 @@ class NatPmp:
 
     def _note(self, gateway: IPv4Address, answer: Answer | Refusal) -> None:
         """Compare the answer with the last one, and alert if our mappings must be gone."""
-        if now := sighting(gateway, answer, self._clock()):
-            self._tell(reason_to_alert(self._memory.learn(now), now))
+        if now := observation_of(gateway, answer, self._clock()):
+            self._tell(reason_to_alert(self._memory.update(now), now))
 
     def _tell(self, reason: str) -> None:
         alert = self._alert  # once: the watch may end at any moment
@@ -215,8 +217,8 @@ class NatPmp:
         except NATError as error:
             log.debug("%s announced something, but cannot be asked: %s", gateway, error)
             return
-        if now := sighting(gateway, answer, self._clock()):
-            reason = reason_when_announced(self._memory.learn(now), now)
+        if now := observation_of(gateway, answer, self._clock()):
+            reason = reason_when_announced(self._memory.update(now), now)
             self._tell(reason or ("" if self._answers else f"{gateway} announced itself"))
 
 

@@ -14,19 +14,19 @@ from portmap.errors import SILENCE, NATError, NotYet, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Kind, Protocol
 from portmap.network import routes
-from portmap.wire import Patience, exchange
+from portmap.wire import Timeouts, exchange
 from portmap_pcp.announcement import ANNOUNCED_AT
 from portmap_pcp.argument import parse_gateway
 from portmap_pcp.client import SPEAKS, Client
 from portmap_pcp.natpmp_address import NO_ADDRESS_YET, AddressQuestion
-from portmap_pcp.natpmp_fallback import Load, StandIn, natpmp_at
+from portmap_pcp.natpmp_fallback import Load, NatPmpFallback, load_natpmp
 from portmap_pcp.pinholes import PcpPinholes
 from portmap_pcp.results import SpeaksNatPmp
 from portmap_pcp.settings import Settings
 
 T = TypeVar("T")
 
-_ASIDE = Patience(first_wait=0.25, deadline=0.75)  # it has just answered: two packets are enough to know
+_ASIDE = Timeouts(first_wait=0.25, deadline=0.75)  # it has just answered: two packets are enough to know
 
 
 class Pcp:
@@ -43,13 +43,13 @@ class Pcp:
         gateway: IPv4Address | None = None,
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
-        candidates: Callable[[], Sequence[IPv4Address]] = routes.candidates,
-        own_address: Callable[[IPv4Address], IPv4Address] = routes.local_address_towards,
-        stand_in: Load | None = natpmp_at,
+        candidates: Callable[[], Sequence[IPv4Address]] = routes.gateway_candidates,
+        own_address: Callable[[IPv4Address], IPv4Address] = routes.local_address_to,
+        stand_in: Load | None = load_natpmp,
     ) -> None:
         self._settings = settings
         self._client = Client(gateway, candidates, own_address, ANNOUNCED_AT, settings)
-        self._stand_in = StandIn(stand_in)
+        self._stand_in = NatPmpFallback(stand_in)
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Pcp | PcpPinholes":
@@ -57,7 +57,7 @@ class Pcp:
 
         Raises SpecError for an argument that is no gateway's address.
         """
-        return cls._made(argument, natpmp_at)
+        return cls._made(argument, load_natpmp)
 
     @classmethod
     def race_from_argument(cls, argument: str | None) -> "Pcp | PcpPinholes":
@@ -70,7 +70,7 @@ class Pcp:
         return PcpPinholes.from_argument(argument)
 
     def __str__(self) -> str:
-        return str(self._stand_in.door or self._client)
+        return str(self._stand_in.backend or self._client)
 
     @hookimpl
     def external_ip(self) -> Address:
@@ -105,7 +105,7 @@ class Pcp:
         """Alert when the gateway lost its state or changed its address, or when another took its place."""
 
         def told(reason: str) -> None:
-            self._stand_in.doubt()
+            self._stand_in.recheck()
             alert(reason)
 
         closers = self._client.watch(told), self._stand_in.watch(told)
@@ -123,19 +123,19 @@ class Pcp:
 
     def _either(self, by_pcp: Callable[[], T], by_natpmp: Callable[[Nat], T]) -> T:
         """By PCP, or, where the gateway does not speak it, through whoever stands in."""
-        door = self._stand_in.door
+        door = self._stand_in.backend
         if door is None:
             try:
                 done = by_pcp()
             except SpeaksNatPmp as why:
-                door = self._stand_in.engage(why)
+                door = self._stand_in.use(why)
             else:
-                self._stand_in.dismiss()
+                self._stand_in.drop()
                 return done
         try:
             return by_natpmp(door)
         except SILENCE:
-            self._stand_in.doubt()
+            self._stand_in.recheck()
             raise
 
     def _external_ip(self) -> Address:

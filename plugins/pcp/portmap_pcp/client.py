@@ -17,7 +17,7 @@ from portmap.wire import Peer, Question, Receive, exchange, first_good, receive
 from portmap_pcp.nonces import Nonces
 from portmap_pcp.options import PREFER_FAILURE
 from portmap_pcp.packets import Announce, Announced, Map, Mapped, NatPmpOnly, No, Refusal
-from portmap_pcp.restart_watch import Watcher
+from portmap_pcp.restart_watch import RestartWatch
 from portmap_pcp.results import UNSUPPORTED_OPCODE, UNSUPPORTED_OPTION, SpeaksNatPmp, refused
 from portmap_pcp.settings import Settings
 
@@ -50,7 +50,7 @@ class Client(Generic[A]):
         self._own_address = own_address
         self._settings = settings
         self._nonces = Nonces()
-        self._watcher = Watcher(self._expected, self._announce, announced_at, settings)
+        self._watcher = RestartWatch(self._expected, self._announce, announced_at, settings)
 
     def __str__(self) -> str:
         return SPEAKS if self.server is None else f"{SPEAKS} {self.server}"
@@ -117,7 +117,7 @@ class Client(Generic[A]):
 
         An answer's epoch shows it at the next call, an announcement at once.
         """
-        return self._watcher.begin(alert, self.server)
+        return self._watcher.start(alert, self.server)
 
     def _ask_exactly(self, server: A, question: Map) -> Mapped:
         try:
@@ -133,8 +133,8 @@ class Client(Generic[A]):
         if isinstance(answer, NatPmpOnly):
             raise SpeaksNatPmp(server)
         self.server, self._watcher.answers = server, True
-        self._watcher.face(server)
-        self._watcher.note(server, answer)
+        self._watcher.join_towards(server)
+        self._watcher.record(server, answer)
         return server
 
     def _introduce(self, candidate: A) -> Announced | No:
@@ -159,7 +159,7 @@ class Client(Generic[A]):
             self._lose()
             raise
         self._watcher.answers = True
-        self._watcher.note(server, answer)
+        self._watcher.record(server, answer)
         if isinstance(answer, Refusal):
             raise refused(server, answer)
         return answer

@@ -17,7 +17,7 @@ _LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class StatedAddress:
     """The address, or None with the `result` that says why not; whoever does not know the question says so, too."""
 
     external_ip: IPv4Address | None
@@ -32,7 +32,7 @@ class AddressQuestion:
         """The request on the wire: version and opcode, both 0."""
         return bytes(2)
 
-    def read(self, datagram: bytes) -> Stated:
+    def read(self, datagram: bytes) -> StatedAddress:
         """The datagram as an answer. Raises Garbled if it is none."""
         if len(datagram) < _HEADER.size:
             raise Garbled(f"the answer has {len(datagram)} bytes, fewer than {_HEADER.size}")
@@ -40,10 +40,10 @@ class AddressQuestion:
         if not opcode & ANSWER:
             raise Garbled("the answer has no answer bit")
         if version != NATPMP_VERSION:
-            return Stated(None, datagram[3])  # a PCP server that speaks nothing else: RFC 6887 §9
+            return StatedAddress(None, datagram[3])  # a PCP server that speaks nothing else: RFC 6887 §9
         if result:
-            return Stated(None, result)
+            return StatedAddress(None, result)
         if opcode != ANSWER or len(datagram) < _LENGTH:
             raise Garbled(f"the answer has opcode {opcode} and {len(datagram)} bytes: it states no address")
         address = IPv4Address(datagram[_HEADER.size : _LENGTH])
-        return Stated(None, NO_ADDRESS_YET) if address.is_unspecified else Stated(address)
+        return StatedAddress(None, NO_ADDRESS_YET) if address.is_unspecified else StatedAddress(address)

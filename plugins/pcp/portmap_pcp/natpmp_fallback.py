@@ -19,15 +19,15 @@ log = logging.getLogger("portmap.pcp")
 Load: TypeAlias = Callable[[IPv4Address], Nat]
 
 
-def natpmp_at(gateway: IPv4Address) -> Nat:
+def load_natpmp(gateway: IPv4Address) -> Nat:
     """The door to the NAT-PMP backend. Raises SpecError where none is installed, PluginError for a broken one."""
     return load(f"pmp:{gateway}")
 
 
-class StandIn:
+class NatPmpFallback:
     """At most one door at a time. `load` None: nobody stands in, the server is simply none for us."""
 
-    def __init__(self, load: Load | None = natpmp_at) -> None:
+    def __init__(self, load: Load | None = load_natpmp) -> None:
         self._load = load
         self._door: Nat | None = None
         self._gateway: IPv4Address | None = None
@@ -36,22 +36,22 @@ class StandIn:
         self._close: Closer | None = None
 
     @property
-    def door(self) -> Nat | None:
+    def backend(self) -> Nat | None:
         """Whom to ask at once; None: ask by PCP, and `engage` if that is not understood."""
         return None if self._doubted else self._door
 
-    def doubt(self) -> None:
+    def recheck(self) -> None:
         """The server may be another one by now; from any thread."""
         self._doubted = True
 
-    def engage(self, why: SpeaksNatPmp) -> Nat:
+    def use(self, why: SpeaksNatPmp) -> Nat:
         """The door to the server that knows no PCP. Raises `why` where there is none."""
         gateway = why.server
         if self._load is None or not isinstance(gateway, IPv4Address):
             raise why
         self._doubted = False
         if self._door is None or gateway != self._gateway:
-            self.dismiss()
+            self.drop()
             try:
                 self._door, self._gateway = self._load(gateway), gateway
             except (SpecError, PluginError) as error:
@@ -60,7 +60,7 @@ class StandIn:
             self._begin()
         return self._door
 
-    def dismiss(self) -> None:
+    def drop(self) -> None:
         """The server speaks PCP after all, or is another one."""
         self._end()
         self._door = self._gateway = None

@@ -12,7 +12,7 @@ from portmap_pcp.epoch import Epoch
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """One answer: from whom, its epoch, and the external address where it granted one."""
 
     server: Address
@@ -23,12 +23,12 @@ class Sighting:
     """Whether the server announced something, and this is its answer to our question what. Such an answer is never
     late: a router that starts its daemon twice in two seconds, as when the uplink comes, has forgotten us twice."""
 
-    def continues(self, before: "Sighting") -> bool:
+    def continues(self, before: "Observation") -> bool:
         """Whether this is the same server, and it kept its state."""
         continued = before.epoch.is_surely_continued_by if self.announced else before.epoch.is_continued_by
         return self.server == before.server and continued(self.epoch)
 
-    def after(self, before: "Sighting | None") -> "Sighting":
+    def after(self, before: "Observation | None") -> "Observation":
         """The same, with the address that was granted before, for as long as the server kept its state.
 
         An epoch begins anew also when the external address is another one: RFC 6887 §8.5.
@@ -38,14 +38,14 @@ class Sighting:
         return replace(self, external_ip=before.external_ip)
 
 
-class Memory:
+class LastObservation:
     """The last sighting. Any thread may learn; each change of the server is shown to exactly one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last: Sighting | None = None
+        self._last: Observation | None = None
 
-    def learn(self, sighting: Sighting) -> Sighting | None:
+    def update(self, sighting: Observation) -> Observation | None:
         """Remember the sighting; the answer is the one before."""
         with self._lock:
             before, self._last = self._last, sighting.after(self._last)
@@ -57,7 +57,7 @@ class Memory:
         return last.external_ip if last and last.server == server else None
 
 
-def reason_to_alert(before: Sighting | None, now: Sighting) -> str:
+def reason_to_alert(before: Observation | None, now: Observation) -> str:
     """Why our mappings must be gone, or nothing."""
     if before is None or now.continues(before):
         return ""

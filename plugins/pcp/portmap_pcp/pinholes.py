@@ -34,7 +34,7 @@ class PcpPinholes:
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
         candidates: Callable[[], Sequence[IPv6Address]] = routes.default_gateways6,
-        own_address: Callable[[], IPv6Address | None] = routes.global_address,
+        own_address: Callable[[], IPv6Address | None] = routes.global_ipv6_address,
     ) -> None:
         self._own_address = own_address
         self._client = Client(gateway, candidates, lambda _: self._ours(), ANNOUNCED_AT_6, settings)

@@ -12,10 +12,10 @@ from typing import Generic, TypeAlias, TypeVar
 from portmap.errors import NATError
 from portmap.hookspecs import Alert, Closer
 from portmap.model import Address
-from portmap.wire import Listener, Peer, Receive
+from portmap.wire import AnnouncementListener, Peer, Receive
 from portmap_pcp.announcement import read_announcement
 from portmap_pcp.epoch import Epoch
-from portmap_pcp.observation import Memory, Sighting, reason_to_alert
+from portmap_pcp.observation import LastObservation, Observation, reason_to_alert
 from portmap_pcp.packets import Announced, Mapped, No, Refusal
 from portmap_pcp.settings import Settings
 
@@ -25,7 +25,7 @@ A = TypeVar("A", bound=Address)
 Answer: TypeAlias = Announced | Mapped | No
 
 
-class Watcher(Generic[A]):
+class RestartWatch(Generic[A]):
     """Remembers one server's last answer. `expected` are those whose announcements count; `announce` asks one."""
 
     def __init__(
@@ -41,31 +41,33 @@ class Watcher(Generic[A]):
         self._announce = announce
         self._announced_at = announced_at if settings.announced_at is None else settings.announced_at
         self._settings = settings
-        self._memory = Memory()
+        self._memory = LastObservation()
         self._alert: Alert | None = None
-        self._listener: Listener | None = None
+        self._listener: AnnouncementListener | None = None
 
     def external_ip(self, server: A) -> Address | None:
         """The address that the server last granted, if its state has lasted since."""
         return self._memory.external_ip(server)
 
-    def note(self, server: A, answer: Answer) -> None:
+    def record(self, server: A, answer: Answer) -> None:
         """Compare the answer with the last one, and alert if our mappings must be gone."""
         if now := self._sighting(server, answer):
-            self._tell(reason_to_alert(self._memory.learn(now), now))
+            self._tell(reason_to_alert(self._memory.update(now), now))
 
-    def face(self, server: A) -> None:
+    def join_towards(self, server: A) -> None:
         """From now on this is the server."""
         listener = self._listener  # once: the watch may end at any moment
         if listener:
-            listener.face(server)
+            listener.join_towards(server)
 
-    def begin(self, alert: Alert, server: A | None) -> Closer:
+    def start(self, alert: Alert, server: A | None) -> Closer:
         """Alert when the server lost its state, or when another took its place; the answer ends it."""
-        listener = Listener(self._announced_at, self._expected, read_announcement, self._verify, self._settings.delay)
+        listener = AnnouncementListener(
+            self._announced_at, self._expected, read_announcement, self._verify, self._settings.delay
+        )
         self._alert, self._listener = alert, listener
         if server:
-            listener.face(server)
+            listener.join_towards(server)
 
         def close() -> None:
             if self._listener is listener:  # else a later watch has taken over
@@ -74,14 +76,14 @@ class Watcher(Generic[A]):
 
         return close
 
-    def _sighting(self, server: A, answer: Answer) -> Sighting | None:
+    def _sighting(self, server: A, answer: Answer) -> Observation | None:
         """The answer as a sighting; None if it has no epoch. The address counts where something was granted."""
         heard_at = self._settings.clock()
         match answer:
             case Mapped(epoch, lifetime, _, external_ip) if lifetime and not external_ip.is_unspecified:
-                return Sighting(server, Epoch(epoch, heard_at), external_ip)
+                return Observation(server, Epoch(epoch, heard_at), external_ip)
             case Announced(epoch) | Mapped(epoch) | Refusal(int(epoch)):
-                return Sighting(server, Epoch(epoch, heard_at))
+                return Observation(server, Epoch(epoch, heard_at))
         return None
 
     def _tell(self, reason: str) -> None:
@@ -98,5 +100,5 @@ class Watcher(Generic[A]):
             return
         if now := self._sighting(server, answer):
             now = replace(now, announced=True)
-            reason = reason_to_alert(self._memory.learn(now), now)
+            reason = reason_to_alert(self._memory.update(now), now)
             self._tell(reason or ("" if self.answers else f"{server} announced itself"))

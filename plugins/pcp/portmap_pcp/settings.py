@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from portmap.wire import Patience, Peer
+from portmap.wire import Peer, Timeouts
 from portmap_pcp.packets import PORT
 
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux 2.6.39
@@ -28,7 +28,7 @@ class Settings:
     """
 
     port: int = PORT
-    patience: Patience = Patience()  # noqa: RUF009  # frozen
+    patience: Timeouts = Timeouts()  # noqa: RUF009  # frozen
     clock: Callable[[], float] = awake_and_asleep
     announced_at: Sequence[Peer] | None = None
     spread: float = 0.25

@@ -12,7 +12,7 @@ from portmap.errors import PortmapError
 from portmap.hookspecs import hookimpl
 from portmap_publish import process
 from portmap_publish.command import Command, environment
-from portmap_publish.port_changes import LOST, Change, changes
+from portmap_publish.port_changes import LOST, PortChange, changes
 
 logger = logging.getLogger("portmap.exec")
 
@@ -45,7 +45,7 @@ class ExecPublisher:
         if first is not None:
             raise first
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: PortChange) -> None:
         words = change.words()
         told = json.dumps(change.to_dict()).encode() + b"\n"
         logger.debug("%s: %s", self, change)

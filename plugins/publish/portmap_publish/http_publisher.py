@@ -14,7 +14,7 @@ from typing import ClassVar
 from portmap.endpoints import Endpoints
 from portmap.errors import SpecError
 from portmap.hookspecs import hookimpl
-from portmap.wire.http import DEADLINE, Answer, Site, ask
+from portmap.wire.http import DEADLINE, HttpResponse, Site, request
 
 logger = logging.getLogger("portmap.http")
 
@@ -44,7 +44,7 @@ class HttpPublisher:
         """Post it. Raises PortmapError where nobody answers, Refused for a status that is none of success."""
         body = json.dumps(state.to_dict()).encode()
         headers = {"Content-Type": "application/json", **self._site.basic}
-        answer = ask(self._site, None, body, headers, context=self._context, deadline=self._deadline)
+        answer = request(self._site, None, body, headers, context=self._context, deadline=self._deadline)
         logger.debug("%s: %d", self, answer.status)
         if not answer.good:
             raise answer.refusal(retry_after(answer, time.time()))
@@ -56,7 +56,7 @@ class HttpsPublisher(HttpPublisher):
     scheme: ClassVar[str] = "https"
 
 
-def retry_after(answer: Answer, now: float) -> float:
+def retry_after(answer: HttpResponse, now: float) -> float:
     """For how many seconds the site asks for peace (RFC 9110 §10.2.3: seconds, or a date); 0 if it does not."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():

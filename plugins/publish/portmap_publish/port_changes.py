@@ -13,7 +13,7 @@ ADDED, CHANGED, LOST, AGAIN = "added", "changed", "lost", "again"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PortChange:
     """One port's truth. `port` as it is, or where it is lost as it was; `before` only where it changed."""
 
     event: str
@@ -45,20 +45,20 @@ class Change:
         return told
 
 
-def changes(told: Mapping[PortKey, OpenPort], state: Endpoints, *, again: bool = False) -> Iterator[Change]:
+def changes(told: Mapping[PortKey, OpenPort], state: Endpoints, *, again: bool = False) -> Iterator[PortChange]:
     """What there is to tell: first what was lost. `again`: also of ports that are as they were."""
     wanted = {port.key: port for port in state.ports}
     for key, port in told.items():
         if key not in wanted:
-            yield Change(LOST, port, state.gateway)
+            yield PortChange(LOST, port, state.gateway)
     for key, port in wanted.items():
         before = told.get(key)
         if before is None:
-            yield Change(ADDED, port, state.gateway)
+            yield PortChange(ADDED, port, state.gateway)
         elif before != port:
-            yield Change(CHANGED, port, state.gateway, before)
+            yield PortChange(CHANGED, port, state.gateway, before)
         elif again:
-            yield Change(AGAIN, port, state.gateway)
+            yield PortChange(AGAIN, port, state.gateway)
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ from portmap.errors import Refused
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Kind
 from portmap_stun.argument import Server, parse_servers
-from portmap_stun.server_poll import PATIENCE, SPEAKS, LookUp, Pollster, look_up
+from portmap_stun.server_poll import PATIENCE, SPEAKS, LookUp, ServerPoll, look_up
 
 log = logging.getLogger("portmap.stun")
 
@@ -36,7 +36,7 @@ class Stun:
         self, servers: Sequence[Server] = DEFAULT_SERVERS, *, patience: float = PATIENCE, look_up: LookUp = look_up
     ) -> None:
         self._servers = tuple(servers)
-        self._pollster = Pollster(self._servers, patience, look_up)
+        self._pollster = ServerPoll(self._servers, patience, look_up)
         self._evidence: tuple[str, ...] = ()
         self._discord = ""
         self._last: Address | None = None

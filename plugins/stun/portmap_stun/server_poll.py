@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from portmap.errors import GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Address
-from portmap.wire import Patience, Peer, exchange
+from portmap.wire import Peer, Timeouts, exchange
 from portmap_stun.argument import Server
 from portmap_stun.message import BindingRequest, Refusal
 
@@ -45,7 +45,7 @@ def look_up(server: Server) -> list[Peer]:
     return [peers[family] for family in (socket.AF_INET, socket.AF_INET6) if family in peers]
 
 
-class Pollster:
+class ServerPoll:
     """Asks the servers, again and again. `look_up` is for tests."""
 
     def __init__(self, servers: Sequence[Server], patience: float = PATIENCE, look_up: LookUp = look_up) -> None:
@@ -111,7 +111,7 @@ class Pollster:
         raise unreachable
 
     def _ask_at(self, peer: Peer, server: Server, end: float) -> Address:
-        patience = Patience(FIRST_WAIT, end - SPARE - time.monotonic(), LONGEST_WAIT)
+        patience = Timeouts(FIRST_WAIT, end - SPARE - time.monotonic(), LONGEST_WAIT)
         try:
             answer = exchange(peer, BindingRequest(), patience, speaks=SPEAKS)
         except GatewayTimeout as error:

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 from portmap.endpoints import Endpoints
 from portmap.errors import Garbled, PortmapError, Refused, SpecError
 from portmap.hookspecs import hookimpl
-from portmap.wire.http import DEADLINE, Answer, Site, ask
-from portmap_torrent.port_choice import chosen
+from portmap.wire.http import DEADLINE, HttpResponse, Site, request
+from portmap_torrent.port_choice import choose_port
 
 logger = logging.getLogger("portmap.torrent")
 
@@ -56,7 +56,7 @@ class TorrentClient(ABC):
     @hookimpl
     def converge(self, state: Endpoints) -> None:
         """Have it listen on the open port. Raises PortmapError where that did not take."""
-        port = chosen(state, self._name)
+        port = choose_port(state, self._name)
         if port is None:
             logger.info("%s: no port is open for it, so it keeps the one that it has", self)
             return
@@ -89,9 +89,9 @@ class TorrentClient(ABC):
 
     # What they speak with.
 
-    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> HttpResponse:
         """One exchange; `path` goes behind the site's own."""
-        return ask(self.site, self.site.path.rstrip("/") + path, body, headers, deadline=self._deadline)
+        return request(self.site, self.site.path.rstrip("/") + path, body, headers, deadline=self._deadline)
 
     def wrong_password(self, code: int = 0) -> Refused:
         """It does not let us in."""

@@ -9,7 +9,7 @@ from portmap.errors import PortmapError
 from portmap.model import Protocol
 
 
-def chosen(state: Endpoints, name: str = "") -> int | None:
+def choose_port(state: Endpoints, name: str = "") -> int | None:
     """The port of the mapping of that name, else of the first that is to be followed, else of the first TCP one.
 
     None while there is none. Raises PortmapError for one that no client could be reached at.

@@ -13,18 +13,18 @@ from portmap.errors import SILENCE, Garbled, Refused, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol
 from portmap_upnp.contact import Contact
-from portmap_upnp.control.wan_connection import UP, Igd, Status
+from portmap_upnp.control.wan_connection import UP, WanConnection, WanStatus
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.search import Search
-from portmap_upnp.gateway_session import Talks
+from portmap_upnp.gateway_session import GatewaySession
 from portmap_upnp.location import Location, parse_url
-from portmap_upnp.mapping.port_forward import Forward
-from portmap_upnp.mapping.port_mapper import Mapper, random_port
-from portmap_upnp.mapping.rate_limit import PAUSE, Pace
+from portmap_upnp.mapping.port_forward import PortForward
+from portmap_upnp.mapping.port_mapper import PortMapper, random_port
+from portmap_upnp.mapping.rate_limit import PAUSE, RateLimiter
 from portmap_upnp.mapping.table_listing import read_table
 from portmap_upnp.notifications.advertisements import Peer
-from portmap_upnp.notifications.uptime import Uptime
-from portmap_upnp.notifications.watch import Watch
+from portmap_upnp.notifications.uptime import UptimeTracker
+from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
 _FORM = "write upnp, or upnp:http://192.168.1.1:5000/rootDesc.xml"
@@ -32,7 +32,7 @@ PATIENCE = 8.0  # seconds for one hook, search and a second search included: the
 _log = logging.getLogger("portmap.upnp")
 
 
-class _LineDown(Refused):
+class _WanDown(Refused):
     """The gateway is of no use now; another one may be."""
 
 
@@ -55,12 +55,12 @@ class Upnp:
         announced_at: Peer = (ssdp.ADDRESS, ssdp.PORT),
     ) -> None:
         self._search = search or Search()
-        self._talks = Talks(location, self._search, patience)
+        self._talks = GatewaySession(location, self._search, patience)
         self._choose = choose
-        self._pace = Pace(pace)
+        self._pace = RateLimiter(pace)
         self._announced_at = announced_at
-        self._mappers: dict[IPv4Address, Mapper] = {}
-        self._uptime = Uptime()
+        self._mappers: dict[IPv4Address, PortMapper] = {}
+        self._uptime = UptimeTracker()
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Upnp":
@@ -87,10 +87,10 @@ class Upnp:
         Where several gateways answer searches, one whose WAN side is down is passed over for another.
         """
         try:
-            return self._talks.do(self._external_ip)
-        except _LineDown as refusal:
+            return self._talks.run(self._external_ip)
+        except _WanDown as refusal:
             try:
-                return self._talks.do(self._external_ip)
+                return self._talks.run(self._external_ip)
             except SILENCE:
                 raise refusal from None
 
@@ -101,17 +101,17 @@ class Upnp:
         """Open a port for this host, on another external port where the wanted one is taken."""
         request = PortRequest(protocol, internal_port, external_port, name, lifetime)
 
-        def add(igd: Igd, contact: Contact) -> Grant:
+        def add(igd: WanConnection, contact: Contact) -> Grant:
             mapper = self._mapper(contact)
             port = external_port or mapper.usual_port(protocol, internal_port)
-            wanted = Forward(protocol, port, contact.us, internal_port)
+            wanted = PortForward(protocol, port, contact.us, internal_port)
             return mapper.open(igd, wanted, request.name, request.lifetime)
 
-        self._pace.begin()
+        self._pace.before_call()
         try:
-            return self._talks.do(add)
+            return self._talks.run(add)
         finally:
-            self._pace.end()
+            self._pace.after_call()
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
@@ -119,25 +119,25 @@ class Upnp:
         if not (1 <= external_port <= MAX_PORT and 1 <= internal_port <= MAX_PORT):
             raise SpecError(f"ports {external_port} and {internal_port}: use 1 to {MAX_PORT}")
 
-        def close(igd: Igd, contact: Contact) -> None:
-            self._mapper(contact).close(igd, Forward(protocol, external_port, contact.us, internal_port))
+        def close(igd: WanConnection, contact: Contact) -> None:
+            self._mapper(contact).close(igd, PortForward(protocol, external_port, contact.us, internal_port))
 
-        self._talks.do(close)
+        self._talks.run(close)
 
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...]:
         """The gateway's own table, everybody's mappings; ours by their marks."""
-        return self._talks.do(lambda igd, contact: read_table(igd, contact.us))
+        return self._talks.run(lambda igd, contact: read_table(igd, contact.us))
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Alert when the gateway restarted, moved, came back or got another external address, as far as it tells."""
         talks = self._talks
-        watch = Watch(lambda: talks.contact, self._search.gateways, talks.heard.put, alert, self._announced_at)
-        talks.turned, talks.tell = watch.nudge, alert
+        watch = GatewayWatch(lambda: talks.contact, self._search.gateways, talks.updates.put, alert, self._announced_at)
+        talks.on_change, talks.on_alert = watch.wake, alert
 
         def close() -> None:
-            if talks.tell is alert:  # else a later watch has taken over
+            if talks.on_alert is alert:  # else a later watch has taken over
                 talks.be_quiet()
             watch.close()
 
@@ -159,36 +159,36 @@ class Upnp:
     def take_hint(self, hint: str) -> None:
         """Look there at once beside the next search, if it is where a search's answer might have led us."""
         try:
-            self._talks.hinted = parse_url(hint)
+            self._talks.hint = parse_url(hint)
         except Garbled as error:
             _log.debug("the hint is not followed: %s", error)
 
-    def _mapper(self, contact: Contact) -> Mapper:
+    def _mapper(self, contact: Contact) -> PortMapper:
         """Who keeps the books of what we hold at a gateway."""
         host = contact.gateway.host
         if host not in self._mappers:
-            self._mappers[host] = Mapper(self._choose)
+            self._mappers[host] = PortMapper(self._choose)
         return self._mappers[host]
 
-    def _external_ip(self, igd: Igd, _contact: Contact) -> IPv4Address:
+    def _external_ip(self, igd: WanConnection, _contact: Contact) -> IPv4Address:
         status = _status(igd)
-        if reason := self._uptime.note(status.uptime, time.monotonic()):
+        if reason := self._uptime.restart_seen(status.uptime, time.monotonic()):
             self._talks.alert(f"{self} {reason}")
         if status.connection not in UP:
             shown = status.connection[:40]
-            error = _LineDown if self._talks.pass_over() else Refused
+            error = _WanDown if self._talks.avoid_current() else Refused
             raise error(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown)
-        self._talks.stay()
+        self._talks.accept_current()
         return parse_external_ip(igd.external_ip())
 
 
-def _status(igd: Igd) -> Status:
+def _status(igd: WanConnection) -> WanStatus:
     """The WAN side's status; taken for up where the gateway does not tell."""
     try:
         return igd.status()
     except (Refused, Garbled) as error:
         _log.debug("the gateway does not tell its status: %s", error)
-        return Status(UP[0])
+        return WanStatus(UP[0])
 
 
 def parse_external_ip(text: str) -> IPv4Address:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from portmap_upnp.discovery.description import Gateway, Service
+from portmap_upnp.discovery.description import GatewayDevice, Service
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -13,6 +13,6 @@ class Contact:
     Compared by identity: each finding is another one.
     """
 
-    gateway: Gateway
+    gateway: GatewayDevice
     service: Service
     us: IPv4Address

@@ -15,11 +15,11 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway
-from portmap.network.routes import local_address_towards
+from portmap.network.routes import local_address_to
 from portmap_upnp.contact import Contact
-from portmap_upnp.control.wan_connection import UP, Igd
-from portmap_upnp.discovery.description import Gateway, Service
-from portmap_upnp.discovery.discover import describe, discover
+from portmap_upnp.control.wan_connection import UP, WanConnection
+from portmap_upnp.discovery.description import GatewayDevice, Service
+from portmap_upnp.discovery.discover import discover, fetch_device
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
 
@@ -30,7 +30,7 @@ _NO_TALK = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
 
 
-class Talks:
+class GatewaySession:
     """One gateway at a time. `location`: its description, instead of searching; `patience`: seconds for one talk.
 
     `turned` is called when the contact is another one, `tell` with the reason when the gateway may have forgotten us
@@ -42,14 +42,16 @@ class Talks:
         self._search = search
         self._patience = patience
         self._rather_not: Location | None = None  # the gateway that was passed over last
-        self.hinted: Location | None = None  # where to look at once, the next time that somebody is looked for
-        self._igd: Igd | None = None
+        self.hint: Location | None = None  # where to look at once, the next time that somebody is looked for
+        self._igd: WanConnection | None = None
         self._hang_up: Callable[[], object] = _nothing
-        self.gateway: Gateway | None = None  # the last one found: its name, for people
+        self.gateway: GatewayDevice | None = None  # the last one found: its name, for people
         self.contact: Contact | None = None  # whom we talk to; None: to be found
-        self.heard: SimpleQueue[Gateway | None] = SimpleQueue()  # a gateway that described itself; None: it is gone
-        self.turned: Callable[[], None] = _nothing
-        self.tell: Callable[[str], None] | None = None
+        self.updates: SimpleQueue[GatewayDevice | None] = (
+            SimpleQueue()
+        )  # a gateway that described itself; None: it is gone
+        self.on_change: Callable[[], None] = _nothing
+        self.on_alert: Callable[[str], None] | None = None
         self._told_at = -inf
 
     def __str__(self) -> str:
@@ -57,7 +59,7 @@ class Talks:
             return str(self.gateway)
         return f"UPnP {self._location.host}" if self._location else "UPnP"
 
-    def do(self, work: Callable[[Igd, Contact], T]) -> T:
+    def run(self, work: Callable[[WanConnection, Contact], T]) -> T:
         """Do it with the gateway; if that cannot be talked to, find it anew and do it there.
 
         Raises what `work` raises, NoGateway, GatewayTimeout and Garbled.
@@ -83,19 +85,19 @@ class Talks:
     def alert(self, reason: str) -> None:
         """Tell it, unless the round is still under way to which the last such alert has led."""
         now = time.monotonic()
-        if self.tell and now >= self._told_at + ROUND:
+        if self.on_alert and now >= self._told_at + ROUND:
             self._told_at = now
-            self.tell(reason)
+            self.on_alert(reason)
 
     def be_quiet(self) -> None:
         """Nobody wants to be told any more."""
-        self.turned, self.tell = _nothing, None
+        self.on_change, self.on_alert = _nothing, None
 
     def forget(self) -> None:
         """Look for a gateway the next time."""
         self._turn_to(None)
 
-    def pass_over(self) -> bool:
+    def avoid_current(self) -> bool:
         """Look for a gateway the next time, and rather for another one. Whether this one was not passed over before."""
         location = self.contact.gateway.location if self.contact else None
         is_new = self._location is None and location != self._rather_not
@@ -103,12 +105,12 @@ class Talks:
         self.forget()
         return is_new
 
-    def stay(self) -> None:
+    def accept_current(self) -> None:
         """The gateway will do after all, if it was passed over."""
         if self.contact and self.contact.gateway.location == self._rather_not:
             self._rather_not = None
 
-    def _attempt(self, work: Callable[[Igd, Contact], T], deadline: float) -> T:
+    def _attempt(self, work: Callable[[WanConnection, Contact], T], deadline: float) -> T:
         try:
             contact = self._reach(deadline)
             return work(self._open(contact).until(deadline), contact)
@@ -123,17 +125,17 @@ class Talks:
             gateway = self._find(deadline)
             contact = _contact(gateway, deadline)
             self._turn_to(contact)
-        elif (us := local_address_towards(contact.gateway.host)) != contact.us:
+        elif (us := local_address_to(contact.gateway.host)) != contact.us:
             contact = Contact(contact.gateway, contact.service, us)
             self._turn_to(contact)
         return contact
 
-    def _find(self, deadline: float) -> Gateway:
+    def _find(self, deadline: float) -> GatewayDevice:
         if self._location is None:
-            hinted, self.hinted = self.hinted, None
+            hinted, self.hint = self.hint, None
             return discover(self._search, deadline, self._rather_not, hinted)
         try:
-            return describe(self._location, max(0.0, deadline - time.monotonic()))
+            return fetch_device(self._location, max(0.0, deadline - time.monotonic()))
         except _NO_TALK:
             if self.gateway is None:  # it never was there: say so, do not look for another one
                 raise
@@ -145,12 +147,12 @@ class Talks:
         self.contact = contact
         if contact:
             self.gateway = contact.gateway
-        self.turned()
+        self.on_change()
 
-    def _open(self, contact: Contact) -> Igd:
+    def _open(self, contact: Contact) -> WanConnection:
         """The talk with the contact, which stays open, as long as we live: beginning anew costs as much as a call."""
         if self._igd is None:
-            igd = Igd(contact.service, time.monotonic() + self._patience)
+            igd = WanConnection(contact.service, time.monotonic() + self._patience)
             igd.__enter__()
             self._igd = igd
             hang_up = weakref.finalize(self, igd.__exit__)
@@ -161,7 +163,7 @@ class Talks:
     def _take_in_what_was_heard(self) -> None:
         with suppress(Empty):
             while True:
-                gateway = self.heard.get_nowait()
+                gateway = self.updates.get_nowait()
                 try:
                     self._turn_to(_contact(gateway, time.monotonic() + self._patience / 2) if gateway else None)
                 except NoGateway as error:
@@ -173,9 +175,9 @@ class Talks:
             self.alert(f"{self} was gone ({error}) and is found again at port {now.service.control.port}")
 
 
-def _contact(gateway: Gateway, deadline: float) -> Contact:
+def _contact(gateway: GatewayDevice, deadline: float) -> Contact:
     """The gateway with that service whose WAN side is up, where it has several (some list a dead one first)."""
-    us = local_address_towards(gateway.host)
+    us = local_address_to(gateway.host)
     services = gateway.services
     if len(services) == 1:
         return Contact(gateway, services[0], us)
@@ -185,7 +187,7 @@ def _contact(gateway: Gateway, deadline: float) -> Contact:
 
 def _answers_up(service: Service, deadline: float) -> bool:
     try:
-        with Igd(service, deadline) as igd:
+        with WanConnection(service, deadline) as igd:
             return igd.status().connection in UP
     except NATError as error:
         _log.debug("%s passed over: %s", service.control, error)

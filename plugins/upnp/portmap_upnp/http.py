@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
-from portmap.wire.waiter import Line
+from portmap.wire.waiter import Waiter
 from portmap_upnp.location import Location
 from portmap_upnp.location6 import Location6
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
 CONNECT_PATIENCE = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
-KNOCK_AGAIN = 0.3  # seconds; TCP itself repeats a lost SYN after 1 s, then 3: RFC 6298 §2
+CONNECT_RETRY = 0.3  # seconds; TCP itself repeats a lost SYN after 1 s, then 3: RFC 6298 §2
 _log = logging.getLogger("portmap.wire.http")
 
 
@@ -56,7 +56,7 @@ def exchange(
     *,
     limit: int,
     patience: float,
-    line: Line | None = None,
+    line: Waiter | None = None,
     source: Address | None = None,
 ) -> Reply:
     """Send the request and return the reply, whose body has at most `limit` bytes, within `patience` seconds.
@@ -77,7 +77,7 @@ def _our_errors(location: Location | Location6, limit: int, patience: float) -> 
 
     try:
         yield
-    except _Flood as error:
+    except _TooMuchData as error:
         raise Garbled(f"{location.host}:{location.port} answered with over {limit} bytes") from error
     except TimeoutError as error:
         raise GatewayTimeout(f"{location.host}:{location.port} did not answer within {patience:.3g} s") from error
@@ -88,18 +88,18 @@ def _our_errors(location: Location | Location6, limit: int, patience: float) -> 
         raise NoGateway(f"{location.host}:{location.port} cannot be reached: {reason}") from error
 
 
-class _Flood(Exception):
+class _TooMuchData(Exception):
     """More was received than is allowed."""
 
 
-class _Link(socket.socket):
+class _BoundedSocket(socket.socket):
     """A TCP socket with limits for all that is received, not for each piece: one instant, and a number of bytes.
 
     `http.client` alone counts neither interim answers nor headers nor trailers, and reads a chunk of size -1 for ever.
     It also sends head and body apart: here they leave together, with the first look for an answer, in one packet.
     """
 
-    def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, line: Line | None) -> None:
+    def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, line: Waiter | None) -> None:
         super().__init__(family, socket.SOCK_STREAM)
         self._deadline = time.monotonic() + patience
         self._allowance = allowance
@@ -108,7 +108,7 @@ class _Link(socket.socket):
 
     def reach(self, location: Location | Location6, source: Address | None) -> None:
         """Connect, soon or not at all."""
-        patience = min(KNOCK_AGAIN, self._left())
+        patience = min(CONNECT_RETRY, self._left())
         if source is not None:
             self.bind((str(source), 0))
         where = location.to_dial
@@ -135,7 +135,7 @@ class _Link(socket.socket):
         received = super().recv_into(buffer, nbytes, flags)
         self._allowance -= received
         if self._allowance < 0:
-            raise _Flood
+            raise _TooMuchData
         return received
 
     def _left(self) -> float:
@@ -144,7 +144,7 @@ class _Link(socket.socket):
             raise TimeoutError("the time for the whole answer is over")
         return left
 
-    def _await(self, line: Line, patience: float, writer: socket.socket | None = None) -> None:
+    def _await(self, line: Waiter, patience: float, writer: socket.socket | None = None) -> None:
         """Wait until there is something to read, or the `writer` is connected. Raises TimeoutError or HungUp."""
         until = time.monotonic() + patience
         while not line.wait(() if writer else (self,), max(0.0, until - time.monotonic()), writer=writer):
@@ -153,14 +153,14 @@ class _Link(socket.socket):
 
 
 def _connected(
-    location: Location | Location6, allowance: int, patience: float, line: Line | None, source: Address | None
-) -> _Link:
+    location: Location | Location6, allowance: int, patience: float, line: Waiter | None, source: Address | None
+) -> _BoundedSocket:
     """A link to the gateway, by as many new connections as it takes: on a lossy network that is sooner than waiting."""
     deadline = time.monotonic() + patience
     give_up = min(deadline, time.monotonic() + CONNECT_PATIENCE)
     while True:
         family = socket.AF_INET if isinstance(location, Location) else socket.AF_INET6
-        link = _Link(family, deadline - time.monotonic(), allowance, line)
+        link = _BoundedSocket(family, deadline - time.monotonic(), allowance, line)
         try:
             link.reach(location, source)
         except BaseException as error:  # HungUp, too: whatever it is, the socket is ours to close
@@ -171,7 +171,7 @@ def _connected(
             return link
 
 
-def _ask(link: _Link, location: Location | Location6, request: Request, limit: int) -> Reply:
+def _ask(link: _BoundedSocket, location: Location | Location6, request: Request, limit: int) -> Reply:
     from http.client import HTTPConnection  # noqa: PLC0415  # see above
 
     connection = HTTPConnection(str(location.host).partition("%")[0], location.port)
@@ -181,7 +181,7 @@ def _ask(link: _Link, location: Location | Location6, request: Request, limit: i
     with connection.getresponse() as response:
         body = response.read(limit + 1)
         if len(body) > limit:
-            raise _Flood
+            raise _TooMuchData
         _note("in", location, str(response.status), body)
         return Reply(response.status, body, {name.lower(): value for name, value in response.getheaders()})
 

@@ -18,8 +18,8 @@ from typing import ClassVar, TypeVar
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, Refused, SpecError
 from portmap.hookspecs import hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
-from portmap.network.routes import global_address
-from portmap_upnp.control.firewall_control import FIREWALL_OFF, LONGEST_LEASE, NOT_ALLOWED, Firewall
+from portmap.network.routes import global_ipv6_address
+from portmap_upnp.control.firewall_control import FIREWALL_OFF, LONGEST_LEASE, NOT_ALLOWED, FirewallControl
 from portmap_upnp.discovery6 import describe, find
 from portmap_upnp.location6 import Location6, parse_url6
 from portmap_upnp.search6 import Search6
@@ -27,7 +27,7 @@ from portmap_upnp.search6 import Search6
 T = TypeVar("T")
 
 PATIENCE = 8.0  # seconds for one hook, search included: the core gives it 15
-PARTING = 1  # second: the lease of a pinhole that is about to be deleted, should that fail
+CLOSING_LEASE = 1  # second: the lease of a pinhole that is about to be deleted, should that fail
 _NO_TALK = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
 
@@ -45,7 +45,7 @@ class UpnpPinholes:
         location: Location6 | None = None,
         *,
         search: Search6 | None = None,
-        here: Callable[[], IPv6Address | None] = global_address,
+        here: Callable[[], IPv6Address | None] = global_ipv6_address,
         patience: float = PATIENCE,
     ) -> None:
         self._location = location
@@ -74,7 +74,7 @@ class UpnpPinholes:
     def external_ip(self) -> IPv6Address:
         """Our own global address, once the gateway has said that pinholes can be opened."""
 
-        def look(firewall: Firewall) -> IPv6Address:
+        def look(firewall: FirewallControl) -> IPv6Address:
             status = firewall.status()
             if not status.enabled:
                 text = f"the gateway's IPv6 firewall is off: nothing to open, {firewall.us} is reachable as it is"
@@ -92,7 +92,7 @@ class UpnpPinholes:
         request = PortRequest(protocol, internal_port, external_port, lifetime=lifetime)
         lease = min(request.lifetime, LONGEST_LEASE)
 
-        def add(firewall: Firewall) -> Grant:
+        def add(firewall: FirewallControl) -> Grant:
             firewall.add(protocol, internal_port, lease)
             return Grant(internal_port, lease, firewall.us)
 
@@ -103,23 +103,23 @@ class UpnpPinholes:
         """Shut the pinhole to our own port."""
         request = PortRequest(protocol, internal_port, external_port)
 
-        def delete(firewall: Firewall) -> None:
-            firewall.delete(firewall.add(protocol, request.internal_port, PARTING))
+        def delete(firewall: FirewallControl) -> None:
+            firewall.delete(firewall.add(protocol, request.internal_port, CLOSING_LEASE))
 
         self._do(delete)
 
-    def _do(self, work: Callable[[Firewall], T]) -> T:
+    def _do(self, work: Callable[[FirewallControl], T]) -> T:
         """Do it with the gateway; if the one that we know cannot be talked to, find it anew and do it there."""
         us, deadline = self._us(), time.monotonic() + self._patience
         if self._control is not None:
             try:
-                return work(Firewall(self._control, us, deadline))
+                return work(FirewallControl(self._control, us, deadline))
             except _NO_TALK as error:
                 _log.info("%s is looked for anew: %s", self, error)
                 self._control = None
         control = self._find(us, deadline)
         try:
-            answer = work(Firewall(control, us, deadline))
+            answer = work(FirewallControl(control, us, deadline))
         except Refused:  # talk that worked
             self._control = self._known = control
             raise

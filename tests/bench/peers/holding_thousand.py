@@ -12,7 +12,7 @@ import portmap
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
 from portmap.events import MappingRenewed
-from portmap.loop.inbox import Moved
+from portmap.loop.inbox import NetworkAlert
 from portmap_natpmp import NatPmp
 
 FIRST_PORT = 20000
@@ -37,7 +37,7 @@ def main() -> None:
         told["made"], told["made_cpu"] = time.monotonic() - begun, time.process_time() - cpu
         events = session.events()
         begun, cpu = time.monotonic(), time.process_time()
-        session._paths[0]._inbox.put(Moved("a renewal round"))
+        session._paths[0]._inbox.put(NetworkAlert("a renewal round"))
         left = len(ports)
         while left:
             left -= isinstance(next(events), MappingRenewed)

@@ -9,9 +9,14 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import ClassVar
 
-from portmap.backends.any.candidates import installed, installed_ipv6, listed, listed_ipv6
-from portmap.backends.any.combined_watch import JointWatch
-from portmap.backends.any.mapping_owners import Holders
+from portmap.backends.any.candidates import (
+    installed_candidates,
+    installed_ipv6_candidates,
+    listed_candidates,
+    listed_ipv6_candidates,
+)
+from portmap.backends.any.combined_watch import CombinedWatch
+from portmap.backends.any.mapping_owners import MappingOwners
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, PluginError, Refused, SpecError
@@ -25,7 +30,7 @@ _SHOWN = 80  # characters of a list, where no gateway has a name yet
 _log = logging.getLogger("portmap.any")
 
 
-class AnyGateway:
+class AnyBackend:
     """`any`, `auto` or `on`: every installed LOOP backend is asked at once, the first true answer wins. `any:LIST`, or
     the list alone, asks just its members.
 
@@ -42,23 +47,23 @@ class AnyGateway:
         self._name = name[:_SHOWN]
         self._public: Address | None = None
         self._winner: Nat | None = None
-        self._holders = Holders()
-        self._watch: JointWatch | None = None
+        self._holders = MappingOwners()
+        self._watch: CombinedWatch | None = None
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "AnyGateway":
+    def from_argument(cls, argument: str | None) -> "AnyBackend":
         """Nothing, or a list; go-ethereum drops what makes no sense here silently, we do not.
 
         Raises SpecError, or PluginError for a member that is broken.
         """
         catalogue = Catalogue(BACKENDS)
         if argument is None:
-            return cls(Race(lambda: installed(catalogue, without=cls)), own_public_address)
-        runners = listed(_list(argument), catalogue, without=cls)
+            return cls(Race(lambda: installed_candidates(catalogue, without=cls)), own_public_address)
+        runners = listed_candidates(_list(argument), catalogue, without=cls)
         return cls(Race(lambda: runners), name=argument)
 
     @classmethod
-    def ipv6_from_argument(cls, argument: str | None) -> "AnyGateway":
+    def ipv6_from_argument(cls, argument: str | None) -> "AnyBackend":
         """The same race between the IPv6 firewalls of those backends that know one.
 
         Raises SpecError where nobody in the list does; who is installed is not known before it is loaded, so without a
@@ -66,21 +71,21 @@ class AnyGateway:
         """
         catalogue = Catalogue(BACKENDS)
         if argument is None:
-            return cls(Race(lambda: installed_ipv6(catalogue, without=cls)))
-        runners = listed_ipv6(_list(argument), catalogue, without=cls)
+            return cls(Race(lambda: installed_ipv6_candidates(catalogue, without=cls)))
+        runners = listed_ipv6_candidates(_list(argument), catalogue, without=cls)
         return cls(Race(lambda: runners), name=argument)
 
     def __str__(self) -> str:
         if self._public is not None:
             return f"no NAT: our own address {self._public} is public"
-        return str(self._winner or self._race.refuser or self._name)
+        return str(self._winner or self._race.refused_by or self._name)
 
     # The hooks -----------------------------------------------------------------------------------------------
 
     @hookimpl
     def external_ip(self) -> Address:
         """Our own address if that is public, else the winner's; a winner that has fallen silent is raced for anew."""
-        if own := self._look_at_ourselves():
+        if own := self._check_own_address():
             return own
         if self._winner is not None:
             try:
@@ -88,7 +93,7 @@ class AnyGateway:
                 return self._winner.external_ip()
             except (*SILENCE, PluginError) as error:
                 _log.info("%s no longer answers, so all are asked again: %s", self._winner, error)
-        return self._found()[1].result()
+        return self._run_race()[1].result()
 
     @hookimpl
     def add_mapping(
@@ -103,40 +108,40 @@ class AnyGateway:
     ) -> Grant:
         """Ask who holds the mapping, else the winner, then the runners-up; a winner who is silent is raced for anew."""
         key = (protocol, internal_port)
-        if self._look_at_ourselves():
+        if self._check_own_address():
             self._holders.forget(key)
-            return _as_it_stands(internal_port or external_port)
+            return _static_grant(internal_port or external_port)
 
         def ask(nat: Nat) -> Grant:
-            own = self._own_part(nat, token)
+            own = self._strip_backend_name(nat, token)
             wanted = protocol, external_port, internal_port, name, lifetime
             grant = nat.add_mapping(*wanted, token=own, exact=exact)
-            return replace(grant, token=self._tagged(nat, grant.token)) if grant.token else grant
+            return replace(grant, token=self._add_backend_name(nat, grant.token)) if grant.token else grant
 
-        return self._holders.add(key, self._asked_for(key), ask, lambda nat: nat is self._winner)
+        return self._holders.add(key, self._backends_for(key), ask, lambda nat: nat is self._winner)
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
         """Ask who made the mapping, else the winner; and who may have made it, too."""
 
         def ask(nat: Nat) -> None:
-            nat.delete_mapping(protocol, external_port, internal_port, token=self._own_part(nat, token))
+            nat.delete_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(nat, token))
 
         self._holders.delete((protocol, internal_port), ask, otherwise=self._winner)
 
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...] | None:
         """The table as the winner tells it, else a runner-up; None where nobody can."""
-        if self._look_at_ourselves():
+        if self._check_own_address():
             return ()
-        tables = (nat.list_mappings() for nat in self._asked_for(None))
+        tables = (nat.list_mappings() for nat in self._backends_for(None))
         return next((table for table in tables if table is not None), None)
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Watch through everybody; only the winner's alerts, and those of who holds a mapping, are passed on."""
-        self._watch = watch = JointWatch(lambda nat: self._alert_of(nat, alert))
-        watch.extend(self._race.field)
+        self._watch = watch = CombinedWatch(lambda nat: self._alert_of(nat, alert))
+        watch.add(self._race.candidates)
 
         def close() -> None:
             if self._watch is watch:  # else a later one has taken over
@@ -148,12 +153,12 @@ class AnyGateway:
     @hookimpl
     def hint(self) -> str:
         """Who won, and its own hint."""
-        return self._tagged(self._winner, self._winner.hint()) if self._winner else ""
+        return self._add_backend_name(self._winner, self._winner.hint()) if self._winner else ""
 
     @hookimpl
     def take_hint(self, hint: str) -> None:
         """Whom to prefer in the next race, and what to tell it."""
-        self._race.favour(hint)
+        self._race.prefer(hint)
 
     @hookimpl
     def evidence(self) -> tuple[str, ...]:
@@ -164,14 +169,14 @@ class AnyGateway:
 
     # Who is asked --------------------------------------------------------------------------------------------
 
-    def _look_at_ourselves(self) -> Address | None:
+    def _check_own_address(self) -> Address | None:
         """Our own address if that is public; a gateway found elsewhere is ours no more."""
         self._public = self._own_address()
         if self._public is not None:
             self._winner = None
         return self._public
 
-    def _found(self) -> "tuple[Nat, Future[Address]]":
+    def _run_race(self) -> "tuple[Nat, Future[Address]]":
         self._winner = None
         try:
             self._winner, answer = self._race.run()
@@ -181,11 +186,11 @@ class AnyGateway:
 
     def _watch_whoever_is_there(self) -> None:
         if self._watch:
-            self._watch.extend(self._race.field)
+            self._watch.add(self._race.candidates)
 
-    def _asked_for(self, key: Key | None) -> Iterator[Nat]:
-        winner = self._winner or self._found()[0]
-        first = (self._holders.of(key) if key else None) or winner
+    def _backends_for(self, key: Key | None) -> Iterator[Nat]:
+        winner = self._winner or self._run_race()[0]
+        first = (self._holders.owner_of(key) if key else None) or winner
         yield first
         if first is not winner:
             yield winner
@@ -200,10 +205,10 @@ class AnyGateway:
 
     # Tokens and hints are theirs whose name they bear: another backend could make nothing of them.
 
-    def _tagged(self, nat: Nat, text: str) -> str:
+    def _add_backend_name(self, nat: Nat, text: str) -> str:
         return f"{self._race.name_of(nat)} {text}".rstrip()
 
-    def _own_part(self, nat: Nat, text: str) -> str:
+    def _strip_backend_name(self, nat: Nat, text: str) -> str:
         mark = f"{self._race.name_of(nat)} "
         return text.removeprefix(mark) if text.startswith(mark) else ""
 
@@ -217,7 +222,7 @@ def _list(argument: str) -> str:
     return argument
 
 
-def _as_it_stands(port: int) -> Grant:
+def _static_grant(port: int) -> Grant:
     if not port:
         raise Refused("there is no NAT here that could choose a port: name the one that the application listens on")
     return Grant(port, lifetime=0, static=True)

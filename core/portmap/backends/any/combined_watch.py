@@ -13,14 +13,14 @@ from portmap.hookspecs import Alert, Closer
 _log = logging.getLogger("portmap.any")
 
 
-class JointWatch:
+class CombinedWatch:
     """`alert_of` gives the alert for one of the doors. It watches nobody before `extend`."""
 
     def __init__(self, alert_of: Callable[[Nat], Alert]) -> None:
         self._alert_of = alert_of
         self._closers: dict[Nat, Closer] = {}
 
-    def extend(self, doors: Iterable[Nat]) -> None:
+    def add(self, doors: Iterable[Nat]) -> None:
         """Watch these, too; who is busy would keep us waiting, and has to be named again."""
         for nat in doors:
             if nat not in self._closers and not nat.busy:

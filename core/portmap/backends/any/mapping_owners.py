@@ -14,17 +14,17 @@ from portmap.model import Grant, Key
 _log = logging.getLogger("portmap.any")
 
 
-class Holders:
+class MappingOwners:
     """The book of who holds what."""
 
     def __init__(self) -> None:
         self._owners: dict[Key, Nat] = {}
-        self._unclear: dict[Key, set[Nat]] = {}  # who may have mapped it, too: neither a yes nor a refusal
+        self._possible_owners: dict[Key, set[Nat]] = {}  # who may have mapped it, too: neither a yes nor a refusal
 
     def __contains__(self, nat: Nat) -> bool:
         return nat in self._owners.values()
 
-    def of(self, key: Key) -> Nat | None:
+    def owner_of(self, key: Key) -> Nat | None:
         """Who holds the mapping."""
         return self._owners.get(key)
 
@@ -51,7 +51,7 @@ class Holders:
             except (NATError, PluginError) as error:
                 _log.info("%s would not map %s %d: %s", nat, *key, error)
                 if not isinstance(error, Refused):
-                    self._unclear.setdefault(key, set()).add(nat)
+                    self._possible_owners.setdefault(key, set()).add(nat)
                 refusal = refusal or error
             else:
                 self._owners[key] = nat
@@ -65,7 +65,7 @@ class Holders:
             if nat is not None:
                 ask(nat)
         finally:
-            for other in self._unclear.pop(key, set()) - {nat}:
+            for other in self._possible_owners.pop(key, set()) - {nat}:
                 _try(ask, other, key)
 
 

@@ -4,9 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from portmap.cli.config_file import load_config
-from portmap.cli.exit_codes import OK, USAGE, complain
+from portmap.cli.exit_codes import OK, USAGE, print_error
 from portmap.cli.output.formats import print_json
-from portmap.cli.terminal import harmless
+from portmap.cli.terminal import printable
 from portmap.config.file import ConfigError
 from portmap.model import DEFAULT_LIFETIME
 
@@ -23,7 +23,7 @@ def print_check(path: Path, *, as_json: bool) -> int:
     if as_json:
         print_json(file=str(path), ok=True, instances=instances, mappings=mappings)
     else:
-        print(harmless(f"{path}: ok, {_count(instances, 'instance')}, {_count(mappings, 'mapping')}"))
+        print(printable(f"{path}: ok, {_count(instances, 'instance')}, {_count(mappings, 'mapping')}"))
     return OK
 
 
@@ -32,8 +32,8 @@ def _print_faults(error: ConfigError, *, as_json: bool) -> None:
         print_json(file=error.name, ok=False, faults=[asdict(fault) for fault in error.faults])
         return
     for fault in error.faults:
-        print(harmless(f"{error.name}:{fault.line}: {fault.text}"))
-    complain(f"{error.name} cannot be used: {_count(len(error.faults), 'fault')}")
+        print(printable(f"{error.name}:{fault.line}: {fault.text}"))
+    print_error(f"{error.name} cannot be used: {_count(len(error.faults), 'fault')}")
 
 
 def _count(number: int, what: str) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import portmap
 from portmap.cli import logs
-from portmap.cli.output.events import for_people, line
+from portmap.cli.output.events import format_line, human_renderer
 from portmap.errors import PortmapError
 from portmap.events import Event
 from portmap.session.session import Session
@@ -33,7 +33,7 @@ def run_demo() -> None:
         _say("demo", f"a simulated router on {router.address}, and a service of ours on 127.0.0.1:{port}")
         _say("$", f"portmap --nat {spec} demo={port}")
         with portmap.open(spec, [f"demo={port}"], ip_interval=LOOK) as session:
-            told = _Told(session)
+            told = _EventFollower(session)
             session.wait(PATIENCE)
             told.until("mapping.added")
             _connect(router, session)
@@ -46,11 +46,11 @@ def run_demo() -> None:
         _say("demo", f"the router's table is {'not ' if router.entries else ''}empty")
 
 
-class _Told:
+class _EventFollower:
     """Prints the session's events as they come, and lets the story wait for one of them."""
 
     def __init__(self, session: Session) -> None:
-        self._render = for_people(renewals=True)
+        self._render = human_renderer(renewals=True)
         self._names: list[str] = []
         self._changed = threading.Condition()
         threading.Thread(target=self._follow, args=(session.events(),), daemon=True).start()
@@ -101,4 +101,4 @@ def _greet_all(listener: socket.socket) -> None:
 
 
 def _say(word: str, text: str) -> None:
-    print(line(word, text, time.time()), flush=True)
+    print(format_line(word, text, time.time()), flush=True)

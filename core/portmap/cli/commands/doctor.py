@@ -13,34 +13,34 @@ import portmap
 from portmap.cli import logs
 from portmap.cli.output.diagnosis import Style, as_json, lines_of, report_of
 from portmap.cli.output.formats import print_json
-from portmap.cli.signals import Ending
-from portmap.cli.state_folder import our_folder, path_of
+from portmap.cli.signals import StopSignals
+from portmap.cli.state_folder import default_state_folder, path_of
 from portmap.cli.terminal import can_show
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.examine import examine
 from portmap.doctor.findings import Findings
-from portmap.doctor.probes.backends import Witness, witnesses
-from portmap.doctor.redact import discreet, redact
-from portmap.doctor.report import story_of
+from portmap.doctor.probes.backends import ProbeTarget, probe_targets
+from portmap.doctor.redact import redact, redacted_findings
+from portmap.doctor.report import report_lines
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.model import PortRequest
-from portmap.storage.journal_reader import Holding, holdings
+from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.syntax.mappings import parse_mapping
 
 _WITNESS_OUTSIDE = "stun"  # the backend that --stun HOST:PORT stands for
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DoctorArguments:
     """What the user asked for, checked."""
 
-    witnesses: tuple[Witness, ...]
+    witnesses: tuple[ProbeTarget, ...]
     requests: tuple[PortRequest, ...]
-    outside: Witness | None
+    outside: ProbeTarget | None
     outside_name: str
     try_it: bool
     capture: Path | None
@@ -53,10 +53,10 @@ class Wish:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun) if stun is not None else None
         path = path_of(capture, "--capture") if capture is not None else None
-        return cls(witnesses(nat), requests, outside, stun or "", try_it, path)
+        return cls(probe_targets(nat), requests, outside, stun or "", try_it, path)
 
 
-def run_doctor(wish: Wish, *, as_one_object: bool, report: bool) -> Outcome:
+def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
     """Examine and tell; what it came to is the exit code. Raises PortmapError."""
     if as_one_object and report:
         raise SpecError("--json and --report are two ways to tell the same: choose one")
@@ -67,33 +67,33 @@ def run_doctor(wish: Wish, *, as_one_object: bool, report: bool) -> Outcome:
         )
     verdict = diagnose(findings)
     if as_one_object:
-        print_json(**as_json(findings, verdict, story_of(findings)))
+        print_json(**as_json(findings, verdict, report_lines(findings)))
     elif report:
         print(_report(findings, wish.outside_name))
     else:
-        print("\n".join(lines_of(story_of(findings), verdict, _style())))
+        print("\n".join(lines_of(report_lines(findings), verdict, _style())))
     return verdict.outcome
 
 
 def _report(findings: Findings, outside_name: str) -> str:
-    quiet = discreet(findings)
+    quiet = redacted_findings(findings)
     verdict: Verdict = diagnose(quiet)
-    lines = lines_of(story_of(quiet), verdict, Style(ascii=_is_ascii()))
+    lines = lines_of(report_lines(quiet), verdict, Style(ascii=_is_ascii()))
     text = report_of(lines, portmap.__version__, _plugins())
     names = (socket.gethostname(), socket.gethostname().partition(".")[0], outside_name.rpartition(":")[0])
     return redact(text, names)
 
 
-def _outside(server: str) -> Witness:
+def _outside(server: str) -> ProbeTarget:
     if not server.rpartition(":")[0]:
         raise SpecError(f"--stun {server!r} makes no sense: name a server and its port, as in stun.example.org:3478")
     nat = portmap.load(f"{_WITNESS_OUTSIDE}:{server}")
-    return Witness(_WITNESS_OUTSIDE, lambda: nat)
+    return ProbeTarget(_WITNESS_OUTSIDE, lambda: nat)
 
 
-def _holdings() -> tuple[Holding, ...]:
+def _holdings() -> tuple[SessionJournal, ...]:
     try:
-        return holdings(our_folder())
+        return read_journals(default_state_folder())
     except SpecError:  # another user's: then nothing is known of it
         return ()
 
@@ -112,14 +112,14 @@ def _capturing(path: Path | None) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def _giving_back(wish: Wish) -> Iterator[None]:
+def _giving_back(wish: DoctorArguments) -> Iterator[None]:
     """Whoever interrupts a try waits until the port is shut again."""
     if not wish.try_it:
         yield
         return
-    with Ending() as ending:
+    with StopSignals() as ending:
         yield
-    if ending.asked:
+    if ending.stop_requested:
         raise KeyboardInterrupt
 
 

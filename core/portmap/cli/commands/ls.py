@@ -8,22 +8,22 @@ from pathlib import Path
 
 from portmap.cli import logs
 from portmap.cli.commands.open_close import FOLDER
-from portmap.cli.exit_codes import complain
+from portmap.cli.exit_codes import print_error
 from portmap.cli.output.formats import print_json, print_table
-from portmap.cli.terminal import harmless
-from portmap.doctor.findings import Answer
-from portmap.doctor.probes.backends import Hearing, witnesses
+from portmap.cli.terminal import printable
+from portmap.doctor.findings import BackendAnswer
+from portmap.doctor.probes.backends import BackendProbe, probe_targets
 from portmap.errors import NoGateway
 from portmap.model import Listed
-from portmap.network.routes import default_gateways, local_address_towards
-from portmap.storage.journal_reader import Holding, holdings
+from portmap.network.routes import default_gateways, local_address_to
+from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.syntax.durations import format_duration
 
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
 _PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.backends.nat` allows 15
 
 
-def print_table_of(nat: str, folder: Path | None, *, mine: bool, as_json: bool) -> None:
+def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: bool) -> None:
     """Print the table of the gateway that a spec names; `folder` is where we remember what we made, if anywhere.
 
     Raises PortmapError.
@@ -37,18 +37,18 @@ def print_table_of(nat: str, folder: Path | None, *, mine: bool, as_json: bool) 
         print_json(gateway=answer.gateway, complete=answer.table is not None, mappings=[asdict(row) for row in shown])
         return
     if answer.table is None:
-        complain(f"{answer.gateway} cannot list its mappings: these are ours, as far as portmap remembers")
+        print_error(f"{answer.gateway} cannot list its mappings: these are ours, as far as portmap remembers")
     if shown:
         print_table(_HEADS, (_cells(row) for row in shown))
     else:
-        complain(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
+        print_error(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
 
 
-def _ask(nat: str) -> Answer:
+def _ask(nat: str) -> BackendAnswer:
     """The first that lists its mappings, else the first that answers at all. Raises what the first one met."""
-    chosen = tuple(witness for witness in witnesses(nat) if witness.chosen)
+    chosen = tuple(witness for witness in probe_targets(nat) if witness.chosen)
     answers = []
-    for _, answer in Hearing(chosen, _PATIENCE).as_they_come():
+    for _, answer in BackendProbe(chosen, _PATIENCE).results():
         if answer and answer.table is not None:
             return answer
         answers += [answer] if answer else []
@@ -59,7 +59,7 @@ def _ask(nat: str) -> Answer:
     raise errors[0] if len(errors) == 1 else NoGateway(_nobody(answers))
 
 
-def _nobody(answers: Iterable[Answer]) -> str:
+def _nobody(answers: Iterable[BackendAnswer]) -> str:
     told = "; ".join(f"{answer.gateway}: {answer.error}" for answer in answers)
     return f"no gateway answered ({told or 'no backend is installed'}); try: portmap doctor"
 
@@ -79,19 +79,19 @@ def _marked(table: Iterable[Listed], remembered: Iterable[Listed]) -> tuple[List
 def _our_addresses() -> Iterator[str]:
     for gateway in default_gateways():
         with suppress(NoGateway):
-            yield str(local_address_towards(gateway))
+            yield str(local_address_to(gateway))
 
 
 def _remembered(folder: Path) -> Iterator[Listed]:
     """What the journals of this host say: those of sessions, and that of `portmap open`."""
     for place in (folder, folder / FOLDER):
-        for holding in holdings(place):
+        for holding in read_journals(place):
             yield from _rows(holding, time.time())
 
 
-def _rows(holding: Holding, now: float) -> Iterable[Listed]:
+def _rows(holding: SessionJournal, now: float) -> Iterable[Listed]:
     who = f"process {holding.pid}" if holding.alive else "a process that is gone"
-    for entry in holding.held(now):
+    for entry in holding.open_entries(now):
         left = 0 if entry.expires is None else max(1, round(entry.expires - now))
         where = f"{entry.gateway}, by {who}"
         yield Listed(entry.protocol, entry.external_port, "this host", entry.internal_port, left, where, ours=True)
@@ -100,5 +100,5 @@ def _rows(holding: Holding, now: float) -> Iterable[Listed]:
 def _cells(row: Listed) -> tuple[str, ...]:
     lease = format_duration(row.lifetime) if row.lifetime else "permanent"
     ours = "yes" if row.ours else "-"
-    client, words = harmless(row.client), harmless(row.description) or "-"
+    client, words = printable(row.client), printable(row.description) or "-"
     return row.protocol.value, str(row.external_port), client, str(row.internal_port), lease, words, ours

@@ -13,11 +13,11 @@ import portmap
 from portmap.backends.nat import Nat
 from portmap.cli import logs
 from portmap.cli.output.formats import print_json
-from portmap.cli.signals import Ending
+from portmap.cli.signals import StopSignals
 from portmap.errors import Refused, SpecError
 from portmap.model import Address, Grant, Kind, PortRequest
-from portmap.storage.journal import Entry, Journal, merged
-from portmap.storage.journal_store import State
+from portmap.storage.journal import Journal, JournalEntry, merged
+from portmap.storage.journal_store import JournalStore
 from portmap.syntax.durations import format_duration
 from portmap.syntax.mappings import parse_mappings
 
@@ -31,14 +31,14 @@ def open_ports(nat: str, mappings: Sequence[str], lease: int | None, folder: Pat
     """
     door = _door(nat)
     requests = parse_mappings(mappings, lease or door.default_lifetime)
-    book = _Book(folder, door)
+    book = _OpenPorts(folder, door)
     try:
         address = _address(door)
-        with Ending() as ending:
+        with StopSignals() as ending:
             for request in requests:
                 grant = _ask(door, request, book)
                 book.opened(request, grant)
-                if ending.asked:
+                if ending.stop_requested:
                     _take_back(door, book, requests)
                     raise KeyboardInterrupt
                 _say(request, grant, str(grant.external_ip or address or "?"), as_json=as_json)
@@ -52,7 +52,7 @@ def close_ports(nat: str, mappings: Sequence[str], folder: Path | None, *, mine:
         raise SpecError("name the mappings to close, or say --mine for all that 'portmap open' left")
     door = _door(nat)
     wanted = {request.key for request in parse_mappings(mappings)}
-    book = _Book(folder, door)
+    book = _OpenPorts(folder, door)
     try:
         left = [entry for entry in book.entries if mine or entry.key in wanted]
         if missing := wanted - {entry.key for entry in left}:
@@ -68,29 +68,29 @@ def close_ports(nat: str, mappings: Sequence[str], folder: Path | None, *, mine:
         book.close()
 
 
-def _take_back(door: Nat, book: "_Book", requests: Sequence[PortRequest]) -> None:
+def _take_back(door: Nat, book: "_OpenPorts", requests: Sequence[PortRequest]) -> None:
     keys = {request.key for request in requests}
     for entry in book.entries:
         if entry.key in keys:
             _close(door, entry, book)
 
 
-def _close(door: Nat, entry: Entry, book: "_Book") -> None:
+def _close(door: Nat, entry: JournalEntry, book: "_OpenPorts") -> None:
     door.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=entry.token)
     book.closed(entry)
 
 
-class _Book:
+class _OpenPorts:
     """What `open` has left at gateways, in a folder of its own; without a folder, nothing is remembered."""
 
     def __init__(self, folder: Path | None, door: Nat) -> None:
-        self._state = None if folder is None else State(folder / FOLDER)
+        self._state = None if folder is None else JournalStore(folder / FOLDER)
         self._door = door
-        journal = merged(self._state.inherit()) if self._state is not None else Journal()
-        self._entries = {entry.key: entry for entry in journal.entries if entry.alive(time.time())}
+        journal = merged(self._state.take_over()) if self._state is not None else Journal()
+        self._entries = {entry.key: entry for entry in journal.entries if entry.may_be_held(time.time())}
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[JournalEntry, ...]:
         """What is still open, as far as we know."""
         return tuple(self._entries.values())
 
@@ -103,10 +103,10 @@ class _Book:
         """Write down a mapping before anything else can go wrong."""
         expires = time.time() + grant.lifetime if grant.lifetime else None
         ports = request.protocol, request.internal_port, grant.external_port
-        self._entries[request.key] = Entry(str(self._door), *ports, expires, token=grant.token)
+        self._entries[request.key] = JournalEntry(str(self._door), *ports, expires, token=grant.token)
         self._save()
 
-    def closed(self, entry: Entry) -> None:
+    def closed(self, entry: JournalEntry) -> None:
         """Strike a mapping out."""
         del self._entries[entry.key]
         self._save()
@@ -137,7 +137,7 @@ def _address(door: Nat) -> Address | None:
         return None
 
 
-def _ask(door: Nat, request: PortRequest, book: _Book) -> Grant:
+def _ask(door: Nat, request: PortRequest, book: _OpenPorts) -> Grant:
     ports = request.protocol, request.external_port, request.internal_port
     return door.add_mapping(*ports, request.name, request.lifetime, token=book.token_of(request))
 
@@ -160,7 +160,7 @@ def _say(request: PortRequest, grant: Grant, address: str, *, as_json: bool) -> 
     print(f"{request.internal_port}/{protocol} is open at {address}:{grant.external_port} {lease}", flush=True)
 
 
-def _say_closed(entry: Entry, *, as_json: bool) -> None:
+def _say_closed(entry: JournalEntry, *, as_json: bool) -> None:
     if as_json:
         print_json(event="closed", protocol=entry.protocol, internal_port=entry.internal_port)
     else:

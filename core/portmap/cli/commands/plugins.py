@@ -8,12 +8,12 @@ from typing import Any, Self
 from portmap.cli.output.formats import print_json, print_table
 from portmap.errors import PluginError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
-from portmap.loading.catalog import SPECS, WORD, Catalogue, Plugin, validate_hooks
+from portmap.loading.catalog import GROUP_NOUN, HOOK_SPECS, Catalogue, Plugin, validate_hooks
 from portmap.scaffold import write_package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PluginRow:
     """What is told of a plugin. A broken one has a `reason`, and neither kind nor hooks: nobody vouches for them."""
 
     group: str
@@ -42,7 +42,7 @@ class Row:
         except PluginError as error:
             reason = str(error)
         return cls(
-            group=WORD[plugin.group],
+            group=GROUP_NOUN[plugin.group],
             names=plugin.names,
             kind=kind,
             distribution=plugin.distribution,
@@ -53,9 +53,9 @@ class Row:
         )
 
 
-def rows_of(*groups: str) -> list[Row]:
+def rows_of(*groups: str) -> list[PluginRow]:
     """Every installed plugin of these groups."""
-    return [Row.of(plugin) for group in groups for plugin in Catalogue(group).plugins]
+    return [PluginRow.of(plugin) for group in groups for plugin in Catalogue(group).plugins]
 
 
 def print_plugins(*, as_json: bool) -> None:
@@ -99,7 +99,7 @@ def _hooks(loaded: Any, group: str) -> tuple[str, ...]:
     """The hooks that it implements, in the order of `portmap.hookspecs`."""
     callers = validate_hooks(loaded, group, "").get_hookcallers(loaded) or ()
     implemented = {caller.name for caller in callers}
-    return tuple(hook for hook in vars(SPECS[group]) if hook in implemented)
+    return tuple(hook for hook in vars(HOOK_SPECS[group]) if hook in implemented)
 
 
 def print_backends(*, as_json: bool) -> None:
@@ -114,7 +114,7 @@ def print_backends(*, as_json: bool) -> None:
     )
 
 
-def _as_backend(row: Row) -> dict[str, object]:
+def _as_backend(row: PluginRow) -> dict[str, object]:
     return {
         "names": row.names,
         "kind": row.kind or row.status,

@@ -14,14 +14,14 @@ from queue import Empty, SimpleQueue
 from typing import Self
 
 from portmap.cli import logs
-from portmap.cli.output.events import line
+from portmap.cli.output.events import format_line
 from portmap.cli.output.formats import print_json
-from portmap.cli.signals import Ending
+from portmap.cli.signals import StopSignals
 from portmap.errors import SpecError
 from portmap.model import Scope, scope_of
 from portmap.simulator.handlers import Hearing
 from portmap.simulator.pcp.packets import CLIENT_PORT, PORT
-from portmap.simulator.quirk_options import SWITCHES, quirks_from, table_markdown
+from portmap.simulator.quirk_options import SWITCHES, parse_quirks, table_markdown
 from portmap.simulator.upnp.ssdp import GROUP
 from portmap.simulator.upnp.ssdp import PORT as SSDP_PORT
 from portmap.syntax.durations import YEAR, parse_duration
@@ -33,7 +33,7 @@ LINE = 200  # characters of a request's details that fit on one line
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RouterArguments:
     """What the user asked for, checked. No protocol named: all of them."""
 
     address: str
@@ -75,7 +75,7 @@ class Wish:
             pcp,
             upnp,
             igd,
-            quirks_from(quirks),
+            parse_quirks(quirks),
             announce,
             seconds,
         )
@@ -104,16 +104,16 @@ def _outside(text: str) -> str:
     return str(address)
 
 
-def run_router(wish: Wish, *, as_json: bool, verbosity: int) -> None:
+def run_router(wish: RouterArguments, *, as_json: bool, verbosity: int) -> None:
     """Be a router until a signal, or the end of the time. Raises PortmapError where a port is taken."""
     logs.set_up(verbosity)
     inbox: SimpleQueue[Hearing | None] = SimpleQueue()
-    with Ending(lambda: inbox.put(None)), _router(wish, inbox) as router, suppress(BrokenPipeError):
+    with StopSignals(lambda: inbox.put(None)), _router(wish, inbox) as router, suppress(BrokenPipeError):
         _greet(router, wish, as_json=as_json)
         _tell_all(inbox, wish.seconds, as_json=as_json)
 
 
-def _router(wish: Wish, inbox: SimpleQueue[Hearing | None]) -> Router:
+def _router(wish: RouterArguments, inbox: SimpleQueue[Hearing | None]) -> Router:
     return Router(
         wish.address,
         outside=wish.outside,
@@ -148,7 +148,7 @@ def _tell(hearing: Hearing, *, as_json: bool) -> None:
         _print_event("router.heard", request=hearing.name, client=hearing.client, details=details)
         return
     shown = " ".join(f"{name}={value}" for name, value in details.items() if value not in ("", []))
-    _print(line("heard", f"{hearing.name} from {hearing.client} {shown}"[:LINE].rstrip(), time.time()))
+    _print(format_line("heard", f"{hearing.name} from {hearing.client} {shown}"[:LINE].rstrip(), time.time()))
 
 
 def _plain(value: object) -> object:
@@ -168,7 +168,7 @@ def _plain(value: object) -> object:
     return text if text.isprintable() else ascii(text)
 
 
-def _greet(router: Router, wish: Wish, *, as_json: bool) -> None:
+def _greet(router: Router, wish: RouterArguments, *, as_json: bool) -> None:
     quirks = {quirk.name: getattr(wish.quirks, quirk.name) for quirk in fields(Quirks)}
     on = {name: _plain_quirk(value) for name, value in quirks.items() if value != getattr(Quirks(), name)}
     url = router.description_url if wish.upnp else None
@@ -190,7 +190,7 @@ def _greet(router: Router, wish: Wish, *, as_json: bool) -> None:
     rows += [("listens", f"UPnP IGD:{wish.igd} at {url}, searches on UDP port {router.ssdp_port}")] if url else []
     rows += [("quirk", f"{name}: {SWITCHES[name].says}") for name in on]
     for word, text in rows:
-        _print(line(word, text, time.time()))
+        _print(format_line(word, text, time.time()))
 
 
 def _plain_quirk(value: object) -> object:

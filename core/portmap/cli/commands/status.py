@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from portmap.cli.output.formats import print_json, print_table
-from portmap.cli.signals import Ending
-from portmap.cli.terminal import harmless
+from portmap.cli.signals import StopSignals
+from portmap.cli.terminal import printable
 from portmap.errors import SpecError
-from portmap.storage.status import UP, Notice, PortNotice
-from portmap.storage.status_file import living
+from portmap.storage.status import UP, PortStatus, SessionStatus
+from portmap.storage.status_file import live_sessions
 from portmap.syntax.durations import format_duration
 
 HEALTHY, UNHEALTHY = 0, 1  # a container's health check knows no other codes
@@ -32,7 +32,7 @@ def run_status(folder: Path, name: str | None, *, check: bool, watch: bool, as_j
     if watch:
         _watch(folder, name, as_json=as_json)
         return HEALTHY
-    notices = _named(living(folder), name)
+    notices = _named(live_sessions(folder), name)
     if not (check and not as_json):
         _print(notices, as_json=as_json)
     if not check:
@@ -52,12 +52,12 @@ def _check(folder: Path) -> None:
         ) from error
 
 
-def _named(notices: Sequence[Notice], name: str | None) -> list[Notice]:
+def _named(notices: Sequence[SessionStatus], name: str | None) -> list[SessionStatus]:
     if name is None:
         return list(notices)
     named = [notice for notice in notices if name in (notice.instance, str(notice.pid))]
     if not named and notices:
-        known = ", ".join(harmless(notice.instance or str(notice.pid)) for notice in notices)
+        known = ", ".join(printable(notice.instance or str(notice.pid)) for notice in notices)
         raise SpecError(f"no running instance is called {name!r}: there are {known}")
     return named
 
@@ -65,16 +65,16 @@ def _named(notices: Sequence[Notice], name: str | None) -> list[Notice]:
 def _watch(folder: Path, name: str | None, *, as_json: bool) -> None:
     """Again and again until Ctrl-C: a table in place on a terminal, else one after the other."""
     over = threading.Event()
-    with Ending(over.set):
+    with StopSignals(over.set):
         while not over.is_set():
             if sys.stdout.isatty() and not as_json:
                 print(_HOME, end="")
-            _print(_named(living(folder), name), as_json=as_json)
+            _print(_named(live_sessions(folder), name), as_json=as_json)
             sys.stdout.flush()
             over.wait(PERIOD)
 
 
-def _print(notices: Sequence[Notice], *, as_json: bool) -> None:
+def _print(notices: Sequence[SessionStatus], *, as_json: bool) -> None:
     if as_json:
         print_json(
             instances=[json.loads(json.dumps(asdict(notice))) | {"healthy": notice.healthy} for notice in notices]
@@ -87,45 +87,45 @@ def _print(notices: Sequence[Notice], *, as_json: bool) -> None:
         print("no instance of portmap is running for this user (or all of them with --state none)")
 
 
-def _rows(notices: Sequence[Notice], now: float) -> Iterator[tuple[str, ...]]:
+def _rows(notices: Sequence[SessionStatus], now: float) -> Iterator[tuple[str, ...]]:
     for notice in notices:
         for port in notice.ports:
             yield (
-                harmless(notice.instance or str(notice.pid)),
+                printable(notice.instance or str(notice.pid)),
                 _port(port),
                 port.state,
                 _external(port),
-                harmless(notice.gateway or notice.nat),
+                printable(notice.gateway or notice.nat),
                 _lease(port, now),
                 _ago(port.since, now) if port.since else "-",
             )
 
 
-def _remarks(notices: Sequence[Notice], now: float) -> Iterator[str]:
+def _remarks(notices: Sequence[SessionStatus], now: float) -> Iterator[str]:
     """What a table has no room for: reasons, and publishers."""
     for notice in notices:
         for port in notice.ports:
             if port.reason:
-                yield f"  {_port(port)}: {harmless(port.reason)}"
+                yield f"  {_port(port)}: {printable(port.reason)}"
         for publisher in notice.publishers:
             since = _ago(publisher.since, now)
-            trouble = f"failing for {since}: {harmless(publisher.reason)}"
-            yield f"  {harmless(publisher.name)}: {f'ok for {since}' if publisher.ok else trouble}"
+            trouble = f"failing for {since}: {printable(publisher.reason)}"
+            yield f"  {printable(publisher.name)}: {f'ok for {since}' if publisher.ok else trouble}"
 
 
-def _port(port: PortNotice) -> str:
-    name = f"{harmless(port.name)} " if port.name else ""
+def _port(port: PortStatus) -> str:
+    name = f"{printable(port.name)} " if port.name else ""
     return f"{name}{port.internal_port}/{port.protocol.lower()}{' IPv6' if port.ipv6 else ''}"
 
 
-def _external(port: PortNotice) -> str:
+def _external(port: PortStatus) -> str:
     if port.external_port is None:
         return "-"
-    address = harmless(port.external_ip or "?")
+    address = printable(port.external_ip or "?")
     return f"[{address}]:{port.external_port}" if ":" in address else f"{address}:{port.external_port}"
 
 
-def _lease(port: PortNotice, now: float) -> str:
+def _lease(port: PortStatus, now: float) -> str:
     if port.state != UP:
         return "-"
     return "permanent" if port.expires is None else format_duration(max(0, round(port.expires - now)))

@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Self
 
 from portmap.cli.state_folder import path_of
-from portmap.config.settings import Instance, Layer, Wanted, environment_layer, layer_of, settle
+from portmap.config.settings import Instance, MappingText, SettingsLayer, environment_layer, layer_from_texts, resolve
 from portmap.errors import SpecError
 from portmap.syntax.durations import YEAR, parse_duration
 
-SEED = ("30303/both",)  # go-ethereum's port
+DEFAULT_MAPPINGS = ("30303/both",)  # go-ethereum's port
 
 _OPTIONS = {"lease": "--lease", "ip_interval": "--ip-interval", "on_conflict": "--on-conflict", "state": "--state"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class HoldArguments:
     """The flags, checked; the file, if any; and for how many seconds, if not for ever."""
 
-    flags: Layer
+    flags: SettingsLayer
     config: Path | None = None
     seconds: int | None = None
 
     @classmethod
-    def read(
+    def parse(
         cls,
         mappings: Sequence[str],
         *,
@@ -55,26 +55,26 @@ class Wish:
             "publish": publish,
             "mappings": mappings,
         }
-        layer = layer_of(said, _OPTIONS)
+        layer = layer_from_texts(said, _OPTIONS)
         families = replace(layer, ipv4=False if only_ipv6 else None, ipv6=False if only_ipv4 else None)
         seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
         return cls(families, None if config is None else path_of(config, "--config"), seconds)
 
-    def settled(self) -> tuple[Instance, ...]:
+    def resolved(self) -> tuple[Instance, ...]:
         """What was asked for, by flags, environment and file as they are now. Raises SpecError."""
         file = None
         if self.config is not None:
             from portmap.cli.config_file import load_config  # noqa: PLC0415  # only who has a file pays for its reading
 
             file = load_config(self.config)
-        return settle(self.flags, environment_layer(os.environ), file)
+        return resolve(self.flags, environment_layer(os.environ), file)
 
     def instances(self) -> tuple[Instance, ...]:
         """What shall run: where no mapping was named, the backend's, else `SEED`. Raises SpecError and PluginError."""
-        return tuple(it if it.mappings else _with_default(it) for it in self.settled())
+        return tuple(it if it.mappings else _with_default(it) for it in self.resolved())
 
 
 def _with_default(instance: Instance) -> Instance:
     from portmap.session.open import default_mappings  # noqa: PLC0415  # who names mappings does not wait for this
 
-    return replace(instance, mappings=tuple(map(Wanted, default_mappings(instance.nat) or SEED)))
+    return replace(instance, mappings=tuple(map(MappingText, default_mappings(instance.nat) or DEFAULT_MAPPINGS)))

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Environment
 
-from portmap.cli.signals import Hearing
+from portmap.cli.signals import SignalListener
 from portmap.errors import SpecError
 
 PASSED_ON = tuple(
@@ -33,7 +33,7 @@ def check_program(words: Sequence[str]) -> None:
         raise SpecError(f"there is no program {words[0]!r}: is it installed, and on the PATH?")
 
 
-class Child:
+class ChildProcess:
     """The program, from `start` to `wait`. Signals that come before it runs end us, as they would have without it."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -42,21 +42,21 @@ class Child:
         self._starting = threading.Lock()
         self._ended_before = threading.Event()
         self._stop: Callable[[], object] = lambda: None
-        self._hearing = Hearing(PASSED_ON, self._heard)
+        self._hearing = SignalListener(PASSED_ON, self._heard)
 
     @property
-    def unwanted(self) -> bool:
+    def stopped_before_start(self) -> bool:
         """Whether a signal to end came before the child was started."""
         return self._ended_before.is_set()
 
-    def listen(self) -> Hearing:
+    def signals(self) -> SignalListener:
         """The context in which signals are passed on."""
         return self._hearing
 
-    def until_started(self, stop: Callable[[], object]) -> None:
+    def on_stop_before_start(self, stop: Callable[[], object]) -> None:
         """Call this for a signal to end that comes before the program is started; or came already."""
         self._stop = stop
-        if self.unwanted:
+        if self.stopped_before_start:
             stop()
 
     def start(self, environment: Environment[str, str]) -> bool:
@@ -66,7 +66,7 @@ class Child:
         """
         try:
             with self._starting:  # a signal that comes meanwhile is for the program
-                if self.unwanted:
+                if self.stopped_before_start:
                     return False
                 self._process = subprocess.Popen(self._words, env={**os.environ, **environment})  # noqa: S603  # the user's own words
         except OSError as error:

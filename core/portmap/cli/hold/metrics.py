@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
-from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, Tally
-from portmap.cli.terminal import harmless
+from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, MetricTotals
+from portmap.cli.terminal import printable
 from portmap.errors import SpecError
 from portmap.events import Event
 
@@ -47,13 +47,13 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._tally = Tally()
+        self._tally = MetricTotals()
         self._lock = threading.Lock()
 
-    def note(self, instance: str, event: Event) -> None:
+    def apply(self, instance: str, event: Event) -> None:
         """Something happened; `instance` is empty where there is but one."""
         with self._lock:
-            self._tally.note(instance, event, self._clock())
+            self._tally.apply(instance, event, self._clock())
 
     def forget(self, instance: str) -> None:
         """The instance has ended."""
@@ -67,7 +67,7 @@ class Metrics:
 
 
 @contextmanager
-def serving(metrics: Metrics, address: str) -> Iterator[str]:
+def serve_metrics(metrics: Metrics, address: str) -> Iterator[str]:
     """Serve while it lasts; the URL. Raises SpecError: nonsense, a taken port, the extra is missing."""
     host, port = parse_address(address)
     client = _client()
@@ -94,13 +94,13 @@ def _client() -> Any:
     return prometheus_client
 
 
-def _families(tally: Tally, now: float) -> Iterator["Metric"]:
+def _families(tally: MetricTotals, now: float) -> Iterator["Metric"]:
     yield from _ports(tally, now)
     yield from _counters(tally)
     yield from _information(tally)
 
 
-def _ports(tally: Tally, now: float) -> Iterator["Metric"]:
+def _ports(tally: MetricTotals, now: float) -> Iterator["Metric"]:
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # as above
 
     for kind in KINDS:
@@ -120,7 +120,7 @@ def _ports(tally: Tally, now: float) -> Iterator["Metric"]:
         yield left
 
 
-def _counters(tally: Tally) -> Iterator["Metric"]:
+def _counters(tally: MetricTotals) -> Iterator["Metric"]:
     from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415  # as above
 
     labels = ["session", "kind"]
@@ -140,7 +140,7 @@ def _counters(tally: Tally) -> Iterator["Metric"]:
     yield from (renewals, failures, recoveries, seconds)
 
 
-def _information(tally: Tally) -> Iterator["Metric"]:
+def _information(tally: MetricTotals) -> Iterator["Metric"]:
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # as above
 
     address = GaugeMetricFamily(
@@ -161,4 +161,4 @@ def _cumulated(counts: list[int]) -> list[tuple[str, float]]:
 
 
 def _shown(text: str) -> str:
-    return harmless(text)[:SHOWN]
+    return printable(text)[:SHOWN]

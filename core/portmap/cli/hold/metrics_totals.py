@@ -22,7 +22,7 @@ _ERRORS = {name for name, value in vars(errors).items() if isinstance(value, typ
 _OTHER = "other"
 
 
-class Port(NamedTuple):
+class PortLabels(NamedTuple):
     """Which port: the instance, `mapping` or `pinhole`, and the key."""
 
     instance: str
@@ -30,7 +30,7 @@ class Port(NamedTuple):
     key: Key
 
 
-class Series(NamedTuple):
+class SeriesLabels(NamedTuple):
     """Which counter: the instance and `mapping`, `pinhole`, `gateway` or `address`."""
 
     instance: str
@@ -38,7 +38,7 @@ class Series(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class OpenLease:
     """An open port: until when (`inf`: permanent), and the user's name for it."""
 
     until: float
@@ -52,46 +52,46 @@ class Recoveries:
     counts: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
     seconds: float = 0.0
 
-    def note(self, seconds: float) -> None:
+    def apply(self, seconds: float) -> None:
         """One more."""
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.seconds += seconds
 
 
-class Tally:
+class MetricTotals:
     """The sum."""
 
     def __init__(self) -> None:
-        self.leases: dict[Port, Lease] = {}
+        self.leases: dict[PortLabels, OpenLease] = {}
         self.addresses: dict[str, tuple[Address, Scope]] = {}
         self.gateways: dict[str, str] = {}
-        self.renewals: Counter[Series] = Counter()
-        self.failures: Counter[tuple[Series, str]] = Counter()
-        self.recoveries: dict[Series, Recoveries] = {}
-        self._trouble: dict[Port, float] = {}
+        self.renewals: Counter[SeriesLabels] = Counter()
+        self.failures: Counter[tuple[SeriesLabels, str]] = Counter()
+        self.recoveries: dict[SeriesLabels, Recoveries] = {}
+        self._trouble: dict[PortLabels, float] = {}
 
     def expect(self, instance: str) -> None:
         """There is such an instance, though it has not told anything yet: its counters are 0."""
         for kind in KINDS:
-            self.recoveries.setdefault(Series(instance, kind), Recoveries())
-            self.renewals[Series(instance, kind)] += 0
+            self.recoveries.setdefault(SeriesLabels(instance, kind), Recoveries())
+            self.renewals[SeriesLabels(instance, kind)] += 0
 
-    def note(self, instance: str, event: Event, now: float) -> None:
+    def apply(self, instance: str, event: Event, now: float) -> None:
         """Take one event in."""
         self.expect(instance)
         match event:
             case PortEvent():
                 kind, _, what = event.event.partition(".")
-                self._note_port(Port(instance, kind, event.key), what, event, now)
+                self._note_port(PortLabels(instance, kind, event.key), what, event, now)
             case GatewayFound():
                 self.gateways[instance] = event.gateway
             case GatewayLost():
                 self.gateways.pop(instance, None)
-                self._failed(Series(instance, GATEWAY), event)
+                self._failed(SeriesLabels(instance, GATEWAY), event)
             case ExternalIPChanged() if event.external_ip is not None:
                 self.addresses[instance] = event.external_ip, event.scope
             case ExternalIPEvent() if event.error:
-                self._failed(Series(instance, ADDRESS), event)
+                self._failed(SeriesLabels(instance, ADDRESS), event)
 
     def forget(self, instance: str) -> None:
         """The instance has ended: nothing of it is open. What was counted stays counted."""
@@ -100,16 +100,16 @@ class Tally:
         self.addresses.pop(instance, None)
         self.gateways.pop(instance, None)
 
-    def _note_port(self, port: Port, what: str, event: PortEvent, now: float) -> None:
+    def _note_port(self, port: PortLabels, what: str, event: PortEvent, now: float) -> None:
         match what:
             case "added" | "changed" | "renewed":
-                self.leases[port] = Lease(now + event.lifetime if event.lifetime else inf, event.name)
-                self.renewals[Series(port.instance, port.kind)] += what == "renewed"
+                self.leases[port] = OpenLease(now + event.lifetime if event.lifetime else inf, event.name)
+                self.renewals[SeriesLabels(port.instance, port.kind)] += what == "renewed"
                 if port in self._trouble:
-                    self.recoveries[Series(port.instance, port.kind)].note(now - self._trouble.pop(port))
+                    self.recoveries[SeriesLabels(port.instance, port.kind)].apply(now - self._trouble.pop(port))
             case "failed":
                 self._trouble.setdefault(port, now)
-                self._failed(Series(port.instance, port.kind), event)
+                self._failed(SeriesLabels(port.instance, port.kind), event)
             case "lost":
                 self._trouble.setdefault(port, now)
                 self.leases.pop(port, None)
@@ -117,6 +117,6 @@ class Tally:
                 self._trouble.pop(port, None)
                 self.leases.pop(port, None)
 
-    def _failed(self, series: Series, event: PortEvent | GatewayEvent | ExternalIPEvent) -> None:
+    def _failed(self, series: SeriesLabels, event: PortEvent | GatewayEvent | ExternalIPEvent) -> None:
         reason = event.error if event.error in _ERRORS else _OTHER  # a plugin may have classes of its own
         self.failures[series, reason] += 1

@@ -9,19 +9,26 @@ import time
 from collections.abc import Sequence
 
 from portmap.cli import logs
-from portmap.cli.hold.arguments import Wish
-from portmap.cli.hold.child_process import Child, check_program
-from portmap.cli.hold.sessions import opener
-from portmap.cli.output.events import Renderer, as_json_line, for_people
+from portmap.cli.hold.arguments import HoldArguments
+from portmap.cli.hold.child_process import ChildProcess, check_program
+from portmap.cli.hold.sessions import session_opener
+from portmap.cli.output.events import Renderer, as_json_line, human_renderer
 from portmap.cli.signals import INTERRUPTED
-from portmap.cli.state_folder import folder_of
+from portmap.cli.state_folder import state_folder
 from portmap.errors import NATError
 from portmap.model import Mapping
 from portmap.session.session import Session
 
 
-def run_child(
-    wish: Wish, words: Sequence[str], *, patience: int, anyway: bool, as_json: bool, quiet: bool, verbosity: int
+def run_with_child(
+    wish: HoldArguments,
+    words: Sequence[str],
+    *,
+    patience: int,
+    anyway: bool,
+    as_json: bool,
+    quiet: bool,
+    verbosity: int,
 ) -> int:
     """The program's exit code. Raises PortmapError where its ports cannot be had within `patience` seconds.
 
@@ -29,16 +36,16 @@ def run_child(
     """
     logs.set_up(verbosity)
     check_program(words)
-    child = Child(words)
+    child = ChildProcess(words)
     (instance,) = wish.instances()  # mappings on the command line make one
-    open_session = opener(folder_of(wish.flags.state))
-    with child.listen(), open_session(instance).session as session:
-        _tell(session, as_json_line if as_json else for_people(quiet=quiet, renewals=verbosity > 0))
-        child.until_started(session.stop)
+    open_session = session_opener(state_folder(wish.flags.state))
+    with child.signals(), open_session(instance).session as session:
+        _tell(session, as_json_line if as_json else human_renderer(quiet=quiet, renewals=verbosity > 0))
+        child.on_stop_before_start(session.stop)
         try:
             session.wait(patience)
         except NATError:
-            if not (anyway or child.unwanted):
+            if not (anyway or child.stopped_before_start):
                 raise
         started = child.start(environment_of(session.mappings or session.pinholes, session.gateway))
         return child.wait(wish.seconds) if started else INTERRUPTED

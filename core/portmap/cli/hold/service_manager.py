@@ -23,7 +23,7 @@ from portmap.model import Key
 
 
 @dataclass(frozen=True, slots=True)
-class Notifier:
+class SystemdNotifier:
     """The way to the manager: a socket's name, empty for none, and the watchdog's seconds, None where there is none."""
 
     address: str = ""
@@ -38,7 +38,7 @@ class Notifier:
             address = ""
         return cls(address, _watchdog(environment, pid))
 
-    def tell(self, text: str) -> None:
+    def send(self, text: str) -> None:
         """Send one message."""
         if not self.address:
             return
@@ -51,10 +51,10 @@ class Notifier:
             _log.debug("%s does not listen: %s", self.address, error)
 
 
-class Herald:
+class ServiceReporter:
     """The service manager's view of the sessions. `notifier` may lead nowhere; then this costs next to nothing."""
 
-    def __init__(self, notifier: Notifier, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, notifier: SystemdNotifier, clock: Callable[[], float] = time.monotonic) -> None:
         self._notifier = notifier
         self._clock = clock
         self._summary = Summary()
@@ -62,51 +62,51 @@ class Herald:
         self._ready = False
 
     @property
-    def pace(self) -> float | None:
+    def watchdog_interval(self) -> float | None:
         """The seconds between two beats: half of the watchdog's, as sd_watchdog_enabled(3) asks; None: no watchdog."""
         return None if self._notifier.watchdog is None else self._notifier.watchdog / 2
 
     def expect(self, session: str, keys: Iterable[Key]) -> None:
         """A session begins, with these mappings, or is given more of them."""
-        self._summary.expect(session, keys)
+        self._summary.add(session, keys)
 
     def forget(self, session: str) -> None:
         """A session has ended."""
-        self._summary.forget(session)
-        self.tell()
+        self._summary.remove(session)
+        self.send()
 
-    def note(self, session: str, event: Event) -> None:
+    def apply(self, session: str, event: Event) -> None:
         """A session has told something."""
-        self._summary.note(session, event)
-        self.tell()
+        self._summary.apply(session, event)
+        self.send()
 
-    def tell(self) -> None:
+    def send(self) -> None:
         """Say what is new, if anything is."""
         line = self._summary.line()
         if not self._ready and self._summary.is_settled:
             self._ready = True
-            self._notifier.tell(ready(line))
+            self._notifier.send(ready(line))
         elif line != self._told:
-            self._notifier.tell(status_is(line))
+            self._notifier.send(status_is(line))
         self._told = line
 
     def reloading(self) -> None:
         """The configuration is read again."""
-        self._notifier.tell(reloading(self._clock()))
+        self._notifier.send(reloading(self._clock()))
 
     def reloaded(self) -> None:
         """The new configuration holds, or the old one still does."""
         self._ready = True
         self._told = self._summary.line()
-        self._notifier.tell(ready(self._told))
+        self._notifier.send(ready(self._told))
 
     def stopping(self) -> None:
         """The end has begun."""
-        self._notifier.tell(STOPPING)
+        self._notifier.send(STOPPING)
 
-    def beat(self) -> None:
+    def send_watchdog(self) -> None:
         """We live."""
-        self._notifier.tell(WATCHDOG)
+        self._notifier.send(WATCHDOG)
 
 
 _log = logging.getLogger("portmap.notify")
@@ -132,9 +132,9 @@ def status_is(status: str) -> str:
     return f"STATUS={line[:MAX_STATUS]}"
 
 
-def notifier_here() -> Notifier:
+def systemd_notifier() -> SystemdNotifier:
     """The one of this process."""
-    return Notifier.from_environment(os.environ, os.getpid())
+    return SystemdNotifier.from_environment(os.environ, os.getpid())
 
 
 def _watchdog(environment: Mapping[str, str], pid: int) -> float | None:

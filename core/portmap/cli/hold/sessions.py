@@ -22,7 +22,7 @@ END = 3.0  # seconds, for all of them together
 
 
 @dataclass(slots=True)
-class Running:
+class RunningSession:
     """An instance and its session. `lifetime`: seconds to ask for where nobody said how many."""
 
     instance: Instance
@@ -40,10 +40,10 @@ class Running:
         return self.instance.requests(self.lifetime)
 
 
-def opener(state: Path | None) -> "Opening":
+def session_opener(state: Path | None) -> "OpenSession":
     """Opens sessions as the instances say; `state` is the folder for those that name none."""
 
-    def opening(instance: Instance) -> Running:
+    def opening(instance: Instance) -> RunningSession:
         lifetime = instance.lease or portmap.load(instance.nat).default_lifetime
         named = None if instance.state == "none" else Path(instance.state or "")
         session = portmap.open(
@@ -58,29 +58,29 @@ def opener(state: Path | None) -> "Opening":
             ipv6=instance.ipv6,
             instance=instance.name,
         )
-        return Running(instance, session, lifetime)
+        return RunningSession(instance, session, lifetime)
 
     return opening
 
 
-Post: TypeAlias = Callable[[Running, Event | None], None]
-Opening: TypeAlias = Callable[[Instance], Running]
+PostEvent: TypeAlias = Callable[[RunningSession, Event | None], None]
+OpenSession: TypeAlias = Callable[[Instance], RunningSession]
 
 
-class Crew:
+class SessionSet:
     """Opens, changes and closes. `post` is given each event, and None at a session's end; it must not block."""
 
-    def __init__(self, opening: Opening, post: Post) -> None:
+    def __init__(self, opening: OpenSession, post: PostEvent) -> None:
         self._opening = opening
         self._post = post
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningSession] = {}
 
     @property
-    def running(self) -> tuple[Running, ...]:
+    def running(self) -> tuple[RunningSession, ...]:
         """Those that were started and not ended."""
         return tuple(self._running.values())
 
-    def start(self, instance: Instance) -> Running:
+    def start(self, instance: Instance) -> RunningSession:
         """Open a session. Raises PortmapError."""
         running = self._opening(instance)
         self._running[instance.name] = running
@@ -88,11 +88,11 @@ class Crew:
         running.thread.start()
         return running
 
-    def has(self, running: Running) -> bool:
+    def has(self, running: RunningSession) -> bool:
         """Whether it is one of those, and not an earlier one of that name."""
         return self._running.get(running.name) is running
 
-    def forget(self, running: Running) -> bool:
+    def forget(self, running: RunningSession) -> bool:
         """It has ended by itself, or after `stop`; whether it was one of those."""
         if not self.has(running):
             return False
@@ -146,7 +146,7 @@ class Crew:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _listen(self, running: Running) -> None:
+    def _listen(self, running: RunningSession) -> None:
         for event in running.session.events():
             self._post(running, event)
         self._post(running, None)

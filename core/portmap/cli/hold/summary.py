@@ -30,18 +30,18 @@ class Summary:
         self._addresses: dict[str, tuple[Address | None, Scope]] = {}
         self._lost: dict[str, str] = {}
 
-    def expect(self, session: str, keys: Iterable[Key]) -> None:
+    def add(self, session: str, keys: Iterable[Key]) -> None:
         """These mappings are asked for from now on."""
         for key in keys:
             self._wanted.setdefault((session, key), None)
 
-    def forget(self, session: str) -> None:
+    def remove(self, session: str) -> None:
         """The session has ended."""
         self._wanted = {place: why for place, why in self._wanted.items() if place[0] != session}
         self._addresses.pop(session, None)
         self._lost.pop(session, None)
 
-    def note(self, session: str, event: Event) -> None:
+    def apply(self, session: str, event: Event) -> None:
         """Take one event in."""
         match event:
             case GatewayLost():

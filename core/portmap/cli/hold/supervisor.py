@@ -12,51 +12,51 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
 
-from portmap.cli.exit_codes import complain
-from portmap.cli.hold.service_manager import Herald, notifier_here
-from portmap.cli.hold.sessions import END, Crew, Running, opener
-from portmap.cli.output.events import Show
-from portmap.cli.signals import Ending
-from portmap.config.diff import changes
+from portmap.cli.exit_codes import print_error
+from portmap.cli.hold.service_manager import ServiceReporter, systemd_notifier
+from portmap.cli.hold.sessions import END, RunningSession, SessionSet, session_opener
+from portmap.cli.output.events import LineFormatter
+from portmap.cli.signals import StopSignals
+from portmap.config.diff import diff
 from portmap.config.settings import Instance
 from portmap.errors import PortmapError, SpecError
 from portmap.events import Event
 from portmap.model import Kind
 
 _STOP, _RELOAD = "stop", "reload"
-_Message: TypeAlias = tuple[Running, Event | None] | str
+_Message: TypeAlias = tuple[RunningSession, Event | None] | str
 
 
-class Greeting(Protocol):
+class Messages(Protocol):
     """What is said to people beside the events, line by line."""
 
-    def asked(self, running: Running) -> Sequence[str]:
+    def on_start(self, running: RunningSession) -> Sequence[str]:
         """As a session begins."""
 
-    def after(self, running: Running, event: Event) -> Sequence[str]:
+    def after_event(self, running: RunningSession, event: Event) -> Sequence[str]:
         """When this has been told."""
 
 
-class Ear(Protocol):
+class EventConsumer(Protocol):
     """Who hears every event, in the main thread; the metrics do."""
 
-    def note(self, instance: str, event: Event) -> None:
+    def apply(self, instance: str, event: Event) -> None:
         """Something happened."""
 
     def forget(self, instance: str) -> None:
         """The instance has ended."""
 
 
-def hold_instances(
+def supervise(
     instances: Sequence[Instance],
-    show: Show,
+    show: LineFormatter,
     *,
-    ending: Ending | None = None,
-    greeting: Greeting | None = None,
+    ending: StopSignals | None = None,
+    greeting: Messages | None = None,
     reload: Callable[[], Sequence[Instance]] | None = None,
     state: Path | None = None,
     seconds: float | None = None,
-    ears: Sequence[Ear] = (),
+    ears: Sequence[EventConsumer] = (),
 ) -> None:
     """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: what the first instance fell by.
 
@@ -64,9 +64,9 @@ def hold_instances(
     `reload` is asked at SIGHUP for the instances that shall run from then on; a SpecError of its leaves all as it was.
     `state` is the folder for instances that name none.
     """
-    holding = _Holding(show, greeting, reload, state, ears)
-    with nullcontext(ending) if ending else Ending(reloads=reload is not None) as heard:
-        heard.concerns(holding.ask_to_stop, None if reload is None else holding.ask_to_reload)
+    holding = Supervisor(show, greeting, reload, state, ears)
+    with nullcontext(ending) if ending else StopSignals(reloads=reload is not None) as heard:
+        heard.set_handlers(holding.ask_to_stop, None if reload is None else holding.ask_to_reload)
         if seconds is not None:
             timer = threading.Timer(seconds, holding.ask_to_stop)
             timer.daemon = True
@@ -76,16 +76,16 @@ def hold_instances(
         raise holding.fault
 
 
-class _Holding:
+class Supervisor:
     """One life of the command, in the main thread but for the two asking methods."""
 
     def __init__(
         self,
-        show: Show,
-        greeting: Greeting | None,
+        show: LineFormatter,
+        greeting: Messages | None,
         reload: Callable[[], Sequence[Instance]] | None,
         state: Path | None,
-        ears: Sequence[Ear],
+        ears: Sequence[EventConsumer],
     ) -> None:
         self.fault: PortmapError | None = None
         self._show = show
@@ -93,8 +93,8 @@ class _Holding:
         self._reload = reload
         self._ears = ears
         self._messages: SimpleQueue[_Message] = SimpleQueue()
-        self._crew = Crew(opener(state), lambda running, event: self._messages.put((running, event)))
-        self._herald = Herald(notifier_here())
+        self._crew = SessionSet(session_opener(state), lambda running, event: self._messages.put((running, event)))
+        self._herald = ServiceReporter(systemd_notifier())
         self._next_beat = time.monotonic()
         self._end_by: float | None = None
 
@@ -112,7 +112,7 @@ class _Holding:
             with suppress(BrokenPipeError):  # a reader who has gone wants no more
                 for instance in instances:
                     running = self._crew.start(instance)
-                    self._say(self._greeting.asked(running) if self._greeting else ())
+                    self._say(self._greeting.on_start(running) if self._greeting else ())
                 self._expect()
                 while self._crew.running and (message := self._next()) is not None:
                     self._take(message)
@@ -131,12 +131,12 @@ class _Holding:
     def _patience(self) -> float | None:
         """For how long to wait for a message; None: as long as it takes."""
         now = time.monotonic()
-        if self._herald.pace is None:
+        if self._herald.watchdog_interval is None:
             return None if self._end_by is None else max(0.0, self._end_by - now)
         if now >= self._next_beat:
-            self._next_beat = now + self._herald.pace
+            self._next_beat = now + self._herald.watchdog_interval
             if self._crew.lives():
-                self._herald.beat()
+                self._herald.send_watchdog()
         return max(0.0, min(self._next_beat, self._end_by or self._next_beat) - now)
 
     def _take(self, message: _Message) -> None:
@@ -146,26 +146,26 @@ class _Holding:
                 self._herald.stopping()
                 self._crew.stop()
             case str():
-                self._settle_anew()
+                self._reload_settings()
             case (running, None):
                 self._ended(running)
             case (running, event):
                 self._told(running, event)
 
-    def _told(self, running: Running, event: Event) -> None:
+    def _told(self, running: RunningSession, event: Event) -> None:
         text = self._show(running.name, event, time.time())
         self._say(() if text is None else (text,))
-        self._say(self._greeting.after(running, event) if self._greeting else ())
+        self._say(self._greeting.after_event(running, event) if self._greeting else ())
         if self._crew.has(running):
-            self._herald.note(running.name, event)
+            self._herald.apply(running.name, event)
             for ear in self._ears:
-                ear.note(running.name, event)
+                ear.apply(running.name, event)
 
     def _say(self, lines: Sequence[str]) -> None:
         for text in lines:
             print(text, flush=True)  # somebody may be reading a pipe, line by line
 
-    def _ended(self, running: Running) -> None:
+    def _ended(self, running: RunningSession) -> None:
         """A session is over. If nobody asked for that, it fell by a fault."""
         if not self._crew.forget(running):
             return
@@ -175,9 +175,9 @@ class _Holding:
         except PortmapError as error:
             self.fault = self.fault or error
             if self._crew.running:
-                complain(f"instance {running.name} has ended: {error}")
+                print_error(f"instance {running.name} has ended: {error}")
 
-    def _settle_anew(self) -> None:
+    def _reload_settings(self) -> None:
         """Change what runs into what is wanted now; what makes no sense changes nothing."""
         if self._reload is None or self._end_by is not None:
             return
@@ -185,7 +185,7 @@ class _Holding:
         try:
             wanted = self._reload()
         except SpecError as error:
-            complain(f"all stays as it was: {error}")
+            print_error(f"all stays as it was: {error}")
         else:
             self._change(wanted)
         self._expect()
@@ -193,8 +193,8 @@ class _Holding:
 
     def _change(self, wanted: Sequence[Instance]) -> None:
         before = [running.instance for running in self._crew.running]
-        for instance, error in self._crew.apply(changes(before, wanted)):
-            complain(f"instance {instance.name} cannot be started: {error}")
+        for instance, error in self._crew.apply(diff(before, wanted)):
+            print_error(f"instance {instance.name} cannot be started: {error}")
         now = {running.name for running in self._crew.running}
         for instance in before:
             if instance.name not in now:
@@ -205,7 +205,7 @@ class _Holding:
         for running in self._crew.running:
             if running.session.kind is not Kind.NONE:
                 self._herald.expect(running.name, (request.key for request in running.session.requests))
-        self._herald.tell()
+        self._herald.send()
 
     def _forget(self, name: str) -> None:
         self._herald.forget(name)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portmap.cli.terminal import harmless
-from portmap.doctor.findings import Answer, Attempt, Findings
-from portmap.doctor.report import Line, Mark
+from portmap.cli.terminal import printable
+from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
+from portmap.doctor.report import Mark, ReportLine
 from portmap.doctor.verdict import Outcome, Verdict
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
@@ -36,11 +36,11 @@ class Style:
 
     def plain(self, text: str) -> str:
         """The text in letters that the terminal has, and nothing that drives it."""
-        text = harmless(text)
+        text = printable(text)
         return text.replace("…", "...").encode("ascii", "replace").decode() if self.ascii else text
 
 
-def lines_of(story: Iterable[Line], verdict: Verdict, style: Style) -> list[str]:
+def lines_of(story: Iterable[ReportLine], verdict: Verdict, style: Style) -> list[str]:
     """Everything for people, verdict and next steps last."""
     told = ""
     lines = []
@@ -66,7 +66,7 @@ def report_of(lines: Sequence[str], version: str, plugins: Iterable[str]) -> str
     )
 
 
-def as_json(findings: Findings, verdict: Verdict, story: Iterable[Line]) -> dict[str, Any]:
+def as_json(findings: Findings, verdict: Verdict, story: Iterable[ReportLine]) -> dict[str, Any]:
     """Everything for programs."""
     network = findings.network
     return {
@@ -90,7 +90,7 @@ def as_json(findings: Findings, verdict: Verdict, story: Iterable[Line]) -> dict
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: BackendAnswer) -> dict[str, Any]:
     return {
         "backend": answer.name,
         "gateway": answer.gateway,
@@ -105,7 +105,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(attempt: TrialResult) -> dict[str, Any]:
     return {
         "gateway": attempt.gateway,
         "protocol": attempt.request.protocol.value,

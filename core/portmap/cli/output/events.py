@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from portmap.cli.output.formats import json_line
-from portmap.cli.terminal import harmless
+from portmap.cli.terminal import printable
 from portmap.config.settings import Instance
 from portmap.events import (
     Event,
@@ -66,7 +66,7 @@ def as_json_line(event: Event, at: float) -> str:
     return json_line(ts=round(at, 3), **event.to_dict())
 
 
-def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:
+def human_renderer(*, quiet: bool = False, renewals: bool = False) -> Renderer:
     """A renderer of lines for people; None for what they need not see. `quiet`: only what went wrong."""
     failing: set[str] = set()
 
@@ -75,15 +75,15 @@ def for_people(*, quiet: bool = False, renewals: bool = False) -> Renderer:
             return None
         if (isinstance(event, MappingRenewed | PinholeRenewed) and not renewals) or (quiet and not _is_trouble(event)):
             return None
-        word, text = _words(event)
-        return line(word, text, at) if text else None
+        word, text = _head_and_text(event)
+        return format_line(word, text, at) if text else None
 
     return render
 
 
-def line(word: str, text: str, at: float) -> str:
+def format_line(word: str, text: str, at: float) -> str:
     """One aligned line: local time, a word, the rest."""
-    return f"{clock_time(at)} {word:<9}{harmless(text)}"
+    return f"{clock_time(at)} {word:<9}{printable(text)}"
 
 
 def _is_worth_telling(event: PublisherEvent, failing: set[str]) -> bool:
@@ -100,7 +100,7 @@ def _is_trouble(event: Event) -> bool:
     return isinstance(event, troubles)
 
 
-def _words(event: Event) -> tuple[str, str]:
+def _head_and_text(event: Event) -> tuple[str, str]:
     """The word at the line's head, and the rest; an empty rest: not worth a line."""
     word, text = event.event, ""
     match event:
@@ -168,11 +168,11 @@ def _lease(event: PortEvent) -> str:
     return f"lease {format_duration(event.lifetime)}" if event.lifetime else "permanent"
 
 
-Show: TypeAlias = Callable[[str, Event, float], str | None]
+LineFormatter: TypeAlias = Callable[[str, Event, float], str | None]
 """An instance's name, an event and unix time in seconds to a line; None for none."""
 
 
-def with_names(render: Renderer, instances: Sequence[Instance]) -> Show:
+def with_instance_names(render: Renderer, instances: Sequence[Instance]) -> LineFormatter:
     """Lines for people, with the instance's name in front; without, where there is but one at the start."""
     width = max((len(instance.name) for instance in instances), default=0)
 
@@ -183,6 +183,6 @@ def with_names(render: Renderer, instances: Sequence[Instance]) -> Show:
     return show
 
 
-def as_named_json(instance: str, event: Event, at: float) -> str:
+def json_with_instance_name(instance: str, event: Event, at: float) -> str:
     """The event as one JSON object, with the instance's name."""
     return json_line(ts=round(at, 3), instance=instance, **event.to_dict())

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from portmap.cli.terminal import harmless
+from portmap.cli.terminal import printable
 
 JSON_VERSION = 1
 
@@ -24,7 +24,7 @@ def print_json(**told: Any) -> None:
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns aligned, the last one as long as it likes."""
-    table = [heads, *([harmless(cell) for cell in cells] for cells in rows)]
+    table = [heads, *([printable(cell) for cell in cells] for cells in rows)]
     widths = [max(len(cells[column]) for cells in table) for column in range(len(heads) - 1)]
     for *cells, last in table:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)) + f"  {last}")

@@ -109,10 +109,10 @@ def bare(
     ] = False,
 ) -> None:
     """Keep ports open through any NAT, until Ctrl-C; then close them."""
-    from portmap.cli.hold.arguments import Wish  # noqa: PLC0415  # as above
-    from portmap.cli.hold.start import hold  # noqa: PLC0415  # --version and --help need none of it
+    from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
+    from portmap.cli.hold.start import hold_ports  # noqa: PLC0415  # --version and --help need none of it
 
-    wish = Wish.read(
+    wish = HoldArguments.parse(
         mappings or [],
         nat=nat,
         lease=lease,
@@ -125,14 +125,14 @@ def bare(
         only_ipv4=only_ipv4,
         only_ipv6=only_ipv6,
     )
-    hold(wish, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
+    hold_ports(wish, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its documented code."""
     words = sys.argv[1:] if args is None else list(args)
     code = _code_of(words) or 0
-    code = exit_codes.flush() or code
+    code = exit_codes.flush_stdout() or code
     sys.exit(min(code, exit_codes.FAULT) if {"status", "--check"} <= set(words) else code)  # all that a container knows
 
 
@@ -141,9 +141,9 @@ def _code_of(words: Sequence[str]) -> int:
     try:
         return int(command.main(words, prog_name="portmap", standalone_mode=False) or exit_codes.OK)
     except typer.TyperException as error:
-        return exit_codes.fail(SpecError(f"{_message_of(error)} ({_help_for(error)})"), words)
+        return exit_codes.report_error(SpecError(f"{_message_of(error)} ({_help_for(error)})"), words)
     except (PortmapError, OSError) as error:
-        return exit_codes.fail(error, words)
+        return exit_codes.report_error(error, words)
 
 
 def _message_of(error: Exception) -> str:

@@ -37,7 +37,7 @@ def split_child(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:at]), list(words[at + 1 :])
 
 
-class Plain(TyperCommand):
+class PlainCommand(TyperCommand):
     """A command whose usage line says `NAME`, not `{NAME}`."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from portmap.cli.parser.bare_group import Plain
+from portmap.cli.parser.bare_group import PlainCommand
 from portmap.cli.parser.options import (
     For,
     IpInterval,
@@ -27,14 +27,14 @@ from portmap.errors import SpecError
 
 def register(app: typer.Typer) -> None:
     """Enter the commands, those that are used most first."""
-    app.command(cls=Run)(run)
+    app.command(cls=RunCommand)(run)
     for command in (ip, doctor, status, ls):
-        app.command(cls=Plain)(command)
-    app.command("open", cls=Plain)(open_)
-    app.command(cls=Plain)(close)
+        app.command(cls=PlainCommand)(command)
+    app.command("open", cls=PlainCommand)(open_)
+    app.command(cls=PlainCommand)(close)
 
 
-class Run(Plain):
+class RunCommand(PlainCommand):
     """Its usage line ends with the program, which the parser never sees."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -86,12 +86,12 @@ def run(
 
     The program is told PORTMAP_EXTERNAL_PORT, PORTMAP_EXTERNAL_IP and more in its environment. Its exit code is ours.
     """
-    from portmap.cli.hold.arguments import Wish  # noqa: PLC0415  # as above
-    from portmap.cli.hold.run import run_child  # noqa: PLC0415  # as above
+    from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
+    from portmap.cli.hold.run import run_with_child  # noqa: PLC0415  # as above
     from portmap.cli.parser.bare_group import CHILD  # noqa: PLC0415  # as above
     from portmap.syntax.durations import DAY, parse_duration  # noqa: PLC0415  # as above
 
-    wish = Wish.read(
+    wish = HoldArguments.parse(
         mappings,
         nat=nat,
         lease=lease,
@@ -105,7 +105,7 @@ def run(
     )
     patience = parse_duration(wait, "--wait", longest=DAY)
     child = ctx.meta.get(CHILD, [])
-    code = run_child(wish, child, patience=patience, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose)
+    code = run_with_child(wish, child, patience=patience, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose)
     raise typer.Exit(code)
 
 
@@ -121,11 +121,11 @@ def open_(
     'portmap close' closes them before. Ctrl-C while at it takes back what was opened so far.
     """
     from portmap.cli.commands.open_close import open_ports  # noqa: PLC0415  # only this command needs it
-    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # as above
-    from portmap.config.settings import environment_layer, lease_of  # noqa: PLC0415  # as above
+    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
+    from portmap.config.settings import environment_layer, parse_lease  # noqa: PLC0415  # as above
 
-    lifetime = environment_layer(os.environ).lease if lease is None else lease_of(lease, "--lease")
-    open_ports(nat, mappings, lifetime, folder_of(state), as_json=json)
+    lifetime = environment_layer(os.environ).lease if lease is None else parse_lease(lease, "--lease")
+    open_ports(nat, mappings, lifetime, state_folder(state), as_json=json)
 
 
 def close(
@@ -139,9 +139,9 @@ def close(
 ) -> None:
     """Close what 'portmap open' left open."""
     from portmap.cli.commands.open_close import close_ports  # noqa: PLC0415  # as above
-    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # only this command needs it
 
-    close_ports(nat, mappings or [], folder_of(state), mine=mine, as_json=json)
+    close_ports(nat, mappings or [], state_folder(state), mine=mine, as_json=json)
 
 
 def status(
@@ -155,9 +155,9 @@ def status(
 ) -> None:
     """Show what running instances on this host hold."""
     from portmap.cli.commands.status import run_status  # noqa: PLC0415  # as above
-    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # only this command needs it
 
-    folder = folder_of(state)
+    folder = state_folder(state)
     if folder is None:
         raise SpecError("without a state folder nobody tells its status: name one with --state")
     raise typer.Exit(run_status(folder, name, check=check, watch=watch, as_json=json))
@@ -182,9 +182,9 @@ def doctor(
 
     Read-only, unless with --try. Exit code 0 where nothing is in the way, else that of what is.
     """
-    from portmap.cli.commands.doctor import Wish, run_doctor  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.commands.doctor import DoctorArguments, run_doctor  # noqa: PLC0415  # only this command needs it
 
-    wish = Wish.read(mapping, nat, stun, capture, try_it=try_it)
+    wish = DoctorArguments.read(mapping, nat, stun, capture, try_it=try_it)
     raise typer.Exit(int(run_doctor(wish, as_one_object=json, report=report)))
 
 
@@ -195,7 +195,7 @@ def ls(
     json: Json = False,
 ) -> None:
     """List the gateway's own table of mappings, and which are ours."""
-    from portmap.cli.commands.ls import print_table_of  # noqa: PLC0415  # only this command needs it
-    from portmap.cli.state_folder import folder_of  # noqa: PLC0415  # as above
+    from portmap.cli.commands.ls import print_gateway_table  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
 
-    print_table_of(nat, folder_of(state), mine=mine, as_json=json)
+    print_gateway_table(nat, state_folder(state), mine=mine, as_json=json)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from portmap.cli.parser.bare_group import Plain
+from portmap.cli.parser.bare_group import PlainCommand
 from portmap.cli.parser.options import MAPPING, Config, For, Json, MaybeNat, Verbose
 
 
@@ -12,10 +12,10 @@ def register(app: typer.Typer) -> None:
     """Enter the commands."""
     for name, group in (("config", config_app), ("service", service_app)):
         app.add_typer(group, name=name)
-    app.command(cls=Plain)(backends)
+    app.command(cls=PlainCommand)(backends)
     app.add_typer(plugins_app, name="plugins")
     for command in (demo, router):
-        app.command(cls=Plain)(command)
+        app.command(cls=PlainCommand)(command)
 
 
 def backends(json: Json = False) -> None:
@@ -37,7 +37,7 @@ def plugins(ctx: typer.Context, json: Json = False) -> None:
         print_plugins(as_json=json)
 
 
-@plugins_app.command(cls=Plain)
+@plugins_app.command(cls=PlainCommand)
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in --nat NAME.", show_default=False)],
     parent: Annotated[str, typer.Option("--dir", metavar="DIR", help="The folder to write portmap-NAME into.")] = ".",
@@ -60,7 +60,7 @@ def config_() -> None:
     """Check a configuration file before it is used."""
 
 
-@config_app.command(cls=Plain)
+@config_app.command(cls=PlainCommand)
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The configuration, as TOML.", show_default=False)],
     json: Json = False,
@@ -80,7 +80,7 @@ def service_() -> None:
     """Run portmap as a service of systemd."""
 
 
-@service_app.command("print", cls=Plain)
+@service_app.command("print", cls=PlainCommand)
 def print_(
     mappings: Annotated[
         list[str] | None, typer.Argument(metavar="[MAPPING]...", help=f"{MAPPING}.", show_default=False)
@@ -135,11 +135,13 @@ def router(
 
     It misbehaves on command: --list-quirks names the ways.
     """
-    from portmap.cli.commands.router import Wish, print_quirks, run_router  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.commands.router import RouterArguments, print_quirks, run_router  # noqa: PLC0415  # only this command needs it
 
     if list_quirks:
         print_quirks(as_json=json)
         return
     protocols = (pmp, pcp, upnp)
-    wish = Wish.read(address, outside, external_ip, protocols, igd, quirk or [], announce=announce, for_=for_)
+    wish = RouterArguments.read(
+        address, outside, external_ip, protocols, igd, quirk or [], announce=announce, for_=for_
+    )
     run_router(wish, as_json=json, verbosity=verbose)

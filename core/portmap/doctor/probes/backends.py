@@ -18,52 +18,52 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-from portmap.backends.any.backend import AnyGateway
-from portmap.backends.any.candidates import beside_others
+from portmap.backends.any.backend import AnyBackend
+from portmap.backends.any.candidates import race_constructor
 from portmap.backends.nat import Nat
-from portmap.doctor.findings import Answer
+from portmap.doctor.findings import BackendAnswer
 from portmap.errors import GatewayTimeout, NATError, NoGateway, PluginError, PortmapError, SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue, Plugin
-from portmap.loading.construct import make
+from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
-from portmap.network.routes import local_address_towards
-from portmap.syntax.specs import Spec, parse_backend, parse_list
+from portmap.network.routes import local_address_to
+from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec_list
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class ProbeTarget:
     """One to be asked. `load` gives the door, None for who takes no part; `chosen` and `placed` as in `Answer`."""
 
     name: str
     load: Callable[[], Nat | None]
     chosen: bool = True
-    placed: bool = False
+    has_address: bool = False
 
 
 PATIENCE = 4.5  # seconds; a silent NAT-PMP gateway is given up after 3.75, a search for UPnP after 2.5
 _log = logging.getLogger("portmap.doctor")
 
 
-class Hearing:
+class BackendProbe:
     """Asks as soon as it is made; `answers` waits for them. `until` is on the monotonic clock."""
 
-    def __init__(self, witnesses: Iterable[Witness], patience: float = PATIENCE) -> None:
+    def __init__(self, witnesses: Iterable[ProbeTarget], patience: float = PATIENCE) -> None:
         self._witnesses = tuple(witnesses)
         self._until = time.monotonic() + patience
         self._patience = patience
-        self._inbox: SimpleQueue[tuple[Witness, Answer | None]] = SimpleQueue()
-        self._doors: dict[Witness, Nat] = {}
+        self._inbox: SimpleQueue[tuple[ProbeTarget, BackendAnswer | None]] = SimpleQueue()
+        self._doors: dict[ProbeTarget, Nat] = {}
         for witness in self._witnesses:
             Thread(target=self._run, args=(witness,), name=f"doctor {witness.name}", daemon=True).start()
 
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[BackendAnswer, ...]:
         """What everybody said, in the order of the witnesses; who takes no part is left out."""
-        heard = dict(self.as_they_come())
+        heard = dict(self.results())
         answers = [heard.get(witness, self._silence(witness)) for witness in self._witnesses]
         return tuple(answer for answer in answers if answer)
 
-    def as_they_come(self) -> Iterator[tuple[Witness, Answer | None]]:
+    def results(self) -> Iterator[tuple[ProbeTarget, BackendAnswer | None]]:
         """Each answer when it is there, until all are in or the time is over; None for who takes no part. Once."""
         for _ in self._witnesses:
             try:
@@ -71,33 +71,33 @@ class Hearing:
             except Empty:
                 return
 
-    def door(self, name: str) -> Nat | None:
+    def backend(self, name: str) -> Nat | None:
         """The door to the witness of that name, if there is one."""
         return next((nat for witness, nat in self._doors.items() if witness.name == name), None)
 
-    def _silence(self, witness: Witness) -> Answer:
+    def _silence(self, witness: ProbeTarget) -> BackendAnswer:
         name = str(self._doors.get(witness, witness.name))
         error = GatewayTimeout(f"{name} did not answer within {self._patience:g} s")
-        return Answer(witness.name, name, error=error, chosen=witness.chosen, placed=witness.placed)
+        return BackendAnswer(witness.name, name, error=error, chosen=witness.chosen, placed=witness.has_address)
 
-    def _run(self, witness: Witness) -> None:
+    def _run(self, witness: ProbeTarget) -> None:
         try:
             nat = witness.load()
             answer = self._ask(witness, nat) if nat else None
         except (PluginError, SpecError) as error:
-            answer = Answer(witness.name, witness.name, error=PluginError(str(error)))
+            answer = BackendAnswer(witness.name, witness.name, error=PluginError(str(error)))
         if answer:
-            answer = replace(answer, chosen=witness.chosen, placed=witness.placed)
+            answer = replace(answer, chosen=witness.chosen, placed=witness.has_address)
         self._inbox.put((witness, answer))
 
-    def _ask(self, witness: Witness, nat: Nat) -> Answer:
+    def _ask(self, witness: ProbeTarget, nat: Nat) -> BackendAnswer:
         self._doors[witness] = nat
         began = time.monotonic()
         try:
             address = nat.external_ip(timeout=self._left())
         except (NATError, PluginError) as error:
-            return Answer(witness.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
-        answer = Answer(witness.name, str(nat), _ms(began), address, evidence=nat.evidence())
+            return BackendAnswer(witness.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
+        answer = BackendAnswer(witness.name, str(nat), _ms(began), address, evidence=nat.evidence())
         return replace(answer, us=_towards(answer.host), table=self._table(nat))
 
     def _table(self, nat: Nat) -> tuple[Listed, ...] | None:
@@ -115,7 +115,7 @@ class Hearing:
 def _towards(host: str) -> IPv4Address | None:
     """Our own address on the way there; none where the gateway's name does not tell where that is."""
     try:
-        return local_address_towards(IPv4Address(host))
+        return local_address_to(IPv4Address(host))
     except (AddressValueError, NoGateway):
         return None
 
@@ -124,34 +124,34 @@ def _ms(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-def witnesses(spec: str, catalogue: Catalogue | None = None) -> tuple[Witness, ...]:
+def probe_targets(spec: str, catalogue: Catalogue | None = None) -> tuple[ProbeTarget, ...]:
     """Whom to ask about a spec. Raises SpecError for one that makes no sense, or names no gateway.
 
     Beside a backend that is named without saying where its gateway is, the others are asked to compare.
     """
     catalogue = catalogue or Catalogue(BACKENDS)
-    specs = _members(parse_backend(spec), catalogue)
+    specs = _members(parse_backend_spec(spec), catalogue)
     named = [_named(member, catalogue) for member in specs]
     taken = {catalogue.find(member).value for member in specs}
-    others = () if any(witness.placed for witness in named) else catalogue.plugins
-    rest = [it for it in others if not it.taken_by and it.value not in taken]
-    return (*named, *(Witness(it.names[0], _loader(it), chosen=not named) for it in rest))
+    others = () if any(witness.has_address for witness in named) else catalogue.plugins
+    rest = [it for it in others if not it.shadowed_by and it.value not in taken]
+    return (*named, *(ProbeTarget(it.names[0], _loader(it), chosen=not named) for it in rest))
 
 
 def _members(spec: Spec, catalogue: Catalogue) -> tuple[Spec, ...]:
     """What a list names; nothing where everybody is meant."""
-    if catalogue.find(spec).load() is not AnyGateway:
+    if catalogue.find(spec).load() is not AnyBackend:
         return (spec,)
-    return parse_list(spec.argument) if spec.argument else ()
+    return parse_spec_list(spec.argument) if spec.argument else ()
 
 
-def _named(spec: Spec, catalogue: Catalogue) -> Witness:
+def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
     plugin = catalogue.find(spec)
     backend_class = plugin.load()
     if backend_class.kind is Kind.NONE:
         raise SpecError(f"{spec} names no gateway, so there is nothing to examine: use any, or name a gateway")
-    nat = Nat(make(backend_class, spec, str(plugin)), str(plugin))
-    return Witness(str(spec), lambda: nat, placed=spec.argument is not None)
+    nat = Nat(construct(backend_class, spec, str(plugin)), str(plugin))
+    return ProbeTarget(str(spec), lambda: nat, has_address=spec.argument is not None)
 
 
 def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
@@ -159,7 +159,7 @@ def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
         backend_class = plugin.load()
         if not _maps(backend_class):
             return None
-        backend = make(backend_class, Spec(plugin.names[0]), str(plugin), beside_others(backend_class))
+        backend = construct(backend_class, Spec(plugin.names[0]), str(plugin), race_constructor(backend_class))
         return Nat(backend, str(plugin))
 
     return load
@@ -168,4 +168,4 @@ def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
 def _maps(backend_class: Any) -> bool:
     """Whether it speaks to a gateway that it finds by itself, and opens ports there."""
     by_itself = getattr(backend_class, "preference", 0) is not None and getattr(backend_class, "opens_ports", True)
-    return backend_class.kind is Kind.LOOP and backend_class is not AnyGateway and by_itself
+    return backend_class.kind is Kind.LOOP and backend_class is not AnyBackend and by_itself

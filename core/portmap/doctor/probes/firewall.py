@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from portmap.doctor.findings import Firewall
+from portmap.doctor.findings import HostFirewall
 
 _UFW = Path("/etc/ufw/ufw.conf")
 _PATIENCE = 1.0  # seconds
@@ -32,23 +32,25 @@ def read_rules() -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def look_at_firewall(ports: Collection[int], read: Run = read_rules, ufw: Path = _UFW) -> Firewall:
+def read_firewall(ports: Collection[int], read: Run = read_rules, ufw: Path = _UFW) -> HostFirewall:
     """What keeps these ports shut here, if anything does."""
     if sys.platform != "linux":
-        return Firewall(None, "not looked at on this system")
+        return HostFirewall(None, "not looked at on this system")
     if os.geteuid() != 0:
         on = _ufw_is_on(ufw)
-        return Firewall(None, "ufw is on: allow the port there; its rules need root to be read" if on else _UNREADABLE)
+        return HostFirewall(
+            None, "ufw is on: allow the port there; its rules need root to be read" if on else _UNREADABLE
+        )
     rules = read()
     if rules is None:
-        return Firewall(None, "not readable (is nft installed?)")
-    return judge(rules, ports)
+        return HostFirewall(None, "not readable (is nft installed?)")
+    return evaluate(rules, ports)
 
 
 _UNREADABLE = "not readable (needs root)"
 
 
-def judge(rules: str, ports: Collection[int]) -> Firewall:
+def evaluate(rules: str, ports: Collection[int]) -> HostFirewall:
     """What nftables' rules (`nft -j list ruleset`) mean for these ports; pure.
 
     Shut is only what a chain drops at its end and no rule of that table mentions.
@@ -56,13 +58,13 @@ def judge(rules: str, ports: Collection[int]) -> Firewall:
     try:
         items = [dict(item) for item in json.loads(rules)["nftables"]]
     except (ValueError, KeyError, TypeError):
-        return Firewall(None, "its rules make no sense to us")
+        return HostFirewall(None, "its rules make no sense to us")
     for family, table, chain in _strict_chains(items):
         said = [json.dumps(rule.get("expr", [])) for rule in _in(items, "rule", family, table)]
         if not all(any(_mentions(text, port) for text in said) for port in ports):
-            return Firewall(True, f"its chain {table}/{chain} drops what no rule allows, and none names the port")
-        return Firewall(None, f"its chain {table}/{chain} is strict, but a rule names the port")
-    return Firewall(False, "lets everything in")
+            return HostFirewall(True, f"its chain {table}/{chain} drops what no rule allows, and none names the port")
+        return HostFirewall(None, f"its chain {table}/{chain} is strict, but a rule names the port")
+    return HostFirewall(False, "lets everything in")
 
 
 def _strict_chains(items: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:

@@ -10,9 +10,9 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from portmap.doctor.findings import Network
+from portmap.doctor.findings import HostNetwork
 from portmap.errors import NoGateway
-from portmap.network.routes import default_gateways, local_address_towards
+from portmap.network.routes import default_gateways, local_address_to
 
 if sys.platform == "linux":
     import fcntl
@@ -27,7 +27,7 @@ _CONTAINER_GROUPS = ("docker", "containerd", "kubepods", "lxc", "libpod")
 _BRIDGES = tuple(IPv4Network(it) for it in ("172.16.0.0/12", "10.88.0.0/16"))  # the pools of Docker, of Podman
 
 
-def look_around() -> Network:
+def read_host_network() -> HostNetwork:
     """What we see from here."""
     gateways = tuple(default_gateways())
     us = _towards(gateways[0] if gateways else _OUTSIDE)
@@ -35,7 +35,7 @@ def look_around() -> Network:
     ways = _default_interfaces()
     interface = next((name for name, address in addresses.items() if address == us), "")
     ignored = tuple(sorted(name for name, address in addresses.items() if name not in {*ways, interface}))
-    return Network(gateways, interface, us, ignored, is_bridged(gateways, interface, in_container()))
+    return HostNetwork(gateways, interface, us, ignored, is_bridged(gateways, interface, in_container()))
 
 
 def is_bridged(gateways: tuple[IPv4Address, ...], interface: str, container: bool) -> bool:
@@ -56,7 +56,7 @@ def in_container() -> bool:
 
 def _towards(peer: IPv4Address) -> IPv4Address | None:
     try:
-        return local_address_towards(peer)
+        return local_address_to(peer)
     except NoGateway:
         return None
 

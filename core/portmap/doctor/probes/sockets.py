@@ -10,7 +10,7 @@ from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from portmap.doctor.findings import Socket
+from portmap.doctor.findings import ListeningSocket
 from portmap.model import Address, Protocol
 
 _PROC = Path("/proc")
@@ -19,10 +19,10 @@ _WAITING = {Protocol.TCP: "0A", Protocol.UDP: "07"}  # TCP_LISTEN, and TCP_CLOSE
 _MOST_PROCESSES = 20_000
 
 
-def listening(ports: Iterable[int], proc: Path = _PROC) -> tuple[Socket, ...] | None:
+def listening(ports: Iterable[int], proc: Path = _PROC) -> tuple[ListeningSocket, ...] | None:
     """Who takes what arrives at these ports; None where the system does not tell."""
     wanted = set(ports)
-    found: list[tuple[Socket, str]] = []
+    found: list[tuple[ListeningSocket, str]] = []
     for name, protocol in _TABLES.items():
         try:
             table = (proc / "net" / name).read_text(encoding="ascii", errors="replace")
@@ -32,17 +32,17 @@ def listening(ports: Iterable[int], proc: Path = _PROC) -> tuple[Socket, ...] | 
             continue
         found += [(it, inode) for it, inode in parse_table(table, protocol) if it.port in wanted]
     owners = _owners({inode for _, inode in found}, proc)
-    return tuple(Socket(it.protocol, it.address, it.port, owners.get(inode, "")) for it, inode in found)
+    return tuple(ListeningSocket(it.protocol, it.address, it.port, owners.get(inode, "")) for it, inode in found)
 
 
-def parse_table(table: str, protocol: Protocol) -> Iterator[tuple[Socket, str]]:
+def parse_table(table: str, protocol: Protocol) -> Iterator[tuple[ListeningSocket, str]]:
     """The waiting sockets of a `/proc/net/tcp` text and their inodes; pure. Lines that are none are skipped."""
     for line in table.splitlines()[1:]:
         fields = line.split()
         with suppress(ValueError, IndexError):
             if fields[3] == _WAITING[protocol]:
                 address, port = fields[1].split(":")
-                yield Socket(protocol, _address(bytes.fromhex(address)), int(port, 16)), fields[9]
+                yield ListeningSocket(protocol, _address(bytes.fromhex(address)), int(port, 16)), fields[9]
 
 
 def _address(words: bytes) -> Address:

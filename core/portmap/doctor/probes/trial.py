@@ -5,8 +5,8 @@ giving ours back would shut theirs. What cannot be given back ends by itself, an
 """
 
 from portmap.backends.nat import Nat
-from portmap.doctor.findings import Answer, Attempt, Findings
-from portmap.doctor.probes.backends import Hearing
+from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
+from portmap.doctor.probes.backends import BackendProbe
 from portmap.errors import NATError, NotAuthorized, PluginError, Refused
 from portmap.model import PortRequest
 
@@ -15,37 +15,37 @@ PATIENCE = 6.0  # seconds for one call
 NAME = "doctor"
 
 
-def attempts(findings: Findings, hearing: Hearing) -> tuple[Attempt, ...]:
+def try_mappings(findings: Findings, hearing: BackendProbe) -> tuple[TrialResult, ...]:
     """One attempt for each request, at the gateway that answered first.
 
     Where none told its address, at those that said why not, until one maps: some tell it with a mapping only.
     """
-    tried: tuple[Attempt, ...] = ()
+    tried: tuple[TrialResult, ...] = ()
     for answer in findings.good[:1] or _unwilling(findings):
-        nat = hearing.door(answer.name)
+        nat = hearing.backend(answer.name)
         tried = tuple(_attempt(nat, request, findings) for request in findings.requests) if nat else ()
         if not any(attempt.error for attempt in tried):
             break
     return tried
 
 
-def _unwilling(findings: Findings) -> list[Answer]:
+def _unwilling(findings: Findings) -> list[BackendAnswer]:
     refused = [answer for answer in findings.chosen if isinstance(answer.error, Refused)]
     return [answer for answer in refused if not isinstance(answer.error, NotAuthorized)]
 
 
-def _attempt(nat: Nat, request: PortRequest, findings: Findings) -> Attempt:
+def _attempt(nat: Nat, request: PortRequest, findings: Findings) -> TrialResult:
     held = _held(request, findings)
     if held:
-        return Attempt(str(nat), request, skipped=held)
+        return TrialResult(str(nat), request, skipped=held)
     try:
         grant = nat.add_mapping(
             request.protocol, request.external_port, request.internal_port, NAME, LEASE, timeout=PATIENCE
         )
     except (NATError, PluginError) as error:
-        return Attempt(str(nat), request, error=error)
+        return TrialResult(str(nat), request, error=error)
     left = _give_back(nat, request, grant.external_port, grant.token)
-    return Attempt(str(nat), request, grant.external_port, grant.lifetime, grant.external_ip, left=left)
+    return TrialResult(str(nat), request, grant.external_port, grant.lifetime, grant.external_ip, left=left)
 
 
 def _held(request: PortRequest, findings: Findings) -> str:

@@ -1,7 +1,7 @@
 """Rules about the gateway: whether there is one, whether it answers, whether it lets us."""
 
-from portmap.doctor.findings import Answer, Findings
-from portmap.doctor.rules.vendors import Maker, maker_of
+from portmap.doctor.findings import BackendAnswer, Findings
+from portmap.doctor.rules.vendors import Vendor, vendor_of
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Garbled, NotAuthorized, Refused
 from portmap.model import Scope, scope_of
@@ -86,7 +86,7 @@ def switched_off(findings: Findings) -> Verdict | None:
     )
 
 
-def nonsense(findings: Findings) -> Verdict | None:
+def garbled_answers(findings: Findings) -> Verdict | None:
     """It answers, but nothing that makes sense."""
     garbled = [answer for answer in findings.chosen if isinstance(answer.error, Garbled)]
     if findings.good or not garbled or _refusals(findings):
@@ -108,7 +108,7 @@ def refused_by_policy(findings: Findings) -> Verdict | None:
 
 def policy(gateway: str, error: Exception | None, findings: Findings) -> Verdict:
     """The verdict for a gateway that forbids it."""
-    words = advice_of(findings).allow
+    words = vendor_advice(findings).allow
     general = "allow this computer to open ports in the router's settings, where they list UPnP or port sharing"
     return Verdict(
         "refused-by-policy",
@@ -139,10 +139,10 @@ def no_address(findings: Findings) -> Verdict | None:
     )
 
 
-def advice_of(findings: Findings) -> Maker:
+def vendor_advice(findings: Findings) -> Vendor:
     """The words of whoever made the router, if anything gives them away."""
     texts = [text for answer in findings.answers for text in (answer.gateway, *answer.evidence)]
-    return maker_of([*texts, *(f" {gateway} " for gateway in findings.network.gateways)])
+    return vendor_of([*texts, *(f" {gateway} " for gateway in findings.network.gateways)])
 
 
 def _steps_to_switch_on(findings: Findings) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def _steps_to_switch_on(findings: Findings) -> tuple[str, ...]:
         other = findings.elsewhere[0]
         return (f"{other.protocol} does answer: use --nat {other.backend}, or --nat any",)
     general = f"switch it on in the router's settings, at http://{_router(findings)}/ as a rule: {_NAMES}"
-    return (advice_of(findings).switch_on or general, "or forward the port there by hand")
+    return (vendor_advice(findings).switch_on or general, "or forward the port there by hand")
 
 
 def _router(findings: Findings) -> str:
@@ -163,9 +163,9 @@ def _all_silent(findings: Findings) -> bool:
     return all(answer.silent for answer in findings.chosen) and not any(answer.placed for answer in findings.chosen)
 
 
-def _says_off(answer: Answer) -> bool:
+def _says_off(answer: BackendAnswer) -> bool:
     return isinstance(answer.error, Refused) and answer.error.code == _SWITCHED_OFF
 
 
-def _refusals(findings: Findings) -> list[Answer]:
+def _refusals(findings: Findings) -> list[BackendAnswer]:
     return [answer for answer in findings.chosen if isinstance(answer.error, Refused) and not _says_off(answer)]

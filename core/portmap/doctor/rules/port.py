@@ -1,13 +1,13 @@
 """Rules about the wanted port: at the gateway, in the try, and on this host."""
 
-from portmap.doctor.findings import Attempt, Findings
+from portmap.doctor.findings import Findings, TrialResult
 from portmap.doctor.rules.gateway import policy
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, NotAuthorized
 from portmap.model import PortRequest
 
 
-def spelt(request: PortRequest) -> str:
+def port_text(request: PortRequest) -> str:
     """The request as it is written on a command line."""
     external = f"{request.external_port}:" if request.external_port else ""
     return f"{external}{request.internal_port}/{request.protocol.lower()}"
@@ -59,7 +59,7 @@ def refused_in_the_try(findings: Findings) -> Verdict | None:
     )
 
 
-def _fell_silent(attempt: Attempt) -> Verdict:
+def _fell_silent(attempt: TrialResult) -> Verdict:
     return Verdict(
         "no-answer",
         f"{attempt.gateway} stopped answering when it was asked for the port.",
@@ -129,7 +129,7 @@ def local_firewall(findings: Findings) -> Verdict | None:
         f"{findings.firewall.reason}.",
         (
             f"allow it, as in: ufw allow {wanted.split()[0]}, or firewall-cmd --add-port={wanted.split()[0]}",
-            f"then look again: portmap doctor {spelt(findings.requests[0])}",
+            f"then look again: portmap doctor {port_text(findings.requests[0])}",
         ),
         Outcome.UNREACHABLE,
     )

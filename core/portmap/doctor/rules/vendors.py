@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class Vendor:
     """How to allow a host to map ports, and where mapping as such is switched on; empty where not known."""
 
     allow: str = ""
@@ -20,27 +20,27 @@ _FRITZ = "FRITZ!Box: Internet > Permit Access > Port Sharing > this device > "
 _PROTON_SAYS = "ProtonVPN: take a P2P server; WireGuard: NAT-PMP on; OpenVPN: +pmp behind the user name"
 _SENSE = "Services > UPnP & NAT-PMP"
 
-MAKERS: dict[str, Maker] = {
+MAKERS: dict[str, Vendor] = {
     # Open.NAT#80, ha-fritzbox-tools#43, fritzconnection#161
-    "fritz": Maker(f'{_FRITZ}"Permit independent port sharing for this device"', f'{_FRITZ}"Permit independent …"'),
+    "fritz": Vendor(f'{_FRITZ}"Permit independent port sharing for this device"', f'{_FRITZ}"Permit independent …"'),
     # pfSense and OPNsense run miniupnpd with a page of their own
-    "pfsense": Maker(f'{_SENSE}: add an ACL entry, or untick "Default Deny"', f'{_SENSE}: "Enable service"'),
-    "opnsense": Maker(f'{_SENSE}: add an ACL entry, or untick "Default Deny"', f'{_SENSE}: "Enable"'),
-    "openwrt": Maker("Services > UPnP: add a rule to the MiniUPnP ACLs", 'Services > UPnP: "Start service"'),
-    "miniupnp": Maker("miniupnpd.conf: an `allow` rule for this host and these ports before the `deny` rule"),
-    "mikrotik": Maker(switch_on="/ip upnp set enabled=yes, with an internal and an external interface"),
-    "asus": Maker(switch_on='WAN > Internet Connection > "Enable UPnP": Yes'),
-    "netgear": Maker(switch_on='Advanced > Advanced Setup > UPnP: "Turn UPnP On"'),
-    "tp-link": Maker(switch_on="Advanced > NAT Forwarding > UPnP"),
-    "airport": Maker(switch_on='AirPort Utility > Network > Network Options: "Enable NAT Port Mapping Protocol"'),
+    "pfsense": Vendor(f'{_SENSE}: add an ACL entry, or untick "Default Deny"', f'{_SENSE}: "Enable service"'),
+    "opnsense": Vendor(f'{_SENSE}: add an ACL entry, or untick "Default Deny"', f'{_SENSE}: "Enable"'),
+    "openwrt": Vendor("Services > UPnP: add a rule to the MiniUPnP ACLs", 'Services > UPnP: "Start service"'),
+    "miniupnp": Vendor("miniupnpd.conf: an `allow` rule for this host and these ports before the `deny` rule"),
+    "mikrotik": Vendor(switch_on="/ip upnp set enabled=yes, with an internal and an external interface"),
+    "asus": Vendor(switch_on='WAN > Internet Connection > "Enable UPnP": Yes'),
+    "netgear": Vendor(switch_on='Advanced > Advanced Setup > UPnP: "Turn UPnP On"'),
+    "tp-link": Vendor(switch_on="Advanced > NAT Forwarding > UPnP"),
+    "airport": Vendor(switch_on='AirPort Utility > Network > Network Options: "Enable NAT Port Mapping Protocol"'),
     # gluetun-wiki#145, gluetun#2679, binhex/arch-delugevpn#367
-    "protonvpn": Maker(_PROTON_SAYS, _PROTON_SAYS),
+    "protonvpn": Vendor(_PROTON_SAYS, _PROTON_SAYS),
 }
 PROTON = "10.2.0.1"  # the gateway inside every tunnel of ProtonVPN: gluetun, qBittorrent#23265
 
 
-def maker_of(texts: Iterable[str]) -> Maker:
+def vendor_of(texts: Iterable[str]) -> Vendor:
     """The maker that these texts - names, addresses, evidence - give away; one without words where they do not."""
     words = " ".join(texts).lower()
     words += " protonvpn" if f" {PROTON} " in f" {words} " else ""
-    return next((maker for word, maker in MAKERS.items() if word in words), Maker())
+    return next((maker for word, maker in MAKERS.items() if word in words), Vendor())

@@ -11,10 +11,10 @@ from functools import partial
 from typing import TypeAlias
 
 from portmap.simulator.net import http
-from portmap.simulator.net.impairment import Wire
+from portmap.simulator.net.impairment import Impairment
 from portmap.simulator.net.reactor import READ, WRITE, Reactor
 from portmap.simulator.net.udp_port import Peer, listening
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.page_quirks import spelt
 
 log = logging.getLogger("portmap.testing")
@@ -23,13 +23,13 @@ GULP = 65536
 LOGGED = 4096  # bytes of a page that go to the log
 
 
-class WebServer:
+class HttpServer:
     """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken."""
 
-    def __init__(self, reactor: Reactor, where: Peer, box: Box, wire: Wire, serve: Serve) -> None:
+    def __init__(self, reactor: Reactor, where: Peer, box: RouterState, wire: Impairment, serve: Serve) -> None:
         self.reactor, self.box, self.wire, self.serve = reactor, box, wire, serve
         self._listener = listening(socket.SOCK_STREAM, where)
-        self._visits: set[Visit] = set()
+        self._visits: set[HttpConnection] = set()
         self.address, self.port = where[0], int(self._listener.getsockname()[1])
         reactor.watch(self._listener, READ, self._accept)
 
@@ -43,20 +43,20 @@ class WebServer:
         self.reactor.discard(self._listener)
         self.hang_up()
 
-    def forget(self, visit: "Visit") -> None:
+    def forget(self, visit: "HttpConnection") -> None:
         """The visit is over."""
         self._visits.discard(visit)
 
     def _accept(self, _events: int) -> None:
         with suppress(OSError):  # the caller has hung up already
             sock, peer = self._listener.accept()
-            self._visits.add(Visit(self, sock, peer[0]))
+            self._visits.add(HttpConnection(self, sock, peer[0]))
 
 
-class Visit:
+class HttpConnection:
     """One connection: what has come so far, what is still to be sent."""
 
-    def __init__(self, server: WebServer, sock: socket.socket, client: str) -> None:
+    def __init__(self, server: HttpServer, sock: socket.socket, client: str) -> None:
         self._server, self._sock, self._client = server, sock, client
         self._got = b""
         self._waiting = memoryview(b"")

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeAlias
 
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 
 Parcel: TypeAlias = Callable[[], None]
 """A datagram on its way: call it, and it leaves."""
 
 
-class Wire:
+class Impairment:
     """While `down`, as in a reboot, nothing gets in or out."""
 
-    def __init__(self, box: Box, random: Random) -> None:
+    def __init__(self, box: RouterState, random: Random) -> None:
         self.down = False
         self._box = box
         self._random = random

@@ -45,7 +45,7 @@ class TcpRelay:
         self.client = client
         self._reactor = reactor
         self._listener = listening(socket.SOCK_STREAM, where)
-        self._splices: set[Splice] = set()
+        self._splices: set[TcpForward] = set()
         reactor.watch(self._listener, READ, self._accept)
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class TcpRelay:
     def _accept(self, _events: int) -> None:
         with suppress(OSError):  # the caller has hung up already
             outer, _ = self._listener.accept()
-            self._splices.add(Splice(self._reactor, outer, self.client, self._splices.discard))
+            self._splices.add(TcpForward(self._reactor, outer, self.client, self._splices.discard))
 
 
 class UdpRelay:
@@ -95,7 +95,7 @@ class UdpRelay:
         return self._inner[peer]
 
 
-class Relays:
+class PortForwarder:
     """All relays of one router, by protocol and external port."""
 
     def __init__(self, reactor: Reactor, outside: str) -> None:
@@ -143,10 +143,12 @@ class Relays:
 GULP = 65536
 
 
-class Splice:
+class TcpForward:
     """Joins a connection from outside with a new one to the internal client; calls `ended` once it is over."""
 
-    def __init__(self, reactor: Reactor, outer: socket.socket, client: Peer, ended: Callable[["Splice"], None]) -> None:
+    def __init__(
+        self, reactor: Reactor, outer: socket.socket, client: Peer, ended: Callable[["TcpForward"], None]
+    ) -> None:
         self._reactor, self._ended = reactor, ended
         inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._other = {outer: inner, inner: outer}

@@ -15,9 +15,9 @@ from typing import TypeAlias
 
 from portmap.errors import PortmapError
 from portmap.simulator.loopback import loopback_address
-from portmap.simulator.net.impairment import Wire
+from portmap.simulator.net.impairment import Impairment
 from portmap.simulator.net.reactor import READ, Reactor
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 
 log = logging.getLogger("portmap.testing")
 Peer: TypeAlias = tuple[str, int]
@@ -26,7 +26,7 @@ IP_MULTICAST_ALL = 49  # linux/in.h; 0: only groups joined by this socket, on th
 LONGEST = 65535  # no UDP datagram is longer
 
 
-class Datagrams:
+class UdpPort:
     """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken.
 
     While `astray` is true, answers leave from another port.
@@ -36,8 +36,8 @@ class Datagrams:
         self,
         reactor: Reactor,
         where: Peer,
-        box: Box,
-        wire: Wire,
+        box: RouterState,
+        wire: Impairment,
         hear: Hear,
         *,
         astray: Callable[[], bool] = lambda: False,
@@ -48,9 +48,9 @@ class Datagrams:
         self._ears: list[socket.socket] = []
         self.port: int = self._sock.getsockname()[1]
         _keep_multicast_near(self._sock, self._address)
-        self.also(self._sock, hear)
+        self.add_socket(self._sock, hear)
 
-    def also(self, sock: socket.socket, hear: Hear) -> None:
+    def add_socket(self, sock: socket.socket, hear: Hear) -> None:
         """Hear what arrives on this socket too; answers leave from the first one."""
         self._ears.append(sock)
         self._reactor.watch(sock, READ, partial(self._ready, sock, hear))
@@ -60,7 +60,7 @@ class Datagrams:
         for sock in self._ears:
             self._reactor.discard(sock)
 
-    def say(self, data: bytes, where: Peer) -> None:
+    def send(self, data: bytes, where: Peer) -> None:
         """Send something that nobody asked for, through the same wire."""
         self._send(data, where)
 

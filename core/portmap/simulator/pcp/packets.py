@@ -128,7 +128,7 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True)
-class Strange:
+class UnsupportedRequest:
     """A request that only deserves an error. `body`: what is copied from it."""
 
     heard: ClassVar[str] = "unknown"
@@ -137,7 +137,7 @@ class Strange:
     body: bytes = b""
 
 
-Request: TypeAlias = Announce | Map | Strange
+Request: TypeAlias = Announce | Map | UnsupportedRequest
 
 
 def read(data: bytes) -> Request | None:
@@ -146,7 +146,7 @@ def read(data: bytes) -> Request | None:
         return None
     version, opcode = data[0], data[1]
     if version != VERSION:
-        return Strange(opcode, Result.UNSUPP_VERSION)  # §9: answered with the version that we do speak
+        return UnsupportedRequest(opcode, Result.UNSUPP_VERSION)  # §9: answered with the version that we do speak
     if len(data) < HEAD:
         return None
     if len(data) > LONGEST or len(data) % 4:
@@ -154,8 +154,8 @@ def read(data: bytes) -> Request | None:
     return _read_opcode(opcode, data)
 
 
-def _strange(opcode: int, result: Result, data: bytes) -> Strange:
-    return Strange(opcode, result, data[HEAD : min(len(data), LONGEST) // 4 * 4])
+def _strange(opcode: int, result: Result, data: bytes) -> UnsupportedRequest:
+    return UnsupportedRequest(opcode, result, data[HEAD : min(len(data), LONGEST) // 4 * 4])
 
 
 def _read_opcode(opcode: int, data: bytes) -> Request:

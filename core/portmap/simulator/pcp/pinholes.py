@@ -8,28 +8,28 @@ from dataclasses import replace
 
 from portmap.model import Protocol
 from portmap.simulator.pcp.packets import Map, Result
-from portmap.simulator.pcp.rules import NOWHERE, No, clamped, prefers_failure, suits, written
+from portmap.simulator.pcp.rules import NOWHERE, PcpRefusal, clamped, prefers_failure, suits, to_wire
 from portmap.simulator.pinhole_table import Pinhole
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 
 
-def map_pinhole(request: Map, protocol: Protocol, client: str, box: Box, now: float) -> Map:
+def map_pinhole(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
     """Open or renew."""
     _admit(request, client, box, now)
     wish = Pinhole(protocol, client, request.internal_port, clamped(request.lifetime), nonce=request.nonce.hex())
     held = box.pinholes.like(wish, now)
     if held is not None and held.nonce not in ("", wish.nonce):
-        raise No(Result.NOT_AUTHORIZED, held.remaining(now))  # §11.3
+        raise PcpRefusal(Result.NOT_AUTHORIZED, held.remaining(now))  # §11.3
     if held is None and box.quirks.full_table:
-        raise No(Result.NO_RESOURCES)
+        raise PcpRefusal(Result.NO_RESOURCES)
     opened = box.open_pinhole(wish, now)
     port = 0 if box.quirks.zero_port else opened.port
     internal_port = box.told_internal_port(opened.port)
     told = replace(request, internal_port=internal_port, external_port=port, lifetime=opened.lifetime)
-    return replace(told, external_ip=written(client))
+    return replace(told, external_ip=to_wire(client))
 
 
-def unmap_pinhole(request: Map, protocol: Protocol, client: str, box: Box, now: float) -> Map:
+def unmap_pinhole(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
     """Shut what this nonce opened; success also where there is nothing (§15.1)."""
     mine = [it for it in box.pinholes.alive(now) if (it.client, it.protocol) == (client, protocol)]
     for pinhole in mine:
@@ -38,26 +38,26 @@ def unmap_pinhole(request: Map, protocol: Protocol, client: str, box: Box, now: 
         if pinhole.nonce in ("", request.nonce.hex()):
             box.pinholes.remove(pinhole)
         elif request.internal_port:
-            raise No(Result.NOT_AUTHORIZED, pinhole.remaining(now))
+            raise PcpRefusal(Result.NOT_AUTHORIZED, pinhole.remaining(now))
     return request
 
 
-def _admit(request: Map, client: str, box: Box, now: float) -> None:
+def _admit(request: Map, client: str, box: RouterState, now: float) -> None:
     """Raises No where such a request is not admitted."""
     quirks = box.quirks
     if quirks.pcp_result is not None:
-        raise No(quirks.pcp_result)
+        raise PcpRefusal(quirks.pcp_result)
     if quirks.no_pinholes or quirks.pinholes_forbidden:
-        raise No(Result.NOT_AUTHORIZED)
+        raise PcpRefusal(Result.NOT_AUTHORIZED)
     if request.internal_port == 0:
-        raise No(Result.MALFORMED_REQUEST)
+        raise PcpRefusal(Result.MALFORMED_REQUEST)
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
-        raise No(Result.MALFORMED_OPTION)  # §13.2
+        raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2
     if not box.wan_up(now):
-        raise No(Result.NETWORK_FAILURE)
+        raise PcpRefusal(Result.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
-        raise No(Result.NO_RESOURCES)
+        raise PcpRefusal(Result.NO_RESOURCES)
     if box.forbids(request.internal_port):
-        raise No(Result.NOT_AUTHORIZED)
-    if prefers_failure(request) and not suits(request, request.internal_port, written(client)):
-        raise No(Result.CANNOT_PROVIDE_EXTERNAL)
+        raise PcpRefusal(Result.NOT_AUTHORIZED)
+    if prefers_failure(request) and not suits(request, request.internal_port, to_wire(client)):
+        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL)

@@ -13,7 +13,7 @@ SHORT_LIVED = {Result.NETWORK_FAILURE, Result.NO_RESOURCES, Result.USER_EX_QUOTA
 NOWHERE = (IPv6Address("::"), IPv6Address("::ffff:0.0.0.0"))  # §5: "no address" in either family
 
 
-class No(Exception):
+class PcpRefusal(Exception):
     """The request is refused. `lifetime`: how long that holds, None for what is usual for the result."""
 
     def __init__(self, result: int, lifetime: int | None = None) -> None:
@@ -22,7 +22,7 @@ class No(Exception):
         self.lifetime = lifetime
 
 
-def error_lifetime(no: No) -> int:
+def error_lifetime(no: PcpRefusal) -> int:
     """For how many seconds a refusal holds."""
     if no.lifetime is not None:
         return no.lifetime
@@ -44,7 +44,7 @@ def suits(request: Map, port: int | None, address: IPv6Address) -> bool:
     return request.external_port in (0, port) and request.external_ip in (*NOWHERE, address)
 
 
-def written(address: IPv4Address | str) -> IPv6Address:
+def to_wire(address: IPv4Address | str) -> IPv6Address:
     """An address as PCP writes it: IPv4 in the mapped form (§5), IPv6 as it is, without a zone."""
     text = str(address).partition("%")[0]
     return IPv6Address(text if ":" in text else f"::ffff:{text}")

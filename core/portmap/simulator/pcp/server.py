@@ -21,36 +21,45 @@ from portmap.simulator.pcp.packets import (
     OptionCode,
     Request,
     Result,
-    Strange,
+    UnsupportedRequest,
     mapped,
 )
 from portmap.simulator.pcp.pinholes import map_pinhole, unmap_pinhole
-from portmap.simulator.pcp.rules import LONG, NOWHERE, No, clamped, error_lifetime, prefers_failure, suits, written
-from portmap.simulator.state import Box
+from portmap.simulator.pcp.rules import (
+    LONG,
+    NOWHERE,
+    PcpRefusal,
+    clamped,
+    error_lifetime,
+    prefers_failure,
+    suits,
+    to_wire,
+)
+from portmap.simulator.state import RouterState
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP}  # IANA's numbers
 STRAY_OPTION = Option(200, b"????")  # for the quirk `extra_option`; 128 and above may be skipped
 OURS = "PCP MAP "  # miniupnpd's description, followed by the nonce
 
 
-def answer(request: Request, client: str, box: Box, now: float) -> bytes:
+def answer(request: Request, client: str, box: RouterState, now: float) -> bytes:
     """Do what is asked and say so. `client` is the sender's address."""
     try:
         return _done(request, client, box, now).encode()
-    except No as no:
+    except PcpRefusal as no:
         lifetime = 0 if box.quirks.zero_error_lifetime else error_lifetime(no)
         body = b"" if box.quirks.short_errors else _copy(request)
         return Answer(_opcode(request), no.result, lifetime, box.epoch(now), body).encode()
 
 
-def announcement(box: Box, now: float) -> bytes:
+def announcement(box: RouterState, now: float) -> bytes:
     """What is said to all when the table may be lost: an answer that nobody asked for (§14.1.1)."""
     return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, box.epoch(now)).encode()
 
 
 def _opcode(request: Request) -> int:
     match request:
-        case Strange(opcode):
+        case UnsupportedRequest(opcode):
             return opcode
         case Announce():
             return Op.ANNOUNCE
@@ -61,7 +70,7 @@ def _opcode(request: Request) -> int:
 def _copy(request: Request) -> bytes:
     """What an error copies from its request (§7.2)."""
     match request:
-        case Strange():
+        case UnsupportedRequest():
             return request.body
         case Announce():
             return b""
@@ -69,11 +78,11 @@ def _copy(request: Request) -> bytes:
             return request.encode_body()
 
 
-def _done(request: Request, client: str, box: Box, now: float) -> Answer:
-    if isinstance(request, Strange):
-        raise No(request.result)
-    if request.client != written(client):
-        raise No(Result.ADDRESS_MISMATCH)  # §8.2: a NAT in between
+def _done(request: Request, client: str, box: RouterState, now: float) -> Answer:
+    if isinstance(request, UnsupportedRequest):
+        raise PcpRefusal(request.result)
+    if request.client != to_wire(client):
+        raise PcpRefusal(Result.ADDRESS_MISMATCH)  # §8.2: a NAT in between
     if isinstance(request, Announce):
         return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, box.epoch(now))
     understood = _understood(request.options)
@@ -86,7 +95,7 @@ def _done(request: Request, client: str, box: Box, now: float) -> Answer:
     return Answer(Op.MAP, Result.SUCCESS, told.lifetime, box.epoch(now), body)
 
 
-def _nonce(told: Map, box: Box) -> bytes:
+def _nonce(told: Map, box: RouterState) -> bytes:
     return bytes(byte ^ 0xFF for byte in told.nonce) if box.quirks.wrong_nonce else told.nonce
 
 
@@ -94,78 +103,78 @@ def _understood(options: tuple[Option, ...]) -> tuple[Option, ...]:
     """The options that we process; the others may be skipped, or are refused (§7.3)."""
     known = tuple(option for option in options if option.mandatory)
     if any(option.code not in (OptionCode.PREFER_FAILURE, OptionCode.FILTER) for option in known):
-        raise No(Result.UNSUPP_OPTION)
+        raise PcpRefusal(Result.UNSUPP_OPTION)
     failure = [option for option in known if option.code == OptionCode.PREFER_FAILURE]
     if len(failure) > 1 or any(option.data for option in failure):  # §13.2: at most once, and empty
-        raise No(Result.MALFORMED_OPTION)
+        raise PcpRefusal(Result.MALFORMED_OPTION)
     try:
         for option in known:
             if option.code == OptionCode.FILTER:
                 Filter.read(option.data)
     except MalformedOption as error:
-        raise No(Result.MALFORMED_OPTION) from error
+        raise PcpRefusal(Result.MALFORMED_OPTION) from error
     return known
 
 
 def _protocol(request: Map) -> Protocol:
     if request.protocol == 0 and request.internal_port != 0:
-        raise No(Result.MALFORMED_REQUEST)  # §11.1: all protocols means all ports
+        raise PcpRefusal(Result.MALFORMED_REQUEST)  # §11.1: all protocols means all ports
     if request.protocol not in PROTOCOLS:
-        raise No(Result.UNSUPP_PROTOCOL)
+        raise PcpRefusal(Result.UNSUPP_PROTOCOL)
     return PROTOCOLS[request.protocol]
 
 
-def _unmap(request: Map, protocol: Protocol, client: str, box: Box, now: float) -> Map:
+def _unmap(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
     """Delete what this nonce made; success also where there is nothing (§15.1)."""
     mine = [it for it in box.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol)]
     meant = [entry for entry in mine if box.means(request.internal_port, entry)]
     strangers = [entry for entry in meant if not _made_by(request, entry)]
     if strangers and request.internal_port:
-        raise No(Result.NOT_AUTHORIZED, _left(strangers[0], now))
+        raise PcpRefusal(Result.NOT_AUTHORIZED, _left(strangers[0], now))
     for entry in meant:
         if entry not in strangers:
             box.remove(entry)
     return request
 
 
-def _map(request: Map, protocol: Protocol, client: str, box: Box, now: float) -> Map:
+def _map(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
     address = _admitted(request, box, now)
     wanted = request.external_port or request.internal_port
     wish = Entry(protocol, wanted, client, request.internal_port, clamped(request.lifetime), OURS + request.nonce.hex())
     held = _held(request, protocol, client, box, now)
     if held is not None and not _made_by(request, held):
-        raise No(Result.NOT_AUTHORIZED, _left(held, now))  # §11.3
+        raise PcpRefusal(Result.NOT_AUTHORIZED, _left(held, now))  # §11.3
     port = held.external_port if held else box.port_for(wish, now)
     if prefers_failure(request) and not suits(request, port, mapped(address)):
-        raise No(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, box, now))
+        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, box, now))
     if port is None:
-        raise No(Result.NO_RESOURCES)
+        raise PcpRefusal(Result.NO_RESOURCES)
     entry = box.grant(replace(wish, external_port=port), now)
     internal_port = box.told_internal_port(request.internal_port)
     told = replace(request, internal_port=internal_port, external_port=box.told_port(entry), lifetime=entry.lifetime)
     return replace(told, external_ip=mapped(address))
 
 
-def _admitted(request: Map, box: Box, now: float) -> IPv4Address:
+def _admitted(request: Map, box: RouterState, now: float) -> IPv4Address:
     """The external address, if such a request is admitted at all."""
     quirks = box.quirks
     if quirks.pcp_result is not None:
-        raise No(quirks.pcp_result)
+        raise PcpRefusal(quirks.pcp_result)
     if request.internal_port == 0 and not quirks.vpn_gateway:
-        raise No(Result.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
+        raise PcpRefusal(Result.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
-        raise No(Result.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
+        raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
     address = box.address(now)
     if address is None:
-        raise No(Result.NETWORK_FAILURE)
+        raise PcpRefusal(Result.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
-        raise No(Result.NO_RESOURCES)
+        raise PcpRefusal(Result.NO_RESOURCES)
     if box.forbids(request.external_port or request.internal_port):
-        raise No(Result.NOT_AUTHORIZED)
+        raise PcpRefusal(Result.NOT_AUTHORIZED)
     return address
 
 
-def _held(request: Map, protocol: Protocol, client: str, box: Box, now: float) -> Entry | None:
+def _held(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Entry | None:
     if not box.quirks.vpn_gateway:
         return box.table.held_by(client, protocol, request.internal_port, now)
     alive = (it for it in box.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol))
@@ -177,7 +186,7 @@ def _made_by(request: Map, entry: Entry) -> bool:
     return not entry.description.startswith(OURS) or entry.description == OURS + request.nonce.hex()
 
 
-def _until_free(wish: Entry, box: Box, now: float) -> int | None:
+def _until_free(wish: Entry, box: RouterState, now: float) -> int | None:
     """Seconds for which the port that was wanted is held; None where nobody knows."""
     holder = box.table.at(wish.protocol, wish.external_port, now)
     return _left(holder, now) if holder else None

@@ -11,22 +11,22 @@ from collections.abc import Callable
 
 from portmap.simulator.net.reactor import READ, WRITE, Reactor
 from portmap.simulator.net.udp_port import Peer
-from portmap.simulator.upnp.gena import Callback, Notice
+from portmap.simulator.upnp.gena import Callback, EventMessage
 
 log = logging.getLogger("portmap.testing")
 PATIENCE = 2.0  # seconds for one delivery; UDA 1.1 §4.3.2 grants 30
 MOST_WAITING = 100  # events; what comes on top is lost
 
 
-class Messenger:
+class EventSender:
     """Sends notices from an address."""
 
     def __init__(self, reactor: Reactor, address: str) -> None:
         self._reactor, self._address = reactor, address
-        self._waiting: dict[Callback, deque[Notice]] = {}
+        self._waiting: dict[Callback, deque[EventMessage]] = {}
         self._under_way: dict[Callback, Delivery] = {}
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: EventMessage) -> None:
         """Send it once those before it are through."""
         queue = self._waiting.setdefault(notice.callback, deque(maxlen=MOST_WAITING))
         queue.append(notice)

@@ -9,7 +9,7 @@ from ipaddress import AddressValueError, IPv6Address
 
 from portmap.model import MAX_PORT, Protocol
 from portmap.simulator.pinhole_table import Pinhole
-from portmap.simulator.upnp.igd import Action, Asked, Results
+from portmap.simulator.upnp.igd import Action, ActionCall, Results
 from portmap.simulator.upnp.soap import FIREWALL, SCHEMAS, Call, Fault
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP}  # IANA's numbers
@@ -17,7 +17,7 @@ EVERY_PROTOCOL = 65535  # §2.3.7
 LONGEST_LEASE = 86400  # seconds: §2.3.3
 
 
-def _status(asked: Asked) -> Results:
+def _status(asked: ActionCall) -> Results:
     quirks = asked.box.quirks
     return {
         "FirewallEnabled": "0" if quirks.firewall_off else "1",
@@ -25,7 +25,7 @@ def _status(asked: Asked) -> Results:
     }
 
 
-def _add(asked: Asked) -> Results:
+def _add(asked: ActionCall) -> Results:
     _refuse_where_useless(asked)
     wish, box = _wish(asked), asked.box
     objections = (
@@ -40,33 +40,33 @@ def _add(asked: Asked) -> Results:
     return {"UniqueID": str(box.open_pinhole(wish, asked.now).unique_id)}
 
 
-def _update(asked: Asked) -> Results:
+def _update(asked: ActionCall) -> Results:
     _refuse_where_useless(asked)
     pinhole, lease = _named(asked), _lease(asked, "NewLeaseTime")
     asked.box.open_pinhole(replace(pinhole, lifetime=lease), asked.now)
     return {}
 
 
-def _delete(asked: Asked) -> Results:
+def _delete(asked: ActionCall) -> Results:
     asked.box.pinholes.remove(_named(asked))
     return {}
 
 
-def _check(asked: Asked) -> Results:
+def _check(asked: ActionCall) -> Results:
     """Nobody counts packets here."""
     _refuse_where_useless(asked)
     _named(asked)
     raise Fault(709)
 
 
-def _refuse_where_useless(asked: Asked) -> None:
+def _refuse_where_useless(asked: ActionCall) -> None:
     if asked.box.quirks.firewall_off:
         raise Fault(702)
     if asked.box.quirks.pinholes_forbidden:
         raise Fault(703)
 
 
-def _wish(asked: Asked) -> Pinhole:
+def _wish(asked: ActionCall) -> Pinhole:
     port, number = asked.number("InternalPort", MAX_PORT), asked.number("Protocol", EVERY_PROTOCOL)
     if port == 0:
         raise Fault(706)
@@ -83,7 +83,7 @@ def _wish(asked: Asked) -> Pinhole:
     )
 
 
-def _lease(asked: Asked, name: str) -> int:
+def _lease(asked: ActionCall, name: str) -> int:
     lease = asked.number(name, LONGEST_LEASE)
     if lease == 0:  # a pinhole always ends
         raise Fault(402)
@@ -99,7 +99,7 @@ def _address(text: str) -> str:
         raise Fault(402) from error
 
 
-def _named(asked: Asked) -> Pinhole:
+def _named(asked: ActionCall) -> Pinhole:
     pinhole = asked.box.pinholes.named(asked.number("UniqueID", MAX_PORT), asked.now)
     if pinhole is None:
         raise Fault(704)

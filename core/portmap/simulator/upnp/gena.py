@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from portmap.model import MAX_PORT
 from portmap.simulator.net.http import Request, Response
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.description import EVENTS_COMMON, EVENTS_IP
 from portmap.simulator.upnp.igd import link_of, status_of
 
@@ -26,7 +26,7 @@ State: TypeAlias = Mapping[str, str]
 NewName: TypeAlias = Callable[[], str]
 
 
-def state_of(box: Box, now: float) -> dict[str, State]:
+def state_of(box: RouterState, now: float) -> dict[str, State]:
     """The evented variables of each service, by its event path (WANIPConnection:1 §2.3, WANCommonInterfaceConfig:1)."""
     connection = {
         "PossibleConnectionTypes": "IP_Routed",
@@ -47,7 +47,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class EventMessage:
     """One event on its way: the bytes of a NOTIFY request, and where they go."""
 
     callback: Callback
@@ -69,14 +69,14 @@ class Subscription:
         """What has changed; at first, everything."""
         return {name: value for name, value in state.items() if self.told.get(name) != value}
 
-    def notice(self, news: State, state: State) -> Notice:
+    def notice(self, news: State, state: State) -> EventMessage:
         """Tell it, and count."""
         seq, self.told = self.seq, state
         self.seq = 1 if seq == WRAP else seq + 1
-        return Notice(self.callback, _notify(self, seq, news))
+        return EventMessage(self.callback, _notify(self, seq, news))
 
 
-class Refusal(Exception):
+class SubscriptionRefused(Exception):
     """A subscription that cannot be had, with its HTTP status (UDA 1.1 §4.1.1)."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -104,9 +104,9 @@ class Subscriptions:
         heard = request.method.lower()
         try:
             if request.path not in (EVENTS_IP, EVENTS_COMMON):
-                raise Refusal(HTTPStatus.NOT_FOUND)  # noqa: TRY301  # one way out for every refusal
+                raise SubscriptionRefused(HTTPStatus.NOT_FOUND)  # noqa: TRY301  # one way out for every refusal
             return heard, self._do(request, client, now)
-        except Refusal as refusal:
+        except SubscriptionRefused as refusal:
             return heard, Response(refusal.status)
 
     def _do(self, request: Request, client: str, now: float) -> Response:
@@ -120,18 +120,18 @@ class Subscriptions:
 
     def _named(self, request: Request) -> Subscription:
         if "nt" in request.headers or "callback" in request.headers:
-            raise Refusal(HTTPStatus.BAD_REQUEST)  # UDA 1.1 §4.1.1: incompatible header fields
+            raise SubscriptionRefused(HTTPStatus.BAD_REQUEST)  # UDA 1.1 §4.1.1: incompatible header fields
         known = self._all.get(request.headers.get("sid", ""))
         if known is None or known.path != request.path:
-            raise Refusal(HTTPStatus.PRECONDITION_FAILED)
+            raise SubscriptionRefused(HTTPStatus.PRECONDITION_FAILED)
         return known
 
     def _new(self, request: Request, client: str) -> Subscription:
         if request.headers.get("nt") != "upnp:event":
-            raise Refusal(HTTPStatus.PRECONDITION_FAILED)
+            raise SubscriptionRefused(HTTPStatus.PRECONDITION_FAILED)
         callback = read_callback(request.headers.get("callback", ""), client)
         if len(self._all) >= MOST:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE)
+            raise SubscriptionRefused(HTTPStatus.SERVICE_UNAVAILABLE)
         subscription = Subscription(self._name(), request.path, callback, 0.0)
         self._all[subscription.sid] = subscription
         return subscription
@@ -139,7 +139,7 @@ class Subscriptions:
     def _expire(self, now: float) -> None:
         self._all = {sid: it for sid, it in self._all.items() if it.expires > now}
 
-    def due(self, state: Mapping[str, State], now: float) -> Iterator[Notice]:
+    def due(self, state: Mapping[str, State], now: float) -> Iterator[EventMessage]:
         """What has to be sent now, given the state of each service."""
         if self._all:
             self._expire(now)
@@ -157,10 +157,10 @@ def read_callback(text: str, client: str) -> Callback:
         parts = urlsplit(url)
         host, port = IPv4Address(parts.hostname or ""), 80 if parts.port is None else parts.port
     except (AddressValueError, ValueError) as error:
-        raise Refusal(HTTPStatus.PRECONDITION_FAILED) from error
+        raise SubscriptionRefused(HTTPStatus.PRECONDITION_FAILED) from error
     good = parts.scheme == "http" and 0 < port <= MAX_PORT and url.isascii() and url.isprintable() and " " not in url
     if not (good and (host.is_loopback or str(host) == client)):
-        raise Refusal(HTTPStatus.PRECONDITION_FAILED)
+        raise SubscriptionRefused(HTTPStatus.PRECONDITION_FAILED)
     return Callback(str(host), port, _path(parts))
 
 

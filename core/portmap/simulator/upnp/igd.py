@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from portmap.model import MAX_LIFETIME, MAX_PORT, Protocol
 from portmap.simulator.mapping_table import Entry
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.soap import COMMON, SCHEMAS, WAN_IP, Call, Fault
 
 LONGEST_LEASE = 604800  # seconds: WANIPConnection:2 §2.3.15
@@ -20,12 +20,12 @@ Results: TypeAlias = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ActionCall:
     """A call with all that is needed to do it; its readers raise Fault 402 for what cannot be read."""
 
     call: Call
     client: str
-    box: Box
+    box: RouterState
     now: float
 
     def text(self, name: str) -> str:
@@ -72,23 +72,23 @@ class Asked:
         )
 
 
-def _external_ip(asked: Asked) -> Results:
+def _external_ip(asked: ActionCall) -> Results:
     return {"NewExternalIPAddress": asked.box.stated(asked.now)}
 
 
-def status_of(box: Box, now: float) -> str:
+def status_of(box: RouterState, now: float) -> str:
     """ConnectionStatus: WANIPConnection:1 §2.2.2, and another word for it."""
     if not box.wan_up(now):
         return "Disconnected"
     return "Up" if box.quirks.status_up else "Connected"
 
 
-def link_of(box: Box, now: float) -> str:
+def link_of(box: RouterState, now: float) -> str:
     """PhysicalLinkStatus: WANCommonInterfaceConfig:1 §2.2.4."""
     return "Up" if box.wan_up(now) else "Down"
 
 
-def _status(asked: Asked) -> Results:
+def _status(asked: ActionCall) -> Results:
     uptime = asked.box.epoch(asked.now)
     return {
         "NewConnectionStatus": status_of(asked.box, asked.now),
@@ -97,15 +97,15 @@ def _status(asked: Asked) -> Results:
     }
 
 
-def _connection_type(_asked: Asked) -> Results:
+def _connection_type(_asked: ActionCall) -> Results:
     return {"NewConnectionType": "IP_Routed", "NewPossibleConnectionTypes": "IP_Routed"}
 
 
-def _nat_status(asked: Asked) -> Results:
+def _nat_status(asked: ActionCall) -> Results:
     return {"NewRSIPAvailable": "0", "NewNATEnabled": "0" if asked.box.quirks.nat_said_off else "1"}
 
 
-def _link(asked: Asked) -> Results:
+def _link(asked: ActionCall) -> Results:
     return {
         "NewWANAccessType": "Ethernet",
         "NewLayer1UpstreamMaxBitRate": "100000000",
@@ -114,7 +114,7 @@ def _link(asked: Asked) -> Results:
     }
 
 
-def _add(asked: Asked) -> Results:
+def _add(asked: ActionCall) -> Results:
     wish, box = _admitted(asked), asked.box
     if box.conflict(wish, asked.now):
         raise Fault(501 if box.quirks.conflict_as_501 else 718)
@@ -123,12 +123,12 @@ def _add(asked: Asked) -> Results:
     return {}
 
 
-def _is_held(wish: Entry, asked: Asked) -> bool:
+def _is_held(wish: Entry, asked: ActionCall) -> bool:
     held = asked.box.table.at(wish.protocol, wish.external_port, asked.now)
     return held is not None and held.internal_port == wish.internal_port
 
 
-def _add_any(asked: Asked) -> Results:
+def _add_any(asked: ActionCall) -> Results:
     wish, box = _admitted(asked), asked.box
     elsewhere = box.quirks.other_port or box.quirks.vpn_gateway or box.conflict(wish, asked.now)
     port = box.port_for(wish, asked.now) if elsewhere else wish.external_port
@@ -138,7 +138,7 @@ def _add_any(asked: Asked) -> Results:
     return {"NewReservedPort": str(box.told_port(granted))}
 
 
-def _admitted(asked: Asked) -> Entry:
+def _admitted(asked: ActionCall) -> Entry:
     """The wish, if this router admits such a wish at all, with the lease rules applied."""
     wish, box = asked.wish(), asked.box
     if (code := _objection(wish, asked)) is not None:
@@ -148,7 +148,7 @@ def _admitted(asked: Asked) -> Entry:
     return wish
 
 
-def _objection(wish: Entry, asked: Asked) -> int | None:
+def _objection(wish: Entry, asked: ActionCall) -> int | None:
     """The first errorCode that stands against the wish; None where none does."""
     box = asked.box
     quirks, foreign = box.quirks, wish.internal_client != asked.client
@@ -170,7 +170,7 @@ def _objection(wish: Entry, asked: Asked) -> int | None:
     return next((code for stands, code in objections if stands), None)
 
 
-def _delete(asked: Asked) -> Results:
+def _delete(asked: ActionCall) -> Results:
     entry = asked.entry()
     if asked.box.quirks.secure_mode and entry.internal_client != asked.client:
         raise Fault(606)
@@ -178,11 +178,11 @@ def _delete(asked: Asked) -> Results:
     return {}
 
 
-def _get(asked: Asked) -> Results:
+def _get(asked: ActionCall) -> Results:
     return _details(asked.entry(), asked.now)
 
 
-def _list(asked: Asked) -> Results:
+def _list(asked: ActionCall) -> Results:
     entries = asked.box.table.alive(asked.now)
     index = asked.number("NewPortMappingIndex", MAX_PORT)
     if index >= len(entries):
@@ -207,7 +207,7 @@ class Action:
     """How an action is counted and done, and the service version from which on it exists."""
 
     heard: str
-    do: Callable[[Asked], Results]
+    do: Callable[[ActionCall], Results]
     service: str = WAN_IP
     since: int = 1
 

@@ -27,28 +27,28 @@ BOMB = (
 )
 
 
-def schemas(quirks: Quirks) -> str:
+def schema_prefix(quirks: Quirks) -> str:
     """The beginning of every device and service type."""
     return LEGACY if quirks.legacy_service_types else SCHEMAS
 
 
-def answers(search: ssdp.Search, device: Device, quirks: Quirks, trap: str) -> tuple[bytes, ...]:
+def search_answers(search: ssdp.Search, device: Device, quirks: Quirks, trap: str) -> tuple[bytes, ...]:
     """The datagrams that answer a search; the strangers' first."""
     if quirks.needs_mx and search.mx not in {"1", "2", "3", "4", "5"}:
         return ()
     least = 2 if quirks.igd_2_only and device.igd >= 2 else 1
     meant = replace(search, target=_understood(search.target, quirks))
-    own = ssdp.answers(meant, located(device, quirks, trap), least)
+    own = ssdp.answers(meant, apply_to_location(device, quirks, trap), least)
     own = own[:1] if quirks.first_match_only and search.target == ssdp.ALL else own
-    return dressed((*_strangers(search, device, quirks), *own), quirks)
+    return apply_to_messages((*_strangers(search, device, quirks), *own), quirks)
 
 
-def dressed(messages: tuple[bytes, ...], quirks: Quirks) -> tuple[bytes, ...]:
+def apply_to_messages(messages: tuple[bytes, ...], quirks: Quirks) -> tuple[bytes, ...]:
     """The router's SSDP messages, in its own spelling."""
     return tuple(spelt(_typed(message, quirks), quirks) for message in messages)
 
 
-def located(device: Device, quirks: Quirks, trap: str) -> Device:
+def apply_to_location(device: Device, quirks: Quirks, trap: str) -> Device:
     """The device, at the location that it gives."""
     if quirks.evil_location:
         return replace(device, where=f"{trap}{PATH}")
@@ -91,14 +91,14 @@ def _typed(message: bytes, quirks: Quirks) -> bytes:
     return message.replace(b"uuid:", b"uuid:not-a-uuid-") if quirks.bad_uuid else message
 
 
-def redirected(quirks: Quirks, trap: str) -> Response | None:
+def redirect(quirks: Quirks, trap: str) -> Response | None:
     """The response to whatever is asked, if this router redirects."""
     if not quirks.redirect:
         return None
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers=(("Location", f"{trap}{PATH}"),))
 
 
-def page(response: Response, device: Device, quirks: Quirks, trap: str) -> Response:
+def apply_to_page(response: Response, device: Device, quirks: Quirks, trap: str) -> Response:
     """An XML page as this router serves it."""
     if not response.body:
         return response

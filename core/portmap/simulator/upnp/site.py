@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TypeAlias
 
 from portmap.simulator.net.http import Request, Response
-from portmap.simulator.state import Box
+from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import firewall_control, soap
 from portmap.simulator.upnp.description import (
     CONTROL_COMMON,
@@ -23,16 +23,16 @@ from portmap.simulator.upnp.description import (
     printer,
     root,
 )
-from portmap.simulator.upnp.igd import Action, Asked, action_of
-from portmap.simulator.upnp.page_quirks import schemas
+from portmap.simulator.upnp.igd import Action, ActionCall, action_of
+from portmap.simulator.upnp.page_quirks import schema_prefix
 from portmap.simulator.upnp.soap import Call
 
-Service: TypeAlias = Callable[[Call, Box], Action | None]
+Service: TypeAlias = Callable[[Call, RouterState], Action | None]
 """Which action of one service a call names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SiteResponse:
     """What a request counts as in `Heard`, the response, and the call that it made, if it made one."""
 
     heard: str
@@ -40,21 +40,27 @@ class Told:
     call: Call | None = None
 
 
-def respond(request: Request, client: str, device: Device, boxes: tuple[Box, Box], now: float) -> Told:
+def respond(
+    request: Request, client: str, device: Device, boxes: tuple[RouterState, RouterState], now: float
+) -> SiteResponse:
     """Do what is asked. `client` is the asker's address; the second box is behind the second gateway."""
     match request.method, request.path.removeprefix(SECOND):
         case "GET", path if path == PATH and request.path == path:
-            return Told("description", Response(body=root(device, dead_line_first=boxes[0].quirks.dead_line_first)))
+            return SiteResponse(
+                "description", Response(body=root(device, dead_line_first=boxes[0].quirks.dead_line_first))
+            )
         case "GET", path if path == PATH:
-            return Told("second", Response(body=root(replace(device, prefix=SECOND))))
+            return SiteResponse("second", Response(body=root(replace(device, prefix=SECOND))))
         case "GET", path if path == PRINTER + PATH:
-            return Told("description", Response(body=printer(device)))
+            return SiteResponse("description", Response(body=printer(device)))
         case "POST", path:
             return _posted(request, path, client, device, boxes, now)
-    return Told("unknown", Response(HTTPStatus.NOT_FOUND))
+    return SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
 
 
-def _posted(request: Request, path: str, client: str, device: Device, boxes: tuple[Box, Box], now: float) -> Told:
+def _posted(
+    request: Request, path: str, client: str, device: Device, boxes: tuple[RouterState, RouterState], now: float
+) -> SiteResponse:
     """`path` is the request's, without that of the second gateway."""
     box, second = boxes
     if path in (CONTROL_IP, CONTROL_COMMON):
@@ -63,18 +69,20 @@ def _posted(request: Request, path: str, client: str, device: Device, boxes: tup
         return _control(request, client, box, box, _igd, now)
     if request.path == CONTROL_FIREWALL and device.firewall:
         return _control(request, client, box, box, _firewall, now)
-    return Told("unknown", Response(HTTPStatus.NOT_FOUND))
+    return SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
 
 
-def _igd(call: Call, house: Box) -> Action | None:
-    return action_of(call, house.igd, schemas(house.quirks))
+def _igd(call: Call, house: RouterState) -> Action | None:
+    return action_of(call, house.igd, schema_prefix(house.quirks))
 
 
-def _firewall(call: Call, house: Box) -> Action | None:
-    return firewall_control.action_of(call, schemas(house.quirks))
+def _firewall(call: Call, house: RouterState) -> Action | None:
+    return firewall_control.action_of(call, schema_prefix(house.quirks))
 
 
-def _control(request: Request, client: str, box: Box, house: Box, service: Service, now: float) -> Told:
+def _control(
+    request: Request, client: str, box: RouterState, house: RouterState, service: Service, now: float
+) -> SiteResponse:
     """Make a call on a box; `house` knows the ways of the whole device."""
     heard, call = "unknown", None
     try:
@@ -84,12 +92,12 @@ def _control(request: Request, client: str, box: Box, house: Box, service: Servi
             raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
         heard = action.heard
         _keep_pace(house, now)
-        return Told(heard, soap.answer(call, action.do(Asked(call, client, box, now))), call)
+        return SiteResponse(heard, soap.answer(call, action.do(ActionCall(call, client, box, now))), call)
     except soap.Fault as fault:
-        return Told(heard, soap.refusal(fault), call)
+        return SiteResponse(heard, soap.refusal(fault), call)
 
 
-def _keep_pace(box: Box, now: float) -> None:
+def _keep_pace(box: RouterState, now: float) -> None:
     """Raises Fault 501 where this router answers nothing, or not so soon."""
     since, box.called = now - box.called, now
     if box.quirks.upnp_off or since < box.quirks.throttle:

@@ -24,7 +24,7 @@ WISH = 24690  # the external port that they wish for
 LIFETIME = 600  # seconds
 
 
-class Subject:
+class BackendUnderTest:
     """Every call is made in a thread of the door's own, and has `deadline` seconds."""
 
     def __init__(self, backend: Any, deadline: float) -> None:

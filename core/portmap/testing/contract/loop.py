@@ -13,7 +13,7 @@ from portmap.errors import NATError, Refused
 from portmap.model import CALL_DEADLINE, Protocol
 from portmap.simulator.mapping_table import Entry
 from portmap.testing.contract import hostile_input
-from portmap.testing.contract.backend_under_test import INTERNAL, WISH, Subject
+from portmap.testing.contract.backend_under_test import INTERNAL, WISH, BackendUnderTest
 from portmap.testing.contract.checks import in_time, require
 from portmap.testing.contract.gateway import Gateway
 from portmap.testing.contract.plugin import PluginContract
@@ -21,10 +21,10 @@ from portmap.testing.contract.plugin import PluginContract
 AT_ONCE = 1.0  # seconds
 LONGEST_NAME = 100  # characters: it stands in the middle of a line
 
-CALLS: dict[str, Callable[[Subject], object]] = {
-    "external_ip": Subject.external_ip,
-    "add_mapping": Subject.add,
-    "delete_mapping": Subject.delete,
+CALLS: dict[str, Callable[[BackendUnderTest], object]] = {
+    "external_ip": BackendUnderTest.external_ip,
+    "add_mapping": BackendUnderTest.add,
+    "delete_mapping": BackendUnderTest.delete,
 }
 
 
@@ -44,26 +44,28 @@ class LoopPromises(PluginContract):
         return self.plugin.from_argument(self.argument)
 
     @pytest.fixture
-    def backend(self, gateway: Any) -> Subject:
+    def backend(self, gateway: Any) -> BackendUnderTest:
         """The backend, made in this thread; every call is made in another."""
-        return Subject(self.make(gateway), self.deadline)
+        return BackendUnderTest(self.make(gateway), self.deadline)
 
     # What is granted.
 
-    def test_it_tells_the_external_address(self, backend: Subject) -> None:
+    def test_it_tells_the_external_address(self, backend: BackendUnderTest) -> None:
         backend.external_ip()
 
-    def test_it_maps_before_anybody_has_asked_for_the_address(self, backend: Subject) -> None:
+    def test_it_maps_before_anybody_has_asked_for_the_address(self, backend: BackendUnderTest) -> None:
         backend.add()
 
-    def test_a_free_external_port_that_is_wished_for_is_granted(self, backend: Subject) -> None:
+    def test_a_free_external_port_that_is_wished_for_is_granted(self, backend: BackendUnderTest) -> None:
         granted = backend.add().external_port
         require(granted == WISH, f"{WISH} was wished for and free, {granted} granted")
 
-    def test_without_a_wish_some_external_port_is_granted(self, backend: Subject) -> None:
+    def test_without_a_wish_some_external_port_is_granted(self, backend: BackendUnderTest) -> None:
         backend.add(external_port=0)
 
-    def test_what_it_says_was_granted_is_what_the_gateway_holds(self, backend: Subject, gateway: Gateway) -> None:
+    def test_what_it_says_was_granted_is_what_the_gateway_holds(
+        self, backend: BackendUnderTest, gateway: Gateway
+    ) -> None:
         grant = backend.add()
         held = _ours(gateway)
         require(len(held) == 1, f"one mapping was made, the gateway holds {held}")
@@ -71,32 +73,32 @@ class LoopPromises(PluginContract):
         real = (held[0].external_port, held[0].lifetime)
         require(told == real, f"granted (port, seconds) {told} was told, the gateway holds {real}")
 
-    def test_tcp_and_udp_of_one_port_are_two_mappings(self, backend: Subject, gateway: Gateway) -> None:
+    def test_tcp_and_udp_of_one_port_are_two_mappings(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         tcp, udp = backend.add(Protocol.TCP), backend.add(Protocol.UDP)
         both = {(Protocol.TCP, tcp.external_port), (Protocol.UDP, udp.external_port)}
         held = {(entry.protocol, entry.external_port) for entry in _ours(gateway)}
         require(held == both, f"TCP and UDP were mapped, the gateway holds {held}")
 
-    def test_two_internal_ports_are_two_mappings(self, backend: Subject, gateway: Gateway) -> None:
+    def test_two_internal_ports_are_two_mappings(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         backend.add()
         backend.add(external_port=0, internal_port=INTERNAL + 1)
         held = {entry.internal_port for entry in gateway.entries()}
         require({INTERNAL, INTERNAL + 1} <= held, f"two ports were mapped, the gateway leads to {held}")
 
     @pytest.mark.parametrize("name", hostile_input.NAMES.values(), ids=hostile_input.NAMES)
-    def test_a_strange_name_changes_nothing(self, name: str, backend: Subject) -> None:
+    def test_a_strange_name_changes_nothing(self, name: str, backend: BackendUnderTest) -> None:
         granted = backend.add(name=name).external_port
         require(granted == WISH, f"{WISH} was wished for under the name {name[:40]!r}, {granted} granted")
         backend.delete()
 
     # Renewal.
 
-    def test_asked_again_it_keeps_the_external_port(self, backend: Subject) -> None:
+    def test_asked_again_it_keeps_the_external_port(self, backend: BackendUnderTest) -> None:
         first = backend.add(external_port=0).external_port
         again = backend.add(external_port=first).external_port
         require(again == first, f"the renewal moved the mapping from port {first} to {again}")
 
-    def test_asked_again_it_makes_no_second_mapping(self, backend: Subject, gateway: Gateway) -> None:
+    def test_asked_again_it_makes_no_second_mapping(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         for _ in range(3):
             backend.add(external_port=0)
         held = _ours(gateway)
@@ -104,36 +106,36 @@ class LoopPromises(PluginContract):
 
     # Deletion.
 
-    def test_a_deleted_mapping_is_gone(self, backend: Subject, gateway: Gateway) -> None:
+    def test_a_deleted_mapping_is_gone(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         backend.delete(external_port=backend.add().external_port)
         held = _ours(gateway)
         require(not held, f"after the deletion the gateway still holds {held}")
 
-    def test_deleting_one_protocol_leaves_the_other(self, backend: Subject, gateway: Gateway) -> None:
+    def test_deleting_one_protocol_leaves_the_other(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         granted = backend.add(Protocol.TCP).external_port
         backend.add(Protocol.UDP)
         backend.delete(Protocol.TCP, granted)
         held = [entry.protocol for entry in _ours(gateway)]
         require(held == [Protocol.UDP], f"TCP was deleted and UDP was not, the gateway holds {held}")
 
-    def test_deleting_twice_is_harmless(self, backend: Subject) -> None:
+    def test_deleting_twice_is_harmless(self, backend: BackendUnderTest) -> None:
         granted = backend.add().external_port
         backend.delete(external_port=granted)
         backend.delete(external_port=granted)
 
-    def test_deleting_what_was_never_there_is_harmless(self, backend: Subject) -> None:
+    def test_deleting_what_was_never_there_is_harmless(self, backend: BackendUnderTest) -> None:
         backend.delete()
 
     # Somebody else's mappings.
 
-    def test_a_port_that_somebody_else_holds_is_left_to_them(self, backend: Subject, gateway: Gateway) -> None:
+    def test_a_port_that_somebody_else_holds_is_left_to_them(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         foreign = _planted(gateway)
         with suppress(Refused):  # Conflict, where no other port will do
             granted = backend.add().external_port
             require(granted != WISH, f"port {WISH} is somebody else's, and was granted to us all the same")
         require(foreign <= set(gateway.entries()), "the mapping of somebody else was replaced")
 
-    def test_a_mapping_of_somebody_else_is_never_deleted(self, backend: Subject, gateway: Gateway) -> None:
+    def test_a_mapping_of_somebody_else_is_never_deleted(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         foreign = _planted(gateway)
         with suppress(NATError):  # saying no is as good as doing nothing
             backend.delete()
@@ -143,37 +145,39 @@ class LoopPromises(PluginContract):
 
     @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
     def test_a_gateway_that_never_answers_is_an_error_in_time(
-        self, call: Callable[[Subject], object], backend: Subject, gateway: Gateway
+        self, call: Callable[[BackendUnderTest], object], backend: BackendUnderTest, gateway: Gateway
     ) -> None:
         gateway.kill()
         _expect_error(call, backend)
 
     @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
     def test_a_gateway_that_falls_silent_is_an_error_in_time(
-        self, call: Callable[[Subject], object], backend: Subject, gateway: Gateway
+        self, call: Callable[[BackendUnderTest], object], backend: BackendUnderTest, gateway: Gateway
     ) -> None:
         backend.add()
         gateway.kill()
         _expect_error(call, backend)
 
-    def test_a_failure_is_not_remembered(self, backend: Subject, gateway: Gateway) -> None:
+    def test_a_failure_is_not_remembered(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         gateway.kill()
-        _expect_error(Subject.external_ip, backend)
+        _expect_error(BackendUnderTest.external_ip, backend)
         gateway.revive()
         backend.external_ip()
         backend.add()
 
     # What it is called, and its watch.
 
-    def test_its_name_is_short_and_printable_whatever_happens(self, backend: Subject, gateway: Gateway) -> None:
+    def test_its_name_is_short_and_printable_whatever_happens(
+        self, backend: BackendUnderTest, gateway: Gateway
+    ) -> None:
         _check_name(backend)
         backend.external_ip()
         _check_name(backend)
         gateway.kill()
-        _expect_error(Subject.external_ip, backend)
+        _expect_error(BackendUnderTest.external_ip, backend)
         _check_name(backend)
 
-    def test_a_watch_begins_at_once_and_may_be_ended_twice(self, backend: Subject) -> None:
+    def test_a_watch_begins_at_once_and_may_be_ended_twice(self, backend: BackendUnderTest) -> None:
         began = time.monotonic()
         closers = backend.watch()
         if not closers:
@@ -196,17 +200,17 @@ def _planted(gateway: Gateway) -> set[Entry]:
     return set(gateway.entries())
 
 
-def _expect_error(call: Callable[[Subject], object], backend: Subject) -> None:
+def _expect_error(call: Callable[[BackendUnderTest], object], backend: BackendUnderTest) -> None:
     """A dead gateway is a NATError; only a deletion may be content, for it is gone that much is true."""
     __tracebackhide__ = True
     try:
         call(backend)
     except NATError:
         return
-    require(call is Subject.delete, "the gateway is dead, and the answer was no error")
+    require(call is BackendUnderTest.delete, "the gateway is dead, and the answer was no error")
 
 
-def _check_name(backend: Subject) -> None:
+def _check_name(backend: BackendUnderTest) -> None:
     name = str(backend)
     fine = name.isprintable() and 0 < len(name) <= LONGEST_NAME and " object at 0x" not in name
     require(fine, f"its name for people is {name!r}: let __str__ say which gateway it speaks to, in a few words")

@@ -17,14 +17,14 @@ _EVENTS = frozenset(
 
 
 @dataclass(slots=True)
-class Ear:
+class NetworkAudit:
     """`heard`: the calls, in words. `deaf_to`: threads that were there before, whose calls are not ours."""
 
     deaf_to: frozenset[int | None]
     heard: list[str] = field(default_factory=list)
 
 
-_ears: list[Ear] = []  # a process-wide thing, as the audit hook is: it can be added once and never be removed
+_ears: list[NetworkAudit] = []  # a process-wide thing, as the audit hook is: it can be added once and never be removed
 
 
 def other_threads() -> frozenset[int | None]:
@@ -36,7 +36,7 @@ def other_threads() -> frozenset[int | None]:
 def network_calls(deaf_to: frozenset[int | None] | None = None) -> Iterator[list[str]]:
     """What this thread, and those that begin meanwhile, ask of the network; `deaf_to`: threads not to listen to."""
     _listen()
-    ear = Ear(other_threads() if deaf_to is None else deaf_to)
+    ear = NetworkAudit(other_threads() if deaf_to is None else deaf_to)
     _ears.append(ear)
     try:
         yield ear.heard
@@ -44,7 +44,7 @@ def network_calls(deaf_to: frozenset[int | None] | None = None) -> Iterator[list
         _ears.remove(ear)
 
 
-def asked_of_network(work: Callable[[], object]) -> list[str]:
+def network_calls_of(work: Callable[[], object]) -> list[str]:
     """What the work asks of the network, every time: what it asks once in three was somebody else's thread."""
     heard, others = [], other_threads()
     for _ in range(3):

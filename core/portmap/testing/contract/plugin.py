@@ -12,7 +12,7 @@ from portmap.errors import PluginError, SpecError
 from portmap.loading.catalog import manager_for, validate_hooks
 from portmap.testing.contract import hostile_input
 from portmap.testing.contract.checks import in_time, require
-from portmap.testing.contract.network_audit import asked_of_network
+from portmap.testing.contract.network_audit import network_calls_of
 
 PARSING = 2.0  # seconds for from_argument, which does no network I/O
 
@@ -50,7 +50,7 @@ class PluginContract:
     @pytest.mark.usefixtures("folder")
     @pytest.mark.parametrize("argument", hostile_input.ARGUMENTS.values(), ids=hostile_input.ARGUMENTS)
     def test_a_strange_argument_is_a_spec_error_or_accepted_and_nothing_is_sent(self, argument: str | None) -> None:
-        calls = asked_of_network(lambda: self._parse_strange(argument))
+        calls = network_calls_of(lambda: self._parse_strange(argument))
         require(not calls, f"from_argument({argument!r}) asks the network ({calls}): it only parses")
 
     def _parse_strange(self, argument: str | None) -> None:

@@ -13,13 +13,13 @@ from dataclasses import MISSING, fields, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from portmap import events, pinhole
+from portmap import events
 from portmap.endpoints import Endpoints, OpenPort
 from portmap.events import Event, RecordChanged
 from portmap.model import Protocol, Scope
 from portmap.node.record import Record
 
-_HOMES = {events.__name__, pinhole.__name__}
+_HOMES = {events.__name__}
 _VALUES: dict[str, Any] = {
     "gateway": "Ünïcode <gateway> 192.168.1.1",
     "reason": "it said 'no' & \"never\"\n<again>",

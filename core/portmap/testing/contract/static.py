@@ -4,9 +4,9 @@
 
 import pytest
 
-from portmap.testing.contract.backend_under_test import INTERNAL, WISH, Subject
+from portmap.testing.contract.backend_under_test import INTERNAL, WISH, BackendUnderTest
 from portmap.testing.contract.checks import require
-from portmap.testing.contract.network_audit import asked_of_network
+from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.plugin import PluginContract
 
 PATIENCE = 2.0  # seconds for a call that does no I/O
@@ -16,30 +16,30 @@ class StaticPromises(PluginContract):
     """Say what follows the colon in `argument`."""
 
     @pytest.fixture
-    def static(self) -> Subject:
+    def static(self) -> BackendUnderTest:
         """The backend, made in this thread; every call is made in another."""
-        return Subject(self.plugin.from_argument(self.argument), PATIENCE)
+        return BackendUnderTest(self.plugin.from_argument(self.argument), PATIENCE)
 
-    def test_it_knows_the_external_address(self, static: Subject) -> None:
+    def test_it_knows_the_external_address(self, static: BackendUnderTest) -> None:
         static.external_ip()
 
-    def test_it_grants_the_external_port_that_is_wished_for(self, static: Subject) -> None:
+    def test_it_grants_the_external_port_that_is_wished_for(self, static: BackendUnderTest) -> None:
         granted = static.add().external_port
         require(granted == WISH, f"{WISH} was wished for, {granted} granted")
 
-    def test_without_a_wish_it_grants_the_internal_port(self, static: Subject) -> None:
+    def test_without_a_wish_it_grants_the_internal_port(self, static: BackendUnderTest) -> None:
         granted = static.add(external_port=0).external_port
         require(granted == INTERNAL, f"without a wish {granted} was granted, not the internal port {INTERNAL}")
 
-    def test_it_deletes_without_a_murmur(self, static: Subject) -> None:
+    def test_it_deletes_without_a_murmur(self, static: BackendUnderTest) -> None:
         static.delete()
         static.delete()
 
-    def test_it_sends_nothing(self, static: Subject) -> None:
+    def test_it_sends_nothing(self, static: BackendUnderTest) -> None:
         def use() -> None:
             static.external_ip()
             static.add()
             static.delete()
 
-        calls = asked_of_network(use)
+        calls = network_calls_of(use)
         require(not calls, f"a static backend sends nothing, but this one asks the network: {calls}")

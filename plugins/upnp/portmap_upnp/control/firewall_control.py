@@ -41,7 +41,7 @@ _log = logging.getLogger("portmap.upnp")
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class FirewallStatus:
     """GetFirewallStatus (§2.5.1): whether there is anything to open, and whether that is allowed."""
 
     enabled: bool
@@ -49,17 +49,17 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Firewall:
+class FirewallControl:
     """One talk, from our address `us`, over by `deadline` (time.monotonic). Every method raises portmap errors only."""
 
     control: Location6
     us: IPv6Address
     deadline: float
 
-    def status(self) -> Status:
+    def status(self) -> FirewallStatus:
         """How the firewall is."""
         values = self._call("GetFirewallStatus")
-        return Status(_is_on(values, "FirewallEnabled"), _is_on(values, "InboundPinholeAllowed"))
+        return FirewallStatus(_is_on(values, "FirewallEnabled"), _is_on(values, "InboundPinholeAllowed"))
 
     def add(self, protocol: Protocol, port: int, lease: int) -> str:
         """Open a pinhole to our port for everybody, or renew it, for `lease` seconds; its UniqueID."""

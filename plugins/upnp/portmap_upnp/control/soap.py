@@ -8,14 +8,14 @@ only `render`'s plain rewrite of it.
 import re
 
 from portmap.errors import Garbled, NoGateway, NotAuthorized, Refused
-from portmap_upnp.control.upnp_errors import refusal
+from portmap_upnp.control.upnp_errors import error_for_code
 from portmap_upnp.xml_tree import Element, parse
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")  # miniupnpc's NameValue holds 63 characters
 _MAX_VALUE = 120  # and 127 for a value
 
 
-class Wordless(Garbled):
+class ErrorWithoutCode(Garbled):
     """HTTP status 500 without a UPnP error: some routers' word for "no such entry"."""
 
 
@@ -24,7 +24,7 @@ def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
     root = _parse(action, status, body)
     values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children}
     if "errorCode" in values:
-        raise refusal(action, _code(values["errorCode"]), values.get("errorDescription", ""))
+        raise error_for_code(action, _code(values["errorCode"]), values.get("errorDescription", ""))
     if status != 200:
         raise _bare(action, status)
     if not any(element.name.endswith("Response") for element in root.walk()):
@@ -56,7 +56,7 @@ def _bare(action: str, status: int) -> NoGateway | Refused | Garbled:
         )
     if status in (404, 405, 410):
         return NoGateway(f"the gateway no longer answers {action} there: HTTP status {status}; it is looked for anew")
-    error = Wordless if status == 500 else Garbled
+    error = ErrorWithoutCode if status == 500 else Garbled
     return error(f"the gateway answered {action} with HTTP status {status} and no reason")
 
 

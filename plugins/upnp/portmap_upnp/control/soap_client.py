@@ -101,7 +101,7 @@ class Gatekeeper:
         headers = _read_headers(lines)
         body = lines.read(min(int(headers["Content-Length"]), _MAX_BODY))
         action = headers["SOAPAction"].strip('"').rpartition("#")[2]
-        ours, theirs = self._service.usual_kind, self._service.kind
+        ours, theirs = self._service.usual_kind, self._service.service_type
         passed_on = {name: headers[name].replace(ours, theirs) for name in _PASSED_ON if name in headers}
         try:
             values = self._call(action, Request("POST", passed_on, body.replace(ours.encode(), theirs.encode())))

@@ -49,7 +49,7 @@ _TYPE: dict[int, type[Refused]] = {
 }
 
 
-def refusal(action: str, code: int, text: str) -> Refused:
+def error_for_code(action: str, code: int, text: str) -> Refused:
     """The error for a gateway that answered `action` with `code` and its own words `text`."""
     words = "".join(letter for letter in text.strip()[:80] if letter.isprintable())
     meaning = _MEANING.get(code, "it does not say why")

@@ -33,7 +33,7 @@ _DESCRIPTION = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{DESCRIPTION_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PortMappingEntry:
     """One line of the gateway's table. `client` is its text, `lease` the seconds left (0 = permanent or not told)."""
 
     client: str
@@ -44,7 +44,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of the table when it is read from top to bottom, as the gateway words it; nothing is checked."""
 
     protocol: str
@@ -57,14 +57,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class WanStatus:
     """The WAN side: ConnectionStatus, e.g. `Connected`, and how many seconds it has been so (0 = not told)."""
 
     connection: str
     uptime: int = 0
 
 
-class Igd:
+class WanConnection:
     """A talk with one service of a gateway, inside `with`, over by `deadline` (time.monotonic).
 
     Every method raises portmap errors only.
@@ -90,22 +90,22 @@ class Igd:
         self._upnp = None
         self._gatekeeper.__exit__()
 
-    def until(self, deadline: float) -> "Igd":
+    def until(self, deadline: float) -> "WanConnection":
         """The same talk, going on until then (time.monotonic)."""
         self._gatekeeper.deadline = deadline
         self._gave_a_breath = False
         return self
 
-    def status(self) -> Status:
+    def status(self) -> WanStatus:
         """How the WAN side is."""
         connection, uptime, _last_error = self._ask(self._upnp.statusinfo)
-        return Status(str(connection), int(uptime))
+        return WanStatus(str(connection), int(uptime))
 
     def external_ip(self) -> str:
         """What the gateway gives as its external address, unparsed."""
         return str(self._ask(self._upnp.externalipaddress))
 
-    def entry(self, protocol: Protocol, external_port: int) -> Entry | None:
+    def entry(self, protocol: Protocol, external_port: int) -> PortMappingEntry | None:
         """Who has the external port; None where the gateway lists nobody.
 
         Raises Refused where the gateway cannot be asked (401, 602, 606).
@@ -119,15 +119,15 @@ class Igd:
         if found is None:
             raise Garbled("the gateway lists an entry that makes no sense")
         client, port, description, enabled, lease = found
-        return Entry(str(client), int(port), str(description), max(0, int(lease)), bool(enabled))
+        return PortMappingEntry(str(client), int(port), str(description), max(0, int(lease)), bool(enabled))
 
-    def row(self, index: int) -> Row:
+    def table_row(self, index: int) -> TableRow:
         """The row at this place of the table, from 0. Raises Refused where there is none, in the router's own way."""
         found = self._ask(self._upnp.getgenericportmapping, index)
         if found is None:
             raise Garbled(f"row {index} of the gateway's table makes no sense")
         external_port, protocol, (client, port), description, _enabled, remote_host, lease = found
-        return Row(protocol, int(external_port), client, int(port), description, int(lease), remote_host)
+        return TableRow(protocol, int(external_port), client, int(port), description, int(lease), remote_host)
 
     def add(
         self, protocol: Protocol, external_port: int, client: IPv4Address, port: int, description: str, lease: int

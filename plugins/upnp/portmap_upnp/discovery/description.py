@@ -38,18 +38,18 @@ _MINIMAL = """<?xml version="1.0"?>
 class Service:
     """One service that maps ports: its type, one of `SERVICES`, where it is controlled, and where its events are."""
 
-    kind: str
+    service_type: str
     control: Location
     events: Location | None = None
 
     @property
     def usual_kind(self) -> str:
         """The same by its usual name, the only one that miniupnpc knows."""
-        return self.kind.replace("urn:dslforum-org:", "urn:schemas-upnp-org:", 1)
+        return self.service_type.replace("urn:dslforum-org:", "urn:schemas-upnp-org:", 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class GatewayDevice:
     """A device that maps ports. `services` is never empty, best first; `igd` is its version, "" if it does not say.
 
     `location` is where it describes itself, `boot` the BOOTID under which it was found there; "" for none. `maker` is
@@ -71,13 +71,13 @@ class Gateway:
         return f"UPnP {self.host} (IGD:{self.igd})" if self.igd else f"UPnP {self.host}"
 
 
-def parse_description(document: bytes, location: Location) -> Gateway:
+def parse_description(document: bytes, location: Location) -> GatewayDevice:
     """What the device at `location` offers. Raises Garbled for broken XML, or where nothing there maps ports."""
     root = parse(document)
     services = _services(root, location)
     if not services:
         raise Garbled(f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection")
-    return Gateway(location, _igd(root), services, maker=_maker(root))
+    return GatewayDevice(location, _igd(root), services, maker=_maker(root))
 
 
 def _services(root: Element, location: Location) -> tuple[Service, ...]:

@@ -17,9 +17,9 @@ from threading import Event, Thread
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError, NoGateway
-from portmap.wire.waiter import Line
-from portmap_upnp.discovery.description import Gateway, parse_description
-from portmap_upnp.discovery.search import Search, Sighting
+from portmap.wire.waiter import Waiter
+from portmap_upnp.discovery.description import GatewayDevice, parse_description
+from portmap_upnp.discovery.search import DeviceSeen, Search
 from portmap_upnp.http import Request, exchange
 from portmap_upnp.location import Location
 
@@ -28,11 +28,13 @@ DESCRIPTION_PATIENCE = 3.0  # seconds; small routers take their time over it
 HEAD_START = 0.02  # seconds that a hint has before everybody is asked; a gateway that is there needs 5
 GRACE = 0.3  # seconds that a stranger's good answer waits for the default gateway's
 
-_Found: TypeAlias = "Sighting | Gateway | NATError | None"
+_Found: TypeAlias = "DeviceSeen | GatewayDevice | NATError | None"
 """An answer to the search, what became of one, or None: the search is over."""
 
 
-def describe(location: Location, patience: float = DESCRIPTION_PATIENCE, line: Line | None = None) -> Gateway:
+def fetch_device(
+    location: Location, patience: float = DESCRIPTION_PATIENCE, line: Waiter | None = None
+) -> GatewayDevice:
     """Fetch and vet one device's description, within `patience` seconds.
 
     Raises NoGateway, GatewayTimeout or Garbled, and HungUp as `exchange` does.
@@ -45,7 +47,7 @@ def describe(location: Location, patience: float = DESCRIPTION_PATIENCE, line: L
 
 def discover(
     search: Search, deadline: float = inf, rather_not: Location | None = None, hinted: Location | None = None
-) -> Gateway:
+) -> GatewayDevice:
     """Search, look at whoever answers, and return the first gateway, by `deadline`. Raises NoGateway.
 
     The gateway described at `rather_not` is taken only if there is no other. `hinted` is looked at a moment before
@@ -53,13 +55,13 @@ def discover(
     """
     stop = Event()
     until = min(deadline, time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
-    hunt = _Hunt(frozenset(search.gateways()), until, rather_not=rather_not)
+    hunt = _Discovery(frozenset(search.gateways()), until, rather_not=rather_not)
     failed = Event()
     if hinted:
-        hunt.look_at(Sighting(hinted), failed)
+        hunt.look_at(DeviceSeen(hinted), failed)
         _start(_report, partial(_soon, failed, search, stop), hunt.inbox)
     else:
-        sightings = search.sightings(stop)
+        sightings = search.devices(stop)
         _start(_report, lambda: sightings, hunt.inbox)
     try:
         import_module("http.client")  # needed as soon as somebody answers: 20 ms that pass meanwhile
@@ -73,7 +75,7 @@ def discover(
 
 
 @dataclass(slots=True)
-class _Hunt:
+class _Discovery:
     """What is known so far. `open`: how many threads have yet to report, the search being the first of them."""
 
     likely: frozenset[IPv4Address]
@@ -82,29 +84,29 @@ class _Hunt:
     rather_not: Location | None = None
     inbox: SimpleQueue[_Found] = field(default_factory=SimpleQueue)
     reasons: list[str] = field(default_factory=list)
-    _second_best: Gateway | None = None
+    _second_best: GatewayDevice | None = None
 
-    def first_good(self) -> Gateway | None:
+    def first_good(self) -> GatewayDevice | None:
         """The first gateway where the routes lead; the first other one, if there is none within a moment."""
         for found in self._reports():
             match found:
-                case Sighting():
+                case DeviceSeen():
                     self.look_at(found)
-                case Gateway() if self._is_likely(found):
+                case GatewayDevice() if self._is_likely(found):
                     return found
-                case Gateway() if self._second_best is None:
+                case GatewayDevice() if self._second_best is None:
                     self._second_best = found
                     self.until = min(self.until, time.monotonic() + GRACE)
                 case NATError():
                     self.reasons.append(str(found))
         return self._second_best
 
-    def look_at(self, sighting: Sighting, failed: Event | None = None) -> None:
+    def look_at(self, sighting: DeviceSeen, failed: Event | None = None) -> None:
         """Whether that is a gateway will be in the inbox; `failed` is set if it is none."""
         self.open += 1
         _start(_look, sighting, self.inbox, failed or Event())
 
-    def _is_likely(self, gateway: Gateway) -> bool:
+    def _is_likely(self, gateway: GatewayDevice) -> bool:
         return gateway.location != self.rather_not and (gateway.host in self.likely or not self.likely)
 
     def _reports(self) -> Iterator[_Found]:
@@ -114,7 +116,7 @@ class _Hunt:
                 found = self.inbox.get(timeout=max(0.0, self.until - time.monotonic()))
             except Empty:
                 return
-            self.open -= not isinstance(found, Sighting)
+            self.open -= not isinstance(found, DeviceSeen)
             yield found
 
 
@@ -124,7 +126,7 @@ def _nobody(search: Search, reasons: list[str]) -> str:
     return f"no UPnP gateway answered within {search.patience:.3g} s; is UPnP switched on in the router?"
 
 
-def _report(search: Callable[[], Iterator[Sighting]], inbox: SimpleQueue[_Found]) -> None:
+def _report(search: Callable[[], Iterator[DeviceSeen]], inbox: SimpleQueue[_Found]) -> None:
     try:
         for sighting in search():
             inbox.put(sighting)
@@ -133,18 +135,18 @@ def _report(search: Callable[[], Iterator[Sighting]], inbox: SimpleQueue[_Found]
         inbox.put(error)
 
 
-def _soon(failed: Event, search: Search, stop: Event) -> Iterator[Sighting]:
+def _soon(failed: Event, search: Search, stop: Event) -> Iterator[DeviceSeen]:
     """The search, if it is still needed when the hint has failed, or has had its head start.
 
     The gateway answers a search with the same one thread with which it answers us.
     """
     failed.wait(HEAD_START)
-    return iter(()) if stop.is_set() else search.sightings(stop)
+    return iter(()) if stop.is_set() else search.devices(stop)
 
 
-def _look(sighting: Sighting, inbox: SimpleQueue[_Found], failed: Event) -> None:
+def _look(sighting: DeviceSeen, inbox: SimpleQueue[_Found], failed: Event) -> None:
     try:
-        inbox.put(replace(describe(sighting.location), boot=sighting.boot))
+        inbox.put(replace(fetch_device(sighting.location), boot=sighting.boot))
     except NATError as error:
         inbox.put(error)
         failed.set()

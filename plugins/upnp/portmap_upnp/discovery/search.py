@@ -18,11 +18,11 @@ from ipaddress import IPv4Address
 from threading import Event
 
 from portmap.errors import Garbled, NoGateway
-from portmap.network.routes import candidates, local_address_towards
+from portmap.network.routes import gateway_candidates, local_address_to
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.location import Location, parse_location
 
-VOLLEYS = (
+SEND_TIMES = (
     (0.0, ssdp.TARGETS[:1]),
     (0.1, ssdp.TARGETS[1:]),
     (0.35, ssdp.TARGETS),
@@ -40,7 +40,7 @@ _log = logging.getLogger("portmap.upnp")
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class DeviceSeen:
     """Somebody who answered: the vetted LOCATION and the BOOTID, as `ssdp.Answer` has them."""
 
     location: Location
@@ -51,7 +51,7 @@ class Sighting:
 class Search:
     """Whom to ask and for how long (seconds). `multicast` None: only the gateways."""
 
-    gateways: Callable[[], Sequence[IPv4Address]] = candidates
+    gateways: Callable[[], Sequence[IPv4Address]] = gateway_candidates
     multicast: str | None = ssdp.ADDRESS
     port: int = ssdp.PORT
     patience: float = 2.5
@@ -60,18 +60,18 @@ class Search:
         """The same at one host only."""
         return replace(self, gateways=lambda: (host,), multicast=None)
 
-    def sightings(self, stop: Event) -> Iterator[Sighting]:
+    def devices(self, stop: Event) -> Iterator[DeviceSeen]:
         """Who answers with a good LOCATION, each LOCATION once; ends with the patience, or soon after `stop`.
 
         Asks at once, before it returns. Raises NoGateway where there is no socket to be had.
         """
         sock = _open()
-        self._ask(sock, VOLLEYS[0][1])
+        self._ask(sock, SEND_TIMES[0][1])
         return _distinct(self._answers(sock, stop))
 
-    def _answers(self, sock: socket.socket, stop: Event) -> Iterator[Sighting]:
+    def _answers(self, sock: socket.socket, stop: Event) -> Iterator[DeviceSeen]:
         began = time.monotonic()
-        due = list(VOLLEYS[1:])
+        due = list(SEND_TIMES[1:])
         with closing(sock):
             while not stop.is_set() and (now := time.monotonic()) < began + self.patience:
                 if due and now >= began + due[0][0]:
@@ -108,7 +108,7 @@ def _egresses(gateways: Sequence[IPv4Address]) -> list[IPv4Address]:
     ours: dict[IPv4Address, None] = {}
     for gateway in gateways:
         try:
-            ours[local_address_towards(gateway)] = None
+            ours[local_address_to(gateway)] = None
         except NoGateway as error:
             _log.debug("no search by multicast: %s", error)
     return list(ours) or [IPv4Address(0)]  # 0.0.0.0: as the system likes
@@ -126,7 +126,7 @@ def _send(sock: socket.socket, request: bytes, host: str, port: int, egress: IPv
         _log.debug("-> %s:%d %r", host, port, request, extra={"wire": _wire("out", host, port, request)})
 
 
-def _receive(sock: socket.socket) -> Sighting | None:
+def _receive(sock: socket.socket) -> DeviceSeen | None:
     """The next answer; None for nothing yet, or nothing good."""
     try:
         datagram, (host, port) = sock.recvfrom(ssdp.MAX_DATAGRAM + 1)
@@ -135,7 +135,7 @@ def _receive(sock: socket.socket) -> Sighting | None:
     _log.debug("<- %s:%d %r", host, port, datagram, extra={"wire": _wire("in", host, port, datagram)})
     try:
         answer = ssdp.parse_answer(datagram)
-        return Sighting(parse_location(answer.location, IPv4Address(host)), answer.boot)
+        return DeviceSeen(parse_location(answer.location, IPv4Address(host)), answer.boot)
     except Garbled as error:
         _log.debug("answer of %s ignored: %s", host, error)
         return None
@@ -146,7 +146,7 @@ def _wire(way: str, host: str, port: int, data: bytes) -> dict[str, object]:
     return {"way": way, "over": "ssdp", "peer": f"{host}:{port}", "data": data}
 
 
-def _distinct(sightings: Iterator[Sighting]) -> Iterator[Sighting]:
+def _distinct(sightings: Iterator[DeviceSeen]) -> Iterator[DeviceSeen]:
     seen: set[Location] = set()
     by_host: Counter[IPv4Address] = Counter()
     for sighting in sightings:

@@ -30,14 +30,14 @@ the last, which is an old one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchAnswer:
     """A search answer: the LOCATION, unvetted, and the BOOTID, which changes with a restart; "" if it has none."""
 
     location: str
     boot: str = ""
 
 
-class Says(Enum):
+class AdvertisementKind(Enum):
     """What a device tells everybody about itself."""
 
     ALIVE = "ssdp:alive"
@@ -46,10 +46,10 @@ class Says(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Advertisement:
     """What a gateway tells everybody. `location` is unvetted, and "" in a byebye."""
 
-    says: Says
+    says: AdvertisementKind
     location: str = ""
     boot: str = ""
 
@@ -66,7 +66,7 @@ def m_search(target: str, group: str = ADDRESS) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii")
 
 
-def parse_answer(datagram: bytes) -> Answer:
+def parse_answer(datagram: bytes) -> SearchAnswer:
     """Read a search answer. Raises Garbled for all that is not a 200 with a LOCATION."""
     first, headers = _headers(datagram)
     version, _, status = first.partition(" ")
@@ -74,10 +74,10 @@ def parse_answer(datagram: bytes) -> Answer:
         raise Garbled(f"not an SSDP answer: {first[:60]!r}")
     if "location" not in headers:
         raise Garbled("an SSDP answer without a LOCATION")
-    return Answer(headers["location"], _boot(headers))
+    return SearchAnswer(headers["location"], _boot(headers))
 
 
-def parse_notice(datagram: bytes) -> Notice:
+def parse_advertisement(datagram: bytes) -> Advertisement:
     """Read an announcement. Raises Garbled for all that no gateway says of its port mapping.
 
     The same host may be a media server as well, with a LOCATION and a BOOTID of its own: only `TARGETS` concern us.
@@ -87,11 +87,11 @@ def parse_notice(datagram: bytes) -> Notice:
         raise Garbled(f"not a gateway's announcement: {first[:60]!r} {headers.get('nt', '')[:60]!r}")
     match headers.get("nts"):
         case "ssdp:alive" if "location" in headers:
-            return Notice(Says.ALIVE, headers["location"], _boot(headers))
+            return Advertisement(AdvertisementKind.ALIVE, headers["location"], _boot(headers))
         case "ssdp:byebye":
-            return Notice(Says.BYEBYE, boot=_boot(headers))
+            return Advertisement(AdvertisementKind.BYEBYE, boot=_boot(headers))
         case "ssdp:update" if "location" in headers:
-            return Notice(Says.UPDATE, headers["location"], _boot(headers, "nextbootid.upnp.org"))
+            return Advertisement(AdvertisementKind.UPDATE, headers["location"], _boot(headers, "nextbootid.upnp.org"))
     raise Garbled(f"an announcement that says nothing: NTS {headers.get('nts', '')[:60]!r}")
 
 

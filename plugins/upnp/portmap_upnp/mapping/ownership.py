@@ -29,18 +29,18 @@ def host_id(files: Sequence[Path] = MACHINE_IDS, hostname: Callable[[], str] = s
     return hmac.new(_machine_id(files), message, hashlib.sha256).hexdigest()[:ID_LENGTH]
 
 
-def describe(name: str, internal_port: int, host: str) -> str:
+def entry_description(name: str, internal_port: int, host: str) -> str:
     """The entry's description: our mark, then the user's word in characters that need no escaping."""
     word = re.sub(r"[^A-Za-z0-9 _.:-]", "-", name).strip() or str(internal_port)
     return f"{PREFIX}{host}:{word}"[:DESCRIPTION_LENGTH].strip()
 
 
-def is_of_host(description: str, host: str) -> bool:
+def made_by_host(description: str, host: str) -> bool:
     """Whether an entry was made by us on this host, wherever it leads."""
     return description.startswith(f"{PREFIX}{host}:")
 
 
-def is_ours(description: str) -> bool:
+def made_by_us(description: str) -> bool:
     """Whether an entry that leads to this host was made by us, in this life or an earlier one, or nobody says."""
     return description.startswith(PREFIX) or not description
 

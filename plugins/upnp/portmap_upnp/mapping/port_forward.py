@@ -6,11 +6,11 @@ from ipaddress import IPv4Address
 from portmap.errors import Conflict
 from portmap.model import Protocol
 from portmap_upnp.control.upnp_errors import CONFLICT
-from portmap_upnp.control.wan_connection import Entry
+from portmap_upnp.control.wan_connection import PortMappingEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
+class PortForward:
     """What shall lead where: an external port to a port of one host of the LAN, `client`."""
 
     protocol: Protocol
@@ -23,7 +23,7 @@ class Forward:
         """What identifies an entry at the gateway."""
         return self.protocol, self.external_port
 
-    def is_in(self, entry: Entry | None) -> bool:
+    def is_in(self, entry: PortMappingEntry | None) -> bool:
         """Whether the gateway's entry does just this."""
         return entry is not None and (entry.client, entry.port) == (str(self.client), self.internal_port)
 
@@ -45,12 +45,12 @@ def granted(asked: int, listed: int) -> int:
     return asked if listed >= asked - 1 else listed
 
 
-def stands_still(before: Entry | None, after: Entry, asked: int) -> bool:
+def lease_not_extended(before: PortMappingEntry | None, after: PortMappingEntry, asked: int) -> bool:
     """Whether the gateway said yes to a renewal and let the old lease run on: old miniupnpd versions do."""
     return before is not None and 0 < after.lease < asked // 2 and after.lease <= before.lease
 
 
-def taken(forward: Forward, by: str) -> Conflict:
+def conflict(forward: PortForward, by: str) -> Conflict:
     """The error for an external port that is somebody else's, as if the gateway had said so."""
     message = f"external port {forward.external_port}/{forward.protocol} is taken by {by}; ask for another one"
     return Conflict(message, code=CONFLICT, text="ConflictInMappingEntry")

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from portmap.errors import Conflict, Refused
 from portmap.model import Grant, Protocol
 from portmap_upnp.control import upnp_errors as code
-from portmap_upnp.control.wan_connection import MAX_LEASE, Entry, Igd
-from portmap_upnp.mapping.ownership import PREFIX, describe, host_id, is_of_host, is_ours
-from portmap_upnp.mapping.port_forward import Forward, granted, stands_still, taken
+from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanConnection
+from portmap_upnp.mapping.ownership import PREFIX, entry_description, host_id, made_by_host, made_by_us
+from portmap_upnp.mapping.port_forward import PortForward, conflict, granted, lease_not_extended
 from portmap_upnp.neighbour import lives_at
 
 ALTERNATIVES = 4  # further external ports to try
@@ -37,19 +37,19 @@ def random_port() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _MappingRequest:
     """A forward with what else is asked for it."""
 
-    forward: Forward
+    forward: PortForward
     description: str
     lifetime: int
 
 
-class _InVain(Refused):
+class _NoEffect(Refused):
     """The gateway said yes, and whatever we tried did not do it."""
 
 
-class Mapper:
+class PortMapper:
     """Opens and shuts ports at one gateway; knows what it holds there, and whether lifetimes are known there.
 
     `choose` draws other external ports, `host` is the id in our marks, `lives_at` tells whether a client is somebody.
@@ -64,7 +64,7 @@ class Mapper:
         self._choose = choose
         self._host = host or host_id()
         self._lives_at = lives_at
-        self._held: dict[tuple[Protocol, int], Forward] = {}  # by (protocol, external port)
+        self._held: dict[tuple[Protocol, int], PortForward] = {}  # by (protocol, external port)
         self._permanent_only = False
 
     def usual_port(self, protocol: Protocol, internal_port: int) -> int:
@@ -76,9 +76,9 @@ class Mapper:
         )
         return next(held, internal_port)
 
-    def open(self, igd: Igd, wanted: Forward, name: str, lifetime: int) -> Grant:
+    def open(self, igd: WanConnection, wanted: PortForward, name: str, lifetime: int) -> Grant:
         """Open or extend. Raises Conflict where no port could be had, else the gateway's own refusal."""
-        wish = _Wish(wanted, describe(name, wanted.internal_port, self._host), lifetime)
+        wish = _MappingRequest(wanted, entry_description(name, wanted.internal_port, self._host), lifetime)
         first: Refused | None = None
         for port in self._ports(wanted):
             attempt = replace(wish, forward=replace(wanted, external_port=port))
@@ -87,15 +87,15 @@ class Mapper:
             except Refused as refusal:
                 if refusal.code == code.SAME_PORTS_REQUIRED and port != wanted.internal_port:
                     return self._open(igd, replace(wish, forward=replace(wanted, external_port=wanted.internal_port)))
-                if isinstance(first, _InVain):  # one other port is enough
+                if isinstance(first, _NoEffect):  # one other port is enough
                     raise first from refusal
-                if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, _InVain):
+                if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, _NoEffect):
                     raise
                 _log.debug("%s: %s", attempt.forward, refusal)
-                first = refusal if isinstance(refusal, _InVain) else first or refusal
-        raise first or taken(wanted, "somebody")
+                first = refusal if isinstance(refusal, _NoEffect) else first or refusal
+        raise first or conflict(wanted, "somebody")
 
-    def close(self, igd: Igd, forward: Forward) -> None:
+    def close(self, igd: WanConnection, forward: PortForward) -> None:
         """Shut what is ours; leave alone what is not. Raises Refused where the gateway keeps it all the same."""
         entry = self._look(igd, forward)
         ours = self._is_ours(forward, entry) or self._was_ours(forward, entry)
@@ -107,14 +107,14 @@ class Mapper:
         if ours and self._look(igd, forward) == entry:
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
-    def _ports(self, wanted: Forward) -> Iterator[int]:
+    def _ports(self, wanted: PortForward) -> Iterator[int]:
         yield wanted.external_port
         for _ in range(ALTERNATIVES):
             yield self._choose()
 
     # One external port -----------------------------------------------------------------------------------------
 
-    def _open(self, igd: Igd, wish: _Wish) -> Grant:
+    def _open(self, igd: WanConnection, wish: _MappingRequest) -> Grant:
         """Open just this external port, or extend it; insist where a yes has no effect."""
         forward = wish.forward
         before = self._own_entry(igd, wish)
@@ -123,7 +123,7 @@ class Mapper:
         if listed is None:
             asked = self._add(igd, wish)
             listed = self._read_back(igd, forward)
-        if listed is None or not listed.enabled or stands_still(before, listed, asked):
+        if listed is None or not listed.enabled or lease_not_extended(before, listed, asked):
             _delete(igd, forward)
             asked = self._add(igd, wish)
             listed = self._read_back(igd, forward)
@@ -131,10 +131,10 @@ class Mapper:
             self._held.pop(forward.key, None)
             what = "as switched off" if listed else "nothing"
             message = f"the gateway said yes to {forward}, but lists {what}; restart it, or map the port by hand"
-            raise _InVain(message, code=code.NO_SUCH_ENTRY)
+            raise _NoEffect(message, code=code.NO_SUCH_ENTRY)
         return Grant(forward.external_port, granted(asked, listed.lease))
 
-    def _own_entry(self, igd: Igd, wish: _Wish) -> Entry | None:
+    def _own_entry(self, igd: WanConnection, wish: _MappingRequest) -> PortMappingEntry | None:
         """What we have there already. Raises Conflict where it is somebody else's."""
         entry = self._look(igd, wish.forward)
         if entry is None or self._is_ours(wish.forward, entry):
@@ -142,11 +142,11 @@ class Mapper:
         left_behind = self._is_left_behind(wish, entry)
         self._held.pop(wish.forward.key, None)
         if not left_behind:
-            raise taken(wish.forward, entry.client)
-        self._take_away(igd, wish.forward, entry)
+            raise conflict(wish.forward, entry.client)
+        self._delete_stale(igd, wish.forward, entry)
         return None
 
-    def _take_away(self, igd: Igd, forward: Forward, entry: Entry) -> None:
+    def _delete_stale(self, igd: WanConnection, forward: PortForward, entry: PortMappingEntry) -> None:
         """Delete what we left behind. In secure mode gateways let only the client itself do that, which is no more."""
         try:
             _delete(igd, forward)
@@ -159,10 +159,10 @@ class Mapper:
                 entry.client,
                 refusal,
             )
-            raise taken(forward, f"our own old entry, which leads to {entry.client}") from refusal
+            raise conflict(forward, f"our own old entry, which leads to {entry.client}") from refusal
         _log.info("our old entry for external port %d/%s led to %s: replaced", *reversed(forward.key), entry.client)
 
-    def _ask(self, igd: Igd, wish: _Wish, before: Entry | None) -> int:
+    def _ask(self, igd: WanConnection, wish: _MappingRequest, before: PortMappingEntry | None) -> int:
         """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
         try:
             return self._add(igd, wish)
@@ -172,7 +172,7 @@ class Mapper:
             _delete(igd, wish.forward)
             return self._add(igd, wish)
 
-    def _add(self, igd: Igd, wish: _Wish) -> int:
+    def _add(self, igd: WanConnection, wish: _MappingRequest) -> int:
         """Add with a lease, or without one where the gateway knows none. Answers with the lease asked for."""
         forward = wish.forward
         lease = 0 if self._permanent_only else min(wish.lifetime, MAX_LEASE)
@@ -186,18 +186,18 @@ class Mapper:
             return 0
         return lease
 
-    def _read_back(self, igd: Igd, forward: Forward) -> Entry | None:
+    def _read_back(self, igd: WanConnection, forward: PortForward) -> PortMappingEntry | None:
         """Our entry as the gateway lists it; None where it said yes and did not do it. Raises Conflict."""
         self._held[forward.key] = forward
         listed = self._look(igd, forward)
         if listed is None or forward.is_in(listed):
             return listed
         self._held.pop(forward.key, None)
-        raise taken(forward, listed.client)
+        raise conflict(forward, listed.client)
 
     # Whose is it -----------------------------------------------------------------------------------------------
 
-    def _look(self, igd: Igd, forward: Forward) -> Entry | None:
+    def _look(self, igd: WanConnection, forward: PortForward) -> PortMappingEntry | None:
         """What the gateway lists for the external port; where it cannot be asked, what we believe to hold."""
         try:
             return igd.entry(*forward.key)
@@ -205,30 +205,30 @@ class Mapper:
             if refusal.code not in _CANNOT_BE_ASKED:
                 raise
             _log.debug("the gateway's table cannot be read: %s", refusal)
-            believed = Entry(str(forward.client), forward.internal_port, PREFIX, lease=0)
+            believed = PortMappingEntry(str(forward.client), forward.internal_port, PREFIX, lease=0)
             return believed if forward.key in self._held else None
 
-    def _is_ours(self, forward: Forward, entry: Entry | None) -> bool:
+    def _is_ours(self, forward: PortForward, entry: PortMappingEntry | None) -> bool:
         """Whether the entry leads to us and was made by us: now, in an earlier life, or nobody says."""
         if entry is None or not forward.is_in(entry):
             return False
-        return self._held.get(forward.key) == forward or is_ours(entry.description)
+        return self._held.get(forward.key) == forward or made_by_us(entry.description)
 
-    def _was_ours(self, forward: Forward, entry: Entry | None) -> bool:
+    def _was_ours(self, forward: PortForward, entry: PortMappingEntry | None) -> bool:
         """Whether the entry leads to an address that was ours when we made it."""
         held = self._held.get(forward.key)
         if entry is None or held is None or held.internal_port != forward.internal_port:
             return False
-        return held.is_in(entry) and is_of_host(entry.description, self._host)
+        return held.is_in(entry) and made_by_host(entry.description, self._host)
 
-    def _is_left_behind(self, wish: _Wish, entry: Entry) -> bool:
+    def _is_left_behind(self, wish: _MappingRequest, entry: PortMappingEntry) -> bool:
         """Whether the entry is this very mapping, made on this host when it had another address."""
         if (entry.description, entry.port) != (wish.description, wish.forward.internal_port):
             return False
         return self._was_ours(wish.forward, entry) or not self._lives_at(entry.client, entry.port)
 
 
-def _delete(igd: Igd, forward: Forward) -> None:
+def _delete(igd: WanConnection, forward: PortForward) -> None:
     try:
         igd.delete(*forward.key)
     except Refused as refusal:

@@ -11,7 +11,7 @@ BURST = 25  # mappings; each is about three SOAP calls
 PAUSE = 0.2  # seconds
 
 
-class Pace:
+class RateLimiter:
     """After each `burst` steps without a pause of `pause` seconds between two of them, one is made."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Pace:
         self._steps = 0
         self._quiet_since = -pause
 
-    def begin(self) -> None:
+    def before_call(self) -> None:
         """A step is about to be made: wait, if it is time for a pause."""
         quiet = self._clock() - self._quiet_since
         if quiet < self._pause and self._steps >= self._burst:
@@ -36,6 +36,6 @@ class Pace:
             quiet = self._pause
         self._steps = 1 if quiet >= self._pause else self._steps + 1
 
-    def end(self) -> None:
+    def after_call(self) -> None:
         """The step is made."""
         self._quiet_since = self._clock()

@@ -12,10 +12,10 @@ from ipaddress import IPv4Address
 
 from portmap.errors import Refused
 from portmap.model import MAX_PORT, Listed, Protocol
-from portmap_upnp.control.soap import Wordless
+from portmap_upnp.control.soap import ErrorWithoutCode
 from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
-from portmap_upnp.control.wan_connection import MAX_LEASE, Igd, Row
-from portmap_upnp.mapping.ownership import PREFIX, host_id, is_of_host
+from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanConnection
+from portmap_upnp.mapping.ownership import PREFIX, host_id, made_by_host
 
 MAX_ROWS = 1000  # a home router has room for some dozens
 PATIENCE = 12.0  # seconds for the whole table; below the core's 15 for one call
@@ -23,14 +23,14 @@ _END = {INVALID_INDEX, NO_SUCH_ENTRY, INVALID_ARGS, ACTION_FAILED}  # mappers.md
 _log = logging.getLogger("portmap.upnp")
 
 
-def read_table(igd: Igd, us: IPv4Address) -> tuple[Listed, ...]:
+def read_table(igd: WanConnection, us: IPv4Address) -> tuple[Listed, ...]:
     """Every row, ours marked. Raises Refused where the gateway does not let its table be read, and as `Igd` does."""
     igd.until(time.monotonic() + PATIENCE)
     host = host_id()
     return tuple(listed for row in _rows(igd) if (listed := as_listed(row, us, host)))
 
 
-def _rows(igd: Igd) -> Iterator[Row]:
+def _rows(igd: WanConnection) -> Iterator[TableRow]:
     """Rows until the end, a repeated one - some routers begin anew - or the cap."""
     seen: set[tuple[str, int, str]] = set()
     for index in range(MAX_ROWS):
@@ -41,25 +41,25 @@ def _rows(igd: Igd) -> Iterator[Row]:
         yield row
 
 
-def _row(igd: Igd, index: int) -> Row | None:
+def _row(igd: WanConnection, index: int) -> TableRow | None:
     """One row; None at the end of the table."""
     try:
-        return igd.row(index)
-    except (Refused, Wordless) as error:
+        return igd.table_row(index)
+    except (Refused, ErrorWithoutCode) as error:
         if isinstance(error, Refused) and error.code not in _END:
             raise
-        if index == 0 and (isinstance(error, Wordless) or error.code == ACTION_FAILED):
+        if index == 0 and (isinstance(error, ErrorWithoutCode) or error.code == ACTION_FAILED):
             igd.status()  # raises, if it is all of UPnP that fails
         return None
 
 
-def as_listed(row: Row, us: IPv4Address, host: str) -> Listed | None:
+def as_listed(row: TableRow, us: IPv4Address, host: str) -> Listed | None:
     """The row in portmap's words; None for one that cannot be. A lease beyond a week is none that a gateway counts."""
     protocol = row.protocol.upper()
     ports = (row.external_port, row.internal_port)
     if protocol not in set(Protocol) or not all(1 <= port <= MAX_PORT for port in ports):
         _log.debug("a row of the gateway's table makes no sense: %s", row)
         return None
-    ours = is_of_host(row.description, host) or (row.client == str(us) and row.description.startswith(PREFIX))
+    ours = made_by_host(row.description, host) or (row.client == str(us) and row.description.startswith(PREFIX))
     lease = row.lease if 0 <= row.lease <= MAX_LEASE else 0
     return Listed(Protocol(protocol), row.external_port, row.client, row.internal_port, lease, row.description, ours)

@@ -12,8 +12,8 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NoGateway
-from portmap.network.routes import local_address_towards
-from portmap_upnp.discovery.ssdp import MAX_DATAGRAM, Notice, parse_notice
+from portmap.network.routes import local_address_to
+from portmap_upnp.discovery.ssdp import MAX_DATAGRAM, Advertisement, parse_advertisement
 
 Peer: TypeAlias = tuple[str, int]
 
@@ -23,7 +23,7 @@ _SHARED = [getattr(socket, name) for name in ("SO_REUSEADDR", "SO_REUSEPORT") if
 _log = logging.getLogger("portmap.upnp")
 
 
-class Ear:
+class AdvertisementReceiver:
     """Listens at `where`, a group and port, until `close`."""
 
     def __init__(self, where: Peer) -> None:
@@ -32,21 +32,21 @@ class Ear:
         self.sock = _open(where)
         """To wait on; None where nothing can be heard."""
 
-    def face(self, gateway: IPv4Address) -> None:
+    def join_towards(self, gateway: IPv4Address) -> None:
         """Listen on the interface that leads to the gateway."""
         if self.sock is None or not self._group.is_multicast:
             return
         try:
-            ours = local_address_towards(gateway)
+            ours = local_address_to(gateway)
             if ours not in self._joined:
                 self.sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, self._group.packed + ours.packed)
                 self._joined.add(ours)
         except (NoGateway, OSError) as error:
             _log.debug("announcements of %s may not be heard: %s", gateway, error)
 
-    def heard(self, expected: Collection[IPv4Address]) -> list[tuple[IPv4Address, Notice]]:
+    def read(self, expected: Collection[IPv4Address]) -> list[tuple[IPv4Address, Advertisement]]:
         """What the expected have said since the last look, each thing once, in order."""
-        notices: dict[tuple[IPv4Address, Notice], None] = {}
+        notices: dict[tuple[IPv4Address, Advertisement], None] = {}
         for sender, datagram in _datagrams(self.sock) if self.sock else ():
             if sender in expected and len(notices) < _KEPT and (notice := _read(sender, datagram)):
                 notices[sender, notice] = None
@@ -84,9 +84,9 @@ def _datagrams(sock: socket.socket) -> Iterator[tuple[IPv4Address, bytes]]:
         yield IPv4Address(sender), datagram
 
 
-def _read(sender: IPv4Address, datagram: bytes) -> Notice | None:
+def _read(sender: IPv4Address, datagram: bytes) -> Advertisement | None:
     try:
-        notice = parse_notice(datagram)
+        notice = parse_advertisement(datagram)
     except Garbled as error:
         _log.debug("announcement of %s ignored: %s", sender, error)
         return None

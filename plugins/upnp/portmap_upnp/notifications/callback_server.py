@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from ipaddress import IPv4Address
 
-from portmap.wire.waiter import Line
+from portmap.wire.waiter import Waiter
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
 PATIENCE = 1.0  # seconds for one event
@@ -22,7 +22,7 @@ _LENGTH = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*([0-9]{1,6})[ \t]*\r?$"
 _log = logging.getLogger("portmap.upnp")
 
 
-class Doorbell:
+class CallbackServer:
     """Listens from the moment it is made until `close`. Raises OSError where it cannot."""
 
     def __init__(self, us: IPv4Address, gateway: IPv4Address) -> None:
@@ -38,7 +38,7 @@ class Doorbell:
         host, port = self.sock.getsockname()
         return f"http://{host}:{port}{self.path}"
 
-    def answer(self, line: Line) -> bytes:
+    def receive(self, line: Waiter) -> bytes:
         """The request of the visitor who waits; b"" if it is none, or is not let in. Raises HungUp."""
         try:
             visitor, (host, _) = self.sock.accept()
@@ -55,7 +55,7 @@ class Doorbell:
         self.sock.close()
 
 
-def _receive(visitor: socket.socket, line: Line) -> bytes:
+def _receive(visitor: socket.socket, line: Waiter) -> bytes:
     """One request, as long as it says or until it ends; then thank for it."""
     visitor.setblocking(False)
     until = time.monotonic() + PATIENCE

@@ -58,7 +58,7 @@ def parse_event(request: bytes, path: str, sid: str) -> Values:
     return {leaf.name: leaf.text.strip() for leaf in parse(body).walk() if not leaf.children}
 
 
-def news(before: Values, after: Values) -> str:
+def describe_change(before: Values, after: Values) -> str:
     """What changed, in words; "" for nothing that concerns port mappings, or if it is the first that we hear."""
     return "; ".join(
         f"{words} announced: {_plain(before[name])} → {_plain(after[name])}"

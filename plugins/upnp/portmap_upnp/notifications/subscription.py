@@ -11,12 +11,12 @@ from collections.abc import Collection
 from math import inf
 
 from portmap.errors import Garbled, NATError, Refused
-from portmap.wire.waiter import Line
+from portmap.wire.waiter import Waiter
 from portmap_upnp.contact import Contact
 from portmap_upnp.http import Reply, Request, exchange
 from portmap_upnp.location import Location
 from portmap_upnp.notifications import gena
-from portmap_upnp.notifications.callback_server import Doorbell
+from portmap_upnp.notifications.callback_server import CallbackServer
 from portmap_upnp.notifications.gena import Subscription, Values
 
 AGAIN = 300.0  # seconds until a gateway that refused is asked again
@@ -30,24 +30,24 @@ _GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: 
 _log = logging.getLogger("portmap.upnp")
 
 
-class Events:
+class EventSubscription:
     """The events of whom we are in contact with; `due` is when `keep` is to be called (time.monotonic)."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Waiter) -> None:
         self._line = line
         self._contact: Contact | None = None
-        self._bell: Doorbell | None = None
+        self._bell: CallbackServer | None = None
         self._subscription: Subscription | None = None
         self._values: Values = {}
         self._complained = False
         self.due = inf
 
     @property
-    def ears(self) -> Collection[socket.socket]:
+    def sockets(self) -> Collection[socket.socket]:
         """What to wait on."""
         return (self._bell.sock,) if self._bell else ()
 
-    def follow(self, contact: Contact) -> None:
+    def subscribe_to(self, contact: Contact) -> None:
         """From now on it is this one's events that we want. What it told of itself before is still compared with."""
         before = self._contact
         self._leave(_PARTING, self._line)
@@ -57,7 +57,7 @@ class Events:
         self._contact = contact
         self.due = time.monotonic() if contact.service.events else inf
 
-    def keep(self) -> str:
+    def renew(self) -> str:
         """When it is due: subscribe, or extend the subscription. A reason to alert, if that was forgotten."""
         try:
             return self._keep()
@@ -68,18 +68,18 @@ class Events:
             self._complained = True
             return ""
 
-    def listen(self) -> str:
+    def receive(self) -> str:
         """Take in the events that come. A reason to alert, if something has changed."""
         before = dict(self._values)
         self._take_in()
         before = before or dict(self._values)  # a first event is no news; what comes right behind it is
         for _ in range(_MANY):
-            if not self._line.wait(self.ears, _TOGETHER):
+            if not self._line.wait(self.sockets, _TOGETHER):
                 break
             self._take_in()
-        return gena.news(before, self._values)
+        return gena.describe_change(before, self._values)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Unsubscribe, if that can be done in time, and hear no more."""
         self._leave(FAREWELL, None)
 
@@ -91,7 +91,7 @@ class Events:
         if renewed:
             headers = gena.renewal_headers(renewed.sid)
         else:
-            self._bell = self._bell or Doorbell(contact.us, contact.gateway.host)
+            self._bell = self._bell or CallbackServer(contact.us, contact.gateway.host)
             headers = gena.subscribe_headers(self._bell.url)
         reply = self._ask(contact.service.events, "SUBSCRIBE", headers, PATIENCE, self._line)
         if renewed and reply.status in _GONE:
@@ -109,7 +109,7 @@ class Events:
 
     def _take_in(self) -> None:
         """One visitor at the door."""
-        if self._bell is None or not (request := self._bell.answer(self._line)) or self._subscription is None:
+        if self._bell is None or not (request := self._bell.receive(self._line)) or self._subscription is None:
             return
         try:
             values = gena.parse_event(request, self._bell.path, self._subscription.sid)
@@ -119,11 +119,13 @@ class Events:
         _log.debug("<- event %s", values)
         self._values |= values
 
-    def _ask(self, where: Location, method: str, headers: dict[str, str], patience: float, line: Line | None) -> Reply:
+    def _ask(
+        self, where: Location, method: str, headers: dict[str, str], patience: float, line: Waiter | None
+    ) -> Reply:
         _log.debug("-> %s %s %s", method, where, headers)
         return exchange(where, Request(method, headers), limit=_LIMIT, patience=patience, line=line)
 
-    def _leave(self, patience: float, line: Line | None) -> None:
+    def _leave(self, patience: float, line: Waiter | None) -> None:
         if self._subscription and self._contact and self._contact.service.events:
             try:
                 headers = {"SID": self._subscription.sid}

@@ -8,14 +8,14 @@ SLACK = 5.0  # seconds that a router's clock may be off between two looks
 _MOST = 10 * 365 * 86400  # seconds; more is a negative number as miniupnpc reads it
 
 
-class Uptime:
+class UptimeTracker:
     """What was told last, and when."""
 
     def __init__(self) -> None:
         self._told = 0
         self._at = 0.0
 
-    def note(self, told: int, now: float) -> str:
+    def restart_seen(self, told: int, now: float) -> str:
         """Take in what is told at `now` (monotonic seconds); why our mappings may be gone, or nothing."""
         before, elapsed = self._told, now - self._at
         if not 0 <= told <= _MOST:

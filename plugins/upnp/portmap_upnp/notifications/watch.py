@@ -17,16 +17,16 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError
-from portmap.wire.waiter import HungUp, Line
+from portmap.wire.waiter import Waiter, WaiterClosed
 from portmap_upnp.contact import Contact
-from portmap_upnp.discovery.description import Gateway
-from portmap_upnp.discovery.discover import describe
-from portmap_upnp.discovery.ssdp import Notice, Says
+from portmap_upnp.discovery.description import GatewayDevice
+from portmap_upnp.discovery.discover import fetch_device
+from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind
 from portmap_upnp.location import Location, parse_location
-from portmap_upnp.notifications.advertisements import Ear, Peer
-from portmap_upnp.notifications.subscription import Events
+from portmap_upnp.notifications.advertisements import AdvertisementReceiver, Peer
+from portmap_upnp.notifications.subscription import EventSubscription
 
-Adopt: TypeAlias = Callable[[Gateway | None], None]
+Adopt: TypeAlias = Callable[[GatewayDevice | None], None]
 """Takes a gateway that has just described itself, or None: the one we knew is gone."""
 
 REST = 1.0  # seconds between two questions, and between two alerts
@@ -41,7 +41,7 @@ _ALIASES = 8  # further LOCATIONs of one gateway that we remember; FRITZ!Boxes h
 _log = logging.getLogger("portmap.upnp")
 
 
-class Watch:
+class GatewayWatch:
     """Watches from the moment it is made until `close`. `candidates` are listened to while there is no contact.
 
     `tell` is the core's alert, `where` the (group, port) for announcements.
@@ -59,51 +59,51 @@ class Watch:
         self._candidates = candidates
         self._adopt = adopt
         self._tell = tell
-        self._line = Line()
-        self._ear = Ear(where)
-        self._events = Events(self._line)
+        self._line = Waiter()
+        self._ear = AdvertisementReceiver(where)
+        self._events = EventSubscription(self._line)
         self._faced: Contact | None = None
-        self._believed: Gateway | None = None  # the contact's gateway, or what it has become since
+        self._believed: GatewayDevice | None = None  # the contact's gateway, or what it has become since
         self._aliases: set[Location] = set()
         self._told_at = self._looked_at = -REST
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
         self._thread.start()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """The contact is another one now."""
-        self._line.nudge()
+        self._line.wake()
 
     def close(self) -> None:
         """End the thread, which closes what it holds. A second time does nothing."""
-        self._line.hang_up()
+        self._line.close()
         if self._thread is not threading.current_thread():  # as when an alert leads to the end of the watch
             self._thread.join(CLOSING)
 
     def _run(self) -> None:
         with self._line:
             try:
-                with suppress(HungUp):
+                with suppress(WaiterClosed):
                     for candidate in self._candidates():
-                        self._ear.face(candidate)
+                        self._ear.join_towards(candidate)
                     while True:
-                        self._attend()
+                        self._wait_and_handle()
             finally:
                 self._ear.close()
-                self._events.end()
+                self._events.close()
 
-    def _attend(self) -> None:
+    def _wait_and_handle(self) -> None:
         """Wait for something to happen, and see to it."""
-        self._face()
+        self._follow_contact()
         if time.monotonic() >= self._events.due:
-            self._alert(self._events.keep())
+            self._alert(self._events.renew())
         ears = [self._ear.sock] if self._ear.sock else []
-        ready = self._line.wait([*ears, *self._events.ears], max(0.0, self._events.due - time.monotonic()))
-        if ready.intersection(self._events.ears):
-            self._alert(self._events.listen())
+        ready = self._line.wait([*ears, *self._events.sockets], max(0.0, self._events.due - time.monotonic()))
+        if ready.intersection(self._events.sockets):
+            self._alert(self._events.receive())
         if ready.intersection(ears):
             self._listen()
 
-    def _face(self) -> None:
+    def _follow_contact(self) -> None:
         """Turn to whom the hooks are in contact with now."""
         contact = self._contact()
         if contact is self._faced:
@@ -113,31 +113,31 @@ class Watch:
             if self._believed is None or contact.gateway.host != self._believed.host:
                 self._aliases.clear()
             self._believed = contact.gateway
-            self._ear.face(contact.gateway.host)
-            self._events.follow(contact)
+            self._ear.join_towards(contact.gateway.host)
+            self._events.subscribe_to(contact)
 
     def _listen(self) -> None:
-        self._face()  # who is lost, or new, since the wait began is heard otherwise
+        self._follow_contact()  # who is lost, or new, since the wait began is heard otherwise
         expected = {self._believed.host} if self._believed else set()
         if self._faced is None:
             expected |= set(self._candidates())
-        for sender, notice in self._ear.heard(expected):
+        for sender, notice in self._ear.read(expected):
             if self._judge(sender, notice):
-                self._rest(REST)
+                self._pause(REST)
                 return
         quiet, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
-        self._rest(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
+        self._pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
 
-    def _judge(self, sender: IPv4Address, notice: Notice) -> bool:
+    def _judge(self, sender: IPv4Address, notice: Advertisement) -> bool:
         """What an expected sender's announcement is worth. Whether the gateway had to be asked."""
         ours = self._believed is not None and sender == self._believed.host
         match notice.says:
-            case Says.UPDATE if ours and self._believed:
+            case AdvertisementKind.UPDATE if ours and self._believed:
                 self._believed = replace(self._believed, boot=notice.boot)
-            case Says.BYEBYE if ours and self._faced:
-                self._rest(_LEAVING)
+            case AdvertisementKind.BYEBYE if ours and self._faced:
+                self._pause(_LEAVING)
                 return self._check_goodbye()
-            case Says.ALIVE:
+            case AdvertisementKind.ALIVE:
                 return self._check_alive(sender, notice)
         return False
 
@@ -147,7 +147,7 @@ class Watch:
             self._alert(f"{self._believed.host} said goodbye")
         return True
 
-    def _check_alive(self, sender: IPv4Address, notice: Notice) -> bool:
+    def _check_alive(self, sender: IPv4Address, notice: Advertisement) -> bool:
         try:
             location = parse_location(notice.location, sender)
         except Garbled as error:
@@ -181,21 +181,21 @@ class Watch:
             self._aliases.add(location)
         return still_there
 
-    def _describe(self, location: Location) -> Gateway | None:
+    def _describe(self, location: Location) -> GatewayDevice | None:
         """Ask the gateway what it is; None if it does not say."""
         try:
-            return describe(location, _PATIENCE, self._line)
+            return fetch_device(location, _PATIENCE, self._line)
         except NATError as error:
             _log.debug("announced, but not confirmed: %s", error)
             return None
 
     def _alert(self, reason: str) -> None:
         if reason:
-            self._rest(self._told_at + REST - time.monotonic())
+            self._pause(self._told_at + REST - time.monotonic())
             self._told_at = time.monotonic()
             self._tell(reason)
 
-    def _rest(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         """Let time pass; what comes meanwhile waits in its socket."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
