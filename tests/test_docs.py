@@ -1,5 +1,6 @@
 """The documents are held to the code: what they show is run, what they name exists, what exists is named."""
 
+import ast
 import contextlib
 import inspect
 import io
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import typer
 from tests.docs.blocks import DOCUMENTS, ROOT, Block, CommandLine, blocks, command_lines, commands_in, prose, steps
+from tests.docs.house_map import folders, with_map
 from tests.docs.normalise import normal, pattern_of
 from tests.docs.parser import is_command, understand
 from tests.docs.picture import COMMAND, PICTURE, demo, shown_in
@@ -32,7 +34,6 @@ from portmap.events import Event
 from portmap.hookspecs import BACKENDS, PUBLISHERS, BackendSpec, PublisherSpec
 from portmap.loading.catalog import Catalogue, validate_hooks
 from portmap.model import Mapping, Protocol, Scope
-from portmap.publishers import health
 from portmap.simulator.quirk_options import table_markdown
 from portmap_publish.command import environment
 from portmap_publish.port_changes import PortChange
@@ -174,10 +175,9 @@ def test_every_installed_name_is_told(group: str) -> None:
 
 
 def test_every_event_is_told() -> None:
-    for module in (events, health):
-        for _, kind in inspect.getmembers(module, inspect.isclass):
-            if issubclass(kind, Event) and hasattr(kind, "event"):
-                assert f"`{kind.event}`" in REFERENCE
+    for _, kind in inspect.getmembers(events, inspect.isclass):
+        if issubclass(kind, Event) and hasattr(kind, "event"):
+            assert f"`{kind.event}`" in REFERENCE
 
 
 def test_every_scope_is_told() -> None:
@@ -224,13 +224,16 @@ def test_the_changelog_is_about_this_version() -> None:
     assert __version__ in headings[0]
 
 
-def test_the_map_of_the_house_shows_every_room() -> None:
-    plan = CONTRIBUTING.partition("## The map of the house")[2].partition("\n## ")[0]
-    rooms = [path.stem for path in (ROOT / "core" / "portmap").glob("*") if not path.name.startswith("_")]
-    rooms += [path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()]
-    rooms += [path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")]
-    missing = [room for room in rooms if room != "py" and not re.search(rf"\b{room}\b", plan)]
-    assert not missing
+def test_the_map_in_contributing_is_that_of_the_folders() -> None:
+    assert with_map(CONTRIBUTING) == CONTRIBUTING, "write it anew: python -m tests.docs.house_map"
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
+def test_the_docstring_of_a_folder_names_every_file_in_it(folder: Path) -> None:
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+    parts = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+    assert {line.split()[0] for line in text.splitlines() if line} >= files | parts
 
 
 def test_every_dependency_has_its_reason() -> None:

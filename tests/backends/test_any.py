@@ -329,7 +329,7 @@ OURS = IPv4Address("11.22.33.4")
 def test_our_own_address_counts_if_it_is_public(
     ours: str, public: IPv4Address | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "local_address_towards", lambda _: IPv4Address(ours))
+    monkeypatch.setattr(routes, "local_address_to", lambda _: IPv4Address(ours))
     assert own_public_address() == public
 
 
@@ -337,7 +337,7 @@ def test_without_a_network_we_have_no_public_address(monkeypatch: pytest.MonkeyP
     def no_route(_: IPv4Address) -> IPv4Address:
         raise NoGateway("no route")
 
-    monkeypatch.setattr(routes, "local_address_towards", no_route)
+    monkeypatch.setattr(routes, "local_address_to", no_route)
     assert own_public_address() is None
 
 
@@ -544,7 +544,7 @@ def test_a_list_where_nobody_knows_ipv6_is_refused() -> None:
 
 
 def test_on_a_host_without_ipv6_nobody_is_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "global_address", lambda: None)
+    monkeypatch.setattr(candidates, "global_ipv6_address", lambda: None)
     backend = AnyBackend.ipv6_from_argument(None)
     backend.watch(lambda _: None)()
     with pytest.raises(NoGateway, match="no global IPv6 address"):

@@ -347,7 +347,7 @@ def test_who_is_broken_or_needs_an_argument_or_wants_to_be_named_takes_no_part()
     entries = [
         EntryPoint("broken", "no_such_module:Class", BACKENDS),
         EntryPoint("static", "portmap_extip:ExtIp", BACKENDS),
-        EntryPoint("any", "portmap.backends.any.backend:AnyGateway", BACKENDS),
+        EntryPoint("any", "portmap.backends.any.backend:AnyBackend", BACKENDS),
         EntryPoint("scripted", "portmap.testing.scripted:ScriptedBackend", BACKENDS),
         EntryPoint("protonvpn", "portmap_natpmp:ProtonVpn", BACKENDS),
     ]

@@ -23,8 +23,8 @@ def test_afterwards_signals_mean_what_they_meant_before() -> None:
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
     script = (
-        "import os, signal, threading; from portmap.cli.signals import Ending\n"
-        "with Ending(lambda: os.kill(os.getpid(), signal.SIGINT)):\n"
+        "import os, signal, threading; from portmap.cli.signals import StopSignals\n"
+        "with StopSignals(lambda: os.kill(os.getpid(), signal.SIGINT)):\n"
         "    os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(20)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=10).returncode == 128 + signal.SIGINT

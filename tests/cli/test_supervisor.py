@@ -226,10 +226,10 @@ def test_one_that_falls_takes_no_other_with_it(
 
 SERVICE = """
 import sys
-from portmap.cli.instances import hold_instances
-from portmap.config import Instance, Wanted
-wanted = [Instance(name="home", nat=sys.argv[1], mappings=(Wanted("80"),), state="none")]
-hold_instances(wanted, lambda name, event, at: event.event, reload=lambda: wanted)
+from portmap.cli.hold.supervisor import supervise
+from portmap.config.settings import Instance, MappingText
+wanted = [Instance(name="home", nat=sys.argv[1], mappings=(MappingText("80"),), state="none")]
+supervise(wanted, lambda name, event, at: event.event, reload=lambda: wanted)
 """
 
 

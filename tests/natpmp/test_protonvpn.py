@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from ipaddress import IPv4Address
 
 import pytest
+from tests.udp_peer import MakePeer, Peer
 
 import portmap
 from portmap.backends.nat import Nat
@@ -46,46 +47,46 @@ def test_it_is_asked_only_by_name_for_a_minute_and_knows_what_is_usually_wanted(
 
 
 @pytest.fixture
-def talk(peer: Callable[..., "object"], patient: Timeouts) -> Callable[..., tuple[ProtonVpn, list[str]]]:
+def talk(peer: MakePeer, patient: Timeouts) -> Callable[..., tuple[ProtonVpn, Peer]]:
     """A backend and what its gateway hears."""
 
-    def talk(*script: str) -> tuple[ProtonVpn, list[str]]:
+    def talk(*script: str) -> tuple[ProtonVpn, Peer]:
         gateway = peer(*script)
-        backend = ProtonVpn(HERE, gateway.port, patience=patient, announced_at=())  # type: ignore[attr-defined]
-        return backend, gateway.heard_hex  # type: ignore[attr-defined]
+        backend = ProtonVpn(HERE, gateway.port, patience=patient, announced_at=())
+        return backend, gateway
 
     return talk
 
 
-Talk = Callable[..., tuple[ProtonVpn, list[str]]]
+Talk = Callable[..., tuple[ProtonVpn, Peer]]
 
 
 @pytest.mark.parametrize("internal", [0, 1])
 @pytest.mark.parametrize("lifetime", [60, 600, 7200])
 def test_it_says_what_protonvpn_says_that_natpmpc_shall_say(talk: Talk, internal: int, lifetime: int) -> None:
-    backend, heard = talk(GRANT)
+    backend, gateway = talk(GRANT)
     assert backend.add_mapping(TCP, 0, internal, lifetime) == Grant(37713, 60)
-    assert heard == ["00020000000000010000003c"]  # natpmpc -a 1 0 tcp 60
+    assert gateway.heard_hex == ["00020000000000010000003c"]  # natpmpc -a 1 0 tcp 60
 
 
 def test_the_port_that_was_drawn_is_asked_for_again(talk: Talk) -> None:
-    backend, heard = talk(GRANT)
+    backend, gateway = talk(GRANT)
     backend.add_mapping(TCP, 37713, 1, 60)
-    assert heard == ["00020000000093510000003c"]
+    assert gateway.heard_hex == ["00020000000093510000003c"]
 
 
 @pytest.mark.parametrize("internal", [0, 1])
 def test_every_programs_mappings_are_never_deleted_at_once(talk: Talk, internal: int) -> None:
-    backend, heard = talk(GRANT)
+    backend, gateway = talk(GRANT)
     with pytest.raises(Refused, match="other programs' too"):
         backend.delete_mapping(TCP, internal)
-    assert heard == []
+    assert gateway.heard_hex == []
 
 
 def test_a_mapping_of_one_internal_port_is_deleted_as_ever(talk: Talk) -> None:
-    backend, heard = talk("00 82 0000 00000005 1ae1 0000 00000000")
+    backend, gateway = talk("00 82 0000 00000005 1ae1 0000 00000000")
     backend.delete_mapping(TCP, 6881)
-    assert heard == ["000200001ae1000000000000"]
+    assert gateway.heard_hex == ["000200001ae1000000000000"]
 
 
 # what users forget

@@ -106,7 +106,7 @@ def our_address(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Where we are, without asking the machine that the tests run on."""
 
     def be_at(address: str) -> None:
-        monkeypatch.setattr(routes, "local_address_towards", lambda peer: IPv4Address(address))
+        monkeypatch.setattr(routes, "local_address_to", lambda peer: IPv4Address(address))
 
     return be_at
 
@@ -179,7 +179,7 @@ def test_without_a_network_there_are_no_candidates(monkeypatch: pytest.MonkeyPat
     def nowhere(peer: IPv4Address) -> IPv4Address:
         raise NoGateway(f"no route to {peer}")
 
-    monkeypatch.setattr(routes, "local_address_towards", nowhere)
+    monkeypatch.setattr(routes, "local_address_to", nowhere)
     assert gateway_candidates() == []
 
 

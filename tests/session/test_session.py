@@ -169,7 +169,7 @@ def test_a_fault_of_ours_is_raised_as_one(start: Open, monkeypatch: pytest.Monke
     def fail(*_: object) -> None:
         raise LookupError("oops")
 
-    monkeypatch.setattr(SessionState, "note", fail)
+    monkeypatch.setattr(SessionState, "apply", fail)
     with pytest.raises(PortmapError, match=r"ended by a fault: LookupError\('oops'\)"):
         start(ScriptedBackend(), WEB).wait(LONG)
 

@@ -44,8 +44,8 @@ def test_nobody_inherits_from_the_living(opened: Open) -> None:
 
 def test_a_killed_process_leaves_its_journal(opened: Open, tmp_path: Path) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from portmap.storage.journal_store import State;"
-        "from portmap.storage.journal import Journal; State(Path(sys.argv[1])).save(Journal());"
+        "import os, signal, sys; from pathlib import Path; from portmap.storage.journal_store import JournalStore;"
+        "from portmap.storage.journal import Journal; JournalStore(Path(sys.argv[1])).save(Journal());"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)

@@ -144,8 +144,8 @@ def test_the_end_of_a_session_takes_its_notice_down(tmp_path: Path) -> None:
 def test_a_session_that_died_counts_for_nothing_and_is_cleared_away(tmp_path: Path) -> None:
     died = (
         "import os, sys; from pathlib import Path\n"
-        "from portmap.storage.status import Notice; from portmap.storage.status_file import Board\n"
-        "Board(Path(sys.argv[1]), Notice(1, '', 'pmp', 0.0, 0.0)).pin(); os._exit(9)"
+        "from portmap.storage.status import SessionStatus; from portmap.storage.status_file import StatusFile\n"
+        "StatusFile(Path(sys.argv[1]), SessionStatus(1, '', 'pmp', 0.0, 0.0)).write(); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", died, str(tmp_path)], check=False, timeout=30)
     assert len(list(status_folder(tmp_path).glob("*.json"))) == 1

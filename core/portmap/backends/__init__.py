@@ -1,1 +1,9 @@
-"""backends."""
+"""One backend, called safely: a spec becomes a `Nat`, every answer is checked. Names no plugin.
+
+answers  check what a backend answered
+load     load() and load_ipv6(): spec -> Nat
+nat      Nat: one backend, called with a deadline, answers checked
+none     the backend `none`
+worker   Worker: one thread that runs jobs in order
+any/     The backend `any`
+"""

@@ -1,6 +1,17 @@
-"""The command `portmap`. Law: this folder reads words and prints lines; what happens, happens in the library.
+"""The command `portmap`: words in, lines out, an exit code. What happens, happens in the library.
 
 What only one command needs is imported by that command: `portmap --version` and a Tab key pay for nothing else.
+
+config_file   reads the configuration file for a command
+exit_codes    exit codes; errors as one line on stderr
+logs          -v, -vv
+signals       SignalListener and StopSignals
+state_folder  which state folder a command uses
+terminal      standard streams, printable text
+commands/     One module for each subcommand that asks once and prints
+hold/         The command that holds ports open: instances, reload, the service manager, metrics, a child process
+output/       What the command prints: lines for people, JSON, tables
+parser/       The command line: signatures, options and help
 """
 
 __all__ = ["main"]

@@ -1,4 +1,12 @@
-"""What stands in the way of being reached: gathered by `examine`, judged by `verdict`, told by `story`.
+"""`portmap doctor`: probes collect findings, rules give one verdict. Changes nothing, unless `--try` asks for it.
 
-Law: looking changes nothing anywhere, unless a try was asked for; nobody beyond the gateway is contacted, unless named.
+capture    --capture: record the wire as JSON lines
+diagnosis  the rules in order; diagnose()
+examine    run the probes, return Findings
+findings   Findings and their parts; values
+redact     remove public addresses and names from a report
+report     findings -> lines
+verdict    Verdict and Outcome; values
+probes/    Probes
+rules/     Rules
 """

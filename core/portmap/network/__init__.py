@@ -1,1 +1,5 @@
-"""network."""
+"""The host's side of the network: routes, addresses and their changes. Sends nothing.
+
+monitor  NetworkMonitor: notices that link, address or route changed
+routes   default gateways and our own addresses, as the kernel tells them
+"""

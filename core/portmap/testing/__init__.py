@@ -1,6 +1,11 @@
 """For everybody's tests: a simulated router that misbehaves on command, and suites that prove any plugin.
 
 The suites, and the gateways for them, need pytest and are imported when they are first used; the rest does not.
+
+clock      ScriptedInbox
+pytest     the fixtures `router` and `router_factory`
+scripted   ScriptedBackend and play(): the loop on scripted time
+contract/  Contract suites: one subclass proves that a plugin keeps the promises of `portmap.hookspecs`
 """
 
 from typing import TYPE_CHECKING, Any

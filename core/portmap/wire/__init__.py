@@ -1,6 +1,11 @@
-"""What protocols over UDP share, for plugins: one question to one peer, several peers at once, announcements.
+"""Tools for plugins that speak on the network: one UDP exchange, a fan-out, announcements, HTTP.
 
-Law: nothing here knows a protocol; bytes are the plugin's. No OSError comes out of here.
+announcements  AnnouncementListener: a thread that receives and verifies announcements
+exchange       one UDP question to one peer, with retransmission and a deadline
+fan_out        ask several candidates at once, take the first good answer
+http           one bounded HTTP(S) request to a site that the user named
+multicast      sockets that receive multicast announcements
+waiter         Waiter: wait for sockets or time, woken or ended by another thread
 """
 
 from portmap.wire.announcements import AnnouncementListener

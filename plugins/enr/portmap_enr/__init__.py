@@ -1,4 +1,11 @@
-"""The publisher `enr`: the node's record as a signed Ethereum Node Record (EIP-778)."""
+"""Node records (EIP-778): the publisher `enr` signs what the node announces.
+
+enr            EIP-778 records; pure
+enr_publisher  the publisher `enr`
+identity       identity scheme v4
+keyfile        the node key file
+rlp            RLP; pure
+"""
 
 from portmap_enr.enr_publisher import EnrPublisher
 

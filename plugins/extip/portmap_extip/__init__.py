@@ -1,6 +1,10 @@
-"""The static backends: an address that is known beforehand, ports that are reachable as they stand, nothing sent.
+"""External addresses that need no gateway: given by hand, by host name, by interface.
 
-`extip:203.0.113.7` and `extip:home.example.org`, also spelt `ip:…`; `if:eth0`.
+argument         `extip:ARGUMENT`
+backend          the backend `extip`
+hostname         a host name, looked up again
+interface        the backend `if`
+linux_addresses  an interface's addresses on Linux
 """
 
 from portmap_extip.backend import ExtIp

@@ -1,4 +1,14 @@
-"""The NAT-PMP backend of portmap: `pmp`, `natpmp` or `nat-pmp`, each with an optional `:GATEWAY`; and `protonvpn`."""
+"""NAT-PMP (RFC 6886), and ProtonVPN, which speaks it.
+
+announcement  announcements; pure
+argument      `pmp:ARGUMENT`
+backend       the backend `pmp`
+epoch         has the gateway lost its state?; pure
+observation   what the gateway last answered, and what a difference means
+packets       RFC 6886 packets; pure
+protonvpn     the backend `protonvpn`
+results       result code -> error; pure
+"""
 
 from portmap.wire import Timeouts
 from portmap_natpmp.backend import NatPmp

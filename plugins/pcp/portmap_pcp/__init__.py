@@ -1,4 +1,21 @@
-"""The PCP backend of portmap (RFC 6887): `pcp`, with an optional `:GATEWAY`; its IPv6 side opens pinholes."""
+"""PCP (RFC 6887): mappings and IPv6 pinholes.
+
+announcement     announcements; pure
+argument         `pcp:ARGUMENT`
+backend          the backend `pcp`
+client           one PCP server: found, asked, judged
+epoch            has the server lost its state?; pure
+natpmp_address   NAT-PMP's address question; pure
+natpmp_fallback  NatPmpFallback: a server that speaks NAT-PMP only
+nonces           one nonce per mapping
+observation      what the server last answered, and what a difference means
+options          PCP options; pure
+packets          RFC 6887 packets; pure
+pinholes         its IPv6 side, as a backend
+restart_watch    RestartWatch: epochs and announcements -> alerts
+results          result code -> error; pure
+settings         Settings: ports, clock, timeouts
+"""
 
 from portmap_pcp.backend import Pcp
 from portmap_pcp.pinholes import PcpPinholes

@@ -1,4 +1,12 @@
-"""The publishers that need no library: a command, a file, a web address."""
+"""The publishers `exec`, `file`, `http` and `https`.
+
+command         the command line for one change; pure
+exec_publisher  the publisher `exec`
+file_publisher  the publisher `file`
+http_publisher  the publishers `http` and `https`
+port_changes    what changed about a port; pure
+process         run one command, bounded
+"""
 
 from portmap_publish.exec_publisher import ExecPublisher
 from portmap_publish.file_publisher import FilePublisher

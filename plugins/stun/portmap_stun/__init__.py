@@ -1,4 +1,11 @@
-"""The STUN backend of portmap (RFC 8489): learns the external address from servers outside, opens nothing."""
+"""STUN (RFC 8489): learns the external address from a server that the user names.
+
+argument     `stun:ARGUMENT`
+attributes   STUN attributes; pure
+backend      the backend `stun`
+message      STUN messages; pure
+server_poll  asks several servers at once
+"""
 
 from portmap_stun.argument import Server
 from portmap_stun.backend import Stun

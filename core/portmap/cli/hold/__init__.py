@@ -1,1 +1,14 @@
-"""hold."""
+"""The command that holds ports open: instances, reload, the service manager, metrics, a child process.
+
+arguments        HoldArguments: flags, environment and file -> instances
+child_process    ChildProcess: start, pass signals on, exit code
+metrics          --metrics: the Prometheus endpoint
+metrics_totals   MetricTotals: the counted numbers; pure
+run              `portmap run`
+service_manager  systemd: sd_notify messages, readiness, watchdog
+sessions         SessionSet: the running sessions by instance name
+setup            output, metrics and greeting for the supervisor
+start            print what was asked, then import and run the rest
+summary          all sessions in one line; pure
+supervisor       Supervisor: runs the instances until a signal; reload
+"""

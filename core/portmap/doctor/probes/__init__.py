@@ -1,1 +1,8 @@
-"""probes."""
+"""Probes: each collects facts about the host or the gateway, and judges nothing.
+
+backends  ask every backend at once
+firewall  this host's firewall
+network   routes, interfaces, container bridge
+sockets   who listens on this host
+trial     --try: map the port and remove it
+"""

@@ -1,1 +1,12 @@
-"""upnp."""
+"""UPnP IGD, server side: SSDP, descriptions, SOAP, events.
+
+description       the device description
+event_sender      delivers events
+firewall_control  the actions of WANIPv6FirewallControl
+gena              event subscriptions
+igd               the actions of WANIPConnection
+page_quirks       how quirks change SSDP answers and pages
+site              HTTP request -> page or SOAP response
+soap              SOAP, server side
+ssdp              SSDP, server side
+"""

@@ -25,6 +25,19 @@
 Then run pytest. What cannot be proved, because the gateway or target under test offers no way to, is skipped and says
 why.
 A backend that speaks NAT-PMP or UPnP needs no gateway of its own: `RouterGateway` is the simulated router.
+
+backend             BackendContract
+backend_under_test  the backend behind Nat, faults as test failures
+checks              require() and in_time()
+gateway             Gateway: what a suite can do to the gateway under test
+hostile_input       arguments and names that users may write
+loop                promises of Kind.LOOP
+network_audit       whether anything was sent (audit events)
+plugin              what every plugin promises
+publisher           PublisherContract
+samples             events, records and states to show to a publisher
+static              promises of Kind.STATIC
+target              Target: what a suite can do to a publisher's target
 """
 
 from portmap.testing.contract.backend import BackendContract

@@ -15,11 +15,10 @@ from typing import Any
 
 from portmap import events
 from portmap.endpoints import Endpoints, OpenPort
-from portmap.events import Event, RecordChanged
+from portmap.events import Event, PublisherEvent, RecordChanged
 from portmap.model import Protocol, Scope
 from portmap.node.record import Record
 
-_HOMES = {events.__name__}
 _VALUES: dict[str, Any] = {
     "gateway": "Ünïcode <gateway> 192.168.1.1",
     "reason": "it said 'no' & \"never\"\n<again>",
@@ -60,10 +59,10 @@ class Unheard(Event):
 
 
 def all_events() -> dict[str, Event]:
-    """Every event bare and in full, by its name."""
+    """Every event that publishers are told, bare and in full, by its name."""
     shown: dict[str, Event] = {}
     for kind in _kinds(Event):
-        if kind.__module__ in _HOMES and "event" in vars(kind):
+        if kind.__module__ == events.__name__ and "event" in vars(kind) and not issubclass(kind, PublisherEvent):
             required = {field.name for field in fields(kind) if field.default is MISSING}
             shown[f"{kind.event}, bare"] = kind(**{name: _VALUES[name] for name in required})
             shown[f"{kind.event}, in full"] = kind(
