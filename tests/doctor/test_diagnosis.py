@@ -7,7 +7,7 @@ import pytest
 
 from portmap.cli import exit_codes
 from portmap.doctor.diagnosis import diagnose
-from portmap.doctor.findings import BackendAnswer, Findings, HostFirewall, HostNetwork, ListeningSocket, TrialResult
+from portmap.doctor.findings import BackendAnswer, Findings, HostFirewall, HostNetwork, TrialResult
 from portmap.doctor.verdict import Outcome
 from portmap.errors import (
     Conflict,
@@ -21,6 +21,7 @@ from portmap.errors import (
     Refused,
 )
 from portmap.model import Listed, PortRequest, Protocol
+from portmap.network.listening_sockets import ListeningSocket
 
 TCP = Protocol.TCP
 GATEWAY, US, PUBLIC = IPv4Address("192.168.1.1"), IPv4Address("192.168.1.20"), IPv4Address("203.0.113.7")

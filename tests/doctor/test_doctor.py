@@ -18,12 +18,13 @@ from portmap.cli.output.diagnosis import Style, lines_of
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.examine import HostProbes, examine
-from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, ListeningSocket, PortHolder
+from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, PortHolder
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
 from portmap.doctor.report import report_lines
 from portmap.doctor.verdict import Outcome
 from portmap.errors import GatewayTimeout, NATError, PortmapError, Refused, SpecError
 from portmap.model import Grant, PortRequest, Protocol
+from portmap.network.listening_sockets import ListeningSocket
 from portmap.simulator.replay import Replay
 from portmap.storage.journal import Journal, JournalEntry
 from portmap.storage.journal_reader import SessionJournal

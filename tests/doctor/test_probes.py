@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from portmap.doctor.findings import ListeningSocket
 from portmap.doctor.probes.firewall import evaluate, read_firewall
 from portmap.doctor.probes.network import is_bridged, read_host_network
-from portmap.doctor.probes.sockets import listening, parse_table
 from portmap.model import Protocol
+from portmap.network.listening_sockets import ListeningSocket, listening, parse_table
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 ROW = "   0: {} 00000000:0000 {} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n"

@@ -4,8 +4,8 @@ import os
 
 from tests.fuzz.user import ADDRESS_WORDS
 
+from portmap.wire.stun.message import BindingRequest, Reflection, Refusal
 from portmap_stun.argument import MOST, parse_servers
-from portmap_stun.message import BindingRequest, Reflection, Refusal
 
 LIMIT = 65507  # no UDP datagram is longer
 _ID = bytes.fromhex("b7e7a701bc34d686fa87dfae")

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, ListeningSocket, PortHolder
+from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, PortHolder
 from portmap.doctor.probes.backends import PATIENCE, BackendProbe, ProbeTarget
 from portmap.doctor.probes.firewall import read_firewall
 from portmap.doctor.probes.network import read_host_network
-from portmap.doctor.probes.sockets import listening
 from portmap.doctor.probes.trial import try_mappings
 from portmap.model import PortRequest
+from portmap.network.listening_sockets import ListeningSocket, listening
 from portmap.storage.journal_reader import SessionJournal
 
 

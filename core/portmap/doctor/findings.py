@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 
 from portmap.errors import SILENCE, PluginError, PortmapError
 from portmap.model import Address, Key, Listed, PortRequest, Protocol, Scope, scope_of
+from portmap.network.listening_sockets import ListeningSocket
 
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
@@ -99,16 +100,6 @@ class BackendAnswer:
         """Who has the external port, as far as the gateway tells."""
         rows = (row for row in self.table or () if (row.protocol, row.external_port) == (protocol, external_port))
         return next(rows, None)
-
-
-@dataclass(frozen=True, slots=True)
-class ListeningSocket:
-    """A local socket that takes what arrives at `address`; `program` is whose, "" if that cannot be read."""
-
-    protocol: Protocol
-    address: Address
-    port: int
-    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)

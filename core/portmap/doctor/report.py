@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from portmap.doctor.findings import BackendAnswer, Findings, ListeningSocket, TrialResult
+from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused
 from portmap.model import PortRequest, Scope
+from portmap.network.listening_sockets import ListeningSocket
 
 
 class Mark(Enum):

@@ -6,6 +6,7 @@ fan_out        ask several candidates at once, take the first good answer
 http           one bounded HTTP(S) request to a site that the user named
 multicast      sockets that receive multicast announcements
 waiter         Waiter: wait for sockets or time, woken or ended by another thread
+stun/          STUN messages
 """
 
 from portmap.wire.announcements import AnnouncementListener

@@ -1,9 +1,7 @@
 """STUN (RFC 8489): learns the external address from a server that the user names.
 
 argument     `stun:ARGUMENT`
-attributes   STUN attributes; pure
 backend      the backend `stun`
-message      STUN messages; pure
 server_poll  asks several servers at once
 """
 

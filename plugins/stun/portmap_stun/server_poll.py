@@ -15,8 +15,8 @@ from typing import TypeAlias
 from portmap.errors import GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Address
 from portmap.wire import Peer, Timeouts, exchange
+from portmap.wire.stun.message import BindingRequest, Refusal
 from portmap_stun.argument import Server
-from portmap_stun.message import BindingRequest, Refusal
 
 log = logging.getLogger("portmap.stun")
 

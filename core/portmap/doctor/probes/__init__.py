@@ -3,6 +3,5 @@
 backends  ask every backend at once
 firewall  this host's firewall
 network   routes, interfaces, container bridge
-sockets   who listens on this host
 trial     --try: map the port and remove it
 """

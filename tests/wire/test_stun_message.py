@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from portmap.errors import Garbled
 from portmap.model import Address
-from portmap_stun.message import BindingRequest, Reflection, Refusal
+from portmap.wire.stun.message import BindingRequest, Reflection, Refusal
 
 ID = bytes.fromhex("b7e7a701bc34d686fa87dfae")
 REQUEST = BindingRequest(ID)

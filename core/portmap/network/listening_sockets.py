@@ -1,16 +1,16 @@
-"""Who listens on this host, as Linux tells it in /proc/net.
+"""The sockets that listen on this host, as Linux tells it in /proc/net.
 
-Law: reading only. Pure parsing apart from the reading; whose a socket is can be told only of processes that we may see.
+Reading only. The program behind a socket is told only where this user may see it.
 """
 
 import struct
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from portmap.doctor.findings import ListeningSocket
 from portmap.model import Address, Protocol
 
 _PROC = Path("/proc")
@@ -19,8 +19,18 @@ _WAITING = {Protocol.TCP: "0A", Protocol.UDP: "07"}  # TCP_LISTEN, and TCP_CLOSE
 _MOST_PROCESSES = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class ListeningSocket:
+    """A local socket that takes what arrives at `address`. `program`: "NAME (PID)", or "" where it cannot be read."""
+
+    protocol: Protocol
+    address: Address
+    port: int
+    program: str = ""
+
+
 def listening(ports: Iterable[int], proc: Path = _PROC) -> tuple[ListeningSocket, ...] | None:
-    """Who takes what arrives at these ports; None where the system does not tell."""
+    """The sockets that listen on these ports; None where the system does not tell."""
     wanted = set(ports)
     found: list[tuple[ListeningSocket, str]] = []
     for name, protocol in _TABLES.items():

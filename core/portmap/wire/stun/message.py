@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from portmap.errors import Garbled
 from portmap.model import Address
-from portmap_stun.attributes import Type, read_address, read_attributes, read_error
+from portmap.wire.stun.attributes import Type, read_address, read_attributes, read_error
 
 COOKIE = 0x2112A442  # §5
 _HEADER = struct.Struct("!HHI12s")  # type, length of what follows, cookie, transaction id
