@@ -21,6 +21,7 @@ from portmap.testing import Quirks, Router, StunServer, loopback_address
 
 DAY = 86400.0
 PATIENCE = 50  # seconds for one block
+_PORTS = {443: 20443}  # the simulated router listens on what it opens, and only root may listen below 1024
 _HOLDS = {"", "router"}  # commands that end by a signal only
 
 
@@ -71,6 +72,8 @@ class Stage:
         """The text with what is there in place of what the documents say."""
         for told, real in self._pairs:
             text = text.replace(told, real)
+        for privileged, port in _PORTS.items():
+            text = re.sub(rf"\b{privileged}\b", str(port), text)
         return re.sub(r"\bprotonvpn\b(?!:)", self._protonvpn, text)
 
     def told(self, text: str) -> str:
@@ -78,6 +81,8 @@ class Stage:
         text = text.replace(self._any, "any").replace(self._protonvpn, "protonvpn")
         for told, real in self._pairs:
             text = text.replace(real, told)
+        for privileged, port in _PORTS.items():
+            text = re.sub(rf"\b{port}\b", str(privileged), text)
         return text
 
     def write_files(self, document: Path) -> None:

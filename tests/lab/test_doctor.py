@@ -1,7 +1,6 @@
 """The doctor on a real router: what is wrong there is what it says, in time."""
 
 import json
-import sys
 import time
 from typing import Any
 
@@ -11,18 +10,12 @@ from tests.lab.lab import HOST, NEIGHBOUR, Lab
 from tests.lab.router import LAN
 
 LIMIT = 6.0  # seconds, in which the doctor is to come to an end
-# The command without its words: so that a code other than 0 is no failure to run it.
-DOCTOR = """
-import sys
-from portmap.cli.doctor import Wish, run_doctor
-nat, mapping, try_it = sys.argv[1:]
-run_doctor(Wish.read(mapping or None, nat, None, None, try_it=bool(try_it)), as_one_object=True, report=False)
-"""
 
 
 def doctor(lab: Lab, mapping: str = "", nat: str = "any", *, try_it: bool = False) -> dict[str, Any]:
-    words = [sys.executable, "-c", DOCTOR, nat, mapping, "try" if try_it else ""]
-    told: dict[str, Any] = json.loads(lab.lan.run(words))
+    words = [*([mapping] if mapping else []), "--nat", nat, "--json", *(["--try"] if try_it else [])]
+    # An exit code other than 0 is a verdict here, no failure to run it.
+    told: dict[str, Any] = json.loads(lab.lan.run(["sh", "-c", '"$@" || true', "sh", *PORTMAP, "doctor", *words]))
     return told
 
 
@@ -121,10 +114,7 @@ def test_the_hosts_own_firewall_is_said(lab: Lab) -> None:
 
 def test_the_routers_table_is_listed_with_whose_is_whose(lab: Lab) -> None:
     lab.neighbour.run(["natpmpc", "-a", "4001", "4001", "tcp", "3600"])
-    program = (
-        "from portmap.cli.commands.ls import print_table_of; print_table_of('upnp', None, mine=False, as_json=True)"
-    )
-    (row,) = json.loads(lab.lan.run([sys.executable, "-c", program]))["mappings"]
+    (row,) = json.loads(lab.lan.run([*PORTMAP, "ls", "--nat", "upnp", "--json"]))["mappings"]
     assert (row["external_port"], row["client"], row["ours"]) == (4001, NEIGHBOUR, False)
     assert row["description"].startswith("NAT-PMP")
     assert LAN not in row["client"]
