@@ -4,6 +4,7 @@ arguments        HoldArguments: flags, environment and file -> instances
 child_process    ChildProcess: start, pass signals on, exit code
 metrics          --metrics: the Prometheus endpoint
 metrics_totals   MetricTotals: the counted numbers; pure
+page_server      PageServer: a small HTTP server for one page, bounded
 run              `portmap run`
 service_manager  systemd: sd_notify messages, readiness, watchdog
 sessions         SessionSet: the running sessions by instance name

@@ -1,10 +1,12 @@
-"""`--metrics`: what the sessions do, for Prometheus, over HTTP.
+"""`--metrics`: what the sessions do, as a page for Prometheus.
 
-Law: prometheus-client is an extra and is imported only here, when somebody asks for it. The registry is our own, so
-nothing of the process is told that was not meant. Text that came from elsewhere is made harmless and cut; the client
-escapes it. The server's threads are daemons: a scraper that hangs delays no renewal and no exit.
+Rules:
+- prometheus-client is an extra. It is imported only here, and only for `--metrics`; it writes the text format.
+- The registry is our own: nothing of the process is told but the sessions.
+- Text from the network is made printable and cut; prometheus-client escapes it.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, MetricTotals
+from portmap.cli.hold.page_server import Page, PageServer
 from portmap.cli.terminal import printable
 from portmap.errors import SpecError
 from portmap.events import Event
@@ -20,16 +23,16 @@ from portmap.events import Event
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-HOST = "127.0.0.1"  # whoever wants others to read names an address
-SHOWN = 100  # characters of a text that came from elsewhere
-CLOSING = 1.0  # seconds for the server's thread
+HOST = "127.0.0.1"  # the default; another address has to be named
+SHOWN = 100  # characters of a text from the network
+CLOSING = 1.0  # seconds for the server's thread to end
 
 
 def parse_address(text: str) -> tuple[str, int]:
     """`[HOST:]PORT`, a host by its address and IPv6 in brackets; port 0: any. Raises SpecError."""
     host, colon, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535) or (colon and not host):
-        raise SpecError(f"--metrics {text!r} makes no sense: write PORT or HOST:PORT, as in 9100 or [::1]:9100")
+        raise SpecError(f"--metrics {text!r} is not understood: write PORT or HOST:PORT, as in 9100 or [::1]:9100")
     try:
         named = _host(host) if host else ip_address(HOST)
     except ValueError:
@@ -43,7 +46,7 @@ def _host(text: str) -> IPv4Address | IPv6Address:
 
 
 class Metrics:
-    """The ear of one or more sessions; from any thread."""
+    """Counts the events of one or more sessions. From any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -51,7 +54,7 @@ class Metrics:
         self._lock = threading.Lock()
 
     def apply(self, instance: str, event: Event) -> None:
-        """Something happened; `instance` is empty where there is but one."""
+        """Count an event; `instance` is empty where there is only one."""
         with self._lock:
             self._tally.apply(instance, event, self._clock())
 
@@ -61,37 +64,44 @@ class Metrics:
             self._tally.forget(instance)
 
     def collect(self) -> Iterable["Metric"]:
-        """What prometheus-client asks at every scrape."""
+        """The metrics as they are now; prometheus-client calls this for every scrape."""
         with self._lock:
             return list(_families(self._tally, self._clock()))
 
 
 @contextmanager
 def serve_metrics(metrics: Metrics, address: str) -> Iterator[str]:
-    """Serve while it lasts; the URL. Raises SpecError: nonsense, a taken port, the extra is missing."""
+    """Serve while it lasts; gives the URL. Raises SpecError: a wrong address, a taken port, a missing extra."""
     host, port = parse_address(address)
-    client = _client()
-    registry = client.CollectorRegistry(auto_describe=False)
+    exposition = _exposition()
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415  # an extra, and slow to import
+
+    registry = CollectorRegistry(auto_describe=False)
     registry.register(metrics)
+
+    def make_page(accept: str) -> Page:
+        encode, content_type = exposition.choose_encoder(accept)
+        return Page(encode(registry), content_type)
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        server, thread = client.start_http_server(port, host, registry)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise SpecError(f"--metrics {address}: cannot listen there: {error.strerror or error}") from error
+    server = PageServer(listener, make_page)
     try:
         shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{server.server_port}/metrics"
+        yield f"http://{shown}:{listener.getsockname()[1]}/metrics"
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(CLOSING)
+        server.close(CLOSING)
 
 
-def _client() -> Any:
+def _exposition() -> Any:
     try:
-        import prometheus_client  # noqa: PLC0415  # an extra, and slow to import
+        from prometheus_client import exposition  # noqa: PLC0415  # as above
     except ImportError as error:
         raise SpecError("--metrics needs prometheus-client: pip install 'portmap-nat[metrics]'") from error
-    return prometheus_client
+    return exposition
 
 
 def _families(tally: MetricTotals, now: float) -> Iterator["Metric"]:
