@@ -16,7 +16,7 @@ PLUGINS = sorted(path for path in (ROOT / "plugins").glob("*/portmap_*") if path
 ROWS = (
     ("errors",),
     ("model",),
-    ("events", "syntax", "network", "simulator"),
+    ("events", "syntax", "network", "host", "simulator"),
     ("endpoints", "node", "storage", "wire"),
     ("hookspecs",),
     ("loading",),
@@ -44,7 +44,7 @@ CLI_ROWS = (
 )
 CLI_ROW_OF = {room: number for number, row in enumerate(CLI_ROWS) for room in row}
 # The modules of portmap that a plugin may import.
-PUBLIC = {"errors", "model", "events", "endpoints", "hookspecs", "node", "network", "wire"}
+PUBLIC = {"errors", "model", "events", "endpoints", "hookspecs", "node", "network", "host", "wire"}
 PUBLIC_NAMES = {"portmap.load", "portmap.Nat", "portmap.__version__"}
 LIBRARIES = {"upnp": {"miniupnpc"}, "natpmp": {"natpmp"}, "enr": {"cryptography", "Crypto"}}  # others: none
 PROTOCOL_NAMES = {"upnp", "pmp", "natpmp", "nat-pmp", "extip"}

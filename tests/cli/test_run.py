@@ -131,5 +131,15 @@ def test_the_child_inherits_the_rest_of_the_environment(router: Router, monkeypa
     assert "PORTMAP_EXTERNAL_PORT" not in os.environ
 
 
+def test_the_child_does_not_inherit_our_secrets(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    withheld = ("PORTMAP_NAT", "PORTMAP_PUBLISH", "NOTIFY_SOCKET", "WATCHDOG_USEC", "CREDENTIALS_DIRECTORY")
+    for name in withheld[2:]:
+        monkeypatch.setenv(name, "/secret")
+    monkeypatch.setenv("PORTMAP_NAT", f"pmp:{router.address}")
+    monkeypatch.setenv("PORTMAP_PUBLISH", "exec:true secret")
+    seen = run(router, "8080", "--", "env").stdout
+    assert not [name for name in withheld if f"{name}=" in seen]
+
+
 def test_a_folder_is_no_program(router: Router, tmp_path: Path) -> None:
     assert run(router, "8080", "--", str(tmp_path)).returncode == 2

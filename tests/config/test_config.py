@@ -1,6 +1,7 @@
 """Configuration: the file, its faults by line, what wins over what, and what a reload changes."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,7 +150,9 @@ def test_instances_without_a_name_are_called_after_their_gateway() -> None:
         ("nat = 'any'\nnat = 'any'\n", 2, "this is no TOML"),
         ("\nnat = '''", 2, "this is no TOML"),
         ("a = " + "[" * 5000, 1, "nested too deeply"),
-        ("#" * (1 << 20) + "\n", 1, "more than 1048576 characters"),
+        ("#" * (1 << 16) + "\n", 1, "more than 64 KiB"),
+        ("".join(f"[[map]]\nport={n}\n" for n in range(1, 2003)), 4001, "more than 2000 maps"),
+        ("".join(f"[[map]]\nport='1-1000'\nnat='a{n}'\n" for n in range(21)), 62, "more than 20000 ports"),
     ],
 )
 def test_what_makes_no_sense_is_told_with_its_line(text: str, line: int, says: str) -> None:
@@ -382,3 +385,16 @@ def test_a_file_that_is_no_text_says_so(write: Write) -> None:
 
 def test_a_request_is_what_the_command_line_would_make_of_it() -> None:
     assert MappingText("80", 60).requests(600) == (PortRequest(Protocol.TCP, 80, lifetime=60),)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "row",
+    ["[[map]]\nport={n}\n", "[[map]]\nport='1-1000'\nnat='a{n}'\n", "k{n}=1\n", "[[map]]\nport={n}\nx{n}=1\n"],
+    ids=["maps", "ranges", "unknown keys", "unknown keys of maps"],
+)
+def test_the_largest_file_is_judged_in_no_time(row: str) -> None:
+    text = "".join(row.format(n=n) for n in range(1, 8000))[:65_536].rpartition("\n")[0]
+    began = time.process_time()
+    assert faults(text)
+    assert time.process_time() - began < 5

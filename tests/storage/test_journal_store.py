@@ -1,3 +1,5 @@
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -138,3 +140,22 @@ def test_a_relative_xdg_folder_is_ignored_as_its_standard_says(monkeypatch: pyte
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     assert default_folder() == Path.home() / ".local" / "state" / "portmap"
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_in_the_folder_delays_nobody(opened: Open, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1-abc.json")
+    os.mkfifo(tmp_path / "2-abc.json")
+    os.mkfifo(tmp_path / "2-abc.lock")
+    assert opened().take_over() == ()
+
+
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(SpecError, match=f"chmod 700 {tmp_path}"):
+        JournalStore(tmp_path)
+
+
+def test_a_journal_is_for_its_owner_alone(opened: Open, tmp_path: Path) -> None:
+    opened().save(JOURNAL)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}

@@ -1,6 +1,8 @@
 """What a session says of itself, and where others on this host read it."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from ipaddress import IPv4Address, IPv6Address
@@ -167,7 +169,24 @@ def test_nonsense_on_the_board_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_board_that_cannot_be_written_costs_only_the_notice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     board = StatusFile(tmp_path, NEW)
-    status_folder(tmp_path).joinpath(next(status_folder(tmp_path).glob("*.lock")).stem + ".new").mkdir()
+    status_folder(tmp_path).joinpath(next(status_folder(tmp_path).glob("*.lock")).stem + ".json").mkdir()
     board.write()
     assert "status is not seen" in caplog.text
+    board.close()
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_among_the_files_delays_nobody(tmp_path: Path) -> None:
+    board = StatusFile(tmp_path, NEW)
+    os.mkfifo(status_folder(tmp_path) / "1-abc.json")
+    os.mkfifo(status_folder(tmp_path) / "1-abc.lock")
+    board.write()
+    assert live_sessions(tmp_path) == (NEW,)
+    board.close()
+
+
+def test_a_status_is_for_its_owner_alone(tmp_path: Path) -> None:
+    board = StatusFile(tmp_path, NEW)
+    board.write()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in status_folder(tmp_path).iterdir()} == {0o600}
     board.close()

@@ -23,10 +23,12 @@ from portmap.config.settings import (
 )
 from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
-from portmap.model import DEFAULT_LIFETIME, PortRequest
-from portmap.syntax.mappings import check_distinct, parse_mapping
+from portmap.model import DEFAULT_LIFETIME
+from portmap.syntax.mappings import DistinctPorts, parse_mapping
 
-MAX_SIZE = 1 << 20  # characters; more is no configuration
+MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
+MAX_MAPS = 2000  # in one file
+MAX_PORTS = 20_000  # in one file, ranges port by port; more than any gateway can hold
 SETTINGS = ("nat", "publish", "lease", "ip_interval", "state", "on_conflict", "ipv4", "ipv6")
 MAP = ("name", "port", "external", "protocol", "nat", "publish", "lease")
 
@@ -63,7 +65,7 @@ def parse_config(text: str, name: str = "the configuration", judge: SpecCheck = 
 
 def _parsed(text: str, faults: list[ConfigFault]) -> dict[str, Any]:
     if len(text) > MAX_SIZE:
-        faults.append(ConfigFault(1, f"this is no configuration: more than {MAX_SIZE} characters"))
+        faults.append(ConfigFault(1, f"the file has more than {MAX_SIZE // 1024} KiB: use ranges, or several files"))
         return {}
     try:
         return tomllib.loads(text)
@@ -83,7 +85,9 @@ class _ConfigReader:
     def __init__(self, judge: SpecCheck) -> None:
         self._judge = judge
         self._names: set[str] = set()
-        self._taken: dict[str, tuple[PortRequest, ...]] = {}
+        self._taken: dict[str, DistinctPorts] = {}
+        self._maps = 0
+        self._ports = 0
 
     def file(self, top: TomlTable) -> ConfigFile:
         top.reject_unknown_keys((*SETTINGS, "map", "instance"))
@@ -104,6 +108,11 @@ class _ConfigReader:
         """The maps of a table: one instance for each pair of gateway and publishers."""
         instances: dict[object, Instance] = {}
         for row in table.tables("map"):
+            self._maps += 1
+            if self._maps > MAX_MAPS:
+                row.fault(f'the file has more than {MAX_MAPS} maps: use ranges, as in port = "27015-27030"')
+            if self._maps > MAX_MAPS or self._ports > MAX_PORTS:
+                break
             row.reject_unknown_keys(MAP)
             own = SettingsLayer(nat=row.read("nat", self._spec), publish=row.read("publish", self._specs))
             layer = own.over(settings)
@@ -133,9 +142,13 @@ class _ConfigReader:
         return wanted
 
     def _take(self, nat: str, wanted: MappingText) -> None:
-        together = (*self._taken.get(nat, ()), *wanted.requests(DEFAULT_LIFETIME))
-        check_distinct(together)
-        self._taken[nat] = together
+        requests = wanted.requests(DEFAULT_LIFETIME)
+        self._ports += len(requests)
+        if self._ports > MAX_PORTS:
+            raise SpecError(f"the file asks for more than {MAX_PORTS} ports: ask for fewer")
+        taken = self._taken.setdefault(nat, DistinctPorts())
+        for request in requests:
+            taken.add(request)
 
     def _settings(self, table: TomlTable) -> SettingsLayer:
         return SettingsLayer(

@@ -15,10 +15,12 @@ import json
 import logging
 import threading
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Self
 
 from portmap.errors import SpecError
+from portmap.host.files import open_for_writing
 
 VERSION = 1
 _LOGGER = "portmap"
@@ -29,7 +31,7 @@ class Capture:
 
     def __init__(self, path: Path, version: str) -> None:
         try:
-            self._file: IO[str] = path.open("w", encoding="ascii")
+            self._file: IO[str] = TextIOWrapper(open_for_writing(path), encoding="ascii")
         except OSError as error:
             raise SpecError(f"the capture {path} cannot be written: {error.strerror}; name another file") from error
         self._write({"v": VERSION, "portmap": version})

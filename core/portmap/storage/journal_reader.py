@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portmap.errors import Garbled, SpecError
+from portmap.host.files import open_for_lock, read_file
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal import MAX_SIZE, Journal, JournalEntry, from_text
 
@@ -48,8 +49,7 @@ def read_journals(folder: Path) -> tuple[SessionJournal, ...]:
 
 def _read(path: Path) -> SessionJournal | None:
     try:
-        with path.open("rb") as file:
-            journal = from_text(file.read(MAX_SIZE).decode())  # what is cut off here is no journal
+        journal = from_text(read_file(path, MAX_SIZE).decode())
         return SessionJournal(path, _pid(path), _is_locked(path.with_suffix(".lock")), path.stat().st_mtime, journal)
     except (OSError, UnicodeDecodeError, Garbled) as error:
         _log.debug("%s is passed over: %s", path, error)
@@ -65,7 +65,7 @@ def _pid(path: Path) -> int:
 def _is_locked(lock: Path) -> bool:
     """Whether somebody alive has it."""
     try:
-        with lock.open("r+b") as file:
+        with open_for_lock(lock) as file:
             return not try_lock(file)  # closing the file ends it
     except OSError as error:
         _log.debug("%s is taken for free: %s", lock, error)

@@ -5,7 +5,6 @@ old content or the new. A file that makes no sense is set aside, never deleted. 
 of ports, not the mappings: it is a warning, not an error.
 """
 
-import errno
 import logging
 import os
 import secrets
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from portmap.errors import Garbled, SpecError
+from portmap.host.files import check_folder, open_for_lock, read_file, write_file
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal import MAX_SIZE, Journal, from_text, to_text
 
@@ -29,11 +29,13 @@ def default_folder() -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder, for its owner alone, unless it is there. Raises SpecError where no journal can be kept in it."""
+    """Make the folder, for its owner alone, unless it is there.
+
+    Raises SpecError where no journal can be kept in it, as where other users can write to it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        check_folder(folder)
     except OSError as error:
         raise SpecError(
             f"the state folder {folder} cannot be used: {error.strerror}; choose another with --state, or none"
@@ -49,7 +51,7 @@ class JournalStore:
         self._written = ""
         self._inherited: dict[Path, IO[bytes]] = {}
         make_folder(folder)
-        self._lock = _lock_of(self._path).open("wb")
+        self._lock = open_for_lock(_lock_of(self._path), create=True)
         try_lock(self._lock)
 
     def take_over(self) -> tuple[Journal, ...]:
@@ -66,10 +68,8 @@ class JournalStore:
         text = to_text(journal)
         if text == self._written:
             return
-        draft = self._path.with_suffix(".new")
         try:
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(self._path)
+            write_file(self._path, text.encode())
         except OSError as error:
             _log.warning("%s cannot be written, so a crash would be forgotten: %s", self._path, error)
             return
@@ -86,7 +86,7 @@ class JournalStore:
     def _take_over(self, path: Path) -> Journal | None:
         """The journal, if its owner is dead; the lock is kept, so that nobody else inherits it as well."""
         try:
-            lock = _lock_of(path).open("ab")
+            lock = open_for_lock(_lock_of(path), create=True)
         except OSError as error:
             _log.debug("%s is left alone: %s", path, error)
             return None
@@ -124,11 +124,7 @@ def _age(path: Path) -> float:
 def _content(path: Path) -> str:
     """The text of a file. Raises Garbled for one that cannot be read or is too large to be a journal."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_SIZE + 1)
-        if len(content) > MAX_SIZE:
-            raise Garbled(f"no journal: larger than {MAX_SIZE} bytes")
-        return content.decode()
+        return read_file(path, MAX_SIZE).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise Garbled(f"no journal: {error}") from error
 

@@ -13,7 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from portmap.errors import Garbled
+from portmap.host.files import check_folder, open_for_lock, read_file, write_file
 from portmap.storage.file_lock import try_lock
+from portmap.storage.journal_store import make_folder
 from portmap.storage.status import SessionStatus, from_text, to_text
 
 MAX_SIZE = 16 * 1024 * 1024  # bytes; 10,000 ports need 3 MiB
@@ -29,8 +31,10 @@ class StatusFile:
         self._pinned = ""
         self._lock = threading.Lock()
         self._path = status_folder(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.json"
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = self._path.with_suffix(".lock").open("wb")
+        make_folder(folder)
+        self._path.parent.mkdir(exist_ok=True, mode=0o700)
+        check_folder(self._path.parent)
+        self._file = open_for_lock(self._path.with_suffix(".lock"), create=True)
         try_lock(self._file)
 
     def update(self, change: Callable[[SessionStatus], SessionStatus]) -> None:
@@ -51,13 +55,12 @@ class StatusFile:
             self._pinned = ""
             self._file.close()
             for path in (self._path, self._path.with_suffix(".lock")):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
 
     def _write(self, text: str) -> None:
-        draft = self._path.with_suffix(".new")
         try:
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(self._path)
+            write_file(self._path, text.encode())
         except OSError as error:
             _log.warning("%s cannot be written, so the session's status is not seen: %s", self._path, error)
         else:
@@ -92,7 +95,7 @@ def _read(path: Path) -> SessionStatus | None:
     """The notice, if its session lives. What the dead have left is cleared away."""
     lock = path.with_suffix(".lock")
     try:
-        with lock.open("r+b") as file:
+        with open_for_lock(lock) as file:
             if not try_lock(file):
                 return _parse(path)
         for remains in (path, lock):
@@ -107,8 +110,7 @@ def _read(path: Path) -> SessionStatus | None:
 
 def _parse(path: Path) -> SessionStatus | None:
     try:
-        with path.open("rb") as file:
-            return from_text(file.read(MAX_SIZE).decode())
+        return from_text(read_file(path, MAX_SIZE).decode())
     except (OSError, UnicodeDecodeError, Garbled) as error:
         _log.debug("%s makes no sense: %s", path, error)
         return None

@@ -59,20 +59,31 @@ def parse_mappings(texts: Iterable[str], lifetime: int = DEFAULT_LIFETIME) -> tu
     return requests
 
 
+class DistinctPorts:
+    """The ports of one gateway that are asked for so far."""
+
+    def __init__(self) -> None:
+        self._internal: set[tuple[Protocol, int]] = set()
+        self._external: set[tuple[Protocol, int]] = set()
+
+    def add(self, request: PortRequest) -> None:
+        """Raise SpecError where another request is for that internal port, or wants that external port."""
+        if request.key in self._internal:
+            raise SpecError(f"{request.protocol} {request.internal_port} is asked for twice: drop one")
+        self._internal.add(request.key)
+        if request.follow and not request.external_port:
+            return  # takes whatever port it is given
+        wanted = (request.protocol, request.wish)
+        if wanted in self._external:
+            raise SpecError(f"two mappings want the external port {request.protocol} {wanted[1]}: change one")
+        self._external.add(wanted)
+
+
 def check_distinct(requests: Iterable[PortRequest]) -> None:
     """Raise SpecError where two requests are for one internal port, or want one external port."""
-    internal: set[tuple[Protocol, int]] = set()
-    external: set[tuple[Protocol, int]] = set()
+    ports = DistinctPorts()
     for request in requests:
-        if request.key in internal:
-            raise SpecError(f"{request.protocol} {request.internal_port} is asked for twice: drop one")
-        internal.add(request.key)
-        if request.follow and not request.external_port:
-            continue  # takes whatever port it is given
-        wanted = (request.protocol, request.wish)
-        if wanted in external:
-            raise SpecError(f"two mappings want the external port {request.protocol} {wanted[1]}: change one")
-        external.add(wanted)
+        ports.add(request)
 
 
 def _protocols(text: str | None, mapping: str) -> tuple[Protocol, ...]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping as Environment
 
 from portmap.cli.signals import SignalListener
 from portmap.errors import SpecError
+from portmap.host.environment import child_environment
 
 PASSED_ON = tuple(
     getattr(signal, name)
@@ -68,7 +69,7 @@ class ChildProcess:
             with self._starting:  # a signal that comes meanwhile is for the program
                 if self.stopped_before_start:
                     return False
-                self._process = subprocess.Popen(self._words, env={**os.environ, **environment})  # noqa: S603  # the user's own words
+                self._process = subprocess.Popen(self._words, env=child_environment(os.environ, environment))  # noqa: S603  # the user's own words
         except OSError as error:
             raise SpecError(f"{self._words[0]!r} cannot be run: {error.strerror}") from error
         return True

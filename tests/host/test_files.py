@@ -1,0 +1,176 @@
+"""Files are read and written with care: what another user puts in the way leads nowhere."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from portmap.host.files import (
+    check_folder,
+    create_file,
+    open_for_lock,
+    open_for_writing,
+    read_file,
+    real_path,
+    write_file,
+)
+
+STRANGER = 65534  # nobody
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+
+
+def given_away(path: Path) -> Path:
+    os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
+    return path
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    path = tmp_path / "precious"
+    path.write_bytes(b"ours")
+    return path
+
+
+@as_root
+def test_a_link_of_another_user_is_not_written_through(tmp_path: Path, precious: Path) -> None:
+    link = tmp_path / "port"
+    link.symlink_to(precious)
+    given_away(link)
+    with pytest.raises(PermissionError, match="symbolic link of another user"):
+        write_file(link, b"theirs")
+    assert precious.read_bytes() == b"ours"
+
+
+@as_root
+def test_a_folder_behind_a_link_of_another_user_is_not_written_to(tmp_path: Path, precious: Path) -> None:
+    link = tmp_path / "folder"
+    link.symlink_to(tmp_path, target_is_directory=True)
+    given_away(link)
+    with pytest.raises(PermissionError, match="symbolic link of another user"):
+        write_file(link / precious.name, b"theirs")
+    with pytest.raises(PermissionError, match="symbolic link of another user"):
+        read_file(link / precious.name, 10)
+
+
+@as_root
+def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
+    theirs = given_away(create(tmp_path / "theirs"))
+    with pytest.raises(PermissionError, match="another user"):
+        write_file(theirs, b"ours")
+
+
+def create(path: Path) -> Path:
+    create_file(path, b"x")
+    return path
+
+
+def test_our_own_link_is_followed(tmp_path: Path, precious: Path) -> None:
+    (tmp_path / "link").symlink_to("precious")
+    write_file(tmp_path / "link", b"new")
+    assert precious.read_bytes() == b"new"
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_chain_of_links_through_folders_is_followed(tmp_path: Path, precious: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "up").symlink_to("..")
+    (tmp_path / "b").symlink_to("a/up", target_is_directory=True)
+    assert real_path(tmp_path / "b" / "precious") == precious.resolve()
+    assert real_path(tmp_path / "b" / "new" / "file") == tmp_path.resolve() / "new" / "file"
+
+
+def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="too many"):
+        write_file(tmp_path / "a", b"")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_is_neither_read_nor_written_nor_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for attempt in (lambda: read_file(pipe, 10), lambda: write_file(pipe, b"x"), lambda: open_for_lock(pipe)):
+        with pytest.raises(OSError, match="not a regular file"):
+            attempt()
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+
+
+def test_a_file_that_is_written_bit_by_bit_is_private_and_emptied_first(tmp_path: Path) -> None:
+    for content in (b"longer", b"new"):
+        with open_for_writing(tmp_path / "file") as file:
+            file.write(content)
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="not a regular file"):
+        write_file(tmp_path / "folder", b"x")
+
+
+def test_a_file_is_private_unless_said_otherwise(tmp_path: Path) -> None:
+    write_file(tmp_path / "private", b"x")
+    write_file(tmp_path / "public", b"x", 0o644)
+    open_for_lock(tmp_path / "lock", create=True).close()
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("private", "public", "lock")] == [
+        0o600,
+        0o644,
+        0o600,
+    ]
+
+
+def test_a_draft_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_file(tmp_path / "file", b"x", sync=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_never_made_over_or_through_anything(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        create_file(tmp_path / "link", b"x")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_more_than_the_limit_is_not_read(precious: Path) -> None:
+    assert read_file(precious, 4) == b"ours"
+    with pytest.raises(OSError, match="larger than 3 bytes"):
+        read_file(precious, 3)
+
+
+def test_a_folder_of_our_own_will_do(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o707, 0o1777])
+def test_a_folder_that_everybody_can_write_to_will_not_do(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(PermissionError, match="chmod 700"):
+        check_folder(tmp_path)
+
+
+@as_root
+def test_a_folder_that_another_group_can_write_to_will_not_do(tmp_path: Path) -> None:
+    os.chown(tmp_path, -1, STRANGER)
+    tmp_path.chmod(0o770)
+    with pytest.raises(PermissionError, match="chmod 700"):
+        check_folder(tmp_path)
+
+
+@as_root
+def test_a_folder_of_another_user_will_not_do(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError, match="another user"):
+        check_folder(given_away(tmp_path))
+
+
+def test_a_file_is_no_folder(precious: Path) -> None:
+    with pytest.raises(NotADirectoryError):
+        check_folder(precious)
