@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         GatewayTimeout,
         NATError,
         NoGateway,
+        NoPublicAddress,
         NotAuthorized,
         NotYet,
         OnlyPermanentLeases,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         PortmapError,
         Refused,
         SpecError,
+        UnverifiedGateway,
     )
     from portmap.events import Event
     from portmap.hookspecs import hookimpl
@@ -84,6 +86,7 @@ __all__ = [
     "NATError",
     "Nat",
     "NoGateway",
+    "NoPublicAddress",
     "NotAuthorized",
     "NotYet",
     "OnlyPermanentLeases",
@@ -97,6 +100,7 @@ __all__ = [
     "Scope",
     "Session",
     "SpecError",
+    "UnverifiedGateway",
     "aopen",
     "hookimpl",
     "load",

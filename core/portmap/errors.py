@@ -1,8 +1,14 @@
-"""Every error that portmap raises, by whose turn it is to act.
+"""The error tree: every error that portmap raises, and the name of an error for JSON.
 
-Law: a message says what happened, to whom, and what to try. `SpecError` is the user's to mend, `PluginError` the
-plugin author's, `NATError` the network's. Wire code lets no `OSError` and no `struct.error` out: it raises these.
+Rules:
+- A message says what happened, to whom, and what to try.
+- `SpecError` is for the user to mend, `PluginError` for the plugin's author; `NATError` comes from the network.
+- Wire code raises these, never `OSError` or `struct.error`.
 """
+
+TYPE_CHECKING = False  # as typing's, which takes 10 ms to import
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 
 class PortmapError(Exception):
@@ -22,14 +28,14 @@ class NATError(PortmapError):
 
 
 class NoGateway(NATError):
-    """Nobody there speaks the protocol: nothing found, no route, or the port answered with ICMP unreachable."""
+    """No gateway speaks the protocol: none found, no route, or the port answered with ICMP unreachable."""
 
 
 class GatewayTimeout(NATError):
     """A gateway was addressed and did not answer within the deadline."""
 
 
-SILENCE = (NoGateway, GatewayTimeout)  # nobody said a word: neither yes nor no
+SILENCE = (NoGateway, GatewayTimeout)  # there was no answer: the call may have had an effect or not
 
 
 class Garbled(NATError):
@@ -55,8 +61,31 @@ class NotYet(Refused):
     """The gateway is there, but it states its external address only with a mapping, and there is none yet (PCP)."""
 
 
+class UnverifiedGateway(NotYet):
+    """A gateway answered that no default route names and that the user did not name: its address is not believed."""
+
+
+class NoPublicAddress(Refused):
+    """The gateway has no public address: another NAT is in front of it (double NAT, CGNAT), or its uplink is down.
+
+    `external_ip` is the gateway's own outer address where its answer has one, else None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int = 0,
+        text: str = "",
+        retry_after: float = 0,
+        external_ip: "IPv4Address | IPv6Address | None" = None,
+    ) -> None:
+        super().__init__(message, code=code, text=text, retry_after=retry_after)
+        self.external_ip = external_ip
+
+
 class Conflict(Refused):
-    """Somebody else holds the external port (UPnP 718 or 729), and no other port would do."""
+    """Another client holds the external port (UPnP 718 or 729), and no other port would do."""
 
 
 class OnlyPermanentLeases(Refused):

@@ -1,5 +1,7 @@
 """Ring 1: the error tree, and how an error is named in an event."""
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from portmap import errors
@@ -9,6 +11,7 @@ from portmap.errors import (
     GatewayTimeout,
     NATError,
     NoGateway,
+    NoPublicAddress,
     NotAuthorized,
     NotYet,
     OnlyPermanentLeases,
@@ -17,6 +20,7 @@ from portmap.errors import (
     PortmapError,
     Refused,
     SpecError,
+    UnverifiedGateway,
 )
 
 
@@ -25,7 +29,9 @@ def test_what_a_gateway_does_wrong_is_a_nat_error(kind: type[NATError]) -> None:
     assert issubclass(kind, NATError)
 
 
-@pytest.mark.parametrize("kind", [Conflict, NotYet, OnlyPermanentLeases, NotAuthorized, OutOfResources])
+@pytest.mark.parametrize(
+    "kind", [Conflict, NotYet, OnlyPermanentLeases, NotAuthorized, OutOfResources, NoPublicAddress]
+)
 def test_every_no_is_a_refusal(kind: type[Refused]) -> None:
     assert issubclass(kind, Refused)
 
@@ -38,6 +44,19 @@ def test_what_is_not_the_networks_fault_is_no_nat_error(kind: type[PortmapError]
 def test_a_refusal_keeps_the_protocols_own_number_and_words() -> None:
     error = Refused("the gateway refused", code=718, text="ConflictInMappingEntry")
     assert (str(error), error.code, error.text) == ("the gateway refused", 718, "ConflictInMappingEntry")
+
+
+def test_a_gateway_without_a_public_address_may_have_told_its_own() -> None:
+    error = NoPublicAddress("double NAT", code=8, external_ip=IPv4Address("100.64.1.1"))
+    assert (error.code, error.external_ip, NoPublicAddress("double NAT").external_ip) == (
+        8,
+        IPv4Address("100.64.1.1"),
+        None,
+    )
+
+
+def test_the_address_of_an_unverified_gateway_counts_as_not_known_yet() -> None:
+    assert issubclass(UnverifiedGateway, NotYet)
 
 
 def test_only_silence_is_silence() -> None:

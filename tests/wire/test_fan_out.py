@@ -1,15 +1,16 @@
 import threading
+import time
 from ipaddress import IPv4Address
 
 import pytest
 
 from portmap.errors import GatewayTimeout, NoGateway, NotAuthorized
-from portmap.wire import first_good
+from portmap.wire import FanOut, first_good
 
 HOME, OTHER = IPv4Address("192.168.1.1"), IPv4Address("10.0.0.1")
 
 
-def test_the_first_good_answer_wins_whatever_the_order() -> None:
+def test_a_silent_candidate_costs_no_more_than_the_grace() -> None:
     forever = threading.Event()
 
     def ask(candidate: IPv4Address) -> str:
@@ -17,7 +18,59 @@ def test_the_first_good_answer_wins_whatever_the_order() -> None:
             forever.wait(5)
         return f"from {candidate}"
 
-    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP") == (OTHER, "from 10.0.0.1")
+    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP", grace=0.05) == (OTHER, "from 10.0.0.1")
+    forever.set()
+
+
+def test_a_better_candidate_may_answer_later_within_the_grace() -> None:
+    other_answered = threading.Event()
+
+    def ask(candidate: IPv4Address) -> str:
+        if candidate == HOME:
+            other_answered.wait(5)
+        else:
+            other_answered.set()
+        return f"from {candidate}"
+
+    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP", grace=5.0) == (HOME, "from 192.168.1.1")
+
+
+def test_the_best_candidate_is_waited_for_no_longer_than_it_takes() -> None:
+    forever = threading.Event()
+
+    def ask(candidate: IPv4Address) -> str:
+        if candidate == OTHER:
+            forever.wait(5)
+        return f"from {candidate}"
+
+    begun = time.monotonic()
+    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP", grace=5.0) == (HOME, "from 192.168.1.1")
+    assert time.monotonic() - begun < 1.0
+    forever.set()
+
+
+def test_a_better_candidate_that_fails_ends_the_grace() -> None:
+    def ask(candidate: IPv4Address) -> str:
+        if candidate == HOME:
+            raise GatewayTimeout("silent")
+        return "here"
+
+    begun = time.monotonic()
+    assert first_good([HOME, OTHER], ask, speaks="NAT-PMP", grace=5.0) == (OTHER, "here")
+    assert time.monotonic() - begun < 1.0
+
+
+def test_outcomes_come_until_the_time_is_over() -> None:
+    forever = threading.Event()
+
+    def ask(candidate: IPv4Address) -> str:
+        if candidate == HOME:
+            forever.wait(5)
+        return "here"
+
+    fan_out = FanOut([HOME, OTHER], ask, "NAT-PMP", until=time.monotonic() + 0.05)
+    assert list(fan_out) == [(OTHER, "here")]
+    assert fan_out.threads[HOME].is_alive()
     forever.set()
 
 

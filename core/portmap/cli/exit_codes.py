@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from portmap.cli.terminal import discard_output, printable
-from portmap.errors import Conflict, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused, SpecError
+from portmap.errors import (
+    Conflict,
+    GatewayTimeout,
+    NoGateway,
+    NoPublicAddress,
+    PluginError,
+    PortmapError,
+    Refused,
+    SpecError,
+)
 
 OK = 0
 FAULT = 1  # anything that has no code of its own
@@ -27,6 +36,7 @@ _CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Co
     (NoGateway, NO_GATEWAY),
     (GatewayTimeout, TIMEOUT),
     (Conflict, CONFLICT),
+    (NoPublicAddress, UNREACHABLE),
     (Refused, REFUSED),
 )
 

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
-from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -40,9 +39,14 @@ def default_gateways() -> list[IPv4Address]:
     return parse_routes(table)
 
 
+def guessed_gateways() -> list[IPv4Address]:
+    """Where no default route names a gateway: the usual address of a home router on our own subnet; else []."""
+    return [] if default_gateways() else list(_guesses())
+
+
 def gateway_candidates() -> list[IPv4Address]:
-    """Whom to ask, best first: the default gateways, then the usual address of a home router on our own subnet."""
-    return _unique(chain(default_gateways(), _guesses()))
+    """Which addresses may be the gateway's, best first: the default gateways, or guesses where there is none."""
+    return default_gateways() or list(_guesses())
 
 
 def local_address_to(peer: IPv4Address) -> IPv4Address:

@@ -11,11 +11,12 @@ stun/          STUN messages
 
 from portmap.wire.announcements import AnnouncementListener
 from portmap.wire.exchange import Peer, Question, Receive, Timeouts, exchange, receive
-from portmap.wire.fan_out import first_good
+from portmap.wire.fan_out import FanOut, first_good
 from portmap.wire.waiter import Waiter, WaiterClosed
 
 __all__ = [
     "AnnouncementListener",
+    "FanOut",
     "Peer",
     "Question",
     "Receive",

@@ -1,56 +1,93 @@
-"""Which of several candidates speaks the protocol: ask them all at once, the first good answer wins.
+"""Asks several candidates at once, each on a daemon thread of its own, and hands out the answers as they come.
 
-Law: nothing is remembered here, least of all a failure. Each candidate is asked on a daemon thread of its own; the
-threads share nothing but the queue of outcomes, and end by themselves at their exchange's deadline.
+Nothing is remembered here. The threads share nothing but a queue, and end by themselves at the deadline of what they
+do.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+import time
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
+from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 from portmap.errors import NATError, NoGateway, Refused
-from portmap.model import Address
 
 log = logging.getLogger("portmap.wire")
 
 T = TypeVar("T")
-A = TypeVar("A", bound=Address)
-Outcomes: TypeAlias = SimpleQueue[tuple[A, T | Exception]]
+C = TypeVar("C")
+
+GRACE = 0.5  # seconds that a preferred candidate has to answer after another one did: two packets of RFC 6886 §3.1
 
 
-def first_good(candidates: Sequence[A], ask: Callable[[A], T], *, speaks: str) -> tuple[A, T]:
-    """The first candidate that gives `ask` a good answer, and that answer. `speaks` names the protocol in errors.
+class FanOut(Generic[C, T]):
+    """Asks all candidates when it is made. Iterate, once, for each candidate with its answer or NATError.
 
-    Raises Refused if somebody speaks the protocol but said no, else NoGateway, which names everybody asked and why not.
+    The iteration ends when all have answered, or at `until` on the monotonic clock, which may be changed meanwhile.
+    It raises what `ask` raised, if that is no NATError.
     """
-    outcomes: Outcomes[A, T] = SimpleQueue()
-    for candidate in candidates:
-        Thread(target=_put_outcome, args=(outcomes, candidate, ask), name=f"{speaks} {candidate}", daemon=True).start()
+
+    def __init__(self, candidates: Sequence[C], ask: Callable[[C], T], name: str, until: float = inf) -> None:
+        self.until = until
+        self.threads = {
+            candidate: Thread(target=self._run, args=(candidate,), name=f"{name} {candidate}", daemon=True)
+            for candidate in candidates
+        }
+        self._ask = ask
+        self._outcomes: SimpleQueue[tuple[C, T | Exception]] = SimpleQueue()
+        for thread in self.threads.values():
+            thread.start()
+
+    def __iter__(self) -> Iterator[tuple[C, T | NATError]]:
+        for _ in self.threads:
+            try:
+                candidate, outcome = self._outcomes.get(timeout=self._left())
+            except Empty:
+                return
+            if isinstance(outcome, Exception) and not isinstance(outcome, NATError):
+                raise outcome
+            yield candidate, outcome
+
+    def _left(self) -> float | None:
+        return None if self.until == inf else max(0.0, self.until - time.monotonic())
+
+    def _run(self, candidate: C) -> None:
+        try:
+            self._outcomes.put((candidate, self._ask(candidate)))
+        except Exception as error:  # noqa: BLE001  # raised again by the iteration, where it can be reported
+            self._outcomes.put((candidate, error))
+
+
+def first_good(candidates: Sequence[C], ask: Callable[[C], T], *, speaks: str, grace: float = GRACE) -> tuple[C, T]:
+    """The best candidate that gives `ask` a good answer, and that answer. `speaks` names the protocol in errors.
+
+    Candidates are given best first. After a good answer the better ones have `grace` seconds to answer, too.
+    Raises Refused if a candidate speaks the protocol but said no, else NoGateway, which names all and why not.
+    """
+    order = list(dict.fromkeys(candidates))
+    outcomes = FanOut(order, ask, speaks)
     failures: list[NATError] = []
-    for _ in candidates:
-        candidate, outcome = outcomes.get()
+    pending = set(order)
+    best: tuple[C, T] | None = None
+    for candidate, outcome in outcomes:
+        pending.discard(candidate)
         if isinstance(outcome, NATError):
             failures.append(outcome)
-        elif isinstance(outcome, Exception):
-            raise outcome
-        else:
-            log.debug("%s answered first, of %d asked", candidate, len(candidates))
-            return candidate, outcome
-    raise _verdict(failures, speaks)
+        elif best is None or order.index(candidate) < order.index(best[0]):
+            log.debug("%s answered, of %d asked", candidate, len(order))
+            best = candidate, outcome
+            outcomes.until = min(outcomes.until, time.monotonic() + grace)
+        if best is not None and not pending.intersection(order[: order.index(best[0])]):
+            break
+    if best is None:
+        raise _most_telling(failures, speaks)
+    return best
 
 
-def _put_outcome(outcomes: Outcomes[A, T], candidate: A, ask: Callable[[A], T]) -> None:
-    """Ask one. Whatever happens there is an outcome, a bug too: somebody waits for it."""
-    try:
-        outcomes.put((candidate, ask(candidate)))
-    except Exception as error:  # noqa: BLE001  # raised again where it can be reported
-        outcomes.put((candidate, error))
-
-
-def _verdict(failures: Sequence[NATError], speaks: str) -> NATError:
-    """The most telling of the failures: a refusal proves that there is a gateway."""
+def _most_telling(failures: Sequence[NATError], speaks: str) -> NATError:
+    """A refusal, if there is one: it proves that there is a gateway."""
     for failure in failures:
         if isinstance(failure, Refused):
             return failure
