@@ -14,6 +14,7 @@ PLUGINS = sorted(path for path in (ROOT / "plugins").glob("*/portmap_*") if path
 
 # Which wing may import which: a wing imports wings of earlier rows, and itself. A wing is a module or a folder.
 ROWS = (
+    ("printable",),
     ("errors",),
     ("model",),
     ("events", "syntax", "network", "host", "simulator"),
@@ -133,7 +134,7 @@ def test_the_core_stands_on_the_standard_library_and_pluggy(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(CORE / "wire"), ids=names)
 def test_the_wire_tools_know_addresses_and_errors_and_nothing_else(path: Path) -> None:
     used = {name.split(".")[1] for name in imports(path) if name.startswith("portmap.")}
-    assert used <= {"errors", "model", "network", "wire"}
+    assert used <= {"errors", "model", "network", "printable", "wire"}
     assert not strangers(path)
 
 

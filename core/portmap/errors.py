@@ -6,13 +6,21 @@ Rules:
 - Wire code raises these, never `OSError` or `struct.error`.
 """
 
+from portmap.printable import printable
+
 TYPE_CHECKING = False  # as typing's, which takes 10 ms to import
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
 
 class PortmapError(Exception):
-    """The root: catch this to catch everything that portmap raises on purpose."""
+    """The root: catch this to catch everything that portmap raises on purpose.
+
+    Its text is printable: words of the network in it cannot drive a terminal or forge a line of a log.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class SpecError(PortmapError, ValueError):
@@ -98,6 +106,14 @@ class NotAuthorized(Refused):
 
 class OutOfResources(Refused):
     """The gateway's table is full (NAT-PMP 4, PCP 8, UPnP 728)."""
+
+
+def error_kind(error: PortmapError) -> str:
+    """The class of an error and the protocol's code, without its words: the same kind again is no news.
+
+    A gateway that words every refusal anew fills no log.
+    """
+    return f"{error_name(error)} {error.code if isinstance(error, Refused) else 0}"
 
 
 def error_name(error: PortmapError | None) -> str:

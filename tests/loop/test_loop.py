@@ -3,10 +3,10 @@ that concern it is a test; the story is the argument list.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TypeAlias
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portmap.backends.nat import Nat
-from portmap.errors import Conflict, Garbled, NoGateway, NotYet, OutOfResources, PluginError
+from portmap.errors import Conflict, Garbled, NoGateway, NotAuthorized, NotYet, OutOfResources, PluginError, Refused
 from portmap.events import (
     Event,
     ExternalIPChanged,
@@ -396,8 +396,9 @@ def test_an_unmapped_port_is_retried_from_1_s_up_to_once_a_minute() -> None:
     assert calls(backend) == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]
 
 
-def test_a_failure_is_announced_once_a_reason() -> None:
-    backend = ScriptedBackend().refuse(0, 100, "full").refuse(100, 200, "forbidden")
+def test_a_failure_is_announced_once_for_each_kind_of_error() -> None:
+    full, forbidden = (lambda: OutOfResources("full")), (lambda: NotAuthorized("forbidden"))
+    backend = ScriptedBackend().fails(0, 100, full, "add_mapping").fails(100, 200, forbidden, "add_mapping")
     told = play(backend, wanted(WEB), end=300)
     assert [event.reason for event in mapping_events(told, "mapping.failed")] == ["full", "forbidden"]
 
@@ -790,3 +791,33 @@ def test_an_address_in_a_grant_does_not_overrule_the_one_that_was_stated() -> No
 
     told = play(Both(), wanted(WEB), end=290)
     assert [event.to_dict()["external_ip"] for _, event in told.of("external_ip.changed")] == ["1.2.3.4"]
+
+
+# Words of the gateway ---------------------------------------------------------------------------------------------
+
+
+def in_new_words(code: int = 0) -> Callable[[], Exception]:
+    """Refusals of one kind, each worded anew."""
+    numbers = count()
+    return lambda: Refused(f"refusal number {next(numbers)}", code=code)
+
+
+def test_a_refusal_in_new_words_each_time_is_told_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    backend = ScriptedBackend().fails(0, 300, in_new_words(), "add_mapping")
+    with caplog.at_level(logging.INFO, "portmap"):
+        told = play(backend, wanted(WEB), end=290)
+    assert len(calls(backend)) > 5
+    assert len(seconds(told, "mapping.failed")) == 1
+    assert len([record for record in caplog.records if "refusal number" in record.getMessage()]) == 1
+
+
+def test_a_refusal_with_another_code_is_told() -> None:
+    backend = (
+        ScriptedBackend().fails(0, 20, in_new_words(1), "add_mapping").fails(20, 60, in_new_words(2), "add_mapping")
+    )
+    assert len(seconds(play(backend, wanted(WEB), end=59), "mapping.failed")) == 2
+
+
+def test_an_address_refused_in_new_words_each_time_is_told_once() -> None:
+    backend = ScriptedBackend().fails(0, 900, in_new_words(), "external_ip")
+    assert len(seconds(play(backend, [], end=890), "external_ip.failed")) == 1

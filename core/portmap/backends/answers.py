@@ -9,6 +9,7 @@ from typing import Any
 
 from portmap.errors import Garbled, PluginError
 from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Listed
+from portmap.printable import printable
 
 LONGEST = 1024  # letters of a token, a hint or a fact: they are kept in the journal, and shown
 MOST = 64  # facts
@@ -50,7 +51,7 @@ def checked_facts(answer: object, who: str) -> tuple[str, ...]:
         return ()
     if not isinstance(answer, tuple) or not all(isinstance(fact, str) for fact in answer):
         raise PluginError(f"{who} answered {_shown(answer)} where a tuple of texts was due")
-    return tuple(fact[:LONGEST] for fact in answer[:MOST])
+    return tuple(printable(fact[:LONGEST]) for fact in answer[:MOST])
 
 
 def checked_list(answer: object, who: str) -> tuple[Listed, ...] | None:

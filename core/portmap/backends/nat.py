@@ -18,6 +18,7 @@ from portmap.errors import GatewayTimeout, NATError, PluginError
 from portmap.hookspecs import BACKENDS, Alert, Closer
 from portmap.loading.catalog import validate_hooks
 from portmap.model import CALL_DEADLINE, DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
+from portmap.printable import printable
 
 T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
@@ -52,7 +53,7 @@ class Nat:
 
     def __str__(self) -> str:
         try:
-            return str(self._backend)
+            return printable(str(self._backend))
         except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything; a name is all we wanted
             return self.name
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from portmap.cli.terminal import discard_output, printable
+from portmap.cli.terminal import discard_output
 from portmap.errors import (
     Conflict,
     GatewayTimeout,
@@ -19,6 +19,7 @@ from portmap.errors import (
     Refused,
     SpecError,
 )
+from portmap.printable import printable
 
 OK = 0
 FAULT = 1  # anything that has no code of its own

@@ -1,8 +1,6 @@
-"""The standard streams of the process, as they may be: closed, full, read by nobody, short of letters.
+"""The standard streams of the process, which may be closed, full, without a reader, or short of letters.
 
-Law: that what was to be said cannot be said is no reason to fall over, and none to keep silent about a full disk.
-
-Text that came from elsewhere, made fit for a terminal. Pure.
+Output that cannot be written never raises here; a full disk is reported by `exit_codes.flush_stdout`.
 """
 
 import os
@@ -15,7 +13,7 @@ _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))  # in the order of
 
 
 def prepare_streams() -> None:
-    """Fill the places of closed streams, and let no letter be a fault that a terminal does not have."""
+    """Open the null device in place of closed streams; a letter that stdout lacks is written as `?`."""
     for name, mode in _STREAMS:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # for good
@@ -33,13 +31,8 @@ def can_show(signs: str) -> bool:
 
 
 def discard_output(stream: TextIO) -> None:
-    """Let what is yet to be written go nowhere: the interpreter's last flush shall not fail."""
+    """Send the rest of a stream's output to the null device, so that the interpreter's last flush does not fail."""
     with suppress(OSError, ValueError):  # a stream that is no file of the system's
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-def printable(text: str) -> str:
-    """Without control characters: a gateway's or a plugin's words shall not drive a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

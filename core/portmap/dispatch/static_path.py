@@ -131,8 +131,8 @@ class StaticPath:
         return "; ".join(filter(None, (*self._nat.evidence(), meaning)))
 
     def _no_address(self, error: PortmapError) -> None:
-        reason = str(error)
-        if reason == self._presence.reason:
+        reason, kind = str(error), errors.error_kind(error)
+        if kind == self._presence.failure_kind:
             _log.debug("%s still tells no address: %s", self._nat, reason)
         else:
             _log.warning("%s tells no address: %s", self._nat, reason)
@@ -143,7 +143,7 @@ class StaticPath:
                 )
             )
         now = self._inbox.now()
-        self._presence = self._presence.unreachable(reason, now, self._random(), self._policy.ip_interval)
+        self._presence = self._presence.unreachable(reason, now, self._random(), self._policy.ip_interval, kind)
 
     # The ports -----------------------------------------------------------------------------------------------
 
@@ -182,10 +182,10 @@ class StaticPath:
         return grant
 
     def _fail(self, request: PortRequest, error: PortmapError) -> None:
-        reason = str(error)
-        if self._failures.get(request.key) == reason:
+        reason, kind = str(error), errors.error_kind(error)
+        if self._failures.get(request.key) == kind:
             return
-        self._failures[request.key] = reason
+        self._failures[request.key] = kind
         _log.warning("%s %d is not open: %s", request.protocol, request.internal_port, reason)
         self._listener.on_event(lease_events.event_of_failure(Lease.of(request, self._inbox.now()), error))
 

@@ -106,9 +106,9 @@ class GatewayMonitor:
         return True
 
     def _declined(self, error: PortmapError, due: float) -> None:
-        reason = str(error)
-        known = self._presence.reason == reason
-        self._presence = self._presence.address_refused(reason, due)
+        reason, kind = str(error), errors.error_kind(error)
+        known = self._presence.failure_kind == kind
+        self._presence = self._presence.address_refused(reason, due, kind)
         if known:
             _log.debug("%s still states no external address: %s", self._nat, reason)
             return

@@ -30,6 +30,7 @@ class Lease:
     `doubtful`: the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on
     our side, which is the request's internal port unless the application follows. `moves`: how often it was asked for
     elsewhere since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
+    `failure_kind`: `errors.error_kind` of the last failure.
     """
 
     request: PortRequest
@@ -41,6 +42,7 @@ class Lease:
     expires: float = inf
     failures: int = 0
     reason: str = ""
+    failure_kind: str = ""
     may_be_held: bool = False
     open_order: int = 0
     companion_asked: bool = False
@@ -132,6 +134,7 @@ class Lease:
             expires=now + lifetime if lifetime else inf,
             failures=0,
             reason="",
+            failure_kind="",
             may_be_held=False,
             companion_asked=False,
             may_be_gone=False,
@@ -140,7 +143,7 @@ class Lease:
         )
 
     def failed(
-        self, reason: str, now: float, spread: float, *, unsure: bool = False, retry_after: float = 0
+        self, reason: str, now: float, spread: float, *, kind: str = "", unsure: bool = False, retry_after: float = 0
     ) -> "Lease":
         """The gateway said no, or nothing (`unsure`). Back off, but never past the end of the lease.
 
@@ -156,6 +159,7 @@ class Lease:
             attempt_at=now + delay,
             failures=self.failures + 1,
             reason=reason,
+            failure_kind=kind,
             may_be_held=self.may_be_held or unsure,
             companion_asked=False,
         )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from portmap.errors import NoGateway, PortmapError, Refused
+from portmap.errors import NoGateway, PortmapError, Refused, error_kind
 from portmap.events import Event
 from portmap.loop import lease_events, renewal_order
 from portmap.loop.inbox import Inbox
@@ -32,13 +32,14 @@ class Registrar:
         self.renew_companion(before)
 
     def record_failure(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
-        """It was not granted. Told once a reason; `unsure`: the gateway may hold it all the same."""
-        reason = str(error)
+        """It was not granted. Told once for each kind of error; `unsure`: the gateway may hold it all the same."""
+        reason, kind = str(error), error_kind(error)
         wait = error.retry_after if isinstance(error, Refused) else 0
         maybe = unsure or not isinstance(error, Refused | NoGateway)  # those are clear; other words may hide a yes
-        self._book.put(lease.failed(reason, self._inbox.now(), self._random(), unsure=maybe, retry_after=wait))
+        failed = lease.failed(reason, self._inbox.now(), self._random(), kind=kind, unsure=maybe, retry_after=wait)
+        self._book.put(failed)
         what = "renewed" if lease.held else "mapped"
-        if reason == lease.reason:
+        if kind == lease.failure_kind:
             _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
             return
         _log.warning("%s %d is not %s: %s", *lease.key, what, reason)

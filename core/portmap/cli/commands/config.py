@@ -6,9 +6,9 @@ from pathlib import Path
 from portmap.cli.config_file import load_config
 from portmap.cli.exit_codes import OK, USAGE, print_error
 from portmap.cli.output.formats import print_json
-from portmap.cli.terminal import printable
 from portmap.config.file import ConfigError
 from portmap.model import DEFAULT_LIFETIME
+from portmap.printable import printable
 
 
 def print_check(path: Path, *, as_json: bool) -> int:

@@ -10,12 +10,12 @@ from portmap.cli import logs
 from portmap.cli.commands.open_close import FOLDER
 from portmap.cli.exit_codes import print_error
 from portmap.cli.output.formats import print_json, print_table
-from portmap.cli.terminal import printable
 from portmap.doctor.findings import BackendAnswer
 from portmap.doctor.probes.backends import BackendProbe, probe_targets
 from portmap.errors import NoGateway
 from portmap.model import Listed
 from portmap.network.routes import default_gateways, local_address_to
+from portmap.printable import printable
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.syntax.durations import format_duration
 

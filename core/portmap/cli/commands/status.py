@@ -14,8 +14,8 @@ from pathlib import Path
 
 from portmap.cli.output.formats import print_json, print_table
 from portmap.cli.signals import StopSignals
-from portmap.cli.terminal import printable
 from portmap.errors import SpecError
+from portmap.printable import printable
 from portmap.storage.status import UP, PortStatus, SessionStatus
 from portmap.storage.status_file import live_sessions
 from portmap.syntax.durations import format_duration

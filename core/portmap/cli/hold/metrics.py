@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, MetricTotals
 from portmap.cli.hold.page_server import Page, PageServer
-from portmap.cli.terminal import printable
 from portmap.errors import SpecError
 from portmap.events import Event
+from portmap.printable import printable
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

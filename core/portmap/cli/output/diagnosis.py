@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portmap.cli.terminal import printable
 from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
 from portmap.doctor.verdict import Outcome, Verdict
+from portmap.printable import printable
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
 _ASCII = {Mark.YES: "+", Mark.NO: "x", Mark.UNKNOWN: "?", Mark.NOTE: "-"}

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from portmap.cli.output.formats import json_line
-from portmap.cli.terminal import printable
 from portmap.config.settings import Instance
 from portmap.events import (
     Event,
@@ -42,6 +41,7 @@ from portmap.events import (
     RecordChanged,
 )
 from portmap.model import Address, meaning_of
+from portmap.printable import printable
 from portmap.syntax.durations import clock_time, format_duration
 
 _HEADS: dict[type[PortEvent], str] = {

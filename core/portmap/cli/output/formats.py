@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from portmap.cli.terminal import printable
+from portmap.printable import printable
 
 JSON_VERSION = 1
 
