@@ -17,6 +17,7 @@ errors       the error tree, and the name of an error for JSON
 events       every event: gateway, address, mapping, pinhole, record, publisher
 hookspecs    the hooks, and the plugin author's guide
 model        Kind, Protocol, Scope, PortRequest, Grant, Listed, Mapping
+printable    printable: text from the network, safe to show
 backends/    One backend, called safely: a spec becomes a `Nat`, every answer is checked
 cli/         The command `portmap`: words in, lines out, an exit code
 config/      What shall run: flags, environment and file, resolved into instances
