@@ -16,7 +16,7 @@ PLUGINS = sorted(path for path in (ROOT / "plugins").glob("*/portmap_*") if path
 ROWS = (
     ("printable",),
     ("errors",),
-    ("model",),
+    ("model", "backoff"),
     ("events", "syntax", "network", "host", "simulator"),
     ("endpoints", "node", "storage", "wire"),
     ("hookspecs",),

@@ -12,6 +12,7 @@ your own. Plugin authors start at `portmap.hookspecs`.
 
 The names below are imported when they are first used: a command that only prints its version pays for none of them.
 
+backoff      how long to wait after a failure; pure
 endpoints    Endpoints: the state that a publisher makes true
 errors       the error tree, and the name of an error for JSON
 events       every event: gateway, address, mapping, pinhole, record, publisher
@@ -28,7 +29,7 @@ loading/     Plugins: found by entry point, loaded and validated one by one, wit
 loop/        The core loop: leases, their renewal, the gateway and what changes
 network/     This host's side of the network: routes, addresses and their changes
 node/        The node's public record, and where each of its entries comes from
-publishers/  Publishers: each is told the endpoints that hold, on a thread of its own, again until it succeeds
+publishers/  Publishers: each gets the open ports, on a thread of its own, again until it succeeds
 scaffold/    A package to start a backend from: it works, its contract test passes, and the rest is the author's
 session/     The library's front: `portmap.open`, sessions, events, asyncio and trio
 simulator/   A simulated router and STUN server, for tests and the demo

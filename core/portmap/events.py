@@ -270,7 +270,7 @@ class PinholeRemoved(PinholeEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherEvent(Event):
-    """Something about one publisher, as it names itself."""
+    """About one publisher. `publisher`: as it names itself."""
 
     publisher: str
     reason: str = ""
@@ -279,13 +279,14 @@ class PublisherEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherOk(PublisherEvent):
-    """What holds was published, for the first time or the first time after a failure."""
+    """The target has an open port of ours. `has`: what it has, for people (`56164`); announced once for each."""
 
     event: ClassVar[str] = "publisher.ok"
+    has: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherFailed(PublisherEvent):
-    """What holds could not be published; `reason` says why. Announced once a reason, tried again until it took."""
+    """The state could not be published; `reason` says why. Announced once a reason, tried again until it works."""
 
     event: ClassVar[str] = "publisher.failed"

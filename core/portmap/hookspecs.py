@@ -151,13 +151,17 @@ class PublisherSpec:
     """The hooks of one publisher: somebody who wants to know where we can be reached. Each is optional, one is not."""
 
     @hookspec(firstresult=True)
-    def converge(self, state: "Endpoints", again: bool) -> None:
-        """Make this state true elsewhere, whatever was before; a port that it does not list is shut.
+    def converge(self, state: "Endpoints", again: bool) -> str | None:
+        """Make this state true elsewhere, whatever was before; a port that it does not list is closed.
 
         Called from one thread of the publisher's own, first as soon as anything is known, and at the end with no port
-        left. May block; a late publisher delays nobody. A state that is true already costs nothing: look, and leave
-        it. `again`: do all of it once more, also what this object remembers to have done. Raise an error of
-        `portmap.errors` where it did not take, `Refused` with `retry_after` where the target asks for peace.
+        left. May block: a slow publisher delays nothing else. Look first, and change only what differs. `again`: do all
+        of it once more, also what this object remembers to have done.
+
+        Returns what the target has now, in a few words for people (`56164`), which is announced once; empty text where
+        the target was left as it is, so that there is nothing to announce. Without a return value the open ports are
+        announced. Raises an error of `portmap.errors` where it failed, `Refused` with `retry_after` (seconds) where the
+        target asks us to wait.
         """
 
     @hookspec

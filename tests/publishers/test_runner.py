@@ -1,7 +1,8 @@
-"""Publishers at their desks: each in a thread of its own, each harming only itself."""
+"""Publishers at work: each in a thread of its own, each harming only itself."""
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -9,7 +10,15 @@ import pytest
 
 from portmap.endpoints import Endpoints
 from portmap.errors import GatewayTimeout, PluginError, PortmapError, Refused, SpecError
-from portmap.events import Event, GatewayFound, PublisherFailed, PublisherOk
+from portmap.events import (
+    Event,
+    GatewayFound,
+    MappingAdded,
+    MappingChanged,
+    MappingRemoved,
+    PublisherFailed,
+    PublisherOk,
+)
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import Register
 from portmap.model import PortRequest, Protocol
@@ -20,11 +29,13 @@ from portmap.testing.scripted import Recording, ScriptedBackend, play
 
 LONG = 5.0  # seconds, that no test here waits out
 FOUND = GatewayFound(gateway="g")
-OTHER = GatewayFound(gateway="h")
+OPENED = MappingAdded(protocol=Protocol.TCP, internal_port=80, external_port=8080)
+MOVED = MappingChanged(protocol=Protocol.TCP, internal_port=80, external_port=9090)
+CLOSED = MappingRemoved(protocol=Protocol.TCP, internal_port=80, external_port=9090)
 QUICK = RetrySchedule(settle=0.0, first=0.001, last=0.001)
 SLOW = RetrySchedule(settle=0.0, first=LONG, last=LONG)
 Eventually = Callable[[Callable[[], object]], None]
-Seat = Callable[..., PublisherRunner]
+Start = Callable[..., PublisherRunner]
 
 
 class Publisher:
@@ -60,7 +71,7 @@ class Converging:
     def __init__(self, *errors: BaseException, first: Callable[[], object] = lambda: None) -> None:
         self.errors = list(errors)
         self.first = first
-        self.told: list[tuple[str, bool]] = []
+        self.told: list[tuple[int, bool]] = []
 
     def __str__(self) -> str:
         return "the monitor"
@@ -68,7 +79,7 @@ class Converging:
     @hookimpl
     def converge(self, state: Endpoints, again: bool) -> None:
         self.first()
-        self.told.append((state.gateway, again))
+        self.told.append((state.ports[0].external_port if state.ports else 0, again))
         if self.errors:
             raise self.errors.pop(0)
 
@@ -82,17 +93,17 @@ def release() -> Iterator[threading.Event]:
 
 
 @pytest.fixture
-def seat() -> Iterator[Seat]:
-    """Makes desks, which are closed when the test is over."""
-    desks: list[PublisherRunner] = []
+def start() -> Iterator[Start]:
+    """Makes runners, which are closed when the test is over."""
+    runners: list[PublisherRunner] = []
 
-    def make(publisher: Any, name: str = "acme", pace: RetrySchedule | None = None) -> PublisherRunner:
-        desks.append(PublisherRunner(publisher, name, pace))
-        return desks[-1]
+    def make(publisher: Any, name: str = "acme", schedule: RetrySchedule | None = None) -> PublisherRunner:
+        runners.append(PublisherRunner(publisher, name, schedule))
+        return runners[-1]
 
     yield make
-    for desk in desks:
-        desk.close()
+    for runner in runners:
+        runner.close()
 
 
 def raising(error: BaseException) -> Callable[..., object]:
@@ -102,52 +113,56 @@ def raising(error: BaseException) -> Callable[..., object]:
     return fail
 
 
-def closed(desk: PublisherRunner) -> None:
-    desk.close()
-    desk.join(LONG)
+def shows(runner: PublisherRunner, port: str) -> bool:
+    return runner.status.has == port
+
+
+def closed(runner: PublisherRunner) -> None:
+    runner.close()
+    runner.join(LONG)
 
 
 def signature(signer: Signer) -> str:
-    """What a desk says a record's signature is."""
+    """What a runner says a record's signature is."""
     texts: list[str] = []
-    desk = PublisherRunner(signer, "acme")
-    desk.sign(Record(7), texts.append)
-    closed(desk)
+    runner = PublisherRunner(signer, "acme")
+    runner.sign(Record(7), texts.append)
+    closed(runner)
     (text,) = texts
     return text
 
 
 def test_a_publisher_is_told_in_order_in_a_thread_of_its_own() -> None:
     publisher = Publisher()
-    desk = PublisherRunner(publisher, "acme")
+    runner = PublisherRunner(publisher, "acme")
     events = [GatewayFound(gateway=str(number)) for number in range(10)]
     for event in events:
-        desk.handle(event)
-    closed(desk)
+        runner.handle(event)
+    closed(runner)
     assert (publisher.told, publisher.thread) == (events, "portmap acme")
 
 
 def test_what_was_told_before_the_end_is_still_delivered() -> None:
     publisher = Publisher()
-    desk = PublisherRunner(publisher, "acme")
-    desk.handle(FOUND)
-    closed(desk)
+    runner = PublisherRunner(publisher, "acme")
+    runner.handle(FOUND)
+    closed(runner)
     assert publisher.told == [FOUND]
 
 
 def test_telling_a_hung_publisher_does_not_block(release: threading.Event) -> None:
-    desk = PublisherRunner(Publisher(lambda: release.wait(LONG)), "acme")
+    runner = PublisherRunner(Publisher(lambda: release.wait(LONG)), "acme")
     for _ in range(1000):
-        desk.handle(FOUND)
+        runner.handle(FOUND)
 
 
 def test_a_hung_publisher_is_left_behind_with_a_word(
     release: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = PublisherRunner(Publisher(lambda: release.wait(LONG)), "acme")
-    desk.handle(FOUND)
-    desk.close()
-    desk.join(0.01)
+    runner = PublisherRunner(Publisher(lambda: release.wait(LONG)), "acme")
+    runner.handle(FOUND)
+    runner.close()
+    runner.join(0.01)
     assert "acme is still busy and is left behind" in caplog.text
 
 
@@ -155,9 +170,9 @@ def test_a_hung_publisher_is_left_behind_with_a_word(
 def test_what_a_publisher_raises_is_logged_with_its_name(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = PublisherRunner(Publisher(raising(error)), "acme")
-    desk.handle(FOUND)
-    closed(desk)
+    runner = PublisherRunner(Publisher(raising(error)), "acme")
+    runner.handle(FOUND)
+    closed(runner)
     assert "acme" in caplog.text
     assert "oops" in caplog.text
 
@@ -165,19 +180,19 @@ def test_what_a_publisher_raises_is_logged_with_its_name(
 @pytest.mark.parametrize("error", [ValueError("oops"), SystemExit("oops")])
 def test_a_publisher_that_raised_is_told_the_next_event(error: BaseException) -> None:
     publisher = Publisher(raising(error))
-    desk = PublisherRunner(publisher, "acme")
-    desk.handle(FOUND)
+    runner = PublisherRunner(publisher, "acme")
+    runner.handle(FOUND)
     publisher.first = lambda: None
-    desk.handle(FOUND)
-    closed(desk)
+    runner.handle(FOUND)
+    closed(runner)
     assert FOUND in publisher.told
 
 
 def test_who_has_no_signing_hook_does_not_sign() -> None:
-    desks = [PublisherRunner(Publisher(), "mute"), PublisherRunner(Signer(), "signer")]
-    assert [desk.signs for desk in desks] == [False, True]
-    for desk in desks:
-        closed(desk)
+    runners = [PublisherRunner(Publisher(), "mute"), PublisherRunner(Signer(), "signer")]
+    assert [runner.signs for runner in runners] == [False, True]
+    for runner in runners:
+        closed(runner)
 
 
 def test_a_record_comes_back_signed() -> None:
@@ -205,7 +220,7 @@ def test_a_publisher_without_any_hook_is_the_authors() -> None:
         PublisherRunner(object(), "acme")
 
 
-def test_the_thread_ends_with_the_desk(eventually: Eventually) -> None:
+def test_the_thread_ends_with_the_runner(eventually: Eventually) -> None:
     closed(PublisherRunner(Publisher(), "closing"))
     eventually(lambda: "portmap closing" not in [thread.name for thread in threading.enumerate()])
 
@@ -213,106 +228,107 @@ def test_the_thread_ends_with_the_desk(eventually: Eventually) -> None:
 # Convergence -----------------------------------------------------------------------------------------------------
 
 
-def test_what_holds_is_told_and_told_once(seat: Seat, eventually: Eventually) -> None:
+def test_what_holds_is_told_and_told_once(start: Start, eventually: Eventually) -> None:
     publisher = Converging()
-    desk = seat(publisher, pace=QUICK)
-    desk.handle(FOUND)
+    runner = start(publisher, schedule=QUICK)
+    runner.handle(OPENED)
     eventually(lambda: publisher.told)
-    desk.handle(FOUND)
-    closed(desk)
-    assert publisher.told == [("g", False)]
+    runner.handle(OPENED)
+    closed(runner)
+    assert publisher.told == [(8080, False)]
 
 
-def test_what_did_not_take_is_told_until_it_does(seat: Seat, eventually: Eventually) -> None:
+def test_what_did_not_take_is_told_until_it_does(start: Start, eventually: Eventually) -> None:
     publisher = Converging(PortmapError("not up yet"), ValueError("oops"), SystemExit(1))
-    desk = seat(publisher, pace=QUICK)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.ok)
-    assert publisher.told == [("g", False)] * 4
+    runner = start(publisher, schedule=QUICK)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.ok)
+    assert publisher.told == [(8080, False)] * 4
 
 
-def test_a_newer_state_wakes_a_publisher_that_waits_for_its_next_try(seat: Seat, eventually: Eventually) -> None:
+def test_a_newer_state_waits_for_the_next_try_of_a_failing_publisher(start: Start, eventually: Eventually) -> None:
     publisher = Converging(PortmapError("down"))
-    desk = seat(publisher, pace=SLOW)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.failures)
-    desk.handle(OTHER)
-    eventually(lambda: desk.status.ok)
-    assert publisher.told == [("g", False), ("h", False)]
+    runner = start(publisher, schedule=RetrySchedule(settle=0.0, first=0.2, last=0.2))
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.failures)
+    runner.handle(MOVED)
+    assert publisher.told == [(8080, False)]
+    eventually(lambda: runner.status.ok)
+    assert publisher.told == [(8080, False), (9090, False)]
 
 
 def test_a_publisher_that_was_busy_is_told_the_newest_only(
-    seat: Seat, release: threading.Event, eventually: Eventually
+    start: Start, release: threading.Event, eventually: Eventually
 ) -> None:
     publisher = Converging(first=lambda: release.wait(LONG))
-    desk = seat(publisher, pace=QUICK)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.busy_since)
-    for number in range(1000):
-        desk.handle(GatewayFound(gateway=str(number)))
+    runner = start(publisher, schedule=QUICK)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.busy_since)
+    for number in range(1, 1001):
+        runner.handle(MappingChanged(protocol=Protocol.TCP, internal_port=80, external_port=number))
     release.set()
-    closed(desk)
-    assert publisher.told == [("g", False), ("999", False)]
+    closed(runner)
+    assert publisher.told == [(8080, False), (1000, False)]
 
 
-def test_on_demand_it_is_told_again(seat: Seat, eventually: Eventually) -> None:
+def test_on_demand_it_is_told_again(start: Start, eventually: Eventually) -> None:
     publisher = Converging()
-    desk = seat(publisher, pace=QUICK)
-    desk.handle(FOUND)
+    runner = start(publisher, schedule=QUICK)
+    runner.handle(OPENED)
     eventually(lambda: publisher.told)
-    desk.reassert()
-    eventually(lambda: publisher.told == [("g", False), ("g", True)])
+    runner.reassert()
+    eventually(lambda: publisher.told == [(8080, False), (8080, True)])
 
 
-def test_a_publisher_that_wants_it_is_told_every_so_often(seat: Seat, eventually: Eventually) -> None:
+def test_a_publisher_that_wants_it_is_told_every_so_often(start: Start, eventually: Eventually) -> None:
     publisher: Any = Converging()
     publisher.reassert_every = 0.001
-    desk = seat(publisher)
-    desk.handle(FOUND)
+    runner = start(publisher)
+    runner.handle(OPENED)
     eventually(lambda: len(publisher.told) > 3)
 
 
 @pytest.mark.parametrize("every", [0, -1, nan, "often", None])
-def test_a_period_that_is_none_is_the_authors_mistake(seat: Seat, every: object) -> None:
+def test_a_period_that_is_none_is_the_authors_mistake(start: Start, every: object) -> None:
     publisher: Any = Converging()
     publisher.reassert_every = every
     with pytest.raises(PluginError, match="acme declares reassert_every"):
-        seat(publisher)
+        start(publisher)
 
 
-def test_at_the_end_the_last_state_is_told_without_waiting(seat: Seat) -> None:
+def test_at_the_end_the_last_state_is_told_without_waiting(start: Start) -> None:
     publisher = Converging()
-    desk = seat(publisher, pace=RetrySchedule(settle=LONG))
-    desk.handle(FOUND)
-    closed(desk)
-    assert publisher.told == [("g", False)]
+    runner = start(publisher, schedule=RetrySchedule(settle=LONG))
+    runner.handle(OPENED)
+    closed(runner)
+    assert publisher.told == [(8080, False)]
 
 
-def test_at_the_end_a_publisher_that_fails_is_not_waited_for(seat: Seat) -> None:
+def test_at_the_end_a_publisher_that_fails_is_not_waited_for(start: Start) -> None:
     publisher = Converging(PortmapError("down"))
-    desk = seat(publisher, pace=SLOW)
-    desk.handle(FOUND)
-    closed(desk)
-    assert publisher.told == [("g", False)]
+    runner = start(publisher, schedule=SLOW)
+    runner.handle(OPENED)
+    closed(runner)
+    assert publisher.told == [(8080, False)]
 
 
 @pytest.mark.parametrize("peace", [nan, -1, "soon", None])
-def test_a_stranger_may_ask_for_any_peace(seat: Seat, peace: Any, eventually: Eventually) -> None:
+def test_a_stranger_may_ask_for_any_peace(start: Start, peace: Any, eventually: Eventually) -> None:
     publisher = Converging(Refused("no", retry_after=peace))
-    desk = seat(publisher, pace=QUICK)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.ok)
+    runner = start(publisher, schedule=QUICK)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.ok)
 
 
 # Status ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_desk_says_how_its_publisher_fares(seat: Seat, eventually: Eventually) -> None:
-    desk = seat(Converging(GatewayTimeout("down")), pace=SLOW)
-    assert (desk.status.publisher, desk.status.ok) == ("the monitor", None)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.ok is False)
-    status = desk.status
+def test_a_runner_says_how_its_publisher_fares(start: Start, eventually: Eventually) -> None:
+    runner = start(Converging(GatewayTimeout("down")), schedule=SLOW)
+    assert (runner.status.publisher, runner.status.ok) == ("the monitor", None)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.ok is False)
+    status = runner.status
     assert (status.failures, status.reason, status.error) == (1, "down", "GatewayTimeout")
     assert status.retry_at
     assert status.since
@@ -320,67 +336,143 @@ def test_a_desk_says_how_its_publisher_fares(seat: Seat, eventually: Eventually)
 
 
 def test_the_status_is_announced_and_logged_on_change_only(
-    seat: Seat, eventually: Eventually, caplog: pytest.LogCaptureFixture
+    start: Start, eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
     announced: list[Event] = []
     down, full = PortmapError("down"), Refused("full")
-    desk = seat(Converging(down, down, down, full, full), pace=QUICK)
-    desk.on_health_event(announced.append)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.ok)
-    desk.reassert()
-    closed(desk)
+    runner = start(Converging(down, down, down, full, full), schedule=QUICK)
+    runner.on_health_event(announced.append)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.ok)
+    runner.reassert()
+    closed(runner)
     assert announced == [
         PublisherFailed(publisher="the monitor", reason="down", error="PortmapError"),
         PublisherFailed(publisher="the monitor", reason="full", error="Refused"),
-        PublisherOk(publisher="the monitor"),
+        PublisherOk(publisher="the monitor", has="8080"),
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
 def test_a_fault_of_the_publishers_own_is_logged_with_its_traceback_once(
-    seat: Seat, eventually: Eventually, caplog: pytest.LogCaptureFixture
+    start: Start, eventually: Eventually, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = seat(Converging(KeyError("oops"), KeyError("oops")), pace=QUICK)
-    desk.handle(FOUND)
-    eventually(lambda: desk.status.ok)
+    runner = start(Converging(KeyError("oops"), KeyError("oops")), schedule=QUICK)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.ok)
     assert [bool(record.exc_info) for record in caplog.records] == [True]
 
 
-def test_publishers_are_not_told_of_publishers(seat: Seat) -> None:
+def test_publishers_are_not_told_of_publishers(start: Start) -> None:
     publisher = Publisher()
-    desk = seat(publisher)
-    desk.handle(PublisherFailed(publisher="another"))
-    closed(desk)
+    runner = start(publisher)
+    runner.handle(PublisherFailed(publisher="another"))
+    closed(runner)
     assert publisher.told == []
 
 
-def test_a_publisher_that_cannot_say_its_name_has_that_of_its_entry_point(seat: Seat) -> None:
+def test_a_publisher_that_cannot_say_its_name_has_that_of_its_entry_point(start: Start) -> None:
     class Nameless(Publisher):
         def __str__(self) -> str:
             raise ValueError("oops")
 
-    assert [seat(it).status.publisher for it in (Publisher(), Nameless())] == ["acme", "acme"]
+    assert [start(it).status.publisher for it in (Publisher(), Nameless())] == ["acme", "acme"]
+
+
+def test_success_is_announced_once_for_each_port(start: Start, eventually: Eventually) -> None:
+    announced: list[Event] = []
+    runner = start(Converging(), schedule=QUICK)
+    runner.on_health_event(announced.append)
+    for event, port in ((OPENED, "8080"), (MOVED, "9090")):
+        runner.handle(event)
+        eventually(partial(shows, runner, port))
+        runner.reassert()
+    closed(runner)
+    assert announced == [PublisherOk(publisher="the monitor", has=port) for port in ("8080", "9090")]
+
+
+@pytest.mark.parametrize("last", [FOUND, CLOSED])
+def test_without_an_open_port_nothing_is_announced(last: Event, start: Start) -> None:
+    announced: list[Event] = []
+    publisher = Converging()
+    runner = start(publisher, schedule=QUICK)
+    runner.on_health_event(announced.append)
+    runner.handle(FOUND)
+    runner.handle(last)
+    closed(runner)
+    assert publisher.told
+    assert (announced, runner.status.ok) == ([], None)
+
+
+def test_a_target_that_refuses_does_not_have_it_at_the_end(start: Start, eventually: Eventually) -> None:
+    announced: list[Event] = []
+    publisher = Converging(Refused("wrong password"))
+    runner = start(publisher, schedule=SLOW)
+    runner.on_health_event(announced.append)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.failures)
+    runner.handle(CLOSED)
+    closed(runner)
+    assert publisher.told == [(8080, False), (0, False)]
+    assert [type(event) for event in announced] == [PublisherFailed]
+    assert runner.status.ok is False
+
+
+@pytest.mark.parametrize(("words", "has"), [("56164", "56164"), ("", ""), ("x" * 999, "x" * 200), (None, "8080")])
+def test_a_publisher_may_say_what_its_target_has(words: str | None, has: str, start: Start) -> None:
+    class Saying:
+        @hookimpl
+        def converge(self, state: Endpoints) -> str | None:
+            return words
+
+    announced: list[Event] = []
+    runner = start(Saying(), schedule=QUICK)
+    runner.on_health_event(announced.append)
+    runner.handle(OPENED)
+    closed(runner)
+    assert announced == ([PublisherOk(publisher="acme", has=has)] if has else [])
+
+
+def test_many_ports_are_counted(start: Start) -> None:
+    runner = start(Converging(), schedule=QUICK)
+    for port in range(8000, 8009):
+        runner.handle(MappingAdded(protocol=Protocol.TCP, internal_port=port, external_port=port))
+    closed(runner)
+    assert runner.status.has == "8000, 8001, 8002, 8003, 8004 and 4 more"
+
+
+def test_an_event_that_was_taken_is_no_success_of_the_target(start: Start, eventually: Eventually) -> None:
+    class Both(Converging):
+        @hookimpl
+        def on_event(self, event: Event) -> None:
+            pass
+
+    runner = start(Both(Refused("no")), schedule=SLOW)
+    runner.handle(OPENED)
+    eventually(lambda: runner.status.failures)
+    runner.handle(OPENED)
+    closed(runner)
+    assert runner.status.ok is False
 
 
 # The loop --------------------------------------------------------------------------------------------------------
 
 
-def hour(*desks: PublisherRunner) -> Recording:
-    """An hour of the real loop, whose every event goes to the desks in the loop's own thread."""
+def hour(*runners: PublisherRunner) -> Recording:
+    """An hour of the real loop, whose every event goes to the runners in the loop's own thread."""
 
     class Backend(ScriptedBackend):
         def _hear(self, hook: str, *arguments: object) -> None:
-            for desk in desks:
-                desk.handle(GatewayFound(gateway=str(self.inbox.seconds)))
+            for runner in runners:
+                runner.handle(GatewayFound(gateway=str(self.inbox.seconds)))
             super()._hear(hook, *arguments)
 
     return play(Backend(), [(0, Register(PortRequest(Protocol.TCP, 80)))], end=3600)
 
 
-def test_a_publisher_that_hangs_or_fails_for_an_hour_costs_no_renewal(seat: Seat, release: threading.Event) -> None:
-    hung = seat(Converging(first=lambda: release.wait(LONG)), "hung", QUICK)
-    failing = seat(Converging(*[PortmapError(str(number)) for number in range(9999)]), "failing", QUICK)
+def test_a_publisher_that_hangs_or_fails_for_an_hour_costs_no_renewal(start: Start, release: threading.Event) -> None:
+    hung = start(Converging(first=lambda: release.wait(LONG)), "hung", QUICK)
+    failing = start(Converging(*[PortmapError(str(number)) for number in range(9999)]), "failing", QUICK)
     alone, beside = hour(), hour(hung, failing)
     assert beside.events == alone.events
     assert len(beside.of("mapping.renewed")) >= 11

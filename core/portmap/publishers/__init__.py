@@ -1,6 +1,6 @@
-"""Publishers: each is told the endpoints that hold, on a thread of its own, again until it succeeds.
+"""Publishers: each gets the open ports, on a thread of its own, again until it succeeds.
 
-convergence  Convergence: what to tell a publisher next, and when; pure
+convergence  Convergence: which state a publisher is called with next, and when; pure
 group        PublisherGroup: all publishers of a session; who signs
 health       PublisherHealth: how a publisher fares; pure
 runner       PublisherRunner: one publisher on its thread

@@ -1,7 +1,6 @@
-"""How a publisher fares: its status, and the two events that tell when that changes.
+"""PublisherHealth: how a publisher fares, and the event that tells when that changes. Pure. Times are unix seconds.
 
-Law: values only. Times are unix seconds. These events are about the publishers, so publishers are not told them: two
-that fail could keep each other busy for ever.
+Publishers are never told these events: two that fail could keep each other busy without end.
 """
 
 from dataclasses import dataclass, replace
@@ -11,27 +10,28 @@ from portmap.events import PublisherEvent, PublisherFailed, PublisherOk
 
 @dataclass(frozen=True, slots=True)
 class PublisherHealth:
-    """How one publisher fares. `ok` is None before the first outcome; `since` when it became what it is.
+    """`ok`: None before the first outcome, then whether the last call succeeded; since when, is `since`.
 
-    `failures`: how many in a row. `retry_at`: when it is tried again, where it is. `busy_since`: since when it has been
-    at its present task; long ago, it hangs.
+    `has`: what the target has, in words for people (`56164`). `failures`: how many in a row. `retry_at`: when it is
+    tried again, None if it is not. `busy_since`: since when the present call runs; a time long ago means that it hangs.
     """
 
     publisher: str
     ok: bool | None = None
     since: float | None = None
+    has: str = ""
     failures: int = 0
     reason: str = ""
     error: str = ""
     retry_at: float | None = None
     busy_since: float | None = None
 
-    def succeeded(self, at: float) -> "PublisherHealth":
-        """It did what it was told."""
-        return PublisherHealth(self.publisher, ok=True, since=self.since if self.ok else at)
+    def succeeded(self, at: float, has: str = "") -> "PublisherHealth":
+        """After a call that succeeded."""
+        return PublisherHealth(self.publisher, ok=True, since=self.since if self.ok else at, has=has)
 
     def failed(self, error: BaseException, at: float) -> "PublisherHealth":
-        """It did not."""
+        """After a call that failed."""
         return PublisherHealth(
             self.publisher,
             ok=False,
@@ -41,14 +41,18 @@ class PublisherHealth:
             error=type(error).__name__,
         )
 
+    def idle(self) -> "PublisherHealth":
+        """After a call that had nothing to publish: it says nothing about how the publisher fares."""
+        return replace(self, busy_since=None)
+
     def with_retry_at(self, retry_at: float | None) -> "PublisherHealth":
-        """When it is tried again."""
+        """The same with the time of the next try."""
         return replace(self, retry_at=retry_at)
 
     def event_since(self, before: "PublisherHealth") -> PublisherEvent | None:
-        """What there is to tell, after another status; None if nothing is new."""
-        if (self.ok, self.reason, self.error) == (before.ok, before.reason, before.error):
+        """The event that follows from the change; None if there is nothing to tell."""
+        if (self.ok, self.has, self.reason, self.error) == (before.ok, before.has, before.reason, before.error):
             return None
         if self.ok:
-            return PublisherOk(publisher=self.publisher)
+            return PublisherOk(publisher=self.publisher, has=self.has)
         return PublisherFailed(publisher=self.publisher, reason=self.reason, error=self.error)

@@ -87,10 +87,13 @@ def format_line(word: str, text: str, at: float) -> str:
 
 
 def _is_worth_telling(event: PublisherEvent, failing: set[str]) -> bool:
-    """That a publisher does its work is told only after it did not."""
+    """Every failure; a success that names what the target has, or that follows a failure."""
     known = event.publisher in failing
-    (failing.discard if isinstance(event, PublisherOk) else failing.add)(event.publisher)
-    return known or not isinstance(event, PublisherOk)
+    if not isinstance(event, PublisherOk):
+        failing.add(event.publisher)
+        return True
+    failing.discard(event.publisher)
+    return known or bool(event.has)
 
 
 def _is_trouble(event: Event) -> bool:
@@ -122,7 +125,11 @@ def _head_and_text(event: Event) -> tuple[str, str]:
 def _publisher(event: PublisherEvent) -> str:
     if isinstance(event, PublisherFailed):
         return f"{event.publisher} does not have it yet: {event.reason}"
-    return f"{event.publisher} has it now"
+    return (
+        f"{event.publisher} has {event.has}"
+        if isinstance(event, PublisherOk) and event.has
+        else f"{event.publisher} works again"
+    )
 
 
 def _gateway(event: GatewayEvent) -> str:
