@@ -22,6 +22,7 @@ ROWS = (
     ("hookspecs",),
     ("loading",),
     ("backends", "publishers"),
+    ("reachability",),
     ("loop", "doctor"),
     ("dispatch", "config", "testing"),
     ("session",),

@@ -37,6 +37,7 @@ storage/     What outlives a process: the journal of what is held, and the statu
 syntax/      What a user writes, as values: specs, mappings, durations
 testing/     For everybody's tests: a simulated router that misbehaves on command, and suites that prove any plugin
 wire/        Tools for plugins that speak on the network: one UDP exchange, a fan-out, announcements, HTTP
+reachability/  Proof from outside: whether a port can really be reached
 """
 
 from importlib import import_module
@@ -69,7 +70,9 @@ if TYPE_CHECKING:
     from portmap.hookspecs import hookimpl
     from portmap.model import Grant, Kind, Mapping, PortRequest, Protocol, Scope, scope_of
     from portmap.node.local_node import LocalNode, Record
+    from portmap.reachability.verdict import Reachability, Verdict
     from portmap.session.aio import AsyncSession, aopen
+    from portmap.session.check import check
     from portmap.session.open import open  # noqa: A004  # portmap.open reads best
     from portmap.session.session import Session
 
@@ -97,13 +100,16 @@ __all__ = [
     "PortRequest",
     "PortmapError",
     "Protocol",
+    "Reachability",
     "Record",
     "Refused",
     "Scope",
     "Session",
     "SpecError",
     "UnverifiedGateway",
+    "Verdict",
     "aopen",
+    "check",
     "hookimpl",
     "load",
     "open",
@@ -120,7 +126,9 @@ _HOMES = {
     "model": ("Grant", "Kind", "Mapping", "PortRequest", "Protocol", "Scope", "scope_of"),
     "node.local_node": ("LocalNode",),
     "node.record": ("Record",),
+    "reachability.verdict": ("Reachability", "Verdict"),
     "session.aio": ("AsyncSession", "aopen"),
+    "session.check": ("check",),
     "session.open": ("open",),
     "session.session": ("Session",),
 }

@@ -1,4 +1,4 @@
-"""The sockets that listen on this host, as Linux tells it in /proc/net.
+"""The sockets that listen on this host, and the connections to them, as Linux tells it in /proc/net.
 
 Reading only. The program behind a socket is told only where this user may see it.
 """
@@ -53,6 +53,39 @@ def parse_table(table: str, protocol: Protocol) -> Iterator[tuple[ListeningSocke
             if fields[3] == _WAITING[protocol]:
                 address, port = fields[1].split(":")
                 yield ListeningSocket(protocol, _address(bytes.fromhex(address)), int(port, 16)), fields[9]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One TCP connection to a port of this host, by its far end."""
+
+    peer: Address
+    peer_port: int
+    inode: str
+
+
+def connections_to(port: int, proc: Path = _PROC) -> frozenset[Connection] | None:
+    """The TCP connections to a local port, those that are closing too; None where the system does not tell."""
+    found: set[Connection] = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            table = (proc / "net" / name).read_text(encoding="ascii", errors="replace")
+        except OSError:
+            if name == "tcp":
+                return None
+            continue
+        found |= set(parse_connections(table, port))
+    return frozenset(found)
+
+
+def parse_connections(table: str, port: int) -> Iterator[Connection]:
+    """The connections to `port` in a `/proc/net/tcp` text; pure. Lines that are none are skipped."""
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        with suppress(ValueError, IndexError, struct.error):
+            local, peer = fields[1].split(":"), fields[2].split(":")
+            if fields[3] != _WAITING[Protocol.TCP] and int(local[1], 16) == port:
+                yield Connection(_address(bytes.fromhex(peer[0])), int(peer[1], 16), fields[9])
 
 
 def _address(words: bytes) -> Address:

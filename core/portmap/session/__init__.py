@@ -6,4 +6,5 @@ open          portmap.open: arguments -> running Session
 session       Session
 state         SessionState: open ports, address, why a port is missing; pure
 wakeup        wake an asyncio or trio task from a thread
+check         `portmap.check`: words -> one verdict a port
 """

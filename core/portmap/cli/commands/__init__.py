@@ -10,4 +10,6 @@ plugins     `portmap plugins`, `portmap backends`
 router      `portmap router`
 service     `portmap service print`
 status      `portmap status`
+check       `portmap check`
+echo        `portmap echo`
 """

@@ -28,7 +28,7 @@ from portmap.errors import SpecError
 def register(app: typer.Typer) -> None:
     """Enter the commands, those that are used most first."""
     app.command(cls=RunCommand)(run)
-    for command in (ip, doctor, status, ls):
+    for command in (ip, check, doctor, status, ls):
         app.command(cls=PlainCommand)(command)
     app.command("open", cls=PlainCommand)(open_)
     app.command(cls=PlainCommand)(close)
@@ -62,6 +62,33 @@ def ip(
         raise SpecError("-4 and -6 ask for two addresses: ask for one at a time")
     code = print_external_ip(nat, ipv6=only_ipv6, allow_private=allow_private, as_json=json, verbosity=verbose)
     raise typer.Exit(code)
+
+
+def check(
+    ports: Annotated[
+        list[str], typer.Argument(metavar="PORT...", help="[EXT:]INT[/tcp|udp|both], as in 25565.", show_default=False)
+    ],
+    via: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A responder outside, as 'portmap echo' or echoip is: it tries the port.",
+            show_default=False,
+        ),
+    ] = None,
+    nat: Nat = "any",
+    state: State = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Say whether a port can be reached from outside, and how that was seen.
+
+    Exit code 0: open, 8: closed, 1: unknown. No host outside is asked but the one that --via names.
+    """
+    from portmap.cli.commands.check import print_checks  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
+
+    raise typer.Exit(print_checks(ports, via, nat, state_folder(state), as_json=json, verbosity=verbose))
 
 
 def run(

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
         app.add_typer(group, name=name)
     app.command(cls=PlainCommand)(backends)
     app.add_typer(plugins_app, name="plugins")
-    for command in (demo, router):
+    for command in (demo, router, echo):
         app.command(cls=PlainCommand)(command)
 
 
@@ -145,3 +145,26 @@ def router(
         address, outside, external_ip, protocols, igd, quirk or [], announce=announce, for_=for_
     )
     run_router(wish, as_json=json, verbosity=verbose)
+
+
+def echo(
+    listen: Annotated[
+        str, typer.Option(metavar="[ADDR:]PORT", help="Where to answer; no address is every address.")
+    ] = "8080",
+    behind: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR", help="The proxy whose X-Real-IP names the client.", show_default=False),
+    ] = None,
+    for_: For = None,
+    json: Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Tell clients their address, and try their ports: the other side of 'check'.
+
+    It runs on a host outside, and connects to no address but the one that asks.
+    """
+    from portmap.cli.commands.echo import run_echo  # noqa: PLC0415  # only this command needs it
+    from portmap.syntax.durations import YEAR, parse_duration  # noqa: PLC0415  # as above
+
+    seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
+    run_echo(listen, behind, seconds, as_json=json, verbosity=verbose)

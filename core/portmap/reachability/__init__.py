@@ -1,0 +1,9 @@
+"""Proof from outside: whether a port can really be reached. Contacts no host but those that the user named.
+
+check       check_port(): the probes in order, then one verdict
+echo        EchoClient: asks a responder (the interface of echoip)
+loopback    does the router loop back: a connection from inside to the external address
+stand_in    StandIn: a socket that listens where no program does
+verdict     Reachability, and the rules that give the verdict; pure
+responder/  The responder behind `portmap echo`
+"""

@@ -1,0 +1,139 @@
+"""check_port(): one port, checked from inside and from outside; one verdict.
+
+The order: does something listen here; does the router loop back; the responder's word. Only the responder is a third
+party, and only where the user named one. Bounded: each step has a deadline.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from ipaddress import IPv6Address
+
+from portmap.errors import PortmapError, Refused
+from portmap.model import Address, PortRequest, Protocol
+from portmap.network.listening_sockets import ListeningSocket, listening
+from portmap.reachability.echo import EchoAnswer, EchoClient
+from portmap.reachability.loopback import loop_tcp, loop_udp
+from portmap.reachability.stand_in import StandIn
+from portmap.reachability.verdict import Listens, Loop, Observations, Reachability, Word, judge
+
+HEARD = 2.0  # seconds that a datagram may take after the responder said that it was sent
+AGAIN = 1.1  # seconds; a responder of ours checks for an address once a second
+
+Sockets = Callable[[tuple[int, ...]], tuple[ListeningSocket, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a port is to be reached: the external address, None where it is not known (`error` says why), and port."""
+
+    address: Address | None
+    port: int
+    error: str = ""
+
+
+def check_port(
+    request: PortRequest,
+    endpoint: Endpoint,
+    responder: EchoClient | None,
+    *,
+    sockets: Sockets = listening,
+) -> Reachability:
+    """The verdict on one port. A failed probe is part of the verdict, never an error."""
+    found = sockets((request.internal_port,))
+    seen = Observations(
+        request.protocol,
+        request.internal_port,
+        endpoint.port,
+        endpoint.address,
+        _listens(request, found),
+        _program(request, found),
+        gateway_error=endpoint.error,
+    )
+    if seen.listens is Listens.LOOPBACK_ONLY:
+        return judge(seen)
+    token = secrets.token_hex(8)
+    with ExitStack() as stack:
+        stand_in = _stand_in(seen, stack)
+        seen = replace(seen, stood_in=stand_in is not None)
+        if endpoint.address is not None and _can_loop(seen, stand_in):
+            seen = replace(seen, loop=_loop(seen, endpoint.address, token, stand_in))
+        if responder is not None:
+            seen = replace(seen, word=_word(seen, responder, token, stand_in))
+    return judge(seen)
+
+
+def _listens(request: PortRequest, found: tuple[ListeningSocket, ...] | None) -> Listens:
+    if found is None:
+        return Listens.UNKNOWN
+    addresses = [it.address for it in _ours(request, found)]
+    if not addresses:
+        return Listens.NO
+    return Listens.LOOPBACK_ONLY if all(address.is_loopback for address in addresses) else Listens.YES
+
+
+def _program(request: PortRequest, found: tuple[ListeningSocket, ...] | None) -> str:
+    return next((it.program for it in _ours(request, found or ()) if it.program), "")
+
+
+def _ours(request: PortRequest, found: tuple[ListeningSocket, ...]) -> list[ListeningSocket]:
+    return [it for it in found if (it.protocol, it.port) == request.key]
+
+
+def _stand_in(seen: Observations, stack: ExitStack) -> StandIn | None:
+    """A socket of ours where no program listens; None where it is not needed or the port cannot be had."""
+    if seen.listens is not Listens.NO:
+        return None
+    try:
+        ipv6 = isinstance(seen.external_ip, IPv6Address)
+        return stack.enter_context(StandIn(seen.protocol, seen.internal_port, ipv6=ipv6))
+    except PortmapError:
+        return None  # a privileged port, for one: the verdict says that nothing listens
+
+
+def _can_loop(seen: Observations, stand_in: StandIn | None) -> bool:
+    """UDP can be proved by a socket of ours only; TCP where anything listens."""
+    return stand_in is not None or (seen.protocol is Protocol.TCP and seen.listens is not Listens.NO)
+
+
+def _loop(seen: Observations, address: Address, token: str, stand_in: StandIn | None) -> Loop:
+    external = (address, seen.external_port)
+    if seen.protocol is Protocol.TCP:
+        return loop_tcp(external, seen.internal_port, stand_in)
+    assert stand_in is not None  # noqa: S101  # `_can_loop` saw to it
+    return loop_udp(external, token.encode(), stand_in)
+
+
+def _word(seen: Observations, responder: EchoClient, token: str, stand_in: StandIn | None) -> Word:
+    """The responder's word. A datagram may be lost: one that was not heard is sent a second time."""
+    listener = stand_in if seen.protocol is Protocol.UDP else None
+    word = _ask(seen, responder, token, listener)
+    if listener is not None and word.reachable is False:
+        time.sleep(AGAIN)
+        second = _ask(seen, responder, token, listener)
+        return word if second.error else second
+    return word
+
+
+def _ask(seen: Observations, responder: EchoClient, token: str, listener: StandIn | None) -> Word:
+    began = time.monotonic()
+    try:
+        answer = _patiently(lambda: responder.check(seen.external_port, seen.protocol, token))
+    except PortmapError as error:
+        return Word(error=str(error))
+    reachable = answer.reachable if listener is None else listener.received(token.encode(), HEARD)
+    return Word(answer.address, reachable, round((time.monotonic() - began) * 1000))
+
+
+def _patiently(ask: Callable[[], EchoAnswer]) -> EchoAnswer:
+    """Ask; once more where the responder says that it was asked too often, as for the second of two ports."""
+    try:
+        return ask()
+    except Refused as error:
+        if error.code != HTTPStatus.TOO_MANY_REQUESTS:
+            raise
+    time.sleep(AGAIN)
+    return ask()

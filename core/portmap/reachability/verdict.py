@@ -1,0 +1,259 @@
+"""One verdict on one port: open, closed or unknown, with what it stands on. Pure.
+
+Rules:
+- Open and closed are said only where something was seen; all else is unknown, with the reason.
+- A connection from inside to the external address proves the router's rule. Its failure proves nothing.
+- A responder's word counts only for the address that the port is mapped at.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from portmap.model import Address, Protocol, Scope, meaning_of, scope_of
+
+
+class Verdict(StrEnum):
+    """Whether a port can be reached from outside."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+class Blame(StrEnum):
+    """What closes a port, as far as it was seen."""
+
+    HOST = "this host"
+    PROVIDER = "the provider"
+    ROUTER_OR_PROVIDER = "the router or the provider"
+
+
+class Listens(StrEnum):
+    """What the host's socket table says of the internal port."""
+
+    YES = "yes"
+    LOOPBACK_ONLY = "on a loopback address only"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A connection from inside to the external address. `proved`: it arrived here; else `detail` says why not."""
+
+    proved: bool
+    ms: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a responder said, and for UDP what a socket of ours then received. `error`: why there is no word.
+
+    `reachable` is None where nothing can tell: a UDP datagram that only the program on the port can hear.
+    """
+
+    address: Address | None = None
+    reachable: bool | None = None
+    ms: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What was measured for one port. `word` is None where no responder was named, `loop` where it was not tried.
+
+    `stood_in`: a socket of ours listened, since no program did.
+    """
+
+    protocol: Protocol
+    internal_port: int
+    external_port: int
+    external_ip: Address | None = None
+    listens: Listens = Listens.UNKNOWN
+    program: str = ""
+    stood_in: bool = False
+    loop: Loop | None = None
+    word: Word | None = None
+    gateway_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reachability:
+    """The verdict on one port.
+
+    `how`: what proved it (open). `by`: what closes it (closed). `ms`: how long the proof took. `steps`: each probe and
+    its outcome, in the order in which they were run.
+    """
+
+    protocol: Protocol
+    internal_port: int
+    external_port: int
+    external_ip: Address | None
+    verdict: Verdict
+    reason: str
+    how: str = ""
+    by: str = ""
+    ms: int | None = None
+    steps: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether the port was proved to be reachable."""
+        return self.verdict is Verdict.OPEN
+
+    def to_dict(self) -> dict[str, object]:
+        """The verdict as JSON-ready data; fields without a value are left out."""
+        told: dict[str, object] = {
+            "protocol": str(self.protocol),
+            "internal_port": self.internal_port,
+            "external_port": self.external_port,
+            "external_ip": None if self.external_ip is None else str(self.external_ip),
+            "verdict": str(self.verdict),
+            "how": self.how,
+            "by": self.by,
+            "reason": self.reason,
+            "ms": self.ms,
+            "steps": list(self.steps),
+        }
+        return {name: value for name, value in told.items() if value not in (None, "", [])}
+
+
+def judge(seen: Observations) -> Reachability:
+    """The verdict on what was seen."""
+    return replace(_judged(seen), steps=steps_of(seen))
+
+
+def _judged(seen: Observations) -> Reachability:
+    if seen.listens is Listens.LOOPBACK_ONLY:
+        what = f"{_who(seen)} listens on a loopback address only: let it listen on 0.0.0.0 or on this host's address"
+        return _closed(seen, Blame.HOST, what)
+    if seen.word is not None and not seen.word.error:
+        return _by_responder(seen, seen.word)
+    return _loop_or(seen, seen.word.error if seen.word is not None else "no responder outside was named")
+
+
+def _by_responder(seen: Observations, word: Word) -> Reachability:
+    if (mismatch := _wrong_address(seen, word)) is not None:
+        return _unknown(seen, mismatch)
+    if word.reachable:
+        return _reached(seen, "a responder outside", word.ms)
+    return _loop_or(seen, _not_heard(seen)) if word.reachable is None else _not_reached(seen)
+
+
+def _loop_or(seen: Observations, reason: str) -> Reachability:
+    """Open where the loop proves it, at a public address; else unknown for this reason."""
+    scope = scope_of(seen.external_ip)
+    if seen.loop is not None and seen.loop.proved:
+        if scope is Scope.PUBLIC:
+            return _reached(seen, "the router's loop", seen.loop.ms)
+        return _unknown(seen, f"the router forwards it, but {seen.external_ip} is not public: {meaning_of(scope)}")
+    if seen.external_ip is not None and scope is not Scope.PUBLIC:
+        reason = f"{seen.external_ip} is not public: {meaning_of(scope)}; {reason}"
+    if seen.listens is Listens.NO and seen.protocol is Protocol.TCP:
+        return _closed(seen, Blame.HOST, _nothing_listens(seen))
+    return _unknown(seen, reason)
+
+
+def _reached(seen: Observations, how: str, ms: int) -> Reachability:
+    """Something reached this host; open, unless no program is there to take a TCP connection."""
+    if seen.listens is Listens.NO and seen.protocol is Protocol.TCP:
+        what = f"{_nothing_listens(seen)}. The way is free: {how} reached a socket that portmap opened for the check"
+        return replace(_closed(seen, Blame.HOST, what), ms=ms)
+    extra = "" if seen.listens is not Listens.NO else "; no program listens yet, a socket of portmap received it"
+    reason = f"reached by {how}{extra}"
+    return _verdict(seen, Verdict.OPEN, reason, how=how, ms=ms)
+
+
+def _not_reached(seen: Observations) -> Reachability:
+    if seen.listens is Listens.NO and not seen.stood_in:
+        return _closed(seen, Blame.HOST, _nothing_listens(seen))
+    if seen.loop is not None and seen.loop.proved:
+        what = "the router forwards it, as a connection from inside proved, but nothing from outside arrives"
+        return _closed(seen, Blame.PROVIDER, f"{what}: the provider or a second router filters it")
+    what = "nothing from outside arrives: the router does not forward it, or the provider filters it"
+    if seen.listens is Listens.NO:
+        what += f"; and {_nothing_listens(seen)}"
+    return _closed(seen, Blame.ROUTER_OR_PROVIDER, what)
+
+
+def _wrong_address(seen: Observations, word: Word) -> str | None:
+    """Why the responder's word is about another address than that of the mapping; None where it is not."""
+    ours, its = seen.external_ip, word.address
+    if ours is None or its is None or ours == its or ours.version != its.version:
+        return None
+    if scope_of(ours) is not Scope.PUBLIC:
+        return None  # a second NAT: the responder sees the outermost address, which is the one that matters
+    return (
+        f"the responder sees this host at {its}, but the gateway maps at {ours}: "
+        "the traffic leaves by another way (a VPN?), so nothing was proved"
+    )
+
+
+def _not_heard(seen: Observations) -> str:
+    return f"a datagram was sent to the port; only {_who(seen)} can hear it, and portmap cannot see whether it did"
+
+
+def _who(seen: Observations) -> str:
+    return seen.program or "the program on this port"
+
+
+def _nothing_listens(seen: Observations) -> str:
+    return f"nothing listens on {seen.protocol} port {seen.internal_port} here: start the program, then check again"
+
+
+def _closed(seen: Observations, by: Blame, reason: str) -> Reachability:
+    return _verdict(seen, Verdict.CLOSED, reason, by=str(by))
+
+
+def _unknown(seen: Observations, reason: str) -> Reachability:
+    return _verdict(seen, Verdict.UNKNOWN, reason)
+
+
+def _verdict(
+    seen: Observations, verdict: Verdict, reason: str, *, how: str = "", by: str = "", ms: int | None = None
+) -> Reachability:
+    address = seen.word.address if seen.word is not None and scope_of(seen.external_ip) is not Scope.PUBLIC else None
+    return Reachability(
+        seen.protocol,
+        seen.internal_port,
+        seen.external_port,
+        address or seen.external_ip,
+        verdict,
+        reason,
+        how,
+        by,
+        ms,
+    )
+
+
+def steps_of(seen: Observations) -> tuple[str, ...]:
+    """Each probe and its outcome, one line each, in the order in which they were run."""
+    steps = [_listening_step(seen)]
+    if seen.gateway_error:
+        steps.append(f"gateway: {seen.gateway_error}")
+    if seen.loop is not None:
+        loop = f"yes, {seen.loop.ms} ms" if seen.loop.proved else f"not proved: {seen.loop.detail}"
+        steps.append(f"from inside through the router: {loop}")
+    if seen.word is not None:
+        steps.append(f"from outside: {_word_step(seen.word)}")
+    return tuple(steps)
+
+
+def _listening_step(seen: Observations) -> str:
+    match seen.listens:
+        case Listens.YES:
+            return f"listens here: {seen.program or 'yes'}"
+        case Listens.NO:
+            return "listens here: no" + (", so portmap listened for the check" if seen.stood_in else "")
+        case Listens.LOOPBACK_ONLY:
+            return f"listens here: {seen.program or 'yes'}, {Listens.LOOPBACK_ONLY}"
+    return "listens here: this system does not tell"
+
+
+def _word_step(word: Word) -> str:
+    if word.error:
+        return f"not measured: {word.error}"
+    if word.reachable:
+        return f"yes, {word.ms} ms"
+    return "no" if word.reachable is False else "sent, cannot be heard"

@@ -1,0 +1,119 @@
+"""`portmap.check`: from a user's words to one verdict a port. Opens no port at the gateway.
+
+Where a running session of this host holds the port, its external address and port are taken from its status; else the
+gateway is asked for its address and, where it has a table, for the mapping.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+from portmap.backends.load import load
+from portmap.backends.nat import Nat
+from portmap.errors import PortmapError, SpecError
+from portmap.model import Address, Listed, PortRequest
+from portmap.network.routes import local_address_to
+from portmap.reachability.check import Endpoint, check_port
+from portmap.reachability.echo import EchoClient
+from portmap.reachability.verdict import Reachability
+from portmap.storage.status import UP
+from portmap.storage.status_file import live_sessions
+from portmap.syntax.mappings import check_distinct, to_requests
+
+MAX_PORTS = 16  # a check takes seconds, and a responder checks one port a second
+
+
+def check(
+    ports: Iterable[str | int | PortRequest],
+    *,
+    via: str | None = None,
+    nat: str | Nat = "any",
+    state: str | Path | None = None,
+) -> tuple[Reachability, ...]:
+    """Check each port, `[EXT:]INT[/tcp|udp|both]`: `portmap.check(["25565"], via="https://echo.example.org")`.
+
+    `via` is the URL of a responder outside: echoip's interface, as `portmap echo` speaks it. Without one, only what can
+    be seen from inside is judged. `nat` is asked for the external address where no session below the folder `state`
+    holds the port.
+
+    Raises SpecError for what makes no sense; what goes wrong afterwards is part of the verdict.
+    """
+    requests = tuple(request for port in ports for request in to_requests(_text(port)))
+    check_distinct(requests)
+    if not 1 <= len(requests) <= MAX_PORTS:
+        raise SpecError(f"{len(requests)} ports cannot be checked at once: name 1 to {MAX_PORTS}")
+    if any(request.follow for request in requests):
+        raise SpecError("follow names no port: name the port that was granted")
+    responder = EchoClient.parse(via) if via is not None else None
+    endpoints = _Endpoints(nat, None if state is None else Path(state))
+    return tuple(check_port(request, endpoints.of(request), responder) for request in requests)
+
+
+def _text(port: str | int | PortRequest) -> str | PortRequest:
+    return str(port) if isinstance(port, int) else port
+
+
+@dataclass(slots=True)
+class _Endpoints:
+    """Where each port is to be reached. The gateway is asked once, and only where no session knows."""
+
+    nat: str | Nat
+    state: Path | None
+    _gateway: "_GatewayView | None" = None
+
+    def of(self, request: PortRequest) -> Endpoint:
+        """The external address and port of one request."""
+        if (held := self._held(request)) is not None:
+            return held
+        self._gateway = self._gateway or _GatewayView.ask(self.nat)
+        return Endpoint(self._gateway.address, self._gateway.port_of(request), self._gateway.error)
+
+    def _held(self, request: PortRequest) -> Endpoint | None:
+        """The endpoint at which a running session of this host holds the port."""
+        wanted = (str(request.protocol), request.internal_port, False)
+        for session in live_sessions(self.state) if self.state is not None else ():
+            for port in session.ports:
+                address = port.external_ip or session.external_ip
+                is_it = (port.protocol, port.internal_port, port.ipv6) == wanted and port.state == UP
+                if is_it and address is not None and port.external_port is not None:
+                    return Endpoint(ip_address(address), port.external_port)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _GatewayView:
+    """What the gateway says of itself: its address, and its table where it has one."""
+
+    address: Address | None = None
+    table: tuple[Listed, ...] = ()
+    error: str = ""
+
+    @classmethod
+    def ask(cls, nat: str | Nat) -> "_GatewayView":
+        """Ask for both. Raises SpecError or PluginError; a gateway that does not answer is an `error`."""
+        backend = load(nat) if isinstance(nat, str) else nat
+        try:
+            address = backend.external_ip()
+        except PortmapError as error:
+            return cls(error=str(error))
+        try:
+            return cls(address, backend.list_mappings() or ())
+        except PortmapError:
+            return cls(address)  # its table is of use only where a port is mapped to another
+
+    def port_of(self, request: PortRequest) -> int:
+        """The external port: the one named, that of the row that leads here, else the same number."""
+        if request.external_port:
+            return request.external_port
+        rows = (row for row in self.table if (row.protocol, row.internal_port) == request.key and _leads_here(row))
+        return next((row.external_port for row in rows), request.internal_port)
+
+
+def _leads_here(row: Listed) -> bool:
+    """Whether the row's client is this host: the address that this host has on the way to it."""
+    try:
+        client = IPv4Address(row.client)
+        return local_address_to(client) == client
+    except (ValueError, PortmapError):
+        return False

@@ -1,0 +1,193 @@
+"""check_port: the probes on loopback, with real sockets; and `portmap.check`, from words to verdicts."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from tests.reachability.test_responder import running
+
+import portmap
+from portmap.errors import PortmapError, SpecError
+from portmap.model import PortRequest, Protocol
+from portmap.network.listening_sockets import ListeningSocket
+from portmap.reachability.check import Endpoint, check_port
+from portmap.reachability.echo import EchoClient
+from portmap.reachability.loopback import loop_tcp, loop_udp
+from portmap.reachability.responder.rate_limit import RateLimit
+from portmap.reachability.responder.server import Responder
+from portmap.reachability.stand_in import StandIn
+from portmap.reachability.verdict import Blame, Verdict
+from portmap.testing import Router, loopback_address
+
+HERE = IPv4Address("127.0.0.1")
+ANYWHERE = IPv4Address(0)
+
+
+@pytest.fixture
+def responder() -> Iterator[EchoClient]:
+    with running(Responder(limit=RateLimit(pause=0.0))) as port:
+        yield EchoClient.parse(f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def service() -> Iterator[int]:
+    """A TCP port on which something listens."""
+    with closing(socket.create_server(("", 0))) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def free_port() -> int:
+    with closing(socket.create_server(("", 0))) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def tcp(port: int) -> PortRequest:
+    return PortRequest(Protocol.TCP, port)
+
+
+def udp(port: int) -> PortRequest:
+    return PortRequest(Protocol.UDP, port)
+
+
+def test_a_listening_port_that_the_responder_reaches_is_open(service: int, responder: EchoClient) -> None:
+    found = check_port(tcp(service), Endpoint(None, service), responder)
+    assert (found.verdict, found.how) == (Verdict.OPEN, "a responder outside")
+
+
+def test_a_port_without_a_program_is_closed_by_this_host_and_the_way_is_told(
+    free_port: int, responder: EchoClient
+) -> None:
+    found = check_port(tcp(free_port), Endpoint(None, free_port), responder)
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
+    assert "The way is free" in found.reason
+
+
+def test_a_check_leaves_no_socket_of_its_own_behind(free_port: int, responder: EchoClient) -> None:
+    check_port(tcp(free_port), Endpoint(None, free_port), responder)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", free_port), 1)
+
+
+def test_a_udp_port_without_a_program_is_open_when_our_own_socket_hears_the_token(
+    free_port: int, responder: EchoClient
+) -> None:
+    found = check_port(udp(free_port), Endpoint(None, free_port), responder)
+    assert (found.verdict, found.how) == (Verdict.OPEN, "a responder outside")
+
+
+def test_a_udp_port_with_a_program_is_unknown_for_only_the_program_can_hear(responder: EchoClient) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as program:
+        program.bind(("", 0))
+        port = program.getsockname()[1]
+        found = check_port(udp(port), Endpoint(None, port), responder)
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.steps[-1] == "from outside: sent, cannot be heard"
+
+
+def test_a_port_that_listens_on_loopback_only_is_closed_before_anything_is_sent(responder: EchoClient) -> None:
+    only = ListeningSocket(Protocol.TCP, HERE, 25565, "java (1)")
+    found = check_port(tcp(25565), Endpoint(HERE, 25565), responder, sockets=lambda _: (only,))
+    assert (found.verdict, found.by, len(found.steps)) == (Verdict.CLOSED, Blame.HOST, 1)
+
+
+def test_a_responder_that_is_gone_is_told_and_decides_nothing(service: int) -> None:
+    found = check_port(tcp(service), Endpoint(None, service), EchoClient.parse("http://127.0.0.1:9"))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "http://127.0.0.1:9" in found.reason
+
+
+def test_a_responder_that_was_asked_too_often_is_asked_again(service: int) -> None:
+    with running(Responder()) as port:
+        client = EchoClient.parse(f"http://127.0.0.1:{port}")
+        client.check(service, Protocol.TCP)
+        assert check_port(tcp(service), Endpoint(None, service), client).open
+
+
+# The router's loop
+
+
+def test_a_connection_that_arrives_here_proves_the_loop(service: int) -> None:
+    assert loop_tcp((HERE, service), service, None).proved
+
+
+def test_a_connection_that_ends_elsewhere_proves_nothing(service: int, free_port: int) -> None:
+    loop = loop_tcp((HERE, service), free_port, None)
+    assert (loop.proved, loop.detail) == (False, "something answered, but not this host")
+
+
+def test_a_connection_that_is_refused_proves_nothing(free_port: int) -> None:
+    assert not loop_tcp((HERE, free_port), free_port, None).proved
+
+
+def test_the_loop_is_proved_by_our_own_socket_where_no_program_listens(free_port: int) -> None:
+    with StandIn(Protocol.TCP, free_port) as stand_in:
+        assert loop_tcp((HERE, free_port), free_port, stand_in).proved
+
+
+def test_the_loop_of_udp_is_proved_by_the_token_alone(free_port: int) -> None:
+    with StandIn(Protocol.UDP, free_port) as stand_in:
+        assert loop_udp((HERE, free_port), b"0123456789", stand_in).proved
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.sendto(b"something else", ("127.0.0.1", free_port))
+        assert not stand_in.received(b"0123456789", 0.1)
+
+
+def test_a_port_that_is_taken_cannot_be_stood_in_for(service: int) -> None:
+    with pytest.raises(PortmapError, match="cannot be listened on"):
+        StandIn(Protocol.TCP, service)
+
+
+# portmap.check
+
+
+def test_check_asks_the_gateway_for_the_address_and_finds_the_mapping_in_its_table(
+    service: int, responder: EchoClient
+) -> None:
+    address = loopback_address()
+    with Router(address, upnp=True, pmp=False, pcp=False) as router:
+        spec = f"upnp:{router.description_url}"
+        portmap.load(spec).add_mapping(Protocol.TCP, 45678, service, "web", 600)
+        (found,) = portmap.check([service], via=str(responder), nat=spec)
+    assert (found.internal_port, found.external_port, str(found.external_ip)) == (service, 45678, "1.2.3.4")
+
+
+def test_check_uses_what_a_running_session_of_this_host_holds(
+    service: int, tmp_path: Path, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    with Router(loopback_address()) as router:
+        mapping = f"45679:{service}"
+        with portmap.open(f"pmp:{router.address}", [mapping], state=tmp_path, ipv6=False) as session:
+            session.wait(10)
+            eventually(lambda: any(it.healthy and it.external_ip for it in live_sessions(tmp_path)))
+            (found,) = portmap.check([service], nat="none", state=tmp_path)
+    assert (found.external_port, str(found.external_ip)) == (45679, "1.2.3.4")
+
+
+def test_a_gateway_that_does_not_answer_is_a_step_of_the_verdict(service: int) -> None:
+    (found,) = portmap.check([service], nat="none")
+    assert found.verdict is Verdict.UNKNOWN
+    assert any(step.startswith("gateway: ") for step in found.steps)
+
+
+@pytest.mark.parametrize(
+    ("ports", "via"),
+    [
+        ([], None),
+        (["follow"], None),
+        (["1-17"], None),
+        (["80", "80"], None),
+        (["port"], None),
+        ([0], None),
+        (["80"], "nonsense"),
+        (["80"], "http://user:secret@[/"),
+    ],
+)
+def test_words_without_sense_are_refused_before_anything_is_sent(ports: list[str | int], via: str | None) -> None:
+    with pytest.raises(SpecError) as caught:
+        portmap.check(ports, via=via, nat="none")
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,72 @@
+"""EchoClient: what a responder's answer means. `ECHOIP` has the shape of mpolden/echoip's PortResponse."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+
+import pytest
+from tests.wire.website import WebSite
+
+from portmap.errors import Garbled, PortmapError, Refused, SpecError
+from portmap.model import Protocol
+from portmap.reachability.echo import EchoAnswer, EchoClient
+
+ECHOIP = {"ip": "11.22.33.1", "port": 25565, "reachable": True}
+OURS = {"ip": "11.22.33.1", "port": 25565, "protocol": "udp", "sent": True}
+CLIENT = IPv4Address("11.22.33.1")
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_an_answer_of_echoip_is_understood(reachable: bool) -> None:
+    answer = EchoAnswer.parse(ECHOIP | {"reachable": reachable}, 25565, Protocol.TCP)
+    assert answer == EchoAnswer(CLIENT, 25565, reachable)
+
+
+def test_a_datagram_that_was_sent_says_nothing_of_its_arrival() -> None:
+    assert EchoAnswer.parse(OURS, 25565, Protocol.UDP) == EchoAnswer(CLIENT, 25565, None)
+
+
+@pytest.mark.parametrize("content", [ECHOIP, OURS | {"sent": False}, OURS | {"protocol": "tcp"}])
+def test_a_responder_that_knows_tcp_only_proves_nothing_for_udp(content: object) -> None:
+    with pytest.raises(Refused, match="checks TCP only"):
+        EchoAnswer.parse(content, 25565, Protocol.UDP)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        [],
+        "yes",
+        7,
+        {},
+        ECHOIP | {"ip": "here"},
+        ECHOIP | {"ip": None},
+        ECHOIP | {"port": 80},
+        ECHOIP | {"port": "25565"},
+        ECHOIP | {"port": True},
+        ECHOIP | {"reachable": "true"},
+        ECHOIP | {"reachable": 1},
+        {"ip": "11.22.33.1", "port": 25565},
+    ],
+)
+def test_an_answer_without_sense_is_garbled(content: object) -> None:
+    with pytest.raises(Garbled):
+        EchoAnswer.parse(content, 25565, Protocol.TCP)
+
+
+@pytest.fixture
+def site() -> Iterator[WebSite]:
+    with WebSite() as running:
+        yield running
+
+
+@pytest.mark.parametrize("url", ["", "echo.example.org", "ftp://x/", "http://", "http://h:0/", "http://u:pw@h:x/"])
+def test_a_url_without_sense_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        EchoClient.parse(url)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_responder_that_is_not_there_is_an_error_of_ours() -> None:
+    with pytest.raises(PortmapError):
+        EchoClient.parse("http://127.0.0.1:9/").check(25565, Protocol.TCP)

@@ -1,0 +1,102 @@
+"""The verdict on a port: what was seen in, one word out."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from portmap.model import Protocol
+from portmap.reachability.verdict import Blame, Listens, Loop, Observations, Verdict, Word, judge
+
+PUBLIC, OTHER, PRIVATE, CGNAT = map(IPv4Address, ("11.22.33.1", "12.34.56.1", "192.168.1.2", "100.64.1.1"))
+SEEN = Observations(Protocol.TCP, 25565, 25565, PUBLIC, Listens.YES, "java (1)")
+UDP = replace(SEEN, protocol=Protocol.UDP)
+YES, NO = Word(PUBLIC, reachable=True, ms=31), Word(PUBLIC, reachable=False)
+SENT = Word(PUBLIC)
+LOOPS, NO_LOOP = Loop(proved=True, ms=2), Loop(proved=False, detail="no connection")
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict"),
+    [
+        (replace(SEEN, word=YES), Verdict.OPEN),
+        (replace(SEEN, word=YES, loop=NO_LOOP), Verdict.OPEN),  # a failed loop proves nothing
+        (replace(SEEN, listens=Listens.UNKNOWN, word=YES), Verdict.OPEN),
+        (replace(SEEN, external_ip=None, word=YES), Verdict.OPEN),  # the gateway is silent, the responder is not
+        (replace(SEEN, loop=LOOPS), Verdict.OPEN),
+        (replace(SEEN, loop=LOOPS, word=Word(error="no answer")), Verdict.OPEN),
+        (replace(UDP, listens=Listens.NO, stood_in=True, word=YES), Verdict.OPEN),
+        (replace(UDP, listens=Listens.NO, stood_in=True, loop=LOOPS), Verdict.OPEN),
+        (replace(SEEN, word=NO), Verdict.CLOSED),
+        (replace(SEEN, word=NO, loop=LOOPS), Verdict.CLOSED),
+        (replace(SEEN, listens=Listens.NO, stood_in=True, word=YES), Verdict.CLOSED),
+        (replace(SEEN, listens=Listens.NO), Verdict.CLOSED),
+        (replace(SEEN, listens=Listens.NO, stood_in=True), Verdict.CLOSED),
+        (replace(SEEN, listens=Listens.LOOPBACK_ONLY, word=YES), Verdict.CLOSED),
+        (replace(UDP, listens=Listens.NO, stood_in=True, word=NO), Verdict.CLOSED),
+        (replace(SEEN), Verdict.UNKNOWN),
+        (replace(SEEN, loop=NO_LOOP), Verdict.UNKNOWN),
+        (replace(SEEN, word=Word(error="no answer")), Verdict.UNKNOWN),
+        (replace(UDP, word=SENT), Verdict.UNKNOWN),
+        (replace(UDP, listens=Listens.NO), Verdict.UNKNOWN),
+        (replace(SEEN, external_ip=PRIVATE, loop=LOOPS), Verdict.UNKNOWN),
+        (replace(SEEN, external_ip=CGNAT, loop=LOOPS), Verdict.UNKNOWN),
+    ],
+)
+def test_a_port_is_open_or_closed_only_where_that_was_seen(seen: Observations, verdict: Verdict) -> None:
+    assert judge(seen).verdict is verdict
+
+
+@pytest.mark.parametrize("word", [replace(YES, address=OTHER), replace(NO, address=OTHER)])
+def test_the_word_on_another_address_than_the_mappings_proves_nothing(word: Word) -> None:
+    found = judge(replace(SEEN, word=word))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "sees this host at 12.34.56.1, but the gateway maps at 11.22.33.1" in found.reason
+
+
+@pytest.mark.parametrize("inner", [PRIVATE, CGNAT])
+def test_behind_two_nats_the_responders_address_is_the_one_that_matters(inner: IPv4Address) -> None:
+    found = judge(replace(SEEN, external_ip=inner, word=YES))
+    assert (found.verdict, found.external_ip) == (Verdict.OPEN, PUBLIC)
+
+
+@pytest.mark.parametrize(
+    ("seen", "by"),
+    [
+        (replace(SEEN, word=NO, loop=LOOPS), Blame.PROVIDER),
+        (replace(SEEN, word=NO, loop=NO_LOOP), Blame.ROUTER_OR_PROVIDER),
+        (replace(SEEN, listens=Listens.NO), Blame.HOST),
+        (replace(SEEN, listens=Listens.NO, word=NO), Blame.HOST),
+        (replace(SEEN, listens=Listens.LOOPBACK_ONLY), Blame.HOST),
+        (replace(SEEN, listens=Listens.NO, stood_in=True, word=NO), Blame.ROUTER_OR_PROVIDER),
+    ],
+)
+def test_a_closed_port_names_what_closes_it(seen: Observations, by: Blame) -> None:
+    assert judge(seen).by == by
+
+
+def test_where_no_program_takes_tcp_but_the_way_is_free_both_are_told() -> None:
+    found = judge(replace(SEEN, listens=Listens.NO, stood_in=True, word=YES))
+    assert "nothing listens on TCP port 25565 here" in found.reason
+    assert "The way is free" in found.reason
+
+
+def test_the_steps_are_told_in_the_order_in_which_they_were_run() -> None:
+    found = judge(replace(SEEN, loop=NO_LOOP, word=YES))
+    assert [step.partition(":")[0] for step in found.steps] == [
+        "listens here",
+        "from inside through the router",
+        "from outside",
+    ]
+
+
+def test_json_leaves_out_what_has_no_value() -> None:
+    assert judge(SEEN).to_dict() == {
+        "protocol": "TCP",
+        "internal_port": 25565,
+        "external_port": 25565,
+        "external_ip": "11.22.33.1",
+        "verdict": "unknown",
+        "reason": "no responder outside was named",
+        "steps": ["listens here: java (1)"],
+    }
