@@ -20,6 +20,7 @@ from portmap.reachability.responder.rate_limit import RateLimit
 from portmap.reachability.responder.server import Responder
 from portmap.reachability.stand_in import StandIn
 from portmap.reachability.verdict import Blame, Verdict
+from portmap.storage.status_file import live_sessions
 from portmap.testing import Router, loopback_address
 
 HERE = IPv4Address("127.0.0.1")

@@ -6,7 +6,7 @@ from pathlib import Path
 from portmap.cli import logs
 from portmap.cli.exit_codes import FAULT, OK, UNREACHABLE
 from portmap.cli.output.formats import print_json
-from portmap.cli.terminal import printable
+from portmap.printable import printable
 from portmap.reachability.verdict import Reachability, Verdict
 from portmap.session.check import check
 

@@ -81,9 +81,10 @@ def check(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Say whether a port can be reached from outside, and how that was seen.
+    """Say whether a port can be reached from outside.
 
-    Exit code 0: open, 8: closed, 1: unknown. No host outside is asked but the one that --via names.
+    It says how that was seen. Exit code 0: open, 8: closed, 1: unknown. No
+    host outside is asked but the one that --via names.
     """
     from portmap.cli.commands.check import print_checks  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above

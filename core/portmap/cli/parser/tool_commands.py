@@ -159,9 +159,9 @@ def echo(
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Tell clients their address, and try their ports: the other side of 'check'.
+    """Tell clients their address, and try their ports.
 
-    It runs on a host outside, and connects to no address but the one that asks.
+    It is the other side of 'check': it runs on a host outside, and connects to no address but the one that asks.
     """
     from portmap.cli.commands.echo import run_echo  # noqa: PLC0415  # only this command needs it
     from portmap.syntax.durations import YEAR, parse_duration  # noqa: PLC0415  # as above
