@@ -7,18 +7,20 @@ import pytest
 
 from portmap.cli import exit_codes
 from portmap.doctor.diagnosis import diagnose
-from portmap.doctor.findings import BackendAnswer, Findings, HostFirewall, HostNetwork, TrialResult
+from portmap.doctor.findings import BackendAnswer, Findings, HostFirewall, HostNetwork, PortHolder, TrialResult
 from portmap.doctor.verdict import Outcome
 from portmap.errors import (
     Conflict,
     Garbled,
     GatewayTimeout,
     NoGateway,
+    NoPublicAddress,
     NotAuthorized,
     OutOfResources,
     PluginError,
     PortmapError,
     Refused,
+    UnverifiedGateway,
 )
 from portmap.model import Listed, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
@@ -82,6 +84,79 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
     "upnp alone, off": (found(NOBODY), "upnp-disabled", Outcome.NO_GATEWAY),
     "upnp answers 501": (found(OFF_501), "upnp-disabled", Outcome.NO_GATEWAY),
     "pmp asked for, upnp on": (found(SILENT, upnp(chosen=False)), "pmp-disabled", Outcome.NO_GATEWAY),
+    "a VPN takes the traffic": (
+        found(upnp(), network=replace(HOME, outward=IPv4Address("10.2.0.2"), outward_interface="wg0")),
+        "traffic-elsewhere",
+        Outcome.UNREACHABLE,
+    ),
+    "a VPN, and its gateway was named": (
+        found(
+            pmp(gateway="NAT-PMP 10.2.0.1", us=IPv4Address("10.2.0.2"), placed=True),
+            network=replace(HOME, outward=IPv4Address("10.2.0.2")),
+        ),
+        "ok",
+        Outcome.FINE,
+    ),
+    "a simulated gateway": (
+        found(pmp(us=IPv4Address("127.0.0.1")), network=replace(HOME, outward=US)),
+        "ok",
+        Outcome.FINE,
+    ),
+    "an access point that opens ports": (
+        found(upnp(gateway="UPnP 192.168.1.2 (IGD:1)"), network=replace(HOME, outward=US)),
+        "other-gateway",
+        Outcome.UNREACHABLE,
+    ),
+    "an access point that is not believed": (
+        found(failed("upnp", "UPnP 192.168.1.2", UnverifiedGateway("no default gateway"))),
+        "other-gateway",
+        Outcome.UNREACHABLE,
+    ),
+    "an access point beside the router that answers": (
+        found(upnp(), failed("pmp", "NAT-PMP 192.168.1.2", UnverifiedGateway("no default gateway"))),
+        "ok",
+        Outcome.FINE,
+    ),
+    "IPv6 only": (
+        found(NOBODY, SILENT, network=HostNetwork(ipv6=IPv6Address("2001:db8::20"))),
+        "ipv6-only",
+        Outcome.NO_GATEWAY,
+    ),
+    "a LAN of 100.64/10": (
+        found(
+            upnp(gateway="UPnP 100.64.0.1 (IGD:1)", us=IPv4Address("100.64.0.5")),
+            network=HostNetwork((IPv4Address("100.64.0.1"),), "eth0", IPv4Address("100.64.0.5")),
+        ),
+        "ok",
+        Outcome.FINE,
+    ),
+    "an address of 100.64/10, and no router": (
+        found(NOBODY, network=HostNetwork((IPv4Address("100.64.0.1"),), "eth0", IPv4Address("100.64.0.5"))),
+        "cgnat",
+        Outcome.UNREACHABLE,
+    ),
+    "a LAN of public addresses, as STUN shows": (
+        found(NOBODY, network=HostNetwork((IPv4Address("8.8.8.1"),), "eth0", IPv4Address("8.8.8.8")), outside=SEEN),
+        "upnp-disabled",
+        Outcome.NO_GATEWAY,
+    ),
+    "double nat, told by a refusal": (
+        found(failed("pmp", "NAT-PMP 192.168.1.1", NoPublicAddress("no", external_ip=IPv4Address("10.9.9.9")))),
+        "double-nat",
+        Outcome.UNREACHABLE,
+    ),
+    "cgnat, told by a refusal": (
+        found(failed("pcp", "PCP 192.168.1.1", NoPublicAddress("no", external_ip=IPv4Address("100.64.1.1")))),
+        "cgnat",
+        Outcome.UNREACHABLE,
+    ),
+    "a package is missing, and nothing else answers": (found(BROKEN, SILENT), "plugin-broken", Outcome.PLUGIN),
+    "a package is missing, and another protocol is there": (found(BROKEN, upnp()), "ok", Outcome.FINE),
+    "a package is missing, and so is the network": (
+        found(BROKEN, SILENT, network=HostNetwork()),
+        "no-gateway",
+        Outcome.NO_GATEWAY,
+    ),
     "garbage": (found(NOBODY, failed("pmp", "NAT-PMP", Garbled("?"))), "router-fault", Outcome.FAULT),
     "forbidden at once": (found(failed("pmp", "NAT-PMP", FORBIDDEN)), "refused-by-policy", Outcome.REFUSED),
     "no address": (found(NO_ADDRESS), "no-address", Outcome.UNREACHABLE),
@@ -208,6 +283,65 @@ def test_a_vpn_gateway_that_is_silent_gets_its_providers_words() -> None:
 
 def test_a_protocol_that_does_answer_is_offered_instead() -> None:
     assert "--nat upnp" in diagnose(found(SILENT, upnp(chosen=False))).next_steps[0]
+
+
+OURS = Listed(TCP, 25565, str(US), 25565, 0, "portmap:c0ffee:", ours=True)
+HOLDER = PortHolder(4242, WANTED.key, 25565)
+
+
+@pytest.mark.parametrize(
+    ("findings", "who"),
+    [
+        (wanted(upnp(), holders=(HOLDER,)), "portmap (process 4242)"),
+        (wanted(upnp(table=(OURS,))), "portmap"),
+        (wanted(upnp(table=(replace(OURS, ours=False, description="Sunshine"),))), '"Sunshine"'),
+    ],
+)
+def test_a_port_that_is_open_already_is_said_with_its_owner_and_how_to_try_it(findings: Findings, who: str) -> None:
+    verdict = diagnose(findings)
+    assert (verdict.code, verdict.outcome) == ("ok", Outcome.FINE)
+    assert who in verdict.explanation
+    assert verdict.next_steps == ("try it from outside, as from a phone without Wi-Fi: 8.8.4.4:25565",)
+
+
+def test_only_the_ports_that_are_not_open_yet_are_to_be_opened() -> None:
+    both = (WANTED, PortRequest(Protocol.UDP, 25565))
+    verdict = diagnose(wanted(upnp(table=(OURS,)), requests=both, listening=None))
+    assert verdict.next_steps[0] == "open it, for as long as it is needed: portmap 25565/udp"
+
+
+def test_a_port_is_said_to_be_open_only_where_something_says_so() -> None:
+    said = diagnose(wanted(upnp(), listening=())).explanation
+    assert "would" in said
+    assert "portmap (process 4242)" in diagnose(wanted(upnp(), listening=(), holders=(HOLDER,))).explanation
+    tried = (TrialResult("UPnP", WANTED, 25565, 60),)
+    assert "did open" in diagnose(wanted(upnp(), listening=(), attempts=tried)).explanation
+
+
+@pytest.mark.parametrize(("findings", "port"), [(found(NO_ADDRESS), "PORT"), (wanted(NO_ADDRESS), "25565/tcp")])
+def test_advice_names_the_port_that_was_asked_about(findings: Findings, port: str) -> None:
+    assert f"portmap doctor {port} --try" in diagnose(findings).next_steps[-1]
+
+
+def test_no_advice_names_a_port_that_was_not_asked_about() -> None:
+    other = PortRequest(TCP, 8123)
+    served = (replace(SERVED[0], port=8123),)
+    for findings, _, _ in TABLE.values():
+        requests = (other,) if findings.requests else ()
+        verdict = diagnose(replace(findings, requests=requests, listening=served, attempts=()))
+        assert "25565" not in " ".join(verdict.next_steps)
+
+
+def test_a_named_gateway_that_is_not_the_default_one_is_called_so() -> None:
+    silent = failed("pmp", "NAT-PMP 192.168.1.254", GatewayTimeout("silence"))
+    verdict = diagnose(found(replace(silent, name="pmp:192.168.1.254", placed=True)))
+    assert verdict.title.startswith("192.168.1.254, the address that you named,")
+    assert "portmap doctor --nat pmp:192.168.1.1" in verdict.next_steps[0]
+
+
+def test_a_package_that_is_missing_is_named_in_the_verdict() -> None:
+    missing = failed("upnp", "upnp", PluginError("upnp: No module named 'miniupnpc'"))
+    assert "miniupnpc" in diagnose(found(missing, SILENT)).explanation
 
 
 def test_the_outcomes_are_the_commands_exit_codes() -> None:

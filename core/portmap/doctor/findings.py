@@ -1,13 +1,10 @@
-"""What the doctor has found, as values. All that is said here came from the network, the kernel or the user.
-
-Law: values only. What could not be learnt is None, never a guess.
-"""
+"""What the doctor found out, as values: from the network, the kernel and the user. What is not known is None."""
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
-from portmap.errors import SILENCE, PluginError, PortmapError
+from portmap.errors import SILENCE, NoPublicAddress, PluginError, PortmapError
 from portmap.model import Address, Key, Listed, PortRequest, Protocol, Scope, scope_of
 from portmap.network.listening_sockets import ListeningSocket
 
@@ -16,8 +13,12 @@ _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
 @dataclass(frozen=True, slots=True)
 class HostNetwork:
-    """Our side. `gateways` are those of the default routes, best first, `ignored` interfaces that lead to none.
+    """Our host's side of the network.
 
+    `gateways`: those of the default routes, best first; `ignored`: interfaces without a default route.
+    `us`: our address towards the first gateway, or towards the outside where there is none; `interface` has it.
+    `outward`: our address towards the outside, as the kernel would choose it; `outward_interface` has it. It differs
+    from `us` where a VPN takes the traffic. `ipv6`: our global IPv6 address.
     `bridged`: we are in a container behind a bridge, which no multicast crosses.
     """
 
@@ -26,14 +27,18 @@ class HostNetwork:
     us: IPv4Address | None = None
     ignored: tuple[str, ...] = ()
     bridged: bool = False
+    outward: IPv4Address | None = None
+    outward_interface: str = ""
+    ipv6: IPv6Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BackendAnswer:
-    """What one backend came to. `name` is its spec, `gateway` how it names whom it speaks to.
+    """What one backend answered. `name`: its spec; `gateway`: how it names the gateway that it speaks to.
 
-    `chosen`: the user named it, or nobody; else it was asked only to compare. `placed`: the user said where it is.
-    `us` is our own address on the way to it; `table` is None where that cannot be told.
+    `chosen`: the user named it, or named none; other backends are asked only to compare.
+    `placed`: the user named its gateway's address. `us`: our own address on the way to it.
+    `table`: the gateway's own list of mappings; None where that cannot be told.
     """
 
     name: str
@@ -54,7 +59,7 @@ class BackendAnswer:
 
     @property
     def silent(self) -> bool:
-        """Whether nobody there speaks the protocol, as far as can be told."""
+        """Whether nothing answered in this protocol."""
         return isinstance(self.error, SILENCE)
 
     @property
@@ -64,17 +69,17 @@ class BackendAnswer:
 
     @property
     def scope(self) -> Scope:
-        """What its external address is worth."""
+        """The scope of its external address."""
         return scope_of(self.address)
 
     @property
     def protocol(self) -> str:
-        """The protocol as its backend spells it."""
+        """The first word of the gateway's name: the protocol as its backend spells it."""
         return self.gateway.split(" ")[0]
 
     @property
     def backend(self) -> str:
-        """The backend's name, without where its gateway is."""
+        """The backend's name, without its argument."""
         return self.name.partition(":")[0]
 
     @property
@@ -88,23 +93,23 @@ class BackendAnswer:
         return row.client == str(self.us)
 
     def answers(self, row: Listed, request: PortRequest) -> bool:
-        """Whether the row is the very mapping that is wanted."""
+        """Whether the row is the mapping that the request asks for."""
         return self.leads_here(row) and row.internal_port == request.internal_port
 
     def whose(self, row: Listed) -> str:
-        """Who has it, as far as the row tells."""
+        """Who has the row's port, as far as the row tells."""
         who = "another program on this computer" if self.leads_here(row) else row.client
         return f'{who} ("{row.description}")' if row.description else who
 
     def row(self, protocol: Protocol, external_port: int) -> Listed | None:
-        """Who has the external port, as far as the gateway tells."""
+        """The gateway's row for the external port, if it lists one."""
         rows = (row for row in self.table or () if (row.protocol, row.external_port) == (protocol, external_port))
         return next(rows, None)
 
 
 @dataclass(frozen=True, slots=True)
 class HostFirewall:
-    """Our host's own. `shut`: whether it keeps the wanted port out, None if that cannot be told; `reason` why."""
+    """Our host's own firewall. `shut`: whether it blocks the wanted port, None if unknown; `reason`: why."""
 
     shut: bool | None
     reason: str
@@ -112,9 +117,10 @@ class HostFirewall:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """One mapping that was really made, and removed again, or would not be. `left`: why it was not removed.
+    """One mapping that `--try` made and removed again, or that was refused.
 
-    `address`: the external one, where it came with the mapping. `skipped`: why it was not tried at all.
+    `address`: the external one, where it came with the mapping. `left`: why the mapping was not removed.
+    `skipped`: why it was not tried.
     """
 
     gateway: str
@@ -129,7 +135,7 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """A running portmap of this host that holds a mapping."""
+    """A running portmap of this host that holds a mapping. `external_port` 0: not known."""
 
     pid: int
     key: Key
@@ -138,7 +144,7 @@ class PortHolder:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything. `listening` is None where this system does not tell, `outside` where nobody was named to ask."""
+    """All of it. `listening`: None where this system does not tell; `outside`: None where no server was named."""
 
     network: HostNetwork
     answers: tuple[BackendAnswer, ...]
@@ -151,24 +157,26 @@ class Findings:
 
     @property
     def rooted(self) -> tuple[PortRequest, ...]:
-        """The requests whose ports are known beforehand; those that follow have whatever is granted."""
+        """The requests with a port of their own; the others take the port that the gateway grants."""
         return tuple(request for request in self.requests if not request.follow)
 
     @property
     def chosen(self) -> tuple[BackendAnswer, ...]:
-        """The backends that the verdict is about, those that are at fault themselves left out."""
+        """The backends that the verdict is about; broken plugins are left out."""
         return tuple(answer for answer in self.answers if answer.chosen and not answer.broken)
 
     @property
     def good(self) -> tuple[BackendAnswer, ...]:
-        """Those that gave an address, the quickest first."""
+        """The chosen answers with an address, the quickest first."""
         return tuple(sorted((answer for answer in self.chosen if answer.good), key=lambda answer: answer.ms))
 
     @property
     def stated(self) -> tuple[Address, ...]:
-        """The external addresses that gateways stated, the first one's first; those that came with a mapping too."""
-        tried = (attempt.address for attempt in self.attempts)
-        return tuple(address for address in (*(answer.address for answer in self.good), *tried) if address)
+        """The external addresses that gateways stated, the quickest first; then those of mappings and refusals."""
+        tried = (attempt.address or _refused_with(attempt.error) for attempt in self.attempts)
+        refused = (_refused_with(answer.error) for answer in self.chosen)
+        told = (*(answer.address for answer in self.good), *tried, *refused)
+        return tuple(address for address in told if address)
 
     @property
     def elsewhere(self) -> tuple[BackendAnswer, ...]:
@@ -176,10 +184,47 @@ class Findings:
         return tuple(answer for answer in self.answers if answer.good and not answer.chosen)
 
     def holder(self, request: PortRequest) -> PortHolder | None:
-        """The running portmap of ours that has this mapping already."""
+        """The running portmap that holds this mapping already."""
         return next((holder for holder in self.holders if holder.key == request.key), None)
 
     def sockets(self, request: PortRequest) -> tuple[ListeningSocket, ...]:
-        """Who takes what arrives at the request's internal port."""
+        """The sockets that listen on the request's internal port."""
         wanted = (request.protocol, request.internal_port)
         return tuple(it for it in self.listening or () if (it.protocol, it.port) == wanted)
+
+    def opened(self, request: PortRequest) -> "OpenPort | None":
+        """Where the request's port is open already, as far as this host and the gateways' tables tell."""
+        if holder := self.holder(request):
+            port = holder.external_port or request.wish
+            return OpenPort(request, self._open_at, port, f"portmap (process {holder.pid})")
+        for answer in self.good:
+            for row in answer.table or ():
+                if row.protocol is request.protocol and answer.answers(row, request):
+                    who = "portmap" if row.ours else answer.whose(row)
+                    return OpenPort(request, answer.address, row.external_port, who)
+        return None
+
+    @property
+    def _open_at(self) -> Address | None:
+        return self.stated[0] if self.stated else None
+
+
+def _refused_with(error: PortmapError | None) -> Address | None:
+    """The gateway's own outer address, where its refusal has it."""
+    return error.external_ip if isinstance(error, NoPublicAddress) else None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPort:
+    """A port that is open at the gateway. `who` opened it; `address` is the external one, if known."""
+
+    request: PortRequest
+    address: Address | None
+    external_port: int
+    who: str
+
+    @property
+    def where(self) -> str:
+        """ADDRESS:PORT, as somebody outside has to type it."""
+        host = "?" if self.address is None else f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{host}:{self.external_port}"

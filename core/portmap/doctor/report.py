@@ -1,20 +1,17 @@
-"""The findings as lines for people: a section, a mark, a sentence.
-
-Law: pure - values in, lines out. The marks are words of their own: yes, no, unknown, and not looked at.
-"""
+"""The findings as lines for people: a section, a mark (yes, no, unknown, note), a sentence. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
+from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork, TrialResult
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused
 from portmap.model import PortRequest, Scope
 from portmap.network.listening_sockets import ListeningSocket
 
 
 class Mark(Enum):
-    """What a line comes to."""
+    """Whether a line is good news."""
 
     YES = "yes"
     NO = "no"
@@ -24,7 +21,7 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One line of the story."""
+    """One line."""
 
     section: str
     mark: Mark
@@ -34,14 +31,14 @@ class ReportLine:
 _SCOPE = {
     Scope.PUBLIC: "public",
     Scope.PRIVATE: "private",
-    Scope.CGNAT: "shared by the provider's customers, RFC 6598",
+    Scope.CGNAT: "shared by the provider's customers",
     Scope.RESERVED: "reserved",
     Scope.UNKNOWN: "unknown",
 }
 
 
 def report_lines(findings: Findings) -> list[ReportLine]:
-    """Every line, in the order in which it is told."""
+    """Every line, in the order in which it is printed."""
     return [
         _network(findings),
         *(line for answer in findings.answers for line in _protocol(answer)),
@@ -54,16 +51,26 @@ def report_lines(findings: Findings) -> list[ReportLine]:
 
 def _network(findings: Findings) -> ReportLine:
     network = findings.network
+    outward = _outward(network)
     ignored = f" ({', '.join(network.ignored)} ignored)" if network.ignored else ""
     bridged = "; a container's bridge" if network.bridged else ""
     we = f", we are {network.us}" if network.us else ""
+    six = f", IPv6 {network.ipv6}" if network.ipv6 else ""
     if not network.gateways:
-        return ReportLine("Network", Mark.NO, f"no default gateway{we}{bridged}{ignored}")
+        return ReportLine("Network", Mark.NO, f"no default gateway{we}{six}{bridged}{outward}{ignored}")
     gateways = " and ".join(map(str, network.gateways))
     word = "default gateway" if len(network.gateways) == 1 else "default gateways"
     via = f" via {network.interface}" if network.interface else ""
-    mark = Mark.NOTE if network.bridged or len(network.gateways) > 1 else Mark.YES
-    return ReportLine("Network", mark, f"{word} {gateways}{via}{we}{bridged}{ignored}")
+    mark = Mark.NOTE if network.bridged or outward or len(network.gateways) > 1 else Mark.YES
+    return ReportLine("Network", mark, f"{word} {gateways}{via}{we}{six}{bridged}{outward}{ignored}")
+
+
+def _outward(network: HostNetwork) -> str:
+    """That traffic leaves elsewhere than by the default gateway, as with a VPN."""
+    if network.outward in (None, network.us):
+        return ""
+    via = f" ({network.outward_interface})" if network.outward_interface else ""
+    return f"; traffic leaves from {network.outward}{via}"
 
 
 def _protocol(answer: BackendAnswer) -> Iterator[ReportLine]:
@@ -72,9 +79,8 @@ def _protocol(answer: BackendAnswer) -> Iterator[ReportLine]:
     if answer.error is None:
         yield ReportLine("Protocols", Mark.YES, f"{answer.gateway}  {answer.ms} ms{told}{compared}")
     else:
-        mark = Mark.UNKNOWN if answer.broken else Mark.NO
         what = _error(answer.error)
-        yield ReportLine("Protocols", mark, f"{answer.gateway}  {what}: {answer.error}{told}{compared}")
+        yield ReportLine("Protocols", Mark.NO, f"{answer.gateway}  {what}: {answer.error}{told}{compared}")
 
 
 def _error(error: PortmapError) -> str:
@@ -86,7 +92,7 @@ def _error(error: PortmapError) -> str:
         case Refused():
             return "refuses"
         case Garbled():
-            return "nonsense"
+            return "garbled"
         case PluginError():
             return "plugin broken"
     return "failed"
@@ -101,7 +107,7 @@ def _addresses(findings: Findings) -> Iterator[ReportLine]:
     if outside is None:
         return
     if outside.error is not None:
-        yield ReportLine("Address", Mark.UNKNOWN, f"the world could not be asked: {outside.error}")
+        yield ReportLine("Address", Mark.UNKNOWN, f"no answer from outside: {outside.error}")
         return
     same = outside.address in {answer.address for answer in findings.good}
     mark = Mark.YES if same else Mark.NO
@@ -124,7 +130,9 @@ def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:
             yield ReportLine("Mapping", Mark.NO, f"{port} is held by {answer.whose(row)}")
     if not tables and findings.good:
         names = " and ".join(answer.protocol for answer in findings.good)
-        yield ReportLine("Mapping", Mark.UNKNOWN, f"who has {port} is not told ({names} cannot, or would not in time)")
+        yield ReportLine(
+            "Mapping", Mark.UNKNOWN, f"unknown whether {port} is taken  ({names} cannot list, or was too slow)"
+        )
 
 
 def _attempt(attempt: TrialResult) -> ReportLine:
@@ -147,11 +155,11 @@ def _local(findings: Findings) -> Iterator[ReportLine]:
     for request in findings.rooted:
         port = f"{request.internal_port}/{request.protocol.lower()}"
         if findings.listening is None:
-            yield ReportLine("Local", Mark.UNKNOWN, f"whether anything listens on {port} cannot be told on this system")
+            yield ReportLine("Local", Mark.UNKNOWN, f"this system does not tell whether a program listens on {port}")
         elif sockets := findings.sockets(request):
             yield from (_socket(socket) for socket in sockets)
         else:
-            yield ReportLine("Local", Mark.NO, f"nothing listens on {port}")
+            yield ReportLine("Local", Mark.NO, f"no program listens on {port}")
     if findings.firewall:
         mark = {True: Mark.NO, False: Mark.YES, None: Mark.UNKNOWN}[findings.firewall.shut]
         yield ReportLine("Local", mark, f"host firewall {findings.firewall.reason}")
@@ -160,5 +168,5 @@ def _local(findings: Findings) -> Iterator[ReportLine]:
 def _socket(socket: ListeningSocket) -> ReportLine:
     mark = Mark.NO if socket.address.is_loopback else Mark.YES
     at = f"[{socket.address}]" if socket.address.version == 6 else str(socket.address)
-    who = socket.program or "somebody"
+    who = socket.program or "a program"
     return ReportLine("Local", mark, f"{who} listens on {at}:{socket.port}/{socket.protocol.lower()}")

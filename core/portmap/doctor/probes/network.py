@@ -1,6 +1,6 @@
-"""Our own side of the network, as the kernel tells it: routes, addresses, interfaces, a container's bridge.
+"""Reads this host's side of the network from the kernel: routes, addresses, interfaces, a container's bridge.
 
-Law: looking sends no packet and never fails; what a system does not tell is left out.
+Sends no packet and raises nothing; what a system does not tell is left out.
 """
 
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from portmap.doctor.findings import HostNetwork
 from portmap.errors import NoGateway
-from portmap.network.routes import default_gateways, local_address_to
+from portmap.network.routes import default_gateways, global_ipv6_address, local_address_to
 
 if sys.platform == "linux":
     import fcntl
 
-_OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for "anybody out there"; nothing is sent to it
+_OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside; nothing is sent to it
 _ROUTES = Path("/proc/net/route")
 _INTERFACES = Path("/sys/class/net")
 _SIOCGIFADDR = 0x8915  # linux/sockios.h
@@ -28,24 +28,38 @@ _BRIDGES = tuple(IPv4Network(it) for it in ("172.16.0.0/12", "10.88.0.0/16"))  #
 
 
 def read_host_network() -> HostNetwork:
-    """What we see from here."""
+    """Read it all."""
     gateways = tuple(default_gateways())
-    us = _towards(gateways[0] if gateways else _OUTSIDE)
+    outward = _towards(_OUTSIDE)
+    us = _towards(gateways[0]) if gateways else outward
     addresses = _addresses()
     ways = _default_interfaces()
-    interface = next((name for name, address in addresses.items() if address == us), "")
-    ignored = tuple(sorted(name for name, address in addresses.items() if name not in {*ways, interface}))
-    return HostNetwork(gateways, interface, us, ignored, is_bridged(gateways, interface, in_container()))
+    interface, outward_interface = (_interface_of(address, addresses) for address in (us, outward))
+    used = {*ways, interface, outward_interface}
+    return HostNetwork(
+        gateways=gateways,
+        interface=interface,
+        us=us,
+        ignored=tuple(sorted(addresses.keys() - used)),
+        bridged=is_bridged(gateways, interface, in_container()),
+        outward=outward,
+        outward_interface=outward_interface,
+        ipv6=global_ipv6_address(),
+    )
+
+
+def _interface_of(address: IPv4Address | None, addresses: dict[str, IPv4Address]) -> str:
+    return next((name for name, its in addresses.items() if its == address), "")
 
 
 def is_bridged(gateways: tuple[IPv4Address, ...], interface: str, container: bool) -> bool:
-    """Whether our only way out is a container's bridge: a cable whose other end is elsewhere, to an address of its."""
+    """Whether our only way out is a container's bridge: a veth pair, and a gateway in the bridge's address range."""
     on_a_bridge = any(gateways[0] in network for network in _BRIDGES) if gateways else False
     return container and on_a_bridge and _is_virtual(interface)
 
 
 def in_container() -> bool:
-    """Whether we are in one, as far as it shows."""
+    """Whether we are in a container, as far as it shows."""
     if os.environ.get("KUBERNETES_SERVICE_HOST") or any(mark.exists() for mark in _CONTAINER_MARKS):
         return True
     with suppress(OSError):
@@ -62,7 +76,7 @@ def _towards(peer: IPv4Address) -> IPv4Address | None:
 
 
 def _default_interfaces() -> set[str]:
-    """The interfaces that a default route names, those without a gateway (VPNs, PPP) too."""
+    """The interfaces of the default routes, also of those without a gateway (VPNs, PPP)."""
     try:
         lines = _ROUTES.read_text(encoding="ascii", errors="replace").splitlines()[1:]
     except OSError:

@@ -1,20 +1,20 @@
-"""Rules about the external address: what it is worth to somebody outside."""
+"""Rules about the external address: whether somebody outside can reach it, and whether traffic passes there."""
 
 from ipaddress import IPv4Address
 
-from portmap.doctor.findings import Findings
+from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork
 from portmap.doctor.verdict import Outcome, Verdict
-from portmap.errors import Refused
+from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Address, Scope, scope_of
 
 _INSTEAD = (
-    "IPv6, if you have it, needs no mapping: only the router's IPv6 firewall is in the way",
-    "a VPN with port forwarding, or a tunnel",
+    "use IPv6, if you have it: it needs no mapping, only an open port in the router's IPv6 firewall",
+    "or use a VPN with port forwarding, or a tunnel",
 )
 
 
 def several_gateways(findings: Findings) -> Verdict | None:
-    """Those that map ports are not where our traffic goes, or are several."""
+    """Several gateways answer, or the one that answers is not the first default gateway."""
     free = [answer for answer in findings.good if not answer.placed and answer.host]
     hosts = list(dict.fromkeys(answer.host for answer in free))
     ways = [str(gateway) for gateway in findings.network.gateways]
@@ -28,35 +28,115 @@ def several_gateways(findings: Findings) -> Verdict | None:
         f"Gateways here: {known}. Traffic leaves by {ways[0] if ways else 'one of them'}; {hosts[0]} opens ports.",
         (
             "name the right one: --nat pmp:ADDRESS, or --nat upnp:URL",
-            "is a VPN or a second uplink meant to be on? if not, switch it off and look again",
+            "is a VPN or a second line meant to be on? if not, switch it off and look again",
         ),
         Outcome.UNREACHABLE,
     )
 
 
+def traffic_elsewhere(findings: Findings) -> Verdict | None:
+    """Our traffic leaves through another interface than the one towards the gateway: a VPN, as a rule."""
+    network = findings.network
+    answer = next((it for it in findings.good if leaves_elsewhere(network.outward, it.us)), None)
+    if answer is None:
+        return None
+    via = f" ({network.outward_interface})" if network.outward_interface else ""
+    return Verdict(
+        "traffic-elsewhere",
+        f"This computer's traffic does not leave through {answer.gateway}.",
+        f"Our address towards the Internet is {network.outward}{via}, towards the gateway {answer.us}: a VPN or a "
+        "second line is on. What comes in at the gateway is answered by the other way, so no connection comes about.",
+        (
+            "switch the VPN off, or let the program's traffic bypass it (split tunnelling)",
+            "or open the port at the VPN, if it forwards ports: --nat protonvpn, or --nat pmp:ADDRESS",
+        ),
+        Outcome.UNREACHABLE,
+    )
+
+
+def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address | None) -> bool:
+    """Whether the two addresses of ours, towards the outside and towards the gateway, are of two ways out.
+
+    A gateway on loopback is a simulated one: nothing leaves through it.
+    """
+    if outward is None or towards_gateway is None or towards_gateway.is_loopback:
+        return False
+    return outward != towards_gateway
+
+
+def other_gateway(findings: Findings) -> Verdict | None:
+    """The gateway that answers is another device than our default gateway, on the same network."""
+    network = findings.network
+    answer = next((it for it in findings.chosen if _is_beside(it, network)), None)
+    if answer is None or any(str(gateway) == it.host for it in findings.good for gateway in network.gateways):
+        return None
+    router = network.gateways[0]
+    named = "is the address that you named right? " if answer.placed else ""
+    return Verdict(
+        "other-gateway",
+        f"{answer.host} answers, but this computer's traffic leaves through {router}.",
+        f"{answer.host} may be an access point or a second router that still speaks {answer.protocol}. A port that is "
+        f"opened there stays shut at {router}.",
+        (
+            f"{named}switch UPnP or NAT-PMP on in {router}, or forward the port there by hand",
+            f"if {answer.host} is an access point: switch its UPnP off, or set it to access-point mode",
+        ),
+        Outcome.UNREACHABLE,
+    )
+
+
+def _is_beside(answer: BackendAnswer, network: HostNetwork) -> bool:
+    """Whether it answered, is no default gateway, and is reached from the same address of ours as that one."""
+    if not network.gateways or not answer.host or answer.host in map(str, network.gateways):
+        return False
+    if isinstance(answer.error, UnverifiedGateway):
+        return True
+    return answer.good and answer.us is not None and answer.us == network.us == (network.outward or network.us)
+
+
 def cgnat(findings: Findings) -> Verdict | None:
-    """The provider's NAT is in front."""
+    """The provider's NAT is in front of the router."""
     address = _address(findings)
     if scope_of(address) is not Scope.CGNAT:
         return None
     return Verdict(
         "cgnat",
-        "Carrier-grade NAT: your provider's NAT sits in front of your router.",
-        f"The router's own address, {address}, is shared by many. A mapping here is accepted and does not work.",
-        ("ask the provider for a public IPv4 address of your own", *_INSTEAD),
+        "Carrier-grade NAT: your provider's NAT is in front of your router.",
+        f"The router's own address, {address}, is not public: the provider shares one public address among many "
+        "customers. The router opens a port, and still nobody gets through.",
+        ("ask the provider for a public IPv4 address", *_INSTEAD),
+        Outcome.UNREACHABLE,
+    )
+
+
+def own_cgnat(findings: Findings) -> Verdict | None:
+    """Nothing answers, and this host's own address is of the range for carrier-grade NAT."""
+    us = findings.network.us
+    if scope_of(us) is not Scope.CGNAT or findings.good or not all(it.silent for it in findings.chosen):
+        return None
+    return Verdict(
+        "cgnat",
+        "No router answers, and this computer's own address is one of those that providers share.",
+        f"{us} belongs to 100.64.0.0/10, the range for carrier-grade NAT. Without a router of your own in between, the "
+        "provider's NAT is next, and no program can open a port there.",
+        (
+            "ask the provider for a public IPv4 address",
+            *_INSTEAD,
+            "if your own network uses 100.64.0.0/10: switch UPnP or NAT-PMP on in its router",
+        ),
         Outcome.UNREACHABLE,
     )
 
 
 def double_nat(findings: Findings) -> Verdict | None:
-    """Another router is in front: the address is private, or none is told and yet the Internet is there."""
+    """The router's address is private; or it states none, and yet the Internet is there."""
     address = _address(findings)
-    if scope_of(address) not in (Scope.PRIVATE, Scope.RESERVED) and not _keeps_silent_about_it(findings):
+    if scope_of(address) not in (Scope.PRIVATE, Scope.RESERVED) and not _has_internet_without_address(findings):
         return None
     said = (
         f"Your router's Internet address is {address}, which is a private one."
         if address
-        else ("Your router has no public address, and yet the Internet is there.")
+        else "Your router has no public address, and yet the Internet is there."
     )
     return Verdict(
         "double-nat",
@@ -72,7 +152,7 @@ def double_nat(findings: Findings) -> Verdict | None:
 
 
 def egress_differs(findings: Findings) -> Verdict | None:
-    """The router says one address, the world sees another."""
+    """The router states one address, a server outside sees another."""
     seen = findings.outside.address if findings.outside else None
     stated = findings.stated
     if seen is None or not stated or seen in stated or type(seen) is not type(stated[0]):
@@ -92,12 +172,12 @@ def egress_differs(findings: Findings) -> Verdict | None:
 
 
 def _address(findings: Findings) -> Address | None:
-    """What the first to answer states, whom `any` would take."""
+    """The address of the first answer, which `any` would take."""
     return findings.stated[0] if findings.stated else None
 
 
-def _keeps_silent_about_it(findings: Findings) -> bool:
-    """Gateways such as miniupnpd give no address where theirs is private; that the Internet is there, STUN has told."""
+def _has_internet_without_address(findings: Findings) -> bool:
+    """Gateways such as miniupnpd give no address where theirs is private; STUN has told that the Internet is there."""
     refused = any(isinstance(answer.error, Refused) for answer in findings.chosen)
     return not findings.stated and refused and findings.outside is not None and findings.outside.good
 

@@ -4,45 +4,103 @@ from portmap.doctor.findings import BackendAnswer, Findings
 from portmap.doctor.rules.vendors import Vendor, vendor_of
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Garbled, NotAuthorized, Refused
-from portmap.model import Scope, scope_of
+from portmap.model import PortRequest, Scope, scope_of
 
 _SWITCHED_OFF = 501  # what a UPnP daemon answers to everything while it is switched off: miniupnpd PR#890
 _NAMES = "look for UPnP, NAT-PMP, PCP or 'allow programs to open ports'"
 
 
-def plugin_broken(findings: Findings) -> Verdict | None:
-    """Nobody could be asked, for the plugins themselves failed."""
-    if findings.chosen:
-        return None
-    faults = tuple(str(answer.error) for answer in findings.answers if answer.broken)
-    text = faults[0] if faults else "no installed backend speaks to a gateway"
-    steps = ("install it anew: pip install --force-reinstall portmap-nat", "see what is installed: portmap plugins")
-    return Verdict(
-        "plugin-broken", "The part of portmap that speaks to routers is broken.", text, steps, Outcome.PLUGIN
+def all_broken(findings: Findings) -> Verdict | None:
+    """Every plugin failed: no gateway could be asked."""
+    return _plugin_broken(findings) if not findings.chosen else None
+
+
+def some_broken(findings: Findings) -> Verdict | None:
+    """A plugin failed, and no other backend found a gateway: the broken one might have."""
+    found = findings.good or not all(answer.silent for answer in findings.chosen)
+    return None if found or not _broken(findings) else _plugin_broken(findings)
+
+
+def _broken(findings: Findings) -> list[BackendAnswer]:
+    return [answer for answer in findings.answers if answer.broken and (answer.chosen or not findings.chosen)]
+
+
+def _plugin_broken(findings: Findings) -> Verdict:
+    broken = _broken(findings)
+    if broken:
+        title = f"portmap could not ask the router by {' and '.join(answer.backend for answer in broken)}."
+        text = _sentence(str(broken[0].error))
+    else:
+        title, text = "portmap cannot speak to any router.", "No backend that speaks to a gateway is installed."
+    steps = (
+        "install what is missing: pip install --upgrade --force-reinstall portmap-nat",
+        "see what is installed, and what is wrong with it: portmap plugins",
     )
+    return Verdict("plugin-broken", title, text, steps, Outcome.PLUGIN)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def public_address(findings: Findings) -> Verdict | None:
-    """We have a public address ourselves."""
+    """Our own address is public, and nothing speaks against it."""
     us = findings.network.us
-    if us is None or scope_of(us) is not Scope.PUBLIC or findings.good:
+    if us is None or scope_of(us) is not Scope.PUBLIC or findings.good or _is_borrowed(findings):
         return None
     return Verdict(
         "public-address",
         "No router is in between: this computer has a public address itself.",
-        f"{us} can be reached from outside as it is; there is nothing to map, only firewalls to open.",
-        (f"use it as it is: portmap --nat extip:{us}", "open the port in this computer's own firewall"),
+        f"{us} is a public address, and no router answers. There is nothing to map; only firewalls can be in the way.",
+        (
+            f"use it as it is: portmap --nat extip:{us}",
+            "open the port in this computer's own firewall",
+            "do websites see another address? Then forward the port by hand in the router of your network",
+        ),
     )
 
 
+def _is_borrowed(findings: Findings) -> bool:
+    """Whether the world sees another address: then our own is one that the LAN uses without owning it."""
+    return findings.outside is not None and findings.outside.good and findings.outside.address != findings.network.us
+
+
+def ipv6_only(findings: Findings) -> Verdict | None:
+    """There is no way out by IPv4, but there is one by IPv6."""
+    network = findings.network
+    if findings.good or network.ipv6 is None or network.gateways or network.us or not _all_silent(findings):
+        return None
+    return Verdict(
+        "ipv6-only",
+        "This computer has IPv6 only: there is no IPv4 port to open.",
+        f"Its address is {network.ipv6}. IPv6 needs no mapping: only the router's IPv6 firewall can be in the way.",
+        (
+            f"open the port in that firewall: portmap -6 {wanted_ports(findings)}",
+            "if the router cannot be asked, open it there by hand, for this computer's IPv6 address",
+        ),
+        Outcome.NO_GATEWAY,
+    )
+
+
+def wanted_ports(findings: Findings) -> str:
+    """The ports that the user asked about, as on a command line; PORT where none was named."""
+    return " ".join(port_text(request) for request in findings.requests) or "PORT"
+
+
+def port_text(request: PortRequest) -> str:
+    """The request as it is written on a command line."""
+    external = f"{request.external_port}:" if request.external_port else ""
+    return f"{external}{request.internal_port}/{request.protocol.lower()}"
+
+
 def no_gateway(findings: Findings) -> Verdict | None:
-    """Not even the routing table knows a router."""
+    """The routing table names no router, and nothing answers."""
     if findings.good or findings.network.gateways or not _all_silent(findings):
         return None
     return Verdict(
         "no-gateway",
         "No router was found.",
-        "This computer has no default gateway, so there is nobody to ask for a port.",
+        "This computer has no default gateway, so there is no router to ask for a port.",
         (
             "is the network up? plug in the cable or join the Wi-Fi, then try again",
             "with a VPN, name its gateway: portmap doctor --nat pmp:10.2.0.1",
@@ -52,7 +110,7 @@ def no_gateway(findings: Findings) -> Verdict | None:
 
 
 def bridge_network(findings: Findings) -> Verdict | None:
-    """A container's bridge is in the way."""
+    """A container's bridge hides the router."""
     if not findings.network.bridged or findings.good or not _all_silent(findings):
         return None
     return Verdict(
@@ -69,78 +127,93 @@ def bridge_network(findings: Findings) -> Verdict | None:
 
 
 def switched_off(findings: Findings) -> Verdict | None:
-    """There is a router, and it does not speak what we speak; it matters only where nobody else does."""
+    """No protocol is answered, or UPnP answers that it is off."""
     off = [answer for answer in findings.chosen if answer.silent or _says_off(answer)]
     if findings.good or not off or len(off) < len(findings.chosen):
         return None
     what = ", ".join(answer.protocol for answer in off)
     code = f"{off[0].backend}-disabled" if len(off) == 1 else "mapping-disabled"
-    where = f"The router {_router(findings)}"
-    steps = _steps_to_switch_on(findings)
+    named = _named_beside(findings)
+    who = f"{named}, the address that you named," if named else f"The router {_router(findings)}"
     return Verdict(
         code,
-        f"{where} answers no {what}: it is switched off, or it has none.",
+        f"{who} answers no {what}: it is switched off, or the device has none.",
         "Without it no program can open a port by itself; the router's owner can, by hand.",
-        steps,
+        (*_right_address(named, off[0], findings), *_steps_to_switch_on(findings)),
         Outcome.NO_GATEWAY,
     )
 
 
+def _named_beside(findings: Findings) -> str:
+    """The gateway that the user named, where it is none of the default gateways; else empty."""
+    named = next((answer.host for answer in findings.chosen if answer.placed and answer.host), "")
+    return "" if named in map(str, findings.network.gateways) else named
+
+
+def _right_address(named: str, answer: BackendAnswer, findings: Findings) -> tuple[str, ...]:
+    """What to ask who named a gateway that is not the default one; a VPN's gateway may be right all the same."""
+    if not named or not findings.network.gateways:
+        return ()
+    default = findings.network.gateways[0]
+    spec = f"--nat {answer.backend}:{default}" if answer.backend in ("pmp", "pcp") else f"--nat {answer.backend}"
+    return (f"is the address right? The default gateway here is {default}: portmap doctor {spec}",)
+
+
 def garbled_answers(findings: Findings) -> Verdict | None:
-    """It answers, but nothing that makes sense."""
+    """The gateway's answers break the protocol."""
     garbled = [answer for answer in findings.chosen if isinstance(answer.error, Garbled)]
     if findings.good or not garbled or _refusals(findings):
         return None
     return Verdict(
         "router-fault",
-        f"{garbled[0].gateway} answers nonsense.",
-        f"{garbled[0].error}.",
-        ("restart the router, and update its firmware", "send us what it says: portmap doctor --capture FILE"),
+        f"{garbled[0].gateway} answers what the protocol does not allow.",
+        _sentence(str(garbled[0].error)),
+        ("restart the router, and update its firmware", "record what it says, for us: portmap doctor --capture FILE"),
         Outcome.FAULT,
     )
 
 
 def refused_by_policy(findings: Findings) -> Verdict | None:
-    """The gateway forbids this host to map at all."""
+    """The gateway forbids this host to open any port."""
     refusal = next((it for it in _refusals(findings) if isinstance(it.error, NotAuthorized)), None)
     return None if findings.good or refusal is None else policy(refusal.gateway, refusal.error, findings)
 
 
 def policy(gateway: str, error: Exception | None, findings: Findings) -> Verdict:
-    """The verdict for a gateway that forbids it."""
+    """The verdict for a gateway that forbids this host to open a port."""
     words = vendor_advice(findings).allow
     general = "allow this computer to open ports in the router's settings, where they list UPnP or port sharing"
     return Verdict(
         "refused-by-policy",
         f"{gateway} forbids this computer to open that port.",
-        f"It understood and said no: {error}.",
+        f"It understood and said no: {_sentence(str(error))}",
         (words or general, "or forward the port by hand in the router's settings"),
         Outcome.REFUSED,
     )
 
 
 def no_address(findings: Findings) -> Verdict | None:
-    """The gateway has no external address to tell, and has not mapped either."""
+    """The gateway states no external address, and opened no port in a try."""
     refusals = _refusals(findings)
     if findings.good or not refusals or any(attempt.external_port for attempt in findings.attempts):
         return None
     return Verdict(
         "no-address",
-        f"{refusals[0].gateway} tells no public address.",
-        f"It says: {refusals[0].error}. Its line may be down, or another router or the provider's NAT is in front of "
-        "it: many routers then keep their private address to themselves.",
+        f"{refusals[0].gateway} states no public address.",
+        f"It says: {_sentence(str(refusals[0].error))} Its line may be down, or another router or the provider's NAT "
+        "is in front of it: many routers then do not state their private address.",
         (
             "does the Internet work here? If not, look at the router's line",
             "if it does, find the address of the router's Internet port (WAN) in its settings",
             "192.168.x.x, 10.x.x.x and 172.16-31.x.x mean a second router in front, 100.64-127.x.x the provider's NAT",
-            "or let more be tried: portmap doctor 25565 --try --stun HOST:PORT",
+            f"or try more: portmap doctor {wanted_ports(findings)} --try --stun HOST:PORT",
         ),
         Outcome.UNREACHABLE,
     )
 
 
 def vendor_advice(findings: Findings) -> Vendor:
-    """The words of whoever made the router, if anything gives them away."""
+    """The advice for the router's vendor, if anything gives the vendor away."""
     texts = [text for answer in findings.answers for text in (answer.gateway, *answer.evidence)]
     return vendor_of([*texts, *(f" {gateway} " for gateway in findings.network.gateways)])
 

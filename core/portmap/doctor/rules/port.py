@@ -1,20 +1,14 @@
 """Rules about the wanted port: at the gateway, in the try, and on this host."""
 
 from portmap.doctor.findings import Findings, TrialResult
-from portmap.doctor.rules.gateway import policy
+from portmap.doctor.rules.gateway import policy, port_text
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, NotAuthorized
-from portmap.model import PortRequest
-
-
-def port_text(request: PortRequest) -> str:
-    """The request as it is written on a command line."""
-    external = f"{request.external_port}:" if request.external_port else ""
-    return f"{external}{request.internal_port}/{request.protocol.lower()}"
+from portmap.model import PortRequest, Protocol
 
 
 def held_by_other(findings: Findings) -> Verdict | None:
-    """Somebody else has the external port."""
+    """Another device or program has the external port."""
     for request in findings.rooted:
         for answer in findings.good:
             row = answer.row(request.protocol, request.wish)
@@ -29,17 +23,17 @@ def _held(request: PortRequest, who: str) -> Verdict:
     return Verdict(
         "held-by-other",
         f"Port {port} is taken on the router, by {who}.",
-        "One port of the router leads to one device; the others have to take another one.",
+        "A port of the router leads to one device only; this computer needs another one.",
         (
-            f"take another public port: portmap {other}:{inner}",
-            "or end the program there that holds it; a mapping with a lease then goes by itself",
+            f"take another public port: portmap {other}:{inner}{_protocol_suffix(request)}",
+            "or end the program that holds it; a mapping with a lease then ends by itself",
         ),
         Outcome.CONFLICT,
     )
 
 
 def refused_in_the_try(findings: Findings) -> Verdict | None:
-    """The gateway answers, and would not map."""
+    """The gateway refused the mapping of `--try`."""
     failed = next((attempt for attempt in findings.attempts if attempt.error), None)
     if failed is None:
         return None
@@ -47,7 +41,7 @@ def refused_in_the_try(findings: Findings) -> Verdict | None:
         case NotAuthorized():
             return policy(failed.gateway, failed.error, findings)
         case Conflict():
-            return _held(failed.request, "somebody whom it does not name")
+            return _held(failed.request, "a device that it does not name")
         case NoGateway() | GatewayTimeout():
             return _fell_silent(failed)
     return Verdict(
@@ -59,12 +53,16 @@ def refused_in_the_try(findings: Findings) -> Verdict | None:
     )
 
 
+def _protocol_suffix(request: PortRequest) -> str:
+    return "" if request.protocol is Protocol.TCP else f"/{request.protocol.lower()}"
+
+
 def _fell_silent(attempt: TrialResult) -> Verdict:
     return Verdict(
         "no-answer",
         f"{attempt.gateway} stopped answering when it was asked for the port.",
-        f"It told its address, and then: {attempt.error}. Some routers fall silent where they should refuse.",
-        ("look again; if it stays so, restart the router", "or forward the port by hand in the router's settings"),
+        f"It stated its address, and then: {attempt.error}. Some routers fall silent instead of refusing.",
+        ("look again; if that does not help, restart the router", "or forward the port there by hand"),
         Outcome.FAULT,
     )
 
@@ -77,16 +75,16 @@ def given_elsewhere(findings: Findings) -> Verdict | None:
     return Verdict(
         "other-port",
         f"The router opens a port, but gives {other.external_port} instead of {other.request.wish}.",
-        f"{other.gateway} chose it: port {other.request.wish} is taken or not for us there.",
+        f"{other.gateway} chose it: port {other.request.wish} is taken there, or not allowed.",
         (
-            "tell others the port that portmap shows, which it keeps",
-            "or ask for another one: portmap EXTERNAL:INTERNAL",
+            "give others the port that portmap prints; portmap keeps it",
+            f"or ask for another one: portmap EXTERNAL:{other.request.internal_port}{_protocol_suffix(other.request)}",
         ),
     )
 
 
 def not_listening(findings: Findings) -> Verdict | None:
-    """Nobody on this host would take what arrives."""
+    """No program on this host listens on the port."""
     if findings.listening is None:
         return None
     for request in findings.rooted:
@@ -94,41 +92,45 @@ def not_listening(findings: Findings) -> Verdict | None:
         if sockets and not all(socket.address.is_loopback for socket in sockets):
             continue
         port = f"{request.internal_port}/{request.protocol.lower()}"
-        return _deaf(port, sockets[0].program) if sockets else _empty(port)
+        return _on_loopback(port, sockets[0].program) if sockets else _unused(port, request, findings)
     return None
 
 
-def _empty(port: str) -> Verdict:
+def _unused(port: str, request: PortRequest, findings: Findings) -> Verdict:
+    opened = findings.opened(request)
+    said = f"{opened.who} has opened it at the router" if opened else ""
+    if any(attempt.request == request and attempt.external_port for attempt in findings.attempts):
+        said = "The router did open the port"
     return Verdict(
         "not-listening",
-        f"Nothing listens on port {port} of this computer.",
-        "The router can open the port, but whoever comes finds nobody at home.",
+        f"No program listens on port {port} of this computer.",
+        f"{said}, but no program here answers." if said else "Even with the port open, no program here would answer.",
         ("start the game, server or program first", "is this the port that it uses? look into its settings"),
         Outcome.UNREACHABLE,
     )
 
 
-def _deaf(port: str, program: str) -> Verdict:
+def _on_loopback(port: str, program: str) -> Verdict:
     return Verdict(
         "not-listening",
         f"Port {port} is open for this computer itself only.",
-        f"{program or 'The program'} listens on the loopback address, which nobody outside reaches.",
+        f"{program or 'The program'} listens on the loopback address, which no other computer reaches.",
         ("let it listen on all addresses (0.0.0.0): look for 'bind' or 'listen address' in its settings",),
         Outcome.UNREACHABLE,
     )
 
 
 def local_firewall(findings: Findings) -> Verdict | None:
-    """Our host's own firewall is in the way."""
+    """Our host's own firewall blocks the port."""
     if not findings.requests or findings.firewall is None or not findings.firewall.shut:
         return None
     wanted = " ".join(f"{it.internal_port}/{it.protocol.lower()}" for it in findings.requests)
     return Verdict(
         "local-firewall",
-        f"This computer's own firewall keeps port {wanted} shut.",
+        f"This computer's own firewall blocks port {wanted}.",
         f"{findings.firewall.reason}.",
         (
-            f"allow it, as in: ufw allow {wanted.split()[0]}, or firewall-cmd --add-port={wanted.split()[0]}",
+            f"allow it: ufw allow {wanted.split()[0]}, or firewall-cmd --add-port={wanted.split()[0]}",
             f"then look again: portmap doctor {port_text(findings.requests[0])}",
         ),
         Outcome.UNREACHABLE,

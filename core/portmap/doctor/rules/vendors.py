@@ -1,7 +1,7 @@
-"""Where a router's maker hides the switch, in the maker's own words.
+"""Where each vendor's settings allow port mapping, in the vendor's own words.
 
-Law: data, keyed by a word that the maker or model name has in it, in lower case, the special before the general. Only
-what a maker, its users or a bug tracker were seen to write is here; everybody else gets the general words.
+Keyed by a word of the vendor's or model's name in lower case, the special before the general. Only words that were seen
+in a vendor's documents, a forum or a bug tracker are here; other routers get general words.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ PROTON = "10.2.0.1"  # the gateway inside every tunnel of ProtonVPN: gluetun, qB
 
 
 def vendor_of(texts: Iterable[str]) -> Vendor:
-    """The maker that these texts - names, addresses, evidence - give away; one without words where they do not."""
+    """The vendor that these texts (names, addresses, evidence) give away; one without advice where they do not."""
     words = " ".join(texts).lower()
     words += " protonvpn" if f" {PROTON} " in f" {words} " else ""
     return next((maker for word, maker in MAKERS.items() if word in words), Vendor())
