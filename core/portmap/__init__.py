@@ -24,7 +24,7 @@ cli/         The command `portmap`: words in, lines out, an exit code
 config/      What shall run: flags, environment and file, resolved into instances
 dispatch/    The paths: none, static or loop, chosen by the kind that the backend declares
 doctor/      `portmap doctor`: probes collect findings, rules give one verdict
-host/        The host that we run on: files written with care, and the environment of the programs that we start
+host/        The host that we run on: files, the environment of programs that we start, other portmaps
 loading/     Plugins: found by entry point, loaded and validated one by one, within a time limit
 loop/        The core loop: leases, their renewal, the gateway and what changes
 network/     This host's side of the network: routes, addresses and their changes

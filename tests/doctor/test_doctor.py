@@ -143,6 +143,7 @@ def test_what_another_program_here_holds_is_not_tried(router: Router) -> None:
     door = probe_targets(f"upnp:{router.description_url}")[0].load()
     assert door
     door.add_mapping(Protocol.TCP, 0, PORT, "game", 600)
+    door.close()
     findings = look(f"upnp:{router.description_url}", GAME, try_it=True)
     assert "open already" in findings.attempts[0].skipped
     assert len(router.entries) == 1

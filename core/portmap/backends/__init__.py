@@ -4,6 +4,7 @@ answers  check what a backend answered
 load     load() and load_ipv6(): spec -> Nat
 nat      Nat: one backend, called with a deadline, answers checked
 none     the backend `none`
+shared   SharedNat: a Nat that shares its mappings with the other portmaps of this host
 worker   Worker: one thread that runs jobs in order
 any/     The backend `any`
 """

@@ -1,6 +1,7 @@
 """Loads a backend: spec in, Nat out."""
 
 from portmap.backends.nat import Nat
+from portmap.backends.shared import SharedNat
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.construct import construct
@@ -16,7 +17,7 @@ def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
     """
     parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
-    return Nat(construct(plugin.load(), parsed, str(plugin)), str(plugin))
+    return SharedNat(construct(plugin.load(), parsed, str(plugin)), str(plugin))
 
 
 def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | None:
@@ -26,4 +27,4 @@ def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | Non
     backend_class = plugin.load()
     if not callable(getattr(backend_class, IPV6_CONSTRUCTOR, None)):
         return None
-    return Nat(construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR), f"{plugin}, IPv6")
+    return SharedNat(construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR), f"{plugin}, IPv6")

@@ -16,8 +16,9 @@ from portmap.backends.answers import checked_address, checked_facts, checked_gra
 from portmap.backends.worker import Worker
 from portmap.errors import GatewayTimeout, NATError, PluginError
 from portmap.hookspecs import BACKENDS, Alert, Closer
+from portmap.host.claims import OtherHolder
 from portmap.loading.catalog import validate_hooks
-from portmap.model import CALL_DEADLINE, DEFAULT_LIFETIME, Address, Grant, Kind, Listed, Protocol
+from portmap.model import CALL_DEADLINE, DEFAULT_LIFETIME, Address, Grant, Key, Kind, Listed, Protocol
 from portmap.printable import printable
 
 T = TypeVar("T")
@@ -129,6 +130,17 @@ class Nat:
     def take_hint(self, hint: str) -> None:
         """Give the backend what `hint` said in an earlier life."""
         self._optional_hook(lambda: self._hook.take_hint(hint=hint), None)
+
+    def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # as below
+        """Another portmap of this host that holds the port at this gateway."""
+        return None
+
+    def sharing_note(self, key: Key) -> str:  # noqa: ARG002  # `SharedNat` has more to say
+        """What the last call for this mapping found out about another portmap that holds it; empty for nothing."""
+        return ""
+
+    def close(self) -> None:
+        """The end of the session that used it."""
 
     def _checked(self, check: Callable[[object, str], T], answer: object) -> T:
         try:

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, assert_never
 
@@ -17,7 +18,7 @@ from portmap.dispatch.loop_path import run_loop_path
 from portmap.dispatch.none_path import run_none_path
 from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.static_path import StaticPath
-from portmap.events import Event
+from portmap.events import Event, MappingAdded, MappingRemoved, PinholeAdded, PinholeRemoved, PortEvent
 from portmap.loop.inbox import Inbox, Register, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest
@@ -93,9 +94,18 @@ class PortMapping:
         said = self._voice(event)
         if said is None:
             return
+        if isinstance(said, PortEvent):
+            said = self._with_note(said)
         self._told.append(said)
         if self._observer is not None:
             self._observer.on_event(said)
+
+    def _with_note(self, event: PortEvent) -> PortEvent:
+        """The event, with what is known of another portmap of this host that holds the same port."""
+        if event.error or not isinstance(event, MappingAdded | MappingRemoved | PinholeAdded | PinholeRemoved):
+            return event
+        note = self.nat.sharing_note(event.key)
+        return replace(event, reason="; ".join(filter(None, (event.reason, note)))) if note else event
 
     def on_settled(self) -> None:
         """Called by the path: what was told so far belongs together, so it makes one record."""

@@ -1,5 +1,7 @@
-"""The host that we run on: files written with care, and the environment of the programs that we start.
+"""The host that we run on: files, the environment of programs that we start, other portmaps.
 
 environment  the environment of a child process, without our secrets
+claims       PortClaims: which ports we hold, and which of them another portmap of this host holds, too
 files        read and write files: no link of another user, regular files only, replaced as a whole
+neighbours   how the portmaps of one host find and ask each other: unix sockets, the sender known
 """

@@ -217,6 +217,8 @@ class Session:
         self._end()
 
     def _end(self) -> None:
+        for path in self._paths:
+            path.nat.close()
         with self._changed:
             if not self._ended:
                 self._ended = True

@@ -21,6 +21,7 @@ from typing import Any
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.candidates import race_constructor
 from portmap.backends.nat import Nat
+from portmap.backends.shared import SharedNat
 from portmap.doctor.findings import BackendAnswer
 from portmap.errors import GatewayTimeout, NATError, NoGateway, PluginError, PortmapError, SpecError
 from portmap.hookspecs import BACKENDS
@@ -150,7 +151,7 @@ def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
     backend_class = plugin.load()
     if backend_class.kind is Kind.NONE:
         raise SpecError(f"{spec} names no gateway, so there is nothing to examine: use any, or name a gateway")
-    nat = Nat(construct(backend_class, spec, str(plugin)), str(plugin))
+    nat = SharedNat(construct(backend_class, spec, str(plugin)), str(plugin))
     return ProbeTarget(str(spec), lambda: nat, has_address=spec.argument is not None)
 
 
@@ -160,7 +161,7 @@ def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
         if not _maps(backend_class):
             return None
         backend = construct(backend_class, Spec(plugin.names[0]), str(plugin), race_constructor(backend_class))
-        return Nat(backend, str(plugin))
+        return SharedNat(backend, str(plugin))
 
     return load
 

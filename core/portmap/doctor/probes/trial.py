@@ -35,7 +35,7 @@ def _unwilling(findings: Findings) -> list[BackendAnswer]:
 
 
 def _attempt(nat: Nat, request: PortRequest, findings: Findings) -> TrialResult:
-    held = _held(request, findings)
+    held = _held(nat, request, findings)
     if held:
         return TrialResult(str(nat), request, skipped=held)
     try:
@@ -48,10 +48,12 @@ def _attempt(nat: Nat, request: PortRequest, findings: Findings) -> TrialResult:
     return TrialResult(str(nat), request, grant.external_port, grant.lifetime, grant.external_ip, left=left)
 
 
-def _held(request: PortRequest, findings: Findings) -> str:
+def _held(nat: Nat, request: PortRequest, findings: Findings) -> str:
     """Why it is not tried, if it is held here already; empty if it is not."""
     if holder := findings.holder(request):
         return f"a running portmap (process {holder.pid}) holds it"
+    if other := nat.other_holder(request.protocol, request.internal_port):
+        return f"{other} holds it"
     here = (row for answer in findings.good for row in answer.table or () if answer.leads_here(row))
     for row in here:
         if (row.protocol, row.internal_port) == request.key:

@@ -1,0 +1,146 @@
+"""SharedNat: a Nat that shares its mappings with the other portmaps of this host.
+
+Rules:
+A mapping that another portmap holds, too, is not deleted but left to that portmap.
+Nothing else depends on what another portmap says: the gateway alone says whether a port is open.
+"""
+
+import logging
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from portmap.backends.nat import Nat, Wait, wait_uninterrupted
+from portmap.errors import NATError, PluginError, Refused
+from portmap.hookspecs import Alert, Closer
+from portmap.host.claims import Claim, OtherHolder, PortClaims, gateway_address
+from portmap.model import CALL_DEADLINE, Grant, Key, Protocol
+
+_log = logging.getLogger("portmap.nat")
+
+
+class SharedNat(Nat):
+    """One backend, called safely. What it maps is claimed, so that other portmaps of this host do not delete it."""
+
+    def __init__(
+        self,
+        backend: Any,
+        name: str,
+        wait: Wait = wait_uninterrupted,
+        claims: Callable[[], PortClaims] = PortClaims,
+    ) -> None:
+        super().__init__(backend, name, wait)
+        self._claims = claims()
+        self._claimed: dict[Key, Claim] = {}
+        self._notes: dict[Key, str] = {}
+        weakref.finalize(self, self._claims.close)
+
+    def add_mapping(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        name: str,
+        lifetime: int,
+        timeout: float = CALL_DEADLINE,
+        token: str = "",
+        *,
+        exact: bool = False,
+    ) -> Grant:
+        """Open or renew. Raises as `Nat`; a refusal says so where another portmap of this host holds the port."""
+        claim = Claim(gateway_address(str(self)), protocol, internal_port)
+        held = self._claimed.get(claim.key)
+        other = None
+        if held is None:
+            other = self._claim(claim)
+            token = other.token if other and other.token else token
+            external_port = external_port or (other.external_port if other else 0)
+        try:
+            grant = super().add_mapping(
+                protocol, external_port, internal_port, name, lifetime, timeout, token, exact=exact
+            )
+        except (NATError, PluginError) as error:
+            if held is None:
+                self._claims.remove(claim.key)
+            _name_in(error, other)
+            raise
+        self._keep(replace(claim, gateway=gateway_address(str(self))), grant)
+        return grant
+
+    def delete_mapping(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        timeout: float = CALL_DEADLINE,
+        token: str = "",
+    ) -> None:
+        """Shut the port, or leave it to another portmap that holds it. Raises NATError or PluginError."""
+        key = protocol, internal_port
+        held = self._claimed.pop(key, None) or Claim(gateway_address(str(self)), protocol, internal_port)
+        self._claims.remove(key)
+        claim = replace(held, external_port=external_port)
+        other = self._claims.other_holder(claim)
+        try:
+            if other is not None and (other.sender.is_trusted or not claim.permanent):
+                self._notes[key] = f"left open for {other}"
+                _log.info("%s %d is left open for %s", *key, other)
+            else:
+                super().delete_mapping(protocol, external_port, internal_port, timeout, token)
+        finally:
+            self._claims.tell_released(claim)
+
+    def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:
+        """Another portmap of this host that holds the port at this gateway."""
+        return self._claims.other_holder(Claim(gateway_address(str(self)), protocol, internal_port, external_port))
+
+    def sharing_note(self, key: Key) -> str:
+        """What the last call for this mapping found out about another portmap that holds it; empty for nothing."""
+        return self._notes.pop(key, "")
+
+    def watch(self, alert: Alert) -> Closer:
+        """Start the backend's watch; another portmap that lets go of a mapping of ours is an alert, too."""
+        unwatch = self._claims.watch(alert)
+        try:
+            close = super().watch(alert)
+        except BaseException:
+            unwatch()
+            raise
+
+        def close_both() -> None:
+            unwatch()
+            close()
+
+        return close_both
+
+    def close(self) -> None:
+        """Release every claim. What is still mapped is no longer ours to keep."""
+        self._claimed.clear()
+        self._claims.close()
+
+    def _claim(self, claim: Claim) -> OtherHolder | None:
+        """Claim the port before the gateway is asked; who else holds it."""
+        if not claim.gateway:
+            return None
+        self._claims.add(claim)
+        other = self._claims.other_holder(claim)
+        if other is not None:
+            self._notes[claim.key] = f"{other} holds it, too"
+            _log.info("%s %d is held by %s, too", *claim.key, other)
+        return other
+
+    def _keep(self, claim: Claim, grant: Grant) -> None:
+        if not claim.gateway or grant.static:
+            self._claims.remove(claim.key)
+            return
+        granted = replace(claim, external_port=grant.external_port, token=grant.token, permanent=grant.lifetime == 0)
+        if self._claimed.get(claim.key) != granted:
+            self._claimed[claim.key] = granted
+            self._claims.add(granted)
+
+
+def _name_in(error: NATError | PluginError, other: OtherHolder | None) -> None:
+    """Have a refusal say who holds the port."""
+    if other is not None and isinstance(error, Refused):
+        error.args = (f"{error}; {other} holds the port", *error.args[1:])

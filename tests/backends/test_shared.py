@@ -1,0 +1,125 @@
+"""A mapping is left to another portmap that holds it, except where it would stay for ever on a stranger's word."""
+
+import os
+
+import pytest
+
+from portmap.backends.shared import SharedNat
+from portmap.errors import NotAuthorized
+from portmap.host.claims import Claim, OtherHolder, PortClaims
+from portmap.host.neighbours import Sender
+from portmap.model import Protocol
+from portmap.testing.scripted import ScriptedBackend
+
+OURSELVES = Sender(12, os.geteuid())
+STRANGER = Sender(13, os.geteuid() + 1)
+TCP_8080 = (Protocol.TCP, 8080)
+
+
+class Gateway(ScriptedBackend):
+    """One that has an address."""
+
+    def __str__(self) -> str:
+        return "Scripted 127.255.0.9"
+
+    def asked(self, hook: str) -> list[tuple[object, ...]]:
+        return [call.arguments for call in self.calls if call.hook == hook]
+
+
+class Known(PortClaims):
+    """One other portmap holds every port; None: nobody does."""
+
+    def __init__(self, sender: Sender | None, external_port: int = 0) -> None:
+        super().__init__()
+        self._holder = None if sender is None else OtherHolder(sender, external_port)
+        self.released: list[Claim] = []
+
+    def other_holder(self, claim: Claim) -> OtherHolder | None:
+        return self._holder
+
+    def tell_released(self, claim: Claim) -> None:
+        self.released.append(claim)
+
+
+def opened_and_closed(backend: Gateway, claims: Known) -> SharedNat:
+    nat = SharedNat(backend, "scripted", claims=lambda: claims)
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    nat.delete_mapping(Protocol.TCP, 8080, 8080)
+    return nat
+
+
+@pytest.mark.parametrize(
+    ("sender", "lifetime", "deletes"),
+    [(None, 600, 1), (OURSELVES, 600, 0), (OURSELVES, 0, 0), (STRANGER, 600, 0), (STRANGER, 0, 1)],
+    ids=["nobody", "ours", "ours, permanent", "a stranger", "a stranger, permanent"],
+)
+def test_only_a_stranger_is_never_left_a_mapping_that_does_not_end(
+    sender: Sender | None, lifetime: int, deletes: int
+) -> None:
+    backend = Gateway(lifetime=lifetime)
+    opened_and_closed(backend, Known(sender))
+    assert len(backend.asked("delete_mapping")) == deletes
+
+
+def test_a_leftover_of_unknown_lifetime_is_not_left_to_a_stranger() -> None:
+    backend = Gateway()
+    SharedNat(backend, "scripted", claims=lambda: Known(STRANGER)).delete_mapping(Protocol.TCP, 8080, 8080)
+    assert len(backend.asked("delete_mapping")) == 1
+
+
+@pytest.mark.parametrize("sender", [None, OURSELVES, STRANGER])
+def test_every_release_is_told(sender: Sender | None) -> None:
+    claims = Known(sender)
+    opened_and_closed(Gateway(), claims)
+    assert [claim.key for claim in claims.released] == [TCP_8080]
+
+
+def test_the_external_port_of_the_other_one_is_asked_for() -> None:
+    backend = Gateway()
+    SharedNat(backend, "scripted", claims=lambda: Known(OURSELVES, 443)).add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    assert backend.asked("add_mapping") == [(Protocol.TCP, 443, 8080, 600)]
+
+
+def test_what_was_asked_for_by_name_stands() -> None:
+    backend = Gateway()
+    SharedNat(backend, "scripted", claims=lambda: Known(OURSELVES, 443)).add_mapping(Protocol.TCP, 80, 8080, "", 600)
+    assert backend.asked("add_mapping") == [(Protocol.TCP, 80, 8080, 600)]
+
+
+def test_the_gateway_is_asked_whatever_another_portmap_says() -> None:
+    backend = Gateway()
+    opened_and_closed(backend, Known(STRANGER))
+    assert backend.asked("add_mapping") == [(Protocol.TCP, 0, 8080, 600)]
+
+
+def test_a_refusal_says_who_holds_the_port() -> None:
+    backend = Gateway().fails(0, 1, lambda: NotAuthorized("not yours", code=2), "add_mapping")
+    nat = SharedNat(backend, "scripted", claims=lambda: Known(OURSELVES))
+    with pytest.raises(NotAuthorized, match=r"^not yours; another portmap \(process 12\) holds the port$"):
+        nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+
+
+def test_a_note_says_what_was_found_once() -> None:
+    nat = SharedNat(Gateway(), "scripted", claims=lambda: Known(OURSELVES))
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    assert nat.sharing_note(TCP_8080) == "another portmap (process 12) holds it, too"
+    assert nat.sharing_note(TCP_8080) == ""
+    nat.delete_mapping(Protocol.TCP, 8080, 8080)
+    assert nat.sharing_note(TCP_8080) == "left open for another portmap (process 12)"
+
+
+def test_a_gateway_without_an_address_is_not_shared() -> None:
+    backend = ScriptedBackend()
+    nat = SharedNat(backend, "scripted")
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    assert nat.other_holder(*TCP_8080) is None
+    nat.close()
+
+
+def test_closing_releases_every_claim() -> None:
+    nat, other = SharedNat(Gateway(), "scripted"), PortClaims()
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    claim = Claim("127.255.0.9", *TCP_8080)
+    assert other.other_holder(claim) is not None
+    nat.close()
+    assert other.other_holder(claim) is None

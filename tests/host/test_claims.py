@@ -1,0 +1,194 @@
+"""What a portmap holds is known to the other portmaps of the host; what a stranger claims has little effect."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from portmap.host.claims import Claim, PortClaims, gateway_address
+from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
+from portmap.model import Protocol
+
+Make = Callable[[], PortClaims]
+SECOND, THIRD = os.urandom(2)  # of an address that no other test run claims
+WEB = Claim(f"127.{SECOND}.{THIRD}.1", Protocol.TCP, 8080, 443, "pcp 00ff", permanent=False)
+OTHER_GATEWAY = Claim(f"127.{SECOND}.{THIRD}.2", Protocol.TCP, 8080, 443)
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    with ExitStack() as stack:
+
+        def claims() -> PortClaims:
+            made = PortClaims()
+            stack.callback(made.close)
+            return made
+
+        yield claims
+
+
+def until(holds: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 5
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return bool(holds())
+
+
+def test_another_portmap_is_known_with_its_process_port_and_token(make: Make) -> None:
+    make().add(WEB)
+    other = make().other_holder(WEB)
+    assert other is not None
+    assert (other.sender.uid, other.external_port, other.token) == (os.geteuid(), 443, "00ff")
+    if sys.platform == "linux":
+        assert str(other) == "another session of this process"
+
+
+def test_our_own_claim_is_no_other_holder(make: Make) -> None:
+    claims = make()
+    claims.add(WEB)
+    assert claims.other_holder(WEB) is None
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        OTHER_GATEWAY,
+        Claim(WEB.gateway, Protocol.UDP, 8080, 443),
+        Claim(WEB.gateway, Protocol.TCP, 8081, 443),
+        Claim(WEB.gateway, Protocol.TCP, 8080, 444),
+        Claim("", Protocol.TCP, 8080, 443),
+    ],
+    ids=["gateway", "protocol", "internal port", "external port", "no address"],
+)
+def test_another_mapping_is_not_the_same(make: Make, claim: Claim) -> None:
+    make().add(WEB)
+    assert make().other_holder(claim) is None
+
+
+def test_a_port_that_is_only_asked_for_counts_as_held(make: Make) -> None:
+    make().add(Claim(WEB.gateway, WEB.protocol, WEB.internal_port))
+    assert make().other_holder(WEB) is not None
+
+
+def test_a_released_port_is_held_no_more(make: Make) -> None:
+    claims = make()
+    claims.add(WEB)
+    assert claims.remove(WEB.key) == WEB
+    assert make().other_holder(WEB) is None
+
+
+def test_with_the_last_claim_the_thread_ends(make: Make) -> None:
+    before = threading.active_count()
+    claims = make()
+    claims.add(WEB)
+    claims.add(Claim(WEB.gateway, Protocol.UDP, 8080))
+    claims.remove(WEB.key)
+    assert threading.active_count() == before + 1
+    claims.close()
+    assert threading.active_count() == before
+
+
+def test_a_release_is_told_to_those_who_hold_the_same(make: Make) -> None:
+    heard: list[str] = []
+    holder, deaf = make(), make()
+    holder.add(WEB)
+    holder.watch(heard.append)
+    deaf.add(OTHER_GATEWAY)
+    deaf.watch(pytest.fail)
+    make().tell_released(WEB)
+    assert until(lambda: heard)
+    assert heard == ["another portmap has let go of TCP 8080"]
+
+
+def test_a_stranger_is_heeded_only_now_and_then_and_told_no_token(make: Make) -> None:
+    heard: list[str] = []
+    holder = make()
+    holder.add(WEB)
+    holder.watch(heard.append)
+    mailbox = Mailbox(listed=False)
+    stranger = Sender(1, os.geteuid() + 1)
+    for _ in range(100):
+        released = json.dumps(["released", WEB.gateway, "TCP", 8080]).encode()
+        holder._handle(Message(released, stranger, mailbox.address), mailbox)
+    question = json.dumps(["holds", WEB.gateway, "TCP", 8080]).encode()
+    holder._handle(Message(question, stranger, mailbox.address), mailbox)
+    answer = mailbox.receive(5)
+    mailbox.close()
+    assert len(heard) == 1
+    assert answer is not None
+    assert json.loads(answer.text) == [443, ""]
+
+
+def test_a_stranger_is_called_one() -> None:
+    sender = Sender(12, os.geteuid() + 1)
+    assert not sender.is_trusted
+    assert not Sender(0, None).is_trusted
+    assert Sender(12, 0).is_trusted
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"{",
+        b"\xff",
+        b"[]",
+        b'["holds"]',
+        b'["holds", 1, 2, 3]',
+        b'["holds", "x", "TCP", 1e999]',
+        b'["holds", "x", [], {}]',
+        b"[" * 900,
+        b'{"a": 1, "b": 2, "c": 3, "d": 4}',
+    ],
+)
+def test_nonsense_is_passed_over(make: Make, nonsense: bytes) -> None:
+    make().add(WEB)
+    Neighbours().tell(nonsense)
+    assert make().other_holder(WEB) is not None
+
+
+@pytest.mark.parametrize("answer", [b"{", b"[]", b"[70000, '']", b'["443", ""]', b"[443, 5]", b"[443]", b"5", b"\xff"])
+def test_an_answer_that_makes_no_sense_is_no_claim(make: Make, answer: bytes) -> None:
+    mailbox = Mailbox(listed=True)
+
+    def serve() -> None:
+        while (question := mailbox.receive(5)) and question.text != b"end":
+            mailbox.send(answer, question.address)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    found = make().other_holder(OTHER_GATEWAY)
+    Neighbours().tell(b"end")
+    thread.join(10)
+    mailbox.close()
+    assert found is None
+
+
+def test_a_socket_that_never_answers_costs_a_moment_once(make: Make) -> None:
+    squatter = Mailbox(listed=True)
+    make().add(WEB)
+    asking = make()
+    assert asking.other_holder(WEB) is not None
+    began = time.monotonic()
+    for _ in range(20):
+        assert asking.other_holder(WEB) is not None
+    assert time.monotonic() - began < 2  # 20 waits of 0.25 s would take five
+    squatter.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("NAT-PMP 192.168.1.1", "192.168.1.1"),
+        ("UPnP 192.168.1.1 (IGD:2)", "192.168.1.1"),
+        ("PCP fe80::1%eth0", "fe80::1%eth0"),
+        ("UPnP [fd00::1] (IGD:2)", "fd00::1"),
+        ("Acme in the cellar", ""),
+    ],
+)
+def test_a_gateway_is_known_by_its_address(name: str, address: str) -> None:
+    assert gateway_address(name) == address
