@@ -155,7 +155,8 @@ def _right_address(named: str, answer: BackendAnswer, findings: Findings) -> tup
     if not named or not findings.network.gateways:
         return ()
     default = findings.network.gateways[0]
-    spec = f"--nat {answer.backend}:{default}" if answer.backend in ("pmp", "pcp") else f"--nat {answer.backend}"
+    takes_address = answer.name == f"{answer.backend}:{answer.host}"  # others take a URL, say
+    spec = f"--nat {answer.backend}:{default}" if takes_address else f"--nat {answer.backend}"
     return (f"is the address right? The default gateway here is {default}: portmap doctor {spec}",)
 
 
