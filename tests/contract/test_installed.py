@@ -1,6 +1,8 @@
 """Our own plugins are held to the same promises as everybody's: each installed entry point has its contract here."""
 
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +16,7 @@ from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
-from portmap.errors import Refused
+from portmap.errors import PluginError, Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import DISTRIBUTION, Catalogue
 from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, StunServer, loopback_address
@@ -44,8 +46,17 @@ def pcp_at(router: Router) -> Settings:
     return Settings(port=router.pmp_port, patience=SHORT)
 
 
-def upnp_at(router: Router) -> Upnp:
-    return Upnp(
+def miniupnpc_class() -> type[Upnp]:
+    """The class of the backend `miniupnpc`; without the library `Upnp`, whose test is skipped."""
+    try:
+        made: type[Upnp] = import_module("portmap_upnp.miniupnpc_backend").Miniupnpc
+    except PluginError:
+        return Upnp
+    return made
+
+
+def upnp_at(router: Router, backend: type[Upnp] = Upnp) -> Upnp:
+    return backend(
         search=Search(lambda: [IPv4Address(router.address)], multicast=None, port=router.ssdp_port, patience=0.3)
     )
 
@@ -127,6 +138,18 @@ class TestUpnp(BackendContract):
 
     def make(self, gateway: RouterGateway) -> Upnp:
         return upnp_at(gateway.router)
+
+
+@pytest.mark.skipif(not find_spec("miniupnpc"), reason="miniupnpc has no wheel for this Python")
+class TestMiniupnpc(BackendContract):
+    plugin = miniupnpc_class()
+
+    @pytest.fixture
+    def gateway(self, router: Router) -> Iterator[RouterGateway]:
+        yield from switched_off_at_times(router)
+
+    def make(self, gateway: RouterGateway) -> Any:
+        return upnp_at(gateway.router, self.plugin)
 
 
 class TestUpnpOfVersion2(TestUpnp):

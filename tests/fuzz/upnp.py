@@ -1,25 +1,19 @@
 """The UPnP plugin's parsers: search answers, URLs, descriptions, SOAP replies, HTTP responses."""
 
-from collections.abc import Callable
 from functools import cache
 from ipaddress import IPv4Address
-from typing import ParamSpec, TypeVar
 
 from tests.fuzz.peer import Peer
 
-from portmap.errors import Garbled
 from portmap_upnp.backend import parse_external_ip
 from portmap_upnp.control import soap
 from portmap_upnp.control.soap_client import REPLY_LIMIT
+from portmap_upnp.control.wan_connection import text_of
 from portmap_upnp.discovery import ssdp
-from portmap_upnp.discovery.description import MAX_SERVICES, SERVICES, parse_description, render
+from portmap_upnp.discovery.description import _TYPE, MAX_SERVICES, parse_description
 from portmap_upnp.http import HEAD_LIMIT, Request, exchange
 from portmap_upnp.location import MAX_URL, Location, parse_location, resolve_control
 from portmap_upnp.notifications import gena
-from portmap_upnp.xml_tree import parse
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 LOOPBACK = IPv4Address("127.0.0.1")
 HOST = IPv4Address("192.168.1.1")
@@ -70,20 +64,15 @@ def device_description(data: bytes) -> None:
     assert 1 <= len(found.services) <= MAX_SERVICES
     assert str(found).isprintable()
     for service in found.services:
-        assert service.service_type in SERVICES
+        assert _TYPE.fullmatch(service.service_type)
+        assert soap.build_request(service.service_type, "X", {}).body
         _is_vetted(service.control)
-    first = found.services[0]
-    assert (
-        _understood(parse_description, render(first, "/control"), HERE).services[0].service_type == first.service_type
-    )
 
 
 def soap_reply(data: bytes) -> None:
     status = _STATUSES[data[0] % len(_STATUSES)] if data else 200
     values = soap.parse_reply("X", status, data[1:])
-    plain = soap.render(values)
-    assert b"&" not in plain  # miniupnpc undoes no entities
-    assert {leaf.name for leaf in _understood(parse, plain).walk()} <= {*values, "Envelope", "Body", "Response"}
+    assert all(text_of(values, name).isprintable() for name in values)
 
 
 def http_response(data: bytes) -> None:
@@ -101,14 +90,6 @@ def _peer() -> Peer:
 
 def external_ip(data: bytes) -> None:
     assert not parse_external_ip(data.decode("ascii", "replace")).is_unspecified
-
-
-def _understood(read: Callable[P, T], *document: P.args, **named: P.kwargs) -> T:
-    """What a parser makes of our own writing, which must never be garbled."""
-    try:
-        return read(*document, **named)
-    except Garbled as error:
-        raise AssertionError(document) from error
 
 
 def _is_vetted(found: Location) -> None:

@@ -8,14 +8,14 @@ from tests.fuzz import seeds
 from portmap.errors import Refused
 from portmap_upnp.control import firewall_control, soap
 from portmap_upnp.discovery import ssdp
-from portmap_upnp.location import MAX_URL
-from portmap_upnp.location6 import Location6, bare, parse_location6, resolve_control6
+from portmap_upnp.discovery.description import parse_firewall_description
+from portmap_upnp.location import MAX_URL, Location, parse_location, resolve_control
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
 US, HOST = IPv6Address("2a00:77::2"), IPv6Address("fe80::1%eth0")
-HERE = Location6(HOST, 5000, "/rootDesc.xml")
+HERE = Location(HOST, 5000, "/rootDesc.xml")
 _STATUSES = (200, 500, 404, 401, 302)
-_KIND = firewall_control.SERVICE.encode()
+_KIND = ssdp.FIREWALL_TARGET.encode()
 _SERVICE = b"<service><serviceType>" + _KIND + b"</serviceType><controlURL>/ctl/IP6FCtl</controlURL></service>"
 
 URLS = (
@@ -58,20 +58,20 @@ REPLY_WORDS = (*seeds.XML_WORDS, b"<UniqueID>", b"65536", b"<FirewallEnabled>", 
 
 
 def search_answer(data: bytes) -> None:
-    _is_vetted(parse_location6(ssdp.parse_answer(data).location, HOST, US))
+    _is_vetted(parse_location(ssdp.parse_answer(data).location, HOST, US))
 
 
 def location(data: bytes) -> None:
-    _is_vetted(parse_location6(data.decode("latin-1"), HOST, US))
+    _is_vetted(parse_location(data.decode("latin-1"), HOST, US))
 
 
 def control_url(data: bytes) -> None:
     control, _, base = data.decode("utf-8", "replace").partition("\n")
-    _is_vetted(resolve_control6(control, base, HERE))
+    _is_vetted(resolve_control(control, base, HERE))
 
 
 def description(data: bytes) -> None:
-    _is_vetted(firewall_control.find_control(data, HERE))
+    _is_vetted(parse_firewall_description(data, HERE).service.control)
 
 
 def reply(data: bytes) -> None:
@@ -80,14 +80,14 @@ def reply(data: bytes) -> None:
     try:
         values = soap.parse_reply("AddPinhole", status, data[1:])
     except Refused as refusal:
-        told = firewall_control._in_this_services_words("AddPinhole", refusal)
+        told = firewall_control.in_firewall_words("AddPinhole", refusal)
         if told.code != refusal.code or not str(told):
             raise AssertionError(told) from refusal
         raise told from refusal
     if "FirewallEnabled" in values:
         assert firewall_control._is_on(values, "FirewallEnabled") in (True, False)
     if firewall_control._UNIQUE_ID.fullmatch(unique_id := values.get("UniqueID", "")):
-        asked = firewall_control.to_request("DeletePinhole", {"UniqueID": unique_id}).body
+        asked = soap.build_request(ssdp.FIREWALL_TARGET, "DeletePinhole", {"UniqueID": unique_id}).body
         assert f"<UniqueID>{unique_id}</UniqueID>".encode() in (asked or b"")
 
 
@@ -95,9 +95,9 @@ def argument(data: bytes) -> None:
     assert str(UpnpPinholes.from_argument(os.fsdecode(data))).isprintable()
 
 
-def _is_vetted(found: Location6) -> None:
+def _is_vetted(found: Location) -> None:
     """The very host that answered, by the link that it answered on, and a path that breaks no request line."""
-    assert (bare(found.host), found.host.scope_id) == (bare(HOST), HOST.scope_id)
+    assert str(found.host) == str(HOST)
     assert 1 <= found.port <= 65535
     assert found.path.startswith("/")
     assert found.path.isascii()

@@ -25,10 +25,9 @@ from portmap_natpmp import NatPmp
 from portmap_pcp import Pcp, PcpPinholes, Settings
 from portmap_upnp import Upnp
 from portmap_upnp.discovery import ssdp
-from portmap_upnp.discovery.search import Search
+from portmap_upnp.discovery.search import SEND_TIMES6, Search
 from portmap_upnp.location import parse_url
 from portmap_upnp.pinhole_backend import UpnpPinholes
-from portmap_upnp.search6 import Search6
 
 Clock: TypeAlias = Callable[[], float]
 ONE_PORT = ALL - UPNP_ONLY  # NAT-PMP and PCP, which share a port
@@ -42,12 +41,13 @@ def _pmp(router: Router, clock: Clock, *, given: bool) -> NatPmp:
     return NatPmp(gateway if given else None, candidates=lambda: [gateway], clock=clock, announced_at=())
 
 
-def _upnp(router: Router, _clock: Clock, *, given: bool) -> Upnp:
+def upnp_backend(router: Router, _clock: Clock, *, given: bool, backend: type[Upnp] = Upnp) -> Upnp:
+    """A UPnP backend for the router, which searches there or is given the description."""
     gateway = IPv4Address(router.address)
     multicast = ssdp.ADDRESS if router.ssdp_port == ssdp.PORT else None
     search = Search(lambda: [gateway], multicast, router.ssdp_port)
     location = parse_url(router.description_url) if given else None
-    return Upnp(location, search=search, announced_at=(loopback_address(), 0))
+    return backend(location, search=search, announced_at=(loopback_address(), 0))
 
 
 def _pcp(router: Router, clock: Clock, *, given: bool, raced: bool = False) -> Pcp:
@@ -60,7 +60,7 @@ def _any(router: Router, clock: Clock) -> AnyBackend:
     field = {
         "pmp": _pmp(router, clock, given=False),
         "pcp": _pcp(router, clock, given=False, raced=True),
-        "upnp": _upnp(router, clock, given=False),
+        "upnp": upnp_backend(router, clock, given=False),
     }
     runners = [Candidate.of(Nat(made, name), getattr(made, "preference", 0), name) for name, made in field.items()]
     return AnyBackend(Race(lambda: runners))
@@ -72,7 +72,9 @@ def _pcp6(router: Router, clock: Clock) -> PcpPinholes:
 
 
 def _upnp6(router: Router, _clock: Clock) -> UpnpPinholes:
-    return UpnpPinholes(search=Search6(lambda: [US], multicast=None, port=router.ssdp6_port), here=lambda: US)
+    return UpnpPinholes(
+        search=Search(lambda: [US], multicast=None, port=router.ssdp6_port, send_times=SEND_TIMES6), here=lambda: US
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,9 @@ COLUMNS = (
     Column("pmp:ADDRESS", partial(_pmp, given=True), ONE_PORT),
     Column("pcp", partial(_pcp, given=False), ONE_PORT),
     Column("pcp:ADDRESS", partial(_pcp, given=True), ONE_PORT),
-    Column("upnp, IGD:1", partial(_upnp, given=False), UPNP_ONLY),
-    Column("upnp, IGD:2", partial(_upnp, given=False), UPNP_ONLY, igd=2),
-    Column("upnp:URL", partial(_upnp, given=True), UPNP_ONLY),
+    Column("upnp, IGD:1", partial(upnp_backend, given=False), UPNP_ONLY),
+    Column("upnp, IGD:2", partial(upnp_backend, given=False), UPNP_ONLY, igd=2),
+    Column("upnp:URL", partial(upnp_backend, given=True), UPNP_ONLY),
     Column("any", _any, ALL),
     Column("pcp, IPv6", _pcp6, ONE_PORT, ipv6=True),
     Column("upnp, IPv6", _upnp6, UPNP_ONLY, igd=2, ipv6=True),

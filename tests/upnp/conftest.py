@@ -13,8 +13,8 @@ import pytest
 
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
+from portmap_upnp.control.soap_client import CallPacing, SoapClient
 from portmap_upnp.control.wan_connection import WanConnection
-from portmap_upnp.discovery.description import Service
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
 
@@ -123,18 +123,20 @@ def _soap(answer: int | dict[str, str] | bytes) -> bytes:
     return http(f"<Envelope><Body><u:XResponse>{values}</u:XResponse></Body></Envelope>".encode())
 
 
-Scripted: TypeAlias = Callable[[Script], tuple[WanConnection, ScriptedGateway]]
+Scripted: TypeAlias = Callable[..., tuple[WanConnection, ScriptedGateway]]
 
 
 @pytest.fixture
 def scripted(serve: WebServers) -> Scripted:
-    """An (unopened) talk with a scripted gateway."""
+    """The actions of a scripted gateway, and the gateway."""
 
-    def talk(script: Script) -> tuple[WanConnection, ScriptedGateway]:
+    def connect(script: Script, pacing: CallPacing | None = None) -> tuple[WanConnection, ScriptedGateway]:
         gateway = ScriptedGateway(script)
-        return WanConnection(Service(WANIP, serve.visit(gateway.visit)), time.monotonic() + 9), gateway
+        control = serve.visit(gateway.visit)
+        soap = SoapClient(WANIP, control, time.monotonic() + 9, pacing=pacing or CallPacing())
+        return WanConnection(soap), gateway
 
-    return talk
+    return connect
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The backend against the simulated router, through real sockets and the real miniupnpc."""
 
-import importlib
+import subprocess
 import sys
 import time
 from ipaddress import IPv4Address
@@ -16,7 +16,6 @@ from portmap.errors import (
     NoGateway,
     NotAuthorized,
     OutOfResources,
-    PluginError,
     Refused,
     SpecError,
 )
@@ -24,10 +23,10 @@ from portmap.model import Grant, Kind, Protocol
 from portmap.testing import Heard, Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.backend import parse_external_ip
-from portmap_upnp.contact import Contact
-from portmap_upnp.control.wan_connection import BREATH
+from portmap_upnp.control.soap_client import PAUSE
 from portmap_upnp.discovery.description import Service
 from portmap_upnp.discovery.search import Search
+from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import parse_url
 from portmap_upnp.mapping.ownership import host_id
 
@@ -210,7 +209,7 @@ def test_a_gateway_that_fails_for_another_reason_is_given_one_breath_a_talk(rout
     began = time.monotonic()
     with pytest.raises(Refused):
         add(upnp)
-    assert time.monotonic() - began < 2 * BREATH
+    assert time.monotonic() - began < 2 * PAUSE
 
 
 def test_a_gateway_with_the_old_names_is_spoken_to_in_them(router: Router, upnp: Upnp) -> None:
@@ -230,10 +229,10 @@ def test_a_gateway_whose_line_is_up_again_is_passed_over_no_more(router: Router,
     router.quirks = Quirks(no_wan=True)
     with pytest.raises(Refused):
         upnp.external_ip()
-    assert upnp._talks._rather_not == parse_url(router.description_url)
+    assert upnp._session._avoided == parse_url(router.description_url)
     router.quirks = Quirks()
     upnp.external_ip()
-    assert upnp._talks._rather_not is None
+    assert upnp._session._avoided is None
 
 
 def test_a_yes_without_effect_is_seen_through(router: Router, upnp: Upnp) -> None:
@@ -316,18 +315,16 @@ def test_a_control_url_that_has_gone_is_looked_for_anew_within_the_call(
     upnp: Upnp, serve: "WebServers", status: str
 ) -> None:
     upnp.external_ip()
-    now = upnp._talks.contact
+    now = upnp._session.active
     assert now
     gone = Service(now.service.service_type, serve.body(b"", status))
-    upnp._talks._turn_to(Contact(now.gateway, gone, now.us))
+    upnp._session._use(ActiveGateway(now.gateway, gone, now.us))
     assert add(upnp) == Grant(PORT, 600)
 
 
-def test_the_talk_goes_on_from_call_to_call(router: Router, upnp: Upnp) -> None:
+def test_a_gateway_in_use_is_not_described_again(router: Router, upnp: Upnp) -> None:
     add(upnp)
-    talk = upnp._talks._igd
     upnp.external_ip()
-    assert upnp._talks._igd is talk
     assert router.heard.description == 1
 
 
@@ -387,9 +384,6 @@ def test_a_mapping_takes_milliseconds(upnp: Upnp) -> None:
     assert time.monotonic() - began < 0.5
 
 
-def test_without_miniupnpc_the_plugin_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("portmap_upnp")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "miniupnpc", None)
-    with pytest.raises(PluginError, match=r"needs miniupnpc: pip install portmap-nat\[upnp\]"):
-        importlib.import_module("portmap_upnp")
+def test_the_backend_needs_nothing_but_the_standard_library() -> None:
+    code = "import sys; sys.modules['miniupnpc'] = None; import portmap_upnp; portmap_upnp.Upnp.from_argument(None)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0

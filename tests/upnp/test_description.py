@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.discovery.description import MAX_SERVICES, GatewayDevice, Service, parse_description, render
+from portmap_upnp.discovery.description import MAX_SERVICES, GatewayDevice, Service, parse_description
 from portmap_upnp.location import Location
 from portmap_upnp.xml_tree import MAX_DEPTH, MAX_ELEMENTS, parse
 
@@ -108,10 +108,9 @@ def test_what_routers_add_by_mistake_is_forgiven(document: bytes) -> None:
         (GOOD.replace(b'"1.0"', b'"1.0" encoding="unicode_escape"'), "encoding"),  # the codec warns on stderr
         (b"<html><p>Login</p></html>", "no gateway"),
         (device(service(PRINTER, "/print")), "no gateway"),
-        (device(service(f"{URN}WANIPConnection:99", "/ctl")), "no gateway"),
+        (device(service(f"{URN}WANCommonInterfaceConfig:1", "/ctl")), "no gateway"),
         (device(service(IP1, "http://127.0.0.1:22/")), "another host"),
         (device(service(IP1, "http://192.168.1.254/ctl")), "another host"),
-        (device(service(IP1, "/ctl"), base="<URLBase>http://10.0.0.1/</URLBase>"), "another host"),
         (device(service(IP1, "")), "empty control URL"),
     ],
 )
@@ -145,9 +144,33 @@ def test_xml_without_measure_is_refused(document: bytes) -> None:
         parse(document)
 
 
-def test_what_miniupnpc_reads_is_ours_and_says_the_same() -> None:
-    found = parse_description(GOOD, HERE).services[0]
-    assert parse_description(render(found, "/ctl"), HERE).services == (found,)
+@pytest.mark.parametrize(
+    "service_type",
+    [
+        f"{URN}WANPPPConnection:2",
+        f"{URN}WANIPConnection:99",
+        f"{URN}WANIPConnection",
+        f"{URN}WANIPConnection:",
+        f"{URN}wanipconnection:1",
+        "URN:SCHEMAS-UPNP-ORG:SERVICE:WANIPCONNECTION:1",
+        "urn:dslforum-org:service:WANPPPConnection:2",
+        "urn:schemas-wifialliance-org:service:WANIPConnection:1.0",
+    ],
+)
+def test_a_service_type_is_understood_whatever_its_version_and_case_and_kept_as_written(service_type: str) -> None:
+    found = parse_description(device(service(service_type, "/ctl")), HERE).services
+    assert found == (Service(service_type, Location(HERE.host, 5000, "/ctl")),)
+
+
+@pytest.mark.parametrize("bad", ["", "http://192.168.1.254/ctl", "http://[", "x" * 1025, "javascript:1"])
+def test_a_service_with_a_bad_control_url_is_dropped_and_the_gateway_stays(bad: str) -> None:
+    assert controls(device(service(IP1, bad), service(PPP, "/ppp"))) == ["http://192.168.1.1:5000/ppp"]
+
+
+@pytest.mark.parametrize("base", ["http://10.0.0.1/", "http://[", "nonsense", "http://router.lan/"])
+def test_a_base_that_names_another_host_is_ignored(base: str) -> None:
+    document = device(service(IP1, "/ctl"), base=f"<URLBase>{base}</URLBase>")
+    assert controls(document) == ["http://192.168.1.1:5000/ctl"]
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

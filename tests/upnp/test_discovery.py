@@ -60,7 +60,8 @@ def test_who_is_passed_over_is_taken_if_there_is_no_other(answerer: "SearchAnswe
 
 def hunt(*hosts: str) -> str:
     """The gateway chosen among these, which answer in this order while more may come; 192.168.1.1 is the default."""
-    found = _Discovery(frozenset({IPv4Address("192.168.1.1")}), until=time.monotonic() + 60, open=9)
+    likely = frozenset({IPv4Address("192.168.1.1")})
+    found: _Discovery[GatewayDevice] = _Discovery(fetch_device, likely, until=time.monotonic() + 60, open=9)
     for host in hosts:
         found.inbox.put(GatewayDevice(Location(IPv4Address(host), 80, "/"), "1", ()))
     gateway = found.first_good()
@@ -84,7 +85,7 @@ def test_if_nobody_answers_the_error_says_what_to_try(answerer: "SearchAnswerer"
 
 def test_if_nobody_will_do_the_error_says_who_answered(answerer: "SearchAnswerer", serve: "WebServers") -> None:
     answerer.points_to(serve.body(PRINTER))
-    with pytest.raises(NoGateway, match=r"among those that answered: 127\.0\.0\.1 is no gateway"):
+    with pytest.raises(NoGateway, match=r"among the devices that answered: 127\.0\.0\.1 is no gateway"):
         discover(answerer.search(0.2))
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from portmap.errors import Garbled
 from portmap_upnp.control import soap
-from portmap_upnp.control.firewall_control import SERVICE, find_control, to_request
-from portmap_upnp.location6 import Location6, parse_location6, parse_url6, resolve_control6
-from portmap_upnp.xml_tree import parse
+from portmap_upnp.discovery.description import Service, parse_firewall_description
+from portmap_upnp.discovery.ssdp import FIREWALL_TARGET as SERVICE
+from portmap_upnp.location import Location, parse_location, parse_url, resolve_control
 
 OURS = IPv6Address("2a00:77::2")
 ROUTER = IPv6Address("2a00:77::1")
 ON_LINK = IPv6Address("fe80::1%eth0")
-AT = Location6(ON_LINK, 5000, "/desc.xml")
+AT = Location(ON_LINK, 5000, "/desc.xml")
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,17 @@ AT = Location6(ON_LINK, 5000, "/desc.xml")
     ],
 )
 def test_the_answering_host_is_followed_and_the_zone_is_ours(url: str, sender: IPv6Address) -> None:
-    assert parse_location6(url, sender, OURS) == Location6(sender, 5000, "/desc.xml")
+    assert parse_location(url, sender, OURS) == Location(sender, 5000, "/desc.xml")
+
+
+@pytest.mark.parametrize("host", ["[2a00:77::9]", "[fe80::1]", "192.168.1.1", "router", "(null)", "[::1]"])
+def test_a_location_that_names_another_host_leads_to_the_sender(host: str) -> None:
+    assert parse_location(f"http://{host}:5000/d.xml", ROUTER, OURS) == Location(ROUTER, 5000, "/d.xml")
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "http://[2a00:77::9]:5000/",  # another host
-        "http://[fe80::1]:5000/",
-        "http://192.168.1.1:5000/",
-        "http://router:5000/",
         "https://[2a00:77::1]:5000/",
         "http://me@[2a00:77::1]:5000/",
         "http://[2a00:77::1]:0/",
@@ -49,16 +50,16 @@ def test_the_answering_host_is_followed_and_the_zone_is_ours(url: str, sender: I
 )
 def test_anything_else_is_not_followed(url: str) -> None:
     with pytest.raises(Garbled):
-        parse_location6(url, ROUTER, OURS)
+        parse_location(url, ROUTER, OURS)
 
 
 def test_a_stranger_from_another_network_is_not_followed() -> None:
     with pytest.raises(Garbled, match="not an address of this network"):
-        parse_location6("http://[2a00:78::1]:5000/", IPv6Address("2a00:78::1"), OURS)
+        parse_location("http://[2a00:78::1]:5000/", IPv6Address("2a00:78::1"), OURS)
 
 
 def test_a_user_may_name_any_ipv6_host_and_its_zone() -> None:
-    assert parse_url6("http://[fe80::1%eth0]:5000/desc.xml") == AT
+    assert parse_url("http://[fe80::1%eth0]:5000/desc.xml") == AT
     assert str(AT) == "http://[fe80::1%eth0]:5000/desc.xml"
     assert AT.url == "http://[fe80::1]:5000/desc.xml"
 
@@ -74,35 +75,30 @@ def test_a_user_may_name_any_ipv6_host_and_its_zone() -> None:
     ],
 )
 def test_a_control_url_stays_on_its_host_and_keeps_the_zone(control: str, base: str, path: str) -> None:
-    assert resolve_control6(control, base, AT) == Location6(ON_LINK, 5000, path)
+    assert resolve_control(control, base, AT) == Location(ON_LINK, 5000, path)
 
 
 @pytest.mark.parametrize("control", ["", "http://[fe80::2]:5000/ctl", "http://192.168.1.1/ctl", "http://[", "x" * 1025])
 def test_a_control_url_that_leads_astray_is_refused(control: str) -> None:
     with pytest.raises(Garbled):
-        resolve_control6(control, "", AT)
+        resolve_control(control, "", AT)
 
 
-def described(kind: str) -> bytes:
-    service = f"<service><serviceType>{kind}</serviceType><controlURL>/ctl</controlURL></service>"
+def described(service_type: str) -> bytes:
+    service = f"<service><serviceType>{service_type}</serviceType><controlURL>/ctl</controlURL></service>"
     return f"<root><device><serviceList>{service}</serviceList></device></root>".encode()
 
 
-def test_the_firewall_is_found_in_a_description() -> None:
-    assert find_control(described(SERVICE), AT) == Location6(ON_LINK, 5000, "/ctl")
+@pytest.mark.parametrize("service_type", [SERVICE, SERVICE.lower(), SERVICE[:-1] + "2", SERVICE[:-2]])
+def test_the_firewall_is_found_in_a_description_whatever_its_version_and_case(service_type: str) -> None:
+    found = parse_firewall_description(described(service_type), AT)
+    assert found.service == Service(service_type, Location(ON_LINK, 5000, "/ctl"))
 
 
 @pytest.mark.parametrize("document", [described("urn:x"), b"", b"<root>", b"<!DOCTYPE x><root/>"])
 def test_a_description_without_one_is_garbled(document: bytes) -> None:
     with pytest.raises(Garbled):
-        find_control(document, AT)
-
-
-def test_a_call_is_soap_with_a_quoted_action() -> None:
-    request = to_request("DeletePinhole", {"UniqueID": "7"})
-    assert request.headers["SOAPAction"] == f'"{SERVICE}#DeletePinhole"'
-    call = next(it for it in parse(request.body or b"").walk() if it.name == "DeletePinhole")
-    assert call.text_of("UniqueID") == "7"
+        parse_firewall_description(document, AT)
 
 
 def test_a_status_that_says_nothing_is_no_success() -> None:

@@ -92,7 +92,7 @@ def test_a_hint_is_tried_once(unheard: Upnp, router: Router) -> None:
 )
 def test_a_hint_that_no_answer_to_a_search_could_be_is_not_followed(hint: str, unheard: Upnp) -> None:
     Nat(unheard, "upnp").take_hint(hint)
-    assert unheard._talks.hint is None
+    assert unheard._session.hint is None
 
 
 @pytest.mark.parametrize("quirk", ["evil_control_url", "redirect", "xml_bomb", "huge_body"])

@@ -3,7 +3,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import Garbled
-from portmap_upnp.location import Location, parse_location, parse_url, resolve_control
+from portmap_upnp.location import Location, names_host, parse_location, parse_url, resolve_control
 
 ROUTER = IPv4Address("192.168.1.1")
 HERE = Location(ROUTER, 5000, "/desc/root.xml")
@@ -45,7 +45,6 @@ def test_a_plain_private_url_is_taken(url: str, location: Location) -> None:
         "http://255.255.255.255/",
         "http://224.0.0.1/",
         "http://198.51.100.7/",
-        "http://[fe80::1]/root.xml",
         "http://[192.168.1.1]/",
         "http://[",
         "http://admin:secret@192.168.1.1/",
@@ -70,10 +69,18 @@ def test_a_location_may_name_the_host_that_answered() -> None:
     assert parse_location("http://192.168.1.1:5000/x", ROUTER) == Location(ROUTER, 5000, "/x")
 
 
-@pytest.mark.parametrize("other", ["192.168.1.2", "127.0.0.1", "10.0.0.1"])
-def test_a_location_may_not_name_another_host(other: str) -> None:
-    with pytest.raises(Garbled, match="another host"):
-        parse_location(f"http://{other}:5000/x", ROUTER)
+@pytest.mark.parametrize(
+    "other",
+    ["192.168.1.2", "127.0.0.1", "10.0.0.1", "8.8.8.8", "[::1]", "[fe80::1%25eth0]", "(null)", "router.lan", ""],
+)
+def test_a_location_that_names_another_host_leads_to_the_sender(other: str) -> None:
+    assert parse_location(f"http://{other}:5000/x", ROUTER) == Location(ROUTER, 5000, "/x")
+    assert not names_host(f"http://{other}:5000/x", ROUTER)
+
+
+def test_a_sender_outside_this_network_is_not_followed() -> None:
+    with pytest.raises(Garbled, match="not an address of this network"):
+        parse_location("http://8.8.8.8:5000/x", IPv4Address("8.8.8.8"))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +105,7 @@ def test_a_control_url_is_resolved_on_its_host(control: str, base: str, path: st
         ("", ""),
         ("http://127.0.0.1:6001/evil", ""),
         ("http://192.168.1.2/ctl", ""),
-        ("/ctl", "http://192.168.1.2/"),
+        ("http://192.168.1.2/ctl", "http://192.168.1.2/"),
         ("/ctl", "https://192.168.1.1/"),
         ("/ctl", "http://["),
         ("javascript:alert(1)", ""),

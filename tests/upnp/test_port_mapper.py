@@ -41,17 +41,15 @@ THEIRS = entry("192.168.1.6")
 
 @pytest.fixture
 def mapper() -> PortMapper:
-    return PortMapper(chain([40001, 40002], repeat(40003)).__next__, HOST, lives_at=lambda *_: True)
+    return PortMapper(chain([40001, 40002], repeat(40003)).__next__, HOST, is_host_present=lambda *_: True)
 
 
 def opens(mapper: PortMapper, igd: WanConnection, wanted: PortForward = WANTED) -> Grant:
-    with igd:
-        return mapper.open(igd, wanted, "x", 600)
+    return mapper.open(igd, wanted, "x", 600)
 
 
 def closes(mapper: PortMapper, igd: WanConnection) -> None:
-    with igd:
-        mapper.close(igd, WANTED)
+    mapper.close(igd, WANTED)
 
 
 def test_a_free_port_is_looked_at_asked_for_and_read_back(mapper: PortMapper, scripted: "Scripted") -> None:
@@ -230,11 +228,11 @@ OLD = entry("192.168.1.4")
 def test_what_we_left_behind_at_an_address_where_nobody_lives_is_replaced(scripted: "Scripted") -> None:
     asked: list[tuple[str, int]] = []
 
-    def lives_at(client: str, port: int) -> bool:
+    def is_host_present(client: str, port: int) -> bool:
         asked.append((client, port))
         return False
 
-    mapper = PortMapper(lambda: 40001, HOST, lives_at)
+    mapper = PortMapper(lambda: 40001, HOST, is_host_present)
     igd, gateway = scripted({GET: [OLD, entry()], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, DELETE, ADD, GET]
@@ -254,7 +252,7 @@ def test_what_we_have_just_made_ourselves_at_our_old_address_is_replaced_unasked
 def test_a_gateway_that_keeps_what_we_left_behind_gives_another_port_and_that_is_said(
     scripted: "Scripted", caplog: pytest.LogCaptureFixture
 ) -> None:
-    mapper = PortMapper(lambda: 40001, HOST, lives_at=lambda *_: False)
+    mapper = PortMapper(lambda: 40001, HOST, is_host_present=lambda *_: False)
     igd, _ = scripted({GET: [OLD, 714, entry()], ADD: [YES], DELETE: [606]})
     with caplog.at_level("INFO", "portmap.upnp"):
         assert opens(mapper, igd) == Grant(40001, 600)

@@ -1,12 +1,14 @@
+import socket
+import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from ipaddress import IPv4Address
 from threading import Event
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portmap_upnp.discovery.search import IN_ALL, PER_HOST, DeviceSeen, Search
+from portmap_upnp.discovery.search import PER_HOST, STRANGERS, DeviceSeen, Search, _RunningSearch
 from portmap_upnp.discovery.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
@@ -51,13 +53,13 @@ def test_the_same_answer_to_five_questions_is_one_sighting(answerer: "SearchAnsw
 
 def test_a_bad_answer_before_a_good_one_does_no_harm(answerer: "SearchAnswerer", stop: Event) -> None:
     answerer.answers += [b"", b"\xff" * 2000, b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 9000]
-    answerer.points_to("http://192.0.2.1/evil", "http://10.1.2.3:80/other-host", "file:///etc/passwd", HERE)
+    answerer.points_to("file:///etc/passwd", "https://127.0.0.1/", "http://me@127.0.0.1/", HERE)
     assert first(answerer.search().devices(stop)) == HERE
 
 
 def test_a_flood_from_one_host_is_cut_off(answerer: "SearchAnswerer", stop: Event) -> None:
     answerer.points_to(*(f"http://127.0.0.1:{port}/" for port in range(1000, 1100)))
-    assert len(list(answerer.search(0.2).devices(stop))) == PER_HOST < IN_ALL
+    assert len(list(answerer.search(0.2).devices(stop))) == PER_HOST
 
 
 def test_nobody_answers_and_the_search_ends_with_the_patience(answerer: "SearchAnswerer", stop: Event) -> None:
@@ -83,3 +85,122 @@ def test_by_default_the_standard_group_and_port_are_asked() -> None:
 def test_a_search_at_one_host_asks_nobody_else() -> None:
     here = Search().at(IPv4Address("192.168.1.1"))
     assert (list(here.gateways()), here.multicast) == ([IPv4Address("192.168.1.1")], None)
+
+
+@pytest.mark.parametrize("host", ["192.168.1.9", "[::1]", "(null)", "8.8.8.8", "router.lan"])
+def test_a_location_that_names_another_host_is_asked_for_at_the_sender(
+    host: str, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    answerer.points_to(f"http://{host}:5000/root.xml")
+    (seen,) = answerer.search(0.2).devices(stop)
+    assert (str(seen.location), seen.named) == (HERE, f"http://{host}:5000/root.xml")
+
+
+def ssdp(location: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nST: {TARGETS[0]}\r\nLOCATION: {location}\r\n\r\n".encode()
+
+
+class Bystander:
+    """A host of the network beside the gateway 127.0.0.1: it answers searches that reach it by unicast."""
+
+    def __init__(self, address: str, port: int, location: str = "") -> None:
+        self.heard: list[bytes] = []
+        self.location = location
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((address, port))
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.sock.sendto(b"", self.sock.getsockname())
+        self._thread.join()
+        self.sock.close()
+
+    def _run(self) -> None:
+        while (received := self.sock.recvfrom(4096))[0]:
+            self.heard.append(received[0])
+            if self.location:
+                self.sock.sendto(ssdp(self.location), received[1])
+
+
+def group_port(search: _RunningSearch) -> int:
+    """The port that everybody on the network sees, as multicast questions leave from it."""
+    port: int = search._multicast[0].getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def running(answerer: "SearchAnswerer") -> "Iterator[_RunningSearch]":
+    search = _RunningSearch(answerer.search(0.3), None)
+    search.ask(TARGETS[:1])
+    yield search
+    search._sockets.close()
+
+
+def test_an_unproven_answer_of_a_stranger_leads_to_a_question_and_no_fetch(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    with closing(Bystander("127.0.0.2", answerer.port)) as stranger:
+        stranger.sock.sendto(ssdp("http://127.0.0.2/cgi-bin/reboot"), ("127.0.0.1", group_port(running)))
+        assert list(running.answers(stop)) == []
+        assert stranger.heard == [m_search(TARGETS[0])]
+
+
+def test_a_stranger_that_answers_a_unicast_question_is_looked_at(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2:5000/d.xml")) as stranger:
+        stranger.sock.sendto(ssdp("http://127.0.0.2:6000/forged"), ("127.0.0.1", group_port(running)))
+        assert [str(it.location) for it in running.answers(stop)] == ["http://127.0.0.2:5000/d.xml"]
+
+
+def test_a_stranger_with_a_query_in_its_location_is_not_followed(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2/reboot?confirm=yes")) as stranger:
+        stranger.sock.sendto(ssdp("http://127.0.0.2/d.xml"), ("127.0.0.1", group_port(running)))
+        assert list(running.answers(stop)) == []
+
+
+def forge(search: _RunningSearch, *locations: str, sender: str = "127.0.0.1") -> None:
+    """Answers from the gateway's own address, as a host of the network can forge them."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((sender, 0))
+        for location in locations:
+            sock.sendto(ssdp(location), ("127.0.0.1", group_port(search)))
+
+
+def test_a_forged_query_in_the_gateways_name_is_followed_only_if_the_gateway_itself_says_so(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    answerer.points_to("http://127.0.0.1:5000/desc?id=1")
+    forge(running, "http://127.0.0.1/cgi-bin/reboot?confirm=yes")
+    assert [str(it.location) for it in running.answers(stop)] == ["http://127.0.0.1:5000/desc?id=1"]
+
+
+def test_forged_answers_in_the_gateways_name_do_not_fill_its_quota(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    forge(running, *(f"http://127.0.0.1:{port}/" for port in range(1000, 1020)))
+    answerer.points_to(HERE)
+    assert HERE in {str(it.location) for it in running.answers(stop)}
+
+
+def test_many_strangers_do_not_fill_the_gateways_quota(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    with ExitStack() as stack:
+        for number in range(2, 2 + STRANGERS + 4):
+            host = f"127.0.0.{number}"
+            stack.enter_context(closing(Bystander(host, answerer.port, f"http://{host}:5000/d.xml")))
+            forge(running, f"http://{host}:5000/d.xml", sender=host)
+        answerer.points_to(HERE)
+        assert HERE in {str(it.location) for it in running.answers(stop)}
+
+
+def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Event) -> None:
+    search = _RunningSearch(Search(lambda: [IPv4Address("192.0.2.1")], multicast=None, port=9, patience=0.2), None)
+    forge(search, HERE)
+    with closing(search._sockets), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(ssdp(HERE), ("127.0.0.1", search._unicast[0].getsockname()[1]))
+        assert list(search.answers(stop)) == []

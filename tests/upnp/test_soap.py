@@ -1,7 +1,7 @@
 import pytest
 
 from portmap.errors import Garbled, NATError, NoGateway, NotAuthorized, Refused
-from portmap_upnp.control.soap import parse_reply, render
+from portmap_upnp.control.soap import build_request, parse_reply
 
 
 def envelope(inner: str) -> bytes:
@@ -62,8 +62,14 @@ def test_what_is_no_yes_is_an_error(status: int, body: bytes, error: type[NATErr
         parse_reply("A", status, body)
 
 
-def test_miniupnpc_reads_only_short_plain_values_with_plain_names() -> None:
-    reply = render({"NewA": "a<b>&\x00\u00e9" + "x" * 500, "bad name": "1", "": "2"})
-    assert reply.startswith(b'<?xml version="1.0"?>\n<Envelope><Body><Response><NewA>a?b????xx')
-    assert reply.count(b"x" * 100) == 1
-    assert len(reply) < 250
+def test_a_call_is_soap_with_a_quoted_action_and_its_arguments_in_order() -> None:
+    request = build_request("urn:s:1", "A", {"NewRemoteHost": "", "NewPort": 7})
+    assert request.headers["SOAPAction"] == '"urn:s:1#A"'
+    inner = b'<u:A xmlns:u="urn:s:1"><NewRemoteHost></NewRemoteHost><NewPort>7</NewPort></u:A>'
+    assert inner in (request.body or b"")
+
+
+@pytest.mark.parametrize("value", ["<", "&", '"', "\n", "\u00e9"])
+def test_a_value_that_would_need_escaping_is_never_sent(value: str) -> None:
+    with pytest.raises(ValueError, match="escaping"):
+        build_request("urn:s:1", "A", {"NewName": value})

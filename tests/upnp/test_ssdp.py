@@ -40,7 +40,7 @@ def test_a_search_is_spelt_as_the_strictest_routers_want_it() -> None:
     ids=["usual", "no space", "lower case", "LF only", "bare", "junk around", "empty first"],
 )
 def test_an_answer_is_understood_however_it_is_spelt(answer: str) -> None:
-    assert parse_answer(answer.encode("latin-1")) == SearchAnswer(URL)
+    assert parse_answer(answer.encode("latin-1")).location == URL
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portmap.wire.waiter import Waiter, WaiterClosed
-from portmap_upnp.contact import Contact
 from portmap_upnp.discovery.description import GatewayDevice, Service
+from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import Location
 from portmap_upnp.notifications.callback_server import LIMIT, PATIENCE, CallbackServer
 from portmap_upnp.notifications.subscription import EventSubscription
@@ -52,7 +52,7 @@ class Service3:
         self.answers, self.heard = list(answers), list[bytes]()
         where = serve.visit(self._visit)
         service = Service("x", where, where)
-        self.contact = Contact(GatewayDevice(where, "1", (service,)), service, LOOPBACK)
+        self.contact = ActiveGateway(GatewayDevice(where, "1", (service,)), service, LOOPBACK)
 
     def _visit(self, visitor: socket.socket, request: bytes) -> None:
         self.heard.append(request)
@@ -102,7 +102,7 @@ def test_a_gateway_that_gives_no_events_is_said_so_once_and_asked_again_later(
 
 def test_a_gateway_that_offers_no_events_is_not_asked(events: EventSubscription) -> None:
     service = Service("x", Location(LOOPBACK, 9, "/c"))
-    events.subscribe_to(Contact(GatewayDevice(service.control, "1", (service,)), service, LOOPBACK))
+    events.subscribe_to(ActiveGateway(GatewayDevice(service.control, "1", (service,)), service, LOOPBACK))
     assert events.due == float("inf")
 
 

@@ -38,9 +38,8 @@ def row(
 
 
 def read(scripted: "Scripted", rows: list[Any], status: Any = UP) -> tuple[Listed, ...]:
-    igd, _ = scripted({LIST: rows, STATUS: [status]})
-    with igd:
-        return read_table(igd, US)
+    wan, _ = scripted({LIST: rows, STATUS: [status]})
+    return read_table(wan, US)
 
 
 THEIRS = Listed(Protocol.TCP, 4001, "192.168.1.44", 4001, 600, "Sunshine")

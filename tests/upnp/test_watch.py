@@ -187,11 +187,11 @@ def test_a_goodbye_that_is_none_is_not_believed(settled: House) -> None:
 def test_a_gateway_that_said_goodbye_is_gone(settled: House) -> None:
     settled.router.reboot(downtime=30, byebye=True)
     assert settled.alert() == "127.0.0.1 said goodbye"
-    assert settled.upnp._talks.updates.get_nowait() is None
+    assert settled.upnp._session.updates.get_nowait() is None
 
 
 def test_a_gateway_that_was_lost_is_found_by_what_it_announces(settled: House) -> None:
-    settled.upnp._talks.forget()
+    settled.upnp._session._use(None)
     settled.alive()
     assert settled.alert() == "127.0.0.1 announced itself"
 

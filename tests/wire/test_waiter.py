@@ -57,16 +57,18 @@ def test_an_exchange_on_a_line_ends_when_it_is_hung_up(line: Waiter) -> None:
         began = time.monotonic()
         with pytest.raises(WaiterClosed):
             exchange(
-                parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, patience=5, line=line
+                parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, patience=5, waiter=line
             )
     assert time.monotonic() - began < 1
 
 
 def test_an_exchange_on_a_line_keeps_its_own_time(line: Waiter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(GatewayTimeout):
-        exchange(parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, patience=0.1, line=line)
+        exchange(
+            parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, patience=0.1, waiter=line
+        )
 
 
 def test_a_closed_port_is_known_at_once_on_a_line_too(line: Waiter) -> None:
     with pytest.raises(NoGateway, match="refused"):
-        exchange(parse_url("http://127.0.0.1:9/"), Request(), limit=9, patience=2, line=line)
+        exchange(parse_url("http://127.0.0.1:9/"), Request(), limit=9, patience=2, waiter=line)

@@ -1,6 +1,7 @@
 """The backend `upnp`: the hooks for a UPnP Internet Gateway Device.
 
-Law: this file decides what to ask and what an answer is worth; whom to ask is `talks`', how to map `mapper`'s.
+This class decides what to ask and what an answer is worth; GatewaySession decides which gateway is asked, PortMapper
+how a port is opened there.
 """
 
 import logging
@@ -12,22 +13,21 @@ from typing import ClassVar
 from portmap.errors import SILENCE, Garbled, Refused, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol
-from portmap_upnp.contact import Contact
-from portmap_upnp.control.wan_connection import UP, WanConnection, WanStatus
+from portmap_upnp.control.wan_connection import UP, WanActions, WanStatus
+from portmap_upnp.control.wan_state import parse_address
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.search import Search
-from portmap_upnp.gateway_session import GatewaySession
+from portmap_upnp.gateway_session import ActiveGateway, Connect, GatewaySession, connect_by_soap
 from portmap_upnp.location import Location, parse_url
+from portmap_upnp.mapping import table_listing
 from portmap_upnp.mapping.port_forward import PortForward
 from portmap_upnp.mapping.port_mapper import PortMapper, random_port
 from portmap_upnp.mapping.rate_limit import PAUSE, RateLimiter
-from portmap_upnp.mapping.table_listing import read_table
 from portmap_upnp.notifications.advertisements import Peer
 from portmap_upnp.notifications.uptime import UptimeTracker
 from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
-_FORM = "write upnp, or upnp:http://192.168.1.1:5000/rootDesc.xml"
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
 _log = logging.getLogger("portmap.upnp")
 
@@ -37,12 +37,15 @@ class _WanDown(Refused):
 
 
 class Upnp:
-    """UPnP IGD:1 and IGD:2. `location`: a description to use instead of searching; `patience`: seconds for one hook;
-    `pace`: seconds of pause after each burst of mappings (`pace.BURST`); `announced_at`: where NOTIFYs are heard.
+    """UPnP IGD:1 and IGD:2, by our own control point.
+
+    `location`: a description to use instead of searching; `patience`: seconds for one hook; `pace`: seconds of pause
+    after each burst of mappings (`rate_limit.BURST`); `announced_at`: the group and port of SSDP NOTIFY.
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
     preference: ClassVar[int | None] = 1  # several slow calls a mapping, and text to be parsed
+    name: ClassVar[str] = "upnp"
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Upnp:
         announced_at: Peer = (ssdp.ADDRESS, ssdp.PORT),
     ) -> None:
         self._search = search or Search()
-        self._talks = GatewaySession(location, self._search, patience)
+        self._session = GatewaySession(location, self._search, patience, self.make_connect())
         self._choose = choose
         self._pace = RateLimiter(pace)
         self._announced_at = announced_at
@@ -64,21 +67,30 @@ class Upnp:
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Upnp":
-        """From what follows `upnp:`: nothing, or the URL of a description. Raises SpecError for anything else."""
+        """From what follows the backend's name: nothing, or the URL of a description. Raises SpecError otherwise."""
         if argument is None:
             return cls()
+        form = f"write {cls.name}, or {cls.name}:http://192.168.1.1:5000/rootDesc.xml"
         try:
-            return cls(parse_url(argument))
+            location = parse_url(argument)
         except Garbled as error:
-            raise SpecError(f"upnp: {error}; {_FORM}") from error
+            raise SpecError(f"{cls.name}: {error}; {form}") from error
+        if not isinstance(location.host, IPv4Address):
+            raise SpecError(f"{cls.name}: {argument[:80]!r} is no URL of a gateway by IPv4; {form}")
+        return cls(location)
 
     @classmethod
     def ipv6_from_argument(cls, argument: str | None) -> UpnpPinholes:
         """The gateway's IPv6 firewall. Raises SpecError where the argument is the URL of a description by IPv4."""
         return UpnpPinholes.from_argument(argument)
 
+    @staticmethod
+    def make_connect() -> Connect:
+        """What calls the actions of a gateway: our own SOAP client."""
+        return connect_by_soap
+
     def __str__(self) -> str:
-        return str(self._talks)
+        return str(self._session)
 
     @hookimpl
     def external_ip(self) -> IPv4Address:
@@ -87,10 +99,10 @@ class Upnp:
         Where several gateways answer searches, one whose WAN side is down is passed over for another.
         """
         try:
-            return self._talks.run(self._external_ip)
+            return self._session.run(self._external_ip)
         except _WanDown as refusal:
             try:
-                return self._talks.run(self._external_ip)
+                return self._session.run(self._external_ip)
             except SILENCE:
                 raise refusal from None
 
@@ -101,91 +113,98 @@ class Upnp:
         """Open a port for this host, on another external port where the wanted one is taken."""
         request = PortRequest(protocol, internal_port, external_port, name, lifetime)
 
-        def add(igd: WanConnection, contact: Contact) -> Grant:
-            mapper = self._mapper(contact)
+        def add(wan: WanActions, active: ActiveGateway) -> Grant:
+            mapper = self._mapper(active)
             port = external_port or mapper.usual_port(protocol, internal_port)
-            wanted = PortForward(protocol, port, contact.us, internal_port)
-            return mapper.open(igd, wanted, request.name, request.lifetime)
+            wanted = PortForward(protocol, port, active.us, internal_port)
+            return mapper.open(wan, wanted, request.name, request.lifetime)
 
         self._pace.before_call()
         try:
-            return self._talks.run(add)
+            return self._session.run(add)
         finally:
             self._pace.after_call()
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Shut a port that leads to this host and was opened by us. Not paced: on the way out time is short."""
+        """Close a port that leads to this host and was opened by us. Not paced: on the way out time is short."""
         if not (1 <= external_port <= MAX_PORT and 1 <= internal_port <= MAX_PORT):
             raise SpecError(f"ports {external_port} and {internal_port}: use 1 to {MAX_PORT}")
 
-        def close(igd: WanConnection, contact: Contact) -> None:
-            self._mapper(contact).close(igd, PortForward(protocol, external_port, contact.us, internal_port))
+        def close(wan: WanActions, active: ActiveGateway) -> None:
+            self._mapper(active).close(wan, PortForward(protocol, external_port, active.us, internal_port))
 
-        self._talks.run(close)
+        self._session.run(close)
 
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...]:
-        """The gateway's own table, everybody's mappings; ours by their marks."""
-        return self._talks.run(lambda igd, contact: read_table(igd, contact.us))
+        """The gateway's own table, with the mappings of all hosts; ours by their descriptions."""
+        return self._session.run(
+            lambda wan, active: table_listing.read_table(wan, active.us), patience=table_listing.PATIENCE
+        )
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Alert when the gateway restarted, moved, came back or got another external address, as far as it tells."""
-        talks = self._talks
-        watch = GatewayWatch(lambda: talks.contact, self._search.gateways, talks.updates.put, alert, self._announced_at)
-        talks.on_change, talks.on_alert = watch.wake, alert
+        session = self._session
+        watch = GatewayWatch(
+            lambda: session.active, self._search.gateways, session.updates.put, alert, self._announced_at
+        )
+        session.on_change, session.on_alert = watch.wake, alert
 
         def close() -> None:
-            if talks.on_alert is alert:  # else a later watch has taken over
-                talks.be_quiet()
+            if session.on_alert is alert:  # else a later watch has taken over
+                session.be_quiet()
             watch.close()
 
         return close
 
     @hookimpl
     def evidence(self) -> tuple[str, ...]:
-        """Who made the gateway found last, if it says so, and where it describes itself."""
-        gateway = self._talks.gateway
+        """The maker of the gateway found last, if it says so, and where it describes itself."""
+        gateway = self._session.gateway
         return tuple(filter(None, (gateway.maker, str(gateway.location)))) if gateway else ()
 
     @hookimpl
     def hint(self) -> str:
         """Where the gateway in use describes itself."""
-        contact = self._talks.contact
-        return str(contact.gateway.location) if contact else ""
+        active = self._session.active
+        return str(active.gateway.location) if active else ""
 
     @hookimpl
     def take_hint(self, hint: str) -> None:
         """Look there at once beside the next search, if it is where a search's answer might have led us."""
         try:
-            self._talks.hint = parse_url(hint)
+            location = parse_url(hint)
         except Garbled as error:
             _log.debug("the hint is not followed: %s", error)
+            return
+        if isinstance(location.host, IPv4Address):
+            self._session.hint = location
 
-    def _mapper(self, contact: Contact) -> PortMapper:
-        """Who keeps the books of what we hold at a gateway."""
-        host = contact.gateway.host
+    def _mapper(self, active: ActiveGateway) -> PortMapper:
+        """The mapper that knows what we hold at this gateway."""
+        host = active.us if not isinstance(active.gateway.host, IPv4Address) else active.gateway.host
         if host not in self._mappers:
             self._mappers[host] = PortMapper(self._choose)
         return self._mappers[host]
 
-    def _external_ip(self, igd: WanConnection, _contact: Contact) -> IPv4Address:
-        status = _status(igd)
+    def _external_ip(self, wan: WanActions, _active: ActiveGateway) -> IPv4Address:
+        status = _status(wan)
         if reason := self._uptime.restart_seen(status.uptime, time.monotonic()):
-            self._talks.alert(f"{self} {reason}")
-        if status.connection not in UP:
+            self._session.alert(f"{self} {reason}")
+        if not status.is_up:
             shown = status.connection[:40]
-            error = _WanDown if self._talks.avoid_current() else Refused
+            error = _WanDown if self._session.avoid_current() else Refused
             raise error(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown)
-        self._talks.accept_current()
-        return parse_external_ip(igd.external_ip())
+        self._session.accept_current()
+        return parse_external_ip(wan.external_ip())
 
 
-def _status(igd: WanConnection) -> WanStatus:
+def _status(wan: WanActions) -> WanStatus:
     """The WAN side's status; taken for up where the gateway does not tell."""
     try:
-        return igd.status()
+        return wan.status()
     except (Refused, Garbled) as error:
         _log.debug("the gateway does not tell its status: %s", error)
         return WanStatus(UP[0])
@@ -194,9 +213,9 @@ def _status(igd: WanConnection) -> WanStatus:
 def parse_external_ip(text: str) -> IPv4Address:
     """The address that a gateway states. Raises Refused where it says that it has none, Garbled for nonsense."""
     try:
-        address = IPv4Address(text or "0.0.0.0")  # noqa: S104  # no address to bind to: "none yet", as some write it
+        address = parse_address(text)
     except AddressValueError as error:
         raise Garbled(f"the gateway states {text[:40]!r} as its external address") from error
-    if address.is_unspecified:
+    if address is None:
         raise Refused("the gateway has no external address; is its line to the Internet up?", text=text)
     return address

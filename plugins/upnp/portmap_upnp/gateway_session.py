@@ -1,23 +1,26 @@
-"""Talks with a gateway: found when it is needed, found anew as soon as talk with it fails.
+"""GatewaySession: the gateway in use, found again when calls fail.
 
-Law: a gateway's control port changes with every restart, so what is known of it is dropped at the first failure and it
-is looked for again, within the same call if there is time, once. A refusal is talk that worked. No failure is
-remembered. All of this belongs to the hooks' thread; the watch's reads `contact` and leaves what it found in `heard`.
+A gateway's control port changes with every restart, so what is known of it is dropped at the first failed call and it
+is searched for again, within the same call if there is time, once. A refusal (Refused) means that the gateway was
+reached, so it is not searched for again. No failure is remembered. All of this belongs to the thread of the hooks; the
+watch's thread reads `active` and puts what it found into `updates`.
 """
 
 import logging
 import time
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway
 from portmap.network.routes import local_address_to
-from portmap_upnp.contact import Contact
-from portmap_upnp.control.wan_connection import UP, WanConnection
+from portmap_upnp.control.soap_client import CallPacing, SoapClient
+from portmap_upnp.control.wan_connection import WanActions, WanConnection
+from portmap_upnp.control.wan_state import WanState, read_state
 from portmap_upnp.discovery.description import GatewayDevice, Service
 from portmap_upnp.discovery.discover import discover, fetch_device
 from portmap_upnp.discovery.search import Search
@@ -25,174 +28,202 @@ from portmap_upnp.location import Location
 
 T = TypeVar("T")
 
-ROUND = 1.0  # seconds between two alerts
-_NO_TALK = (NoGateway, GatewayTimeout, Garbled)
+ALERT_INTERVAL = 1.0  # seconds between two alerts
+_UNREACHED = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
 
 
-class GatewaySession:
-    """One gateway at a time. `location`: its description, instead of searching; `patience`: seconds for one talk.
+@dataclass(frozen=True, slots=True, eq=False)
+class ActiveGateway:
+    """A gateway that was found, the service of it that we use, and our own address on that side.
 
-    `turned` is called when the contact is another one, `tell` with the reason when the gateway may have forgotten us
-    and nobody but us has noticed, as when it was found anew within one talk.
+    Compared by identity: each time that a gateway is found is another one.
     """
 
-    def __init__(self, location: Location | None, search: Search, patience: float) -> None:
+    gateway: GatewayDevice
+    service: Service
+    us: IPv4Address
+    pacing: CallPacing = field(default_factory=CallPacing)
+
+
+Connect: TypeAlias = Callable[[ActiveGateway, float], WanActions]
+"""Makes the actions of the service in use, until a deadline (time.monotonic)."""
+
+
+def connect_by_soap(active: ActiveGateway, deadline: float) -> WanConnection:
+    """Our own SOAP client."""
+    service = active.service
+    return WanConnection(SoapClient(service.service_type, service.control, deadline, pacing=active.pacing))
+
+
+class GatewaySession:
+    """One gateway at a time. `location`: its description, instead of searching; `patience`: seconds for one call.
+
+    `on_change` is called when another gateway is in use, `on_alert` with the reason when the gateway may have forgotten
+    our mappings and only this class has noticed, as when it was found again within one call.
+    """
+
+    def __init__(
+        self, location: Location | None, search: Search, patience: float, connect: Connect = connect_by_soap
+    ) -> None:
         self._location = location
         self._search = search
         self._patience = patience
-        self._rather_not: Location | None = None  # the gateway that was passed over last
-        self.hint: Location | None = None  # where to look at once, the next time that somebody is looked for
-        self._igd: WanConnection | None = None
-        self._hang_up: Callable[[], object] = _nothing
+        self._connect = connect
+        self._avoided: Location | None = None  # the gateway that was passed over last
+        self.hint: Location | None = None  # where to look at once, at the next search
         self.gateway: GatewayDevice | None = None  # the last one found: its name, for people
-        self.contact: Contact | None = None  # whom we talk to; None: to be found
-        self.updates: SimpleQueue[GatewayDevice | None] = (
-            SimpleQueue()
-        )  # a gateway that described itself; None: it is gone
+        self.active: ActiveGateway | None = None  # the one in use; None: to be found
+        self.updates: SimpleQueue[GatewayDevice | None] = SimpleQueue()  # a gateway that described itself; None: gone
         self.on_change: Callable[[], None] = _nothing
         self.on_alert: Callable[[str], None] | None = None
-        self._told_at = -inf
+        self._alerted_at = -inf
 
     def __str__(self) -> str:
         if self.gateway:
             return str(self.gateway)
         return f"UPnP {self._location.host}" if self._location else "UPnP"
 
-    def run(self, work: Callable[[WanConnection, Contact], T]) -> T:
-        """Do it with the gateway; if that cannot be talked to, find it anew and do it there.
+    def run(self, work: Callable[[WanActions, ActiveGateway], T], patience: float | None = None) -> T:
+        """Do it with the gateway, within `patience`; if that cannot be reached, find it again and do it there.
 
         Raises what `work` raises, NoGateway, GatewayTimeout and Garbled.
         """
-        deadline = time.monotonic() + self._patience
-        self._take_in_what_was_heard()
-        before = self.contact
+        deadline = time.monotonic() + (patience or self._patience)
+        self._adopt_updates()
+        before = self.active
         try:
             return self._attempt(work, deadline)
-        except _NO_TALK as error:
-            if before is None:  # it was just looked for
+        except _UNREACHED as error:
+            if before is None:  # it was just searched for
                 raise
             _log.info("%s is looked for anew: %s", self, error)
             first = error
         try:
             return self._attempt(work, deadline)
-        except _NO_TALK as error:
+        except _UNREACHED as error:
             # A timeout may have had an effect all the same: core must know.
             raise (error if isinstance(error, GatewayTimeout) else first) from error
         finally:
-            self._tell_if_moved(before, first)
+            self._alert_if_moved(before, first)
 
     def alert(self, reason: str) -> None:
-        """Tell it, unless the round is still under way to which the last such alert has led."""
+        """Alert, unless the round to which the last alert has led is still under way."""
         now = time.monotonic()
-        if self.on_alert and now >= self._told_at + ROUND:
-            self._told_at = now
+        if self.on_alert and now >= self._alerted_at + ALERT_INTERVAL:
+            self._alerted_at = now
             self.on_alert(reason)
 
     def be_quiet(self) -> None:
-        """Nobody wants to be told any more."""
+        """Call neither `on_change` nor `on_alert` any more."""
         self.on_change, self.on_alert = _nothing, None
 
-    def forget(self) -> None:
-        """Look for a gateway the next time."""
-        self._turn_to(None)
-
     def avoid_current(self) -> bool:
-        """Look for a gateway the next time, and rather for another one. Whether this one was not passed over before."""
-        location = self.contact.gateway.location if self.contact else None
-        is_new = self._location is None and location != self._rather_not
-        self._rather_not = location
-        self.forget()
+        """Search at the next call, for another gateway if there is one. Whether this one was not avoided before."""
+        location = self.active.gateway.location if self.active else None
+        is_new = self._location is None and location != self._avoided
+        self._avoided = location
+        self._use(None)
         return is_new
 
     def accept_current(self) -> None:
-        """The gateway will do after all, if it was passed over."""
-        if self.contact and self.contact.gateway.location == self._rather_not:
-            self._rather_not = None
+        """The gateway in use will do, even if it was avoided."""
+        self._avoided = None
 
-    def _attempt(self, work: Callable[[WanConnection, Contact], T], deadline: float) -> T:
+    def is_stranger(self) -> bool:
+        """Whether the gateway in use was found by search, at an address to which no default route leads."""
+        likely = self._search.gateways()
+        return bool(self._location is None and self.active and likely and self.active.gateway.host not in likely)
+
+    def choose_service(self, state: WanState) -> WanState:
+        """Look for a better service of the gateway in use than the one with this state; the state of the best."""
+        active = self.active
+        if active is None or len(active.gateway.services) == 1 or state.is_best:
+            return state
+        service, best = self._best_service(active.gateway, active.us, time.monotonic() + self._patience)
+        if best.rank > state.rank and service != active.service:
+            _log.info("%s is used now at %s: %s", self, service.control, best)
+            self._use(ActiveGateway(active.gateway, service, active.us, active.pacing))
+            return best
+        return state
+
+    def _attempt(self, work: Callable[[WanActions, ActiveGateway], T], deadline: float) -> T:
         try:
-            contact = self._reach(deadline)
-            return work(self._open(contact).until(deadline), contact)
-        except _NO_TALK:
-            self._turn_to(None)
+            active = self._reach(deadline)
+            return work(self._connect(active, deadline), active)
+        except _UNREACHED:
+            self._use(None)
             raise
 
-    def _reach(self, deadline: float) -> Contact:
-        """The contact, found if need be, with our address as it is now."""
-        contact = self.contact
-        if contact is None:
-            gateway = self._find(deadline)
-            contact = _contact(gateway, deadline)
-            self._turn_to(contact)
-        elif (us := local_address_to(contact.gateway.host)) != contact.us:
-            contact = Contact(contact.gateway, contact.service, us)
-            self._turn_to(contact)
-        return contact
+    def _reach(self, deadline: float) -> ActiveGateway:
+        """The gateway in use, found if need be, with our address as it is now."""
+        active = self.active
+        if active is None:
+            active = self._activate(self._find(deadline), deadline)
+            self._use(active)
+        elif (us := _local_address(active.gateway)) != active.us:
+            active = ActiveGateway(active.gateway, active.service, us, active.pacing)
+            self._use(active)
+        return active
 
     def _find(self, deadline: float) -> GatewayDevice:
         if self._location is None:
             hinted, self.hint = self.hint, None
-            return discover(self._search, deadline, self._rather_not, hinted)
+            return discover(self._search, deadline, self._avoided, hinted)
         try:
             return fetch_device(self._location, max(0.0, deadline - time.monotonic()))
-        except _NO_TALK:
-            if self.gateway is None:  # it never was there: say so, do not look for another one
+        except _UNREACHED:
+            if self.gateway is None:  # it never was there: say so, do not search for another one
                 raise
         return discover(self._search.at(self._location.host), deadline)
 
-    def _turn_to(self, contact: Contact | None) -> None:
-        self._hang_up()
-        self._igd, self._hang_up = None, _nothing
-        self.contact = contact
-        if contact:
-            self.gateway = contact.gateway
+    def _use(self, active: ActiveGateway | None) -> None:
+        self.active = active
+        if active:
+            self.gateway = active.gateway
         self.on_change()
 
-    def _open(self, contact: Contact) -> WanConnection:
-        """The talk with the contact, which stays open, as long as we live: beginning anew costs as much as a call."""
-        if self._igd is None:
-            igd = WanConnection(contact.service, time.monotonic() + self._patience)
-            igd.__enter__()
-            self._igd = igd
-            hang_up = weakref.finalize(self, igd.__exit__)
-            hang_up.atexit = False
-            self._hang_up = hang_up
-        return self._igd
-
-    def _take_in_what_was_heard(self) -> None:
+    def _adopt_updates(self) -> None:
         with suppress(Empty):
             while True:
                 gateway = self.updates.get_nowait()
                 try:
-                    self._turn_to(_contact(gateway, time.monotonic() + self._patience / 2) if gateway else None)
+                    self._use(self._activate(gateway, time.monotonic() + self._patience / 2) if gateway else None)
                 except NoGateway as error:
                     _log.debug("%s announced itself, but: %s", gateway, error)
 
-    def _tell_if_moved(self, before: Contact, error: NATError) -> None:
-        now = self.contact
+    def _alert_if_moved(self, before: ActiveGateway, error: NATError) -> None:
+        now = self.active
         if now and (now.service.control != before.service.control or isinstance(error, NoGateway)):
             self.alert(f"{self} was gone ({error}) and is found again at port {now.service.control.port}")
 
+    def _activate(self, gateway: GatewayDevice, deadline: float) -> ActiveGateway:
+        """The gateway with its best service, where it has several (some list a dead one first)."""
+        us = _local_address(gateway)
+        if len(gateway.services) == 1:
+            return ActiveGateway(gateway, gateway.services[0], us)
+        return ActiveGateway(gateway, self._best_service(gateway, us, deadline)[0], us)
 
-def _contact(gateway: GatewayDevice, deadline: float) -> Contact:
-    """The gateway with that service whose WAN side is up, where it has several (some list a dead one first)."""
-    us = local_address_to(gateway.host)
-    services = gateway.services
-    if len(services) == 1:
-        return Contact(gateway, services[0], us)
-    up = (service for service in services if _answers_up(service, deadline))
-    return Contact(gateway, next(up, services[0]), us)
+    def _best_service(self, gateway: GatewayDevice, us: IPv4Address, deadline: float) -> tuple[Service, WanState]:
+        """The first service of the best state. Asks no further once a service is connected with a public address."""
+        best: tuple[Service, WanState] | None = None
+        for service in gateway.services:
+            state = read_state(self._connect(ActiveGateway(gateway, service, us), deadline))
+            _log.debug("%s: %s", service.control, state)
+            if best is None or state.rank > best[1].rank:
+                best = service, state
+            if state.is_best:
+                break
+        if best is None:
+            raise NoGateway(f"{gateway} has no service")
+        return best
 
 
-def _answers_up(service: Service, deadline: float) -> bool:
-    try:
-        with WanConnection(service, deadline) as igd:
-            return igd.status().connection in UP
-    except NATError as error:
-        _log.debug("%s passed over: %s", service.control, error)
-        return False
+def _local_address(gateway: GatewayDevice) -> IPv4Address:
+    if not isinstance(gateway.host, IPv4Address):
+        raise NoGateway(f"{gateway} is not reached by IPv4")
+    return local_address_to(gateway.host)
 
 
 def _nothing() -> None:
-    """Nobody has to be told, or nothing is open."""
+    """Nothing listens."""

@@ -1,10 +1,10 @@
 """One HTTP exchange with a gateway, bounded in every direction.
 
-Law: the whole exchange ends by its time limit however slowly the bytes drip, reads no more than it was told to,
-follows no redirect, and lets only portmap errors out - and HungUp, where the caller waits on a `Line` that is hung up
-meanwhile. The gateway is called by address: no name is ever looked up.
+Raises portmap errors only, and WaiterClosed where the caller waits on a `Waiter` that is closed meanwhile. Bounded: the
+whole exchange ends by its time limit however slowly the bytes arrive, and reads no more than it was told to. No
+redirect is followed. The gateway is called by address: no name is ever looked up.
 
-`http.client` is imported where it is used: it takes 20 ms, which the wait for the first SSDP answer hides
+`http.client` is imported where it is used: it takes 20 ms, which pass while the first SSDP answer is awaited
 (`discovery`).
 """
 
@@ -15,26 +15,28 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+from portmap import __version__
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
 from portmap.wire.waiter import Waiter
 from portmap_upnp.location import Location
-from portmap_upnp.location6 import Location6
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
 CONNECT_PATIENCE = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
-CONNECT_RETRY = 0.3  # seconds; TCP itself repeats a lost SYN after 1 s, then 3: RFC 6298 §2
+CONNECT_RETRY = 0.3  # seconds; sooner than TCP repeats a lost SYN (1 s, RFC 6298 §2)
+USER_AGENT = f"portmap/{__version__} UPnP/1.1"
 _log = logging.getLogger("portmap.wire.http")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send: `headers` beside Host and Content-Length, which are written for it."""
+    """What to send: `headers` beside Host, User-Agent, Content-Length and Connection, which are written for it."""
 
     method: str = "GET"
     headers: dict[str, str] = field(default_factory=dict)
@@ -51,28 +53,28 @@ class Reply:
 
 
 def exchange(
-    location: Location | Location6,
+    location: Location,
     request: Request,
     *,
     limit: int,
     patience: float,
-    line: Waiter | None = None,
+    waiter: Waiter | None = None,
     source: Address | None = None,
 ) -> Reply:
     """Send the request and return the reply, whose body has at most `limit` bytes, within `patience` seconds.
 
-    `source` is our own address to send from, of several. Raises NoGateway where nobody listens, GatewayTimeout, and
-    Garbled for what is no HTTP or too long; HungUp as soon as `line` is hung up.
+    `source` is our own address to send from, where there are several. Raises NoGateway where nothing listens,
+    GatewayTimeout, Garbled for what is no HTTP or too long, and WaiterClosed as soon as `waiter` is closed.
     """
     with (
-        _our_errors(location, limit, patience),
-        closing(_connected(location, HEAD_LIMIT + limit, patience, line, source)) as link,
+        _as_portmap_errors(location, limit, patience),
+        closing(_connect(location, HEAD_LIMIT + limit, patience, waiter, source)) as sock,
     ):
-        return _ask(link, location, request, limit)
+        return _ask(sock, location, request, limit)
 
 
 @contextmanager
-def _our_errors(location: Location | Location6, limit: int, patience: float) -> Iterator[None]:
+def _as_portmap_errors(location: Location, limit: int, patience: float) -> Iterator[None]:
     from http.client import HTTPException  # noqa: PLC0415  # see above
 
     try:
@@ -93,32 +95,33 @@ class _TooMuchData(Exception):
 
 
 class _BoundedSocket(socket.socket):
-    """A TCP socket with limits for all that is received, not for each piece: one instant, and a number of bytes.
+    """A TCP socket with limits for everything that it receives: one instant in time, and a number of bytes.
 
-    `http.client` alone counts neither interim answers nor headers nor trailers, and reads a chunk of size -1 for ever.
-    It also sends head and body apart: here they leave together, with the first look for an answer, in one packet.
+    http.client calls `sendall` for the head and again for the body, then `makefile`, whose reader calls `recv_into`. It
+    counts neither interim answers nor headers nor trailers, and reads a chunk of size -1 for ever: the limits are here.
+    What `sendall` collects leaves in one packet when the answer is read first, as miniupnpc sends it.
     """
 
-    def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, line: Waiter | None) -> None:
+    def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, waiter: Waiter | None) -> None:
         super().__init__(family, socket.SOCK_STREAM)
         self._deadline = time.monotonic() + patience
         self._allowance = allowance
-        self._line = line
+        self._waiter = waiter
         self._unsent = bytearray()
 
-    def reach(self, location: Location | Location6, source: Address | None) -> None:
-        """Connect, soon or not at all."""
+    def connect_soon(self, location: Location, source: Address | None) -> None:
+        """Connect within CONNECT_RETRY. Raises OSError, TimeoutError and WaiterClosed."""
         patience = min(CONNECT_RETRY, self._left())
         if source is not None:
             self.bind((str(source), 0))
-        where = location.to_dial
-        if self._line is None:
+        address = location.to_dial
+        if self._waiter is None:
             self.settimeout(patience)
-            self.connect(where)
+            self.connect(address)
             return
         self.setblocking(False)
-        self.connect_ex(where)
-        self._await(self._line, patience, self)
+        self.connect_ex(address)
+        self._await(self._waiter, patience, self)
         if error := self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
 
@@ -130,8 +133,8 @@ class _BoundedSocket(socket.socket):
         if self._unsent:
             super().sendall(self._unsent)
             self._unsent.clear()
-        if self._line:
-            self._await(self._line, self._left())
+        if self._waiter:
+            self._await(self._waiter, self._left())
         received = super().recv_into(buffer, nbytes, flags)
         self._allowance -= received
         if self._allowance < 0:
@@ -144,49 +147,57 @@ class _BoundedSocket(socket.socket):
             raise TimeoutError("the time for the whole answer is over")
         return left
 
-    def _await(self, line: Waiter, patience: float, writer: socket.socket | None = None) -> None:
-        """Wait until there is something to read, or the `writer` is connected. Raises TimeoutError or HungUp."""
+    def _await(self, waiter: Waiter, patience: float, writer: socket.socket | None = None) -> None:
+        """Wait until there is something to read, or the `writer` is connected. Raises TimeoutError and WaiterClosed."""
         until = time.monotonic() + patience
-        while not line.wait(() if writer else (self,), max(0.0, until - time.monotonic()), writer=writer):
+        while not waiter.wait(() if writer else (self,), max(0.0, until - time.monotonic()), writer=writer):
             if time.monotonic() >= until:
                 raise TimeoutError("nothing came in time")
 
 
-def _connected(
-    location: Location | Location6, allowance: int, patience: float, line: Waiter | None, source: Address | None
+def _connect(
+    location: Location, allowance: int, patience: float, waiter: Waiter | None, source: Address | None
 ) -> _BoundedSocket:
-    """A link to the gateway, by as many new connections as it takes: on a lossy network that is sooner than waiting."""
+    """A connection, by new attempts until one succeeds: on a lossy network that is sooner than TCP's own repetition."""
     deadline = time.monotonic() + patience
     give_up = min(deadline, time.monotonic() + CONNECT_PATIENCE)
+    family = socket.AF_INET if isinstance(location.host, IPv4Address) else socket.AF_INET6
     while True:
-        family = socket.AF_INET if isinstance(location, Location) else socket.AF_INET6
-        link = _BoundedSocket(family, deadline - time.monotonic(), allowance, line)
+        sock = _BoundedSocket(family, deadline - time.monotonic(), allowance, waiter)
         try:
-            link.reach(location, source)
-        except BaseException as error:  # HungUp, too: whatever it is, the socket is ours to close
-            link.close()
+            sock.connect_soon(location, source)
+        except BaseException as error:  # WaiterClosed, too: whatever it is, the socket is ours to close
+            sock.close()
             if not isinstance(error, TimeoutError) or time.monotonic() >= give_up:
                 raise
         else:
-            return link
+            return sock
 
 
-def _ask(link: _BoundedSocket, location: Location | Location6, request: Request, limit: int) -> Reply:
+def _ask(sock: _BoundedSocket, location: Location, request: Request, limit: int) -> Reply:
+    """Send and receive, with the headers in miniupnpc's order: routers are tested with that."""
     from http.client import HTTPConnection  # noqa: PLC0415  # see above
 
     connection = HTTPConnection(str(location.host).partition("%")[0], location.port)
-    connection.sock = link
-    connection.request(request.method, location.path, request.body, {**request.headers, "Connection": "close"})
-    _note("out", location, f"{request.method} {location.path}", request.body or b"")
+    connection.sock = sock
+    connection.putrequest(request.method, location.path, skip_accept_encoding=True)
+    connection.putheader("User-Agent", USER_AGENT)
+    if request.body is not None:
+        connection.putheader("Content-Length", str(len(request.body)))
+    for name, value in request.headers.items():
+        connection.putheader(name, value)
+    connection.putheader("Connection", "close")
+    connection.endheaders(request.body)
+    _log_wire("out", location, f"{request.method} {location.path}", request.body or b"")
     with connection.getresponse() as response:
         body = response.read(limit + 1)
         if len(body) > limit:
             raise _TooMuchData
-        _note("in", location, str(response.status), body)
+        _log_wire("in", location, str(response.status), body)
         return Reply(response.status, body, {name.lower(): value for name, value in response.getheaders()})
 
 
-def _note(way: str, location: Location | Location6, head: str, body: bytes) -> None:
-    """Tell whoever captures the wire (`portmap.doctor.capture`): the whole message, in the record's field `wire`."""
+def _log_wire(way: str, location: Location, head: str, body: bytes) -> None:
+    """Log at DEBUG; the whole message is in the record's field `wire`, for `portmap.doctor.capture`."""
     wire = {"way": way, "over": "http", "peer": f"{location.host}:{location.port}", "head": head, "data": body}
     _log.debug("http %s %s %s, %d bytes", way, location, head, len(body), extra={"wire": wire})

@@ -1,69 +1,125 @@
-"""Where a device says it can be reached, and whether we go there; pure.
+"""Location: where a device says it can be reached, as a vetted http URL, IPv4 and IPv6.
 
-Law: an SSDP answer chooses what we fetch, so it may only choose its own sender: plain http, a literal IPv4 address of
-this network, the very host that answered. A control URL may only choose that same host again.
+Pure. Rules:
+- plain http to a literal address, never a name;
+- a search answer may choose a port and a path of its own sender, never another host; so may a control URL;
+- the sender itself must be of this network: private (IPv4), on our link, unique local, or with the first 64 bits of our
+  own address (IPv6; RFC 4291 §2.5.4: a subnet has them in common);
+- an IPv6 zone is never taken from the network: it is the one that the answer came in by.
 """
 
-from collections.abc import Callable
+import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address
-from typing import TypeVar
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from portmap.errors import Garbled
 from portmap.model import Address, Scope, scope_of
 
-L = TypeVar("L")
-
 MAX_URL = 1024
 HTTP_PORT = 80
+_SUBNET = 64  # bits
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A vetted http URL. `path` includes the query and starts with a slash."""
+    """A vetted http URL. `path` includes the query and starts with a slash; an IPv6 host has a zone if it needs one."""
 
-    host: IPv4Address
+    host: Address
     port: int
     path: str
 
     def __str__(self) -> str:
-        return f"http://{self.host}:{self.port}{self.path}"
+        return f"http://{_bracketed(self.host)}:{self.port}{self.path}"
 
     @property
-    def to_dial(self) -> tuple[str, int]:
-        """Where a socket connects to."""
-        return str(self.host), self.port
+    def url(self) -> str:
+        """The URL without a zone, which has no meaning on another host."""
+        return f"http://{_bracketed(without_zone(self.host))}:{self.port}{self.path}"
+
+    @property
+    def has_query(self) -> bool:
+        """Whether the path carries parameters. A description needs none."""
+        return "?" in self.path
+
+    @property
+    def to_dial(self) -> tuple[Any, ...]:
+        """The address that a socket connects to. Raises OSError for a zone that is gone."""
+        if isinstance(self.host, IPv4Address):
+            return str(self.host), self.port
+        numbers = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # nothing is looked up
+        return socket.getaddrinfo(str(self.host), self.port, socket.AF_INET6, socket.SOCK_STREAM, flags=numbers)[0][4]
+
+
+def without_zone(host: Address) -> Address:
+    """The address without its zone."""
+    return IPv6Address(int(host)) if isinstance(host, IPv6Address) else host
 
 
 def parse_url(url: str) -> Location:
-    """Vet a URL by itself. Raises Garbled, with the rule that it breaks."""
-    return parsed(url, _vet)
-
-
-def parsed(url: str, vet: Callable[[SplitResult], L]) -> L:
-    """What `vet` makes of the parts of a plain http URL. Raises Garbled, also for the ValueErrors of `vet`."""
-    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise Garbled(f"{url[:80]!r} is no URL: too long, or with spaces or unprintable characters")
+    """Vet a URL that the user has given, of either family. Raises Garbled, with the rule that it breaks."""
     try:
-        parts = urlsplit(url)
-        if parts.scheme != "http":
-            raise ValueError("it must start with http://")  # noqa: TRY301  # all that is wrong with it takes one way
-        if "@" in parts.netloc:
-            raise ValueError("it has a user name in it")  # noqa: TRY301
-        return vet(parts)
+        parts = _split(url)
+        host = ip_address((parts.hostname or "").replace("%25", "%"))
+        if isinstance(host, IPv4Address) and not _is_local(host):
+            raise ValueError(f"{host} is not an address of a private network")  # noqa: TRY301  # one way for all faults
+        return Location(host, *_port_and_path(parts))
     except ValueError as error:
         raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
 
 
-def _vet(parts: SplitResult) -> Location:
-    host = IPv4Address(parts.hostname or "")
-    if not (scope_of(host) is Scope.PRIVATE or host.is_link_local or host.is_loopback):
-        raise ValueError(f"{host} is not an address of a private network")
-    return Location(host, *port_and_path(parts))
+def parse_location(url: str, sender: Address, ours: IPv6Address | None = None) -> Location:
+    """The LOCATION in a message from `sender`, at the sender: its port and path, whatever host it names.
+
+    Real routers name another address of their own, a loopback address or "(null)". `ours` is our own IPv6 address.
+    Raises Garbled for what is no http URL, and for a sender outside this network.
+    """
+    if not _is_local(sender, ours):
+        raise Garbled(f"{sender} is not an address of this network: not followed")
+    try:
+        return Location(sender, *_port_and_path(_split(url)))
+    except ValueError as error:
+        raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
 
 
-def port_and_path(parts: SplitResult) -> tuple[int, str]:
+def names_host(url: str, host: Address) -> bool:
+    """Whether the URL names this host; False for what is no URL."""
+    try:
+        return ip_address((_split(url).hostname or "").partition("%")[0]) == without_zone(host)
+    except (ValueError, Garbled):
+        return False
+
+
+def resolve_control(control: str, base: str, location: Location) -> Location:
+    """The absolute form of a control URL that the description at `location` gives, against its URLBase if it has one.
+
+    Two leading slashes are a router's slip for one. Raises Garbled unless it stays on the description's host.
+    """
+    url = _absolute(control, base or location.url, location.host)
+    if not names_host(url, location.host):
+        raise Garbled(f"{location.host} points to another host for control, {url[:80]!r}: not followed")
+    try:
+        return Location(location.host, *_port_and_path(_split(url)))
+    except ValueError as error:
+        raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a plain http URL. Raises Garbled and ValueError."""
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise Garbled(f"{url[:80]!r} is no URL: too long, or with spaces or unprintable characters")
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        raise ValueError("it must start with http://")
+    if not parts.netloc:
+        raise ValueError("it has no host")
+    if "@" in parts.netloc:
+        raise ValueError("it has a user name in it")
+    return parts
+
+
+def _port_and_path(parts: SplitResult) -> tuple[int, str]:
     """The port, and the path with the query. Raises ValueError for a port that cannot be."""
     port = HTTP_PORT if parts.port is None else parts.port
     if port == 0:
@@ -71,24 +127,8 @@ def port_and_path(parts: SplitResult) -> tuple[int, str]:
     return port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def parse_location(url: str, answered_by: IPv4Address) -> Location:
-    """Vet the LOCATION that came in an answer from `answered_by`. Raises Garbled."""
-    location = parse_url(url)
-    if location.host != answered_by:
-        raise Garbled(f"{answered_by} points to another host, {location.host}: not followed")
-    return location
-
-
-def resolve_control(control: str, base: str, location: Location) -> Location:
-    """The absolute form of a control URL that the description at `location` gives, against its URLBase if it has one.
-
-    Raises Garbled unless it stays on the description's host. Two leading slashes are a router's slip for one.
-    """
-    return parse_location(absolute(control, base or str(location), location.host), location.host)
-
-
-def absolute(control: str, base: str, host: Address) -> str:
-    """The control URL of a host against a base; not vetted. Raises Garbled for what cannot be one."""
+def _absolute(control: str, base: str, host: Address) -> str:
+    """The control URL against a base; not vetted. Raises Garbled for what cannot be one."""
     path = "/" + control.lstrip("/") if control.startswith("//") else control
     if not path:
         raise Garbled(f"{host} gives an empty control URL")
@@ -98,3 +138,12 @@ def absolute(control: str, base: str, host: Address) -> str:
         return urljoin(base, path)
     except ValueError as error:  # on brackets
         raise Garbled(f"{control[:80]!r} is no control URL: {error}") from error
+
+
+def _is_local(host: Address, ours: IPv6Address | None = None) -> bool:
+    near = host.is_link_local or host.is_loopback or scope_of(without_zone(host)) is Scope.PRIVATE
+    return near or (ours is not None and int(host) >> _SUBNET == int(ours) >> _SUBNET)
+
+
+def _bracketed(host: Address) -> str:
+    return f"[{host}]" if isinstance(host, IPv6Address) else str(host)

@@ -1,12 +1,11 @@
 """The gateway's IPv6 firewall as a backend: `Upnp.ipv6_from_argument`.
 
-Law: this file decides what to ask and what an answer is worth; `discovery6` finds whom to ask, `firewall` asks. What is
-known of a gateway is dropped at the first failure to talk with it, and it is looked for again within the same call.
+What is known of a gateway is dropped at the first failed call, and it is searched for again within the same call.
 
-A pinhole is named by what it is (protocol, our address, our port), never by the UniqueID that we were once told:
-gateways begin to count again when they restart and give a free number to the next one, so that an old number may mean
-somebody else's pinhole. AddPinhole for what is open renews it and tells the number that it has now (§2.5.3; seen with
-miniupnpd and igd2-for-linux); so that is how we renew, and what we do before we delete. No token is needed.
+A pinhole is named by protocol, our address and our port, never by the UniqueID that we were once told: gateways begin
+to count again when they restart and give a free number to the next pinhole, so an old number may mean another host's
+pinhole. AddPinhole for what is open renews it and tells the number that it has now (§2.5.3; seen with miniupnpd and
+igd2-for-linux); so that is how we renew, and what we do before we delete. No token is needed.
 """
 
 import logging
@@ -20,15 +19,17 @@ from portmap.hookspecs import hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
 from portmap.network.routes import global_ipv6_address
 from portmap_upnp.control.firewall_control import FIREWALL_OFF, LONGEST_LEASE, NOT_ALLOWED, FirewallControl
-from portmap_upnp.discovery6 import describe, find
-from portmap_upnp.location6 import Location6, parse_url6
-from portmap_upnp.search6 import Search6
+from portmap_upnp.control.soap_client import CallPacing, SoapClient
+from portmap_upnp.discovery.description import FirewallDevice
+from portmap_upnp.discovery.discover import DESCRIPTION_PATIENCE, discover_firewall, fetch_firewall
+from portmap_upnp.discovery.search import Search
+from portmap_upnp.location import Location, parse_url
 
 T = TypeVar("T")
 
 PATIENCE = 8.0  # seconds for one hook, search included: the core gives it 15
 CLOSING_LEASE = 1  # second: the lease of a pinhole that is about to be deleted, should that fail
-_NO_TALK = (NoGateway, GatewayTimeout, Garbled)
+_UNREACHED = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
 
 
@@ -42,33 +43,36 @@ class UpnpPinholes:
 
     def __init__(
         self,
-        location: Location6 | None = None,
+        location: Location | None = None,
         *,
-        search: Search6 | None = None,
+        search: Search | None = None,
         here: Callable[[], IPv6Address | None] = global_ipv6_address,
         patience: float = PATIENCE,
     ) -> None:
         self._location = location
-        self._search = search or Search6()
+        self._search = search or Search.for_firewalls()
         self._here = here
         self._patience = patience
-        self._control: Location6 | None = None  # whom we talk to; None: to be found
-        self._known = location  # whom we talked to last: the name, for people
+        self._pacing = CallPacing()
+        self._device: FirewallDevice | None = None  # the one in use; None: to be found
+        self._last_host = location.host if location else None  # the one used last: the name, for people
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "UpnpPinholes":
         """From what follows `upnp:`: nothing, or the URL of a description by IPv6. Raises SpecError."""
         if argument is None:
             return cls()
+        form = "for IPv6 write upnp, or upnp:http://[fe80::1%eth0]:5000/desc.xml"
         try:
-            return cls(parse_url6(argument))
+            location = parse_url(argument)
         except Garbled as error:
-            raise SpecError(
-                f"upnp: {error}; for IPv6 write upnp, or upnp:http://[fe80::1%eth0]:5000/desc.xml"
-            ) from error
+            raise SpecError(f"upnp: {error}; {form}") from error
+        if not isinstance(location.host, IPv6Address):
+            raise SpecError(f"upnp: {argument[:80]!r} is no URL of a gateway by IPv6; {form}")
+        return cls(location)
 
     def __str__(self) -> str:
-        return f"UPnP IPv6 firewall {self._known.host}" if self._known else "UPnP IPv6 firewall"
+        return f"UPnP IPv6 firewall {self._last_host}" if self._last_host else "UPnP IPv6 firewall"
 
     @hookimpl
     def external_ip(self) -> IPv6Address:
@@ -100,7 +104,7 @@ class UpnpPinholes:
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Shut the pinhole to our own port."""
+        """Close the pinhole to our own port."""
         request = PortRequest(protocol, internal_port, external_port)
 
         def delete(firewall: FirewallControl) -> None:
@@ -109,22 +113,30 @@ class UpnpPinholes:
         self._do(delete)
 
     def _do(self, work: Callable[[FirewallControl], T]) -> T:
-        """Do it with the gateway; if the one that we know cannot be talked to, find it anew and do it there."""
+        """Do it with the gateway; if the one in use cannot be reached, find it again and do it there."""
         us, deadline = self._us(), time.monotonic() + self._patience
-        if self._control is not None:
+        if self._device is not None:
             try:
-                return work(FirewallControl(self._control, us, deadline))
-            except _NO_TALK as error:
+                return work(self._connect(self._device, us, deadline))
+            except _UNREACHED as error:
                 _log.info("%s is looked for anew: %s", self, error)
-                self._control = None
-        control = self._find(us, deadline)
+                self._device = None
+        device = self._find(us, deadline)
         try:
-            answer = work(FirewallControl(control, us, deadline))
-        except Refused:  # talk that worked
-            self._control = self._known = control
+            answer = work(self._connect(device, us, deadline))
+        except Refused:  # the gateway was reached
+            self._use(device)
             raise
-        self._control = self._known = control
+        self._use(device)
         return answer
+
+    def _connect(self, device: FirewallDevice, us: IPv6Address, deadline: float) -> FirewallControl:
+        service = device.service
+        return FirewallControl(SoapClient(service.service_type, service.control, deadline, us, self._pacing), us)
+
+    def _use(self, device: FirewallDevice) -> None:
+        self._device = device
+        self._last_host = device.host
 
     def _us(self) -> IPv6Address:
         us = self._here()
@@ -132,7 +144,8 @@ class UpnpPinholes:
             raise NoGateway("this host has no global IPv6 address, so there is nothing to open; see your router's IPv6")
         return us
 
-    def _find(self, us: IPv6Address, deadline: float) -> Location6:
+    def _find(self, us: IPv6Address, deadline: float) -> FirewallDevice:
         if self._location is not None:
-            return describe(self._location, us, deadline)
-        return find(self._search, us, deadline)
+            patience = min(DESCRIPTION_PATIENCE, max(0.0, deadline - time.monotonic()))
+            return fetch_firewall(self._location, us, patience)
+        return discover_firewall(self._search, us, deadline)

@@ -1,22 +1,40 @@
-"""SOAP replies (UPnP Device Architecture 1.1 §3.1): what a gateway said, as values or an error, and back; pure.
+"""SOAP (UPnP Device Architecture 1.1 §3.1): a call as an HTTP request, a reply as values or an error.
 
-Law: silence about failure is not success. miniupnpc ignores the HTTP status, takes a 404 for a yes, loses unlisted
-error codes and reads with a C parser that has known memory errors; so each reply is judged here, and miniupnpc gets
-only `render`'s plain rewrite of it.
+Pure. A reply counts as success only where it says so: an HTTP status, a fault and a missing Response are each judged.
 """
 
 import re
+from collections.abc import Mapping
 
 from portmap.errors import Garbled, NoGateway, NotAuthorized, Refused
 from portmap_upnp.control.upnp_errors import error_for_code
+from portmap_upnp.http import Request
 from portmap_upnp.xml_tree import Element, parse
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")  # miniupnpc's NameValue holds 63 characters
-_MAX_VALUE = 120  # and 127 for a value
+_ENVELOPE = (
+    '<?xml version="1.0"?>\r\n<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" '
+    's:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>'
+    '<u:{action} xmlns:u="{service}">{arguments}</u:{action}></s:Body></s:Envelope>\r\n'
+)
+_VALUE = re.compile(r"[A-Za-z0-9 _.:%/-]*")  # characters that need no escaping: some routers undo none
 
 
 class ErrorWithoutCode(Garbled):
     """HTTP status 500 without a UPnP error: some routers' word for "no such entry"."""
+
+
+def build_request(service_type: str, action: str, arguments: Mapping[str, object]) -> Request:
+    """A call of an action, byte for byte as miniupnpc writes it. The arguments are in the order of the dictionary.
+
+    Raises ValueError for a value that would need escaping: every value that we send is plain.
+    """
+    for value in arguments.values():
+        if not _VALUE.fullmatch(str(value)):
+            raise ValueError(f"{str(value)[:80]!r} needs escaping")
+    leaves = "".join(f"<{name}>{value}</{name}>" for name, value in arguments.items())
+    body = _ENVELOPE.format(action=action, service=service_type, arguments=leaves)
+    headers = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": f'"{service_type}#{action}"'}
+    return Request("POST", headers, body.encode("ascii"))
 
 
 def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
@@ -26,17 +44,10 @@ def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
     if "errorCode" in values:
         raise error_for_code(action, _code(values["errorCode"]), values.get("errorDescription", ""))
     if status != 200:
-        raise _bare(action, status)
+        raise _error_for_status(action, status)
     if not any(element.name.endswith("Response") for element in root.walk()):
         raise Garbled(f"the gateway answered {action} with something that is no reply to it")
-    return values | _enabled(values)
-
-
-def _enabled(values: dict[str, str]) -> dict[str, str]:
-    """NewEnabled of an entry as miniupnpc reads it: only "1" is yes. Some routers write a word, some nothing at all."""
-    if "NewInternalClient" not in values:
-        return {}
-    return {"NewEnabled": "0" if values.get("NewEnabled", "").lower() in ("0", "false", "no") else "1"}
+    return values
 
 
 def _parse(action: str, status: int, body: bytes) -> Element:
@@ -44,11 +55,11 @@ def _parse(action: str, status: int, body: bytes) -> Element:
         return parse(body)
     except Garbled as error:
         if status != 200:
-            raise _bare(action, status) from error
+            raise _error_for_status(action, status) from error
         raise
 
 
-def _bare(action: str, status: int) -> NoGateway | Refused | Garbled:
+def _error_for_status(action: str, status: int) -> NoGateway | Refused | Garbled:
     """The error for an HTTP status that comes without a UPnP error."""
     if status in (401, 403):
         return NotAuthorized(
@@ -62,14 +73,3 @@ def _bare(action: str, status: int) -> NoGateway | Refused | Garbled:
 
 def _code(text: str) -> int:
     return int(text) if re.fullmatch(r"-?[0-9]{1,6}", text) else 0
-
-
-def render(values: dict[str, str]) -> bytes:
-    """The reply as miniupnpc may read it: plain ASCII, short, one flat list of values."""
-    plain = "".join(f"<{name}>{_plain(value)}</{name}>" for name, value in values.items() if _NAME.fullmatch(name))
-    return f'<?xml version="1.0"?>\n<Envelope><Body><Response>{plain}</Response></Body></Envelope>\n'.encode("ascii")
-
-
-def _plain(value: str) -> str:
-    """What needs no escaping: miniupnpc undoes none."""
-    return "".join(letter if " " <= letter <= "~" and letter not in "<>&" else "?" for letter in value[:_MAX_VALUE])

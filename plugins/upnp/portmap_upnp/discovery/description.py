@@ -1,51 +1,38 @@
-"""The device description (UPnP Device Architecture 1.1 §2.3): XML to services, and back for miniupnpc; pure.
+"""The device description (UPnP Device Architecture 1.1 §2.3): XML to services.
 
-Law: only what this file has understood and vetted goes on. miniupnpc never reads the device's own document, but the
-minimal one that `render` writes: its C parser has known memory errors (minixml.c, fixed upstream, not released).
+Pure. Rules:
+- only a service whose control URL is on the described host is kept; a bad service never costs the others;
+- a service type is understood whatever its version, letter case and namespace: routers write
+  `WANPPPConnection:2` (Orange Livebox 3), `urn:dslforum-org:…` (Huawei HG531) and worse.
 """
 
 import logging
+import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 from portmap.errors import Garbled
-from portmap_upnp.location import Location, resolve_control
+from portmap.model import Address
+from portmap_upnp.location import Location, names_host, resolve_control
 from portmap_upnp.xml_tree import Element, parse
 
-SERVICES = (
-    "urn:schemas-upnp-org:service:WANIPConnection:2",
-    "urn:schemas-upnp-org:service:WANIPConnection:1",
-    "urn:schemas-upnp-org:service:WANPPPConnection:1",
-    "urn:dslforum-org:service:WANIPConnection:1",
-    "urn:dslforum-org:service:WANPPPConnection:1",
-)
-"""The services that map ports, best first. The old names at the end are all that some gateways know (Huawei HG531)."""
-
 MAX_SERVICES = 16  # each is a place to try; a gateway has one to three
-
 MAX_MAKER = 80  # characters of a name that people shall read
-
+_TYPE = re.compile(
+    r"urn:(?P<domain>[a-z0-9.-]{1,40}):service:wan(?P<kind>ip|ppp)connection(:(?P<version>[0-9.]{0,8}))?", re.IGNORECASE
+)
+_FIREWALL = re.compile(r"urn:[a-z0-9.-]{1,40}:service:WANIPv6FirewallControl(:[0-9.]{0,8})?", re.IGNORECASE)
+_IGD = re.compile(r"urn:[a-z0-9.-]{1,40}:device:InternetGatewayDevice:([12])", re.IGNORECASE)
+_STANDARD = "schemas-upnp-org"
 _log = logging.getLogger("portmap.upnp")
-_DEVICE = "urn:schemas-upnp-org:device:InternetGatewayDevice:"
-_MINIMAL = """<?xml version="1.0"?>
-<root xmlns="urn:schemas-upnp-org:device-1-0"><device><deviceType>{device}1</deviceType>\
-<serviceList><service><serviceType>{kind}</serviceType><controlURL>{control}</controlURL></service></serviceList>\
-</device></root>
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service that maps ports: its type, one of `SERVICES`, where it is controlled, and where its events are."""
+    """One service: its type as the device writes it, its control URL, and its event URL if it has one."""
 
     service_type: str
     control: Location
     events: Location | None = None
-
-    @property
-    def usual_kind(self) -> str:
-        """The same by its usual name, the only one that miniupnpc knows."""
-        return self.service_type.replace("urn:dslforum-org:", "urn:schemas-upnp-org:", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +50,7 @@ class GatewayDevice:
     maker: str = ""
 
     @property
-    def host(self) -> IPv4Address:
+    def host(self) -> Address:
         """Its address."""
         return self.location.host
 
@@ -71,20 +58,66 @@ class GatewayDevice:
         return f"UPnP {self.host} (IGD:{self.igd})" if self.igd else f"UPnP {self.host}"
 
 
+@dataclass(frozen=True, slots=True)
+class FirewallDevice:
+    """A device that opens IPv6 pinholes: where it describes itself, and the service that controls its firewall."""
+
+    location: Location
+    service: Service
+    boot: str = ""
+
+    @property
+    def host(self) -> Address:
+        """Its address."""
+        return self.location.host
+
+
 def parse_description(document: bytes, location: Location) -> GatewayDevice:
     """What the device at `location` offers. Raises Garbled for broken XML, or where nothing there maps ports."""
     root = parse(document)
     services = _services(root, location)
-    if not services:
-        raise Garbled(f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection")
     return GatewayDevice(location, _igd(root), services, maker=_maker(root))
 
 
+def parse_firewall_description(document: bytes, location: Location) -> FirewallDevice:
+    """Where the firewall of the device at `location` is controlled. Raises Garbled if it has none."""
+    root = parse(document)
+    for element in root.walk():
+        if element.name == "service" and _FIREWALL.fullmatch(element.text_of("serviceType")):
+            return FirewallDevice(location, _service(element, _base(root, location), location))
+    raise Garbled(f"{location.host} opens no pinholes: it has no WANIPv6FirewallControl")
+
+
 def _services(root: Element, location: Location) -> tuple[Service, ...]:
+    """The services that map ports, best first. Raises Garbled where there is none to be used."""
+    elements = [it for it in root.walk() if it.name == "service" and _TYPE.fullmatch(it.text_of("serviceType"))]
+    elements.sort(key=lambda it: _rank(it.text_of("serviceType")))
+    base = _base(root, location)
+    services, faults = [], []
+    for element in elements[:MAX_SERVICES]:
+        try:
+            services.append(_service(element, base, location))
+        except Garbled as error:
+            _log.debug("a service of %s is not used: %s", location.host, error)
+            faults.append(error)
+    if not services:
+        missing = f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection"
+        raise faults[0] if faults else Garbled(missing)
+    return tuple(services)
+
+
+def _rank(service_type: str) -> tuple[bool, bool, bool]:
+    """Sorts first what most routers mean: the standard's own name, WANIPConnection, version 2."""
+    found = _TYPE.fullmatch(service_type)
+    if found is None:
+        return True, True, True
+    return found["domain"].lower() != _STANDARD, found["kind"].lower() != "ip", found["version"] != "2"
+
+
+def _base(root: Element, location: Location) -> str:
+    """URLBase, where it names the described host; a foreign one is ignored."""
     base = root.text_of("URLBase")
-    elements = [it for it in root.walk() if it.name == "service" and it.text_of("serviceType") in SERVICES]
-    elements.sort(key=lambda it: SERVICES.index(it.text_of("serviceType")))
-    return tuple(_service(element, base, location) for element in elements[:MAX_SERVICES])
+    return base if base and names_host(base, location.host) else ""
 
 
 def _service(element: Element, base: str, location: Location) -> Service:
@@ -93,7 +126,7 @@ def _service(element: Element, base: str, location: Location) -> Service:
 
 
 def _events(element: Element, base: str, location: Location) -> Location | None:
-    """Where events can be had, if that is said and stays on the host; nobody needs them."""
+    """Where events can be had, if that is said and stays on the host; they are optional."""
     try:
         return resolve_control(element.text_of("eventSubURL"), base, location)
     except Garbled as error:
@@ -110,10 +143,5 @@ def _maker(root: Element) -> str:
 
 def _igd(root: Element) -> str:
     kinds = (element.text_of("deviceType") for element in root.children if element.name == "device")
-    version = next(kinds, "").removeprefix(_DEVICE)
-    return version if version in ("1", "2") else ""
-
-
-def render(service: Service, control: str) -> bytes:
-    """The description that makes miniupnpc speak this one service, at our own control path."""
-    return _MINIMAL.format(device=_DEVICE, kind=service.usual_kind, control=control).encode("ascii")
+    found = _IGD.fullmatch(next(kinds, ""))
+    return found[1] if found else ""

@@ -1,115 +1,149 @@
-"""From a search, or from one known URL, to a gateway that maps ports.
+"""Discovery: from a search, or from one known URL, to a device that maps ports or opens pinholes.
 
-Law: the first good answer wins, and nobody can stand in its way: each device that answers is looked at on a thread of
-its own. A good answer from somebody who is not where the routes lead waits a moment for one that is. No failure is
-remembered; the error says who answered and why it would not do.
+The first good answer of a default gateway wins; a good answer of another device waits a moment for it. Each device that
+answers is described on a thread of its own, so a slow one delays no other. No failure is remembered; the error says
+which devices answered and why they would not do.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from importlib import import_module
-from ipaddress import IPv4Address
+from ipaddress import IPv6Address
 from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
 from portmap.errors import Garbled, NATError, NoGateway
+from portmap.model import Address
 from portmap.wire.waiter import Waiter
-from portmap_upnp.discovery.description import GatewayDevice, parse_description
+from portmap_upnp.discovery.description import (
+    FirewallDevice,
+    GatewayDevice,
+    parse_description,
+    parse_firewall_description,
+)
 from portmap_upnp.discovery.search import DeviceSeen, Search
 from portmap_upnp.http import Request, exchange
 from portmap_upnp.location import Location
 
+D = TypeVar("D", GatewayDevice, FirewallDevice)
+
 DESCRIPTION_LIMIT = 64 * 1024  # bytes; real ones have 2 to 20 KiB
 DESCRIPTION_PATIENCE = 3.0  # seconds; small routers take their time over it
-HEAD_START = 0.02  # seconds that a hint has before everybody is asked; a gateway that is there needs 5
-GRACE = 0.3  # seconds that a stranger's good answer waits for the default gateway's
-
-_Found: TypeAlias = "DeviceSeen | GatewayDevice | NATError | None"
-"""An answer to the search, what became of one, or None: the search is over."""
+HEAD_START = 0.02  # seconds that a hint has before the search begins; a gateway that is there needs 5
+GRACE = 0.3  # seconds that another device's good answer waits for the default gateway's
 
 
 def fetch_device(
-    location: Location, patience: float = DESCRIPTION_PATIENCE, line: Waiter | None = None
+    location: Location, patience: float = DESCRIPTION_PATIENCE, waiter: Waiter | None = None
 ) -> GatewayDevice:
-    """Fetch and vet one device's description, within `patience` seconds.
+    """Fetch and vet the description of a device that maps ports, within `patience` seconds.
 
-    Raises NoGateway, GatewayTimeout or Garbled, and HungUp as `exchange` does.
+    Raises NoGateway, GatewayTimeout or Garbled, and WaiterClosed as `exchange` does.
     """
-    reply = exchange(location, Request(), limit=DESCRIPTION_LIMIT, patience=patience, line=line)
-    if reply.status != 200:
-        raise Garbled(f"{location} answers with HTTP status {reply.status} instead of a description")
-    return parse_description(reply.body, location)
+    return parse_description(_fetch(location, patience, waiter), location)
+
+
+def fetch_firewall(
+    location: Location, us: IPv6Address, patience: float = DESCRIPTION_PATIENCE, waiter: Waiter | None = None
+) -> FirewallDevice:
+    """Fetch and vet the description of a device that opens pinholes, from our address `us`; raises the same."""
+    return parse_firewall_description(_fetch(location, patience, waiter, us), location)
 
 
 def discover(
     search: Search, deadline: float = inf, rather_not: Location | None = None, hinted: Location | None = None
 ) -> GatewayDevice:
-    """Search, look at whoever answers, and return the first gateway, by `deadline`. Raises NoGateway.
+    """Search, and return the first gateway that maps ports, by `deadline`. Raises NoGateway.
 
-    The gateway described at `rather_not` is taken only if there is no other. `hinted` is looked at a moment before
-    everybody is asked, and has no other privilege.
+    The gateway described at `rather_not` is taken only if there is no other. `hinted` is asked a moment before the
+    search begins, and has no other privilege.
     """
-    stop = Event()
     until = min(deadline, time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
-    hunt = _Discovery(frozenset(search.gateways()), until, rather_not=rather_not)
-    failed = Event()
+    discovery: _Discovery[GatewayDevice] = _Discovery(
+        fetch_device, frozenset(search.gateways()), until, rather_not=rather_not
+    )
+    return _run(discovery, search, None, hinted, "no UPnP gateway")
+
+
+def discover_firewall(search: Search, us: IPv6Address, deadline: float) -> FirewallDevice:
+    """Search by `deadline`, and return the first device that opens pinholes to our address `us`. Raises NoGateway."""
+    discovery: _Discovery[FirewallDevice] = _Discovery(
+        lambda location: fetch_firewall(location, us), frozenset(search.gateways()), deadline
+    )
+    return _run(discovery, search, us, None, "no gateway that opens IPv6 pinholes by UPnP")
+
+
+def _fetch(location: Location, patience: float, waiter: Waiter | None = None, source: Address | None = None) -> bytes:
+    reply = exchange(location, Request(), limit=DESCRIPTION_LIMIT, patience=patience, waiter=waiter, source=source)
+    if reply.status != 200:
+        raise Garbled(f"{location} answers with HTTP status {reply.status} instead of a description")
+    return reply.body
+
+
+def _run(
+    discovery: "_Discovery[D]", search: Search, ours: IPv6Address | None, hinted: Location | None, missing: str
+) -> D:
+    stop = Event()
+    hint_failed = Event()
     if hinted:
-        hunt.look_at(DeviceSeen(hinted), failed)
-        _start(_report, partial(_soon, failed, search, stop), hunt.inbox)
+        discovery.look_at(DeviceSeen(hinted), hint_failed)
+        _start(_search_after_hint, hint_failed, search, stop, ours, discovery)
     else:
-        sightings = search.devices(stop)
-        _start(_report, lambda: sightings, hunt.inbox)
+        _start(_report, search.devices(stop, ours), discovery)
     try:
-        import_module("http.client")  # needed as soon as somebody answers: 20 ms that pass meanwhile
-        gateway = hunt.first_good()
+        import_module("http.client")  # needed as soon as a device answers: 20 ms that pass meanwhile
+        device = discovery.first_good()
     finally:
         stop.set()
-        failed.set()
-    if gateway is None:
-        raise NoGateway(_nobody(search, hunt.reasons))
-    return gateway
+        hint_failed.set()
+    if device is None:
+        raise NoGateway(_explain(search, discovery.reasons, missing))
+    return device
 
 
 @dataclass(slots=True)
-class _Discovery:
-    """What is known so far. `open`: how many threads have yet to report, the search being the first of them."""
+class _Discovery(Generic[D]):
+    """What is known so far. `open`: how many threads have yet to report, the search being the first of them.
 
-    likely: frozenset[IPv4Address]
+    The inbox has answers to the search, what became of each, and None at the end of the search.
+    """
+
+    fetch: Callable[[Location], D]
+    likely: frozenset[Address]
     until: float
     open: int = 1
     rather_not: Location | None = None
-    inbox: SimpleQueue[_Found] = field(default_factory=SimpleQueue)
+    inbox: SimpleQueue[DeviceSeen | D | NATError | None] = field(default_factory=SimpleQueue)
     reasons: list[str] = field(default_factory=list)
-    _second_best: GatewayDevice | None = None
+    _second_best: D | None = None
 
-    def first_good(self) -> GatewayDevice | None:
-        """The first gateway where the routes lead; the first other one, if there is none within a moment."""
+    def first_good(self) -> D | None:
+        """The first device that is a default gateway; the first other one, if there is none within a moment."""
         for found in self._reports():
             match found:
                 case DeviceSeen():
                     self.look_at(found)
-                case GatewayDevice() if self._is_likely(found):
+                case GatewayDevice() | FirewallDevice() if self._is_likely(found):
                     return found
-                case GatewayDevice() if self._second_best is None:
+                case GatewayDevice() | FirewallDevice() if self._second_best is None:
                     self._second_best = found
                     self.until = min(self.until, time.monotonic() + GRACE)
                 case NATError():
                     self.reasons.append(str(found))
         return self._second_best
 
-    def look_at(self, sighting: DeviceSeen, failed: Event | None = None) -> None:
-        """Whether that is a gateway will be in the inbox; `failed` is set if it is none."""
+    def look_at(self, seen: DeviceSeen, failed: Event | None = None) -> None:
+        """Describe the device on a thread, which reports to the inbox; `failed` is set if it is of no use."""
         self.open += 1
-        _start(_look, sighting, self.inbox, failed or Event())
+        _start(_look, seen, self, failed or Event())
 
-    def _is_likely(self, gateway: GatewayDevice) -> bool:
-        return gateway.location != self.rather_not and (gateway.host in self.likely or not self.likely)
+    def _is_likely(self, device: D) -> bool:
+        return device.location != self.rather_not and (device.host in self.likely or not self.likely)
 
-    def _reports(self) -> Iterator[_Found]:
+    def _reports(self) -> Iterator[DeviceSeen | D | NATError | None]:
         """Reports as they come, until all are in or the time is over."""
         while self.open:
             try:
@@ -120,36 +154,49 @@ class _Discovery:
             yield found
 
 
-def _nobody(search: Search, reasons: list[str]) -> str:
+def _explain(search: Search, reasons: list[str], missing: str) -> str:
     if reasons:
-        return f"no UPnP gateway among those that answered: {'; '.join(reasons[:3])}"
-    return f"no UPnP gateway answered within {search.patience:.3g} s; is UPnP switched on in the router?"
+        return f"{missing} among the devices that answered: {'; '.join(dict.fromkeys(reasons[:3]))}"
+    return f"{missing} answered within {search.patience:.3g} s; is UPnP switched on in the router?"
 
 
-def _report(search: Callable[[], Iterator[DeviceSeen]], inbox: SimpleQueue[_Found]) -> None:
-    try:
-        for sighting in search():
-            inbox.put(sighting)
-        inbox.put(None)
-    except NATError as error:
-        inbox.put(error)
+def _report(devices: Iterator[DeviceSeen], discovery: "_Discovery[D]") -> None:
+    for seen in devices:
+        discovery.inbox.put(seen)
+    discovery.inbox.put(None)
 
 
-def _soon(failed: Event, search: Search, stop: Event) -> Iterator[DeviceSeen]:
+def _search_after_hint(
+    hint_failed: Event, search: Search, stop: Event, ours: IPv6Address | None, discovery: "_Discovery[D]"
+) -> None:
     """The search, if it is still needed when the hint has failed, or has had its head start.
 
-    The gateway answers a search with the same one thread with which it answers us.
+    The gateway answers a search with the same one thread with which it answers the hint's request.
     """
-    failed.wait(HEAD_START)
-    return iter(()) if stop.is_set() else search.devices(stop)
-
-
-def _look(sighting: DeviceSeen, inbox: SimpleQueue[_Found], failed: Event) -> None:
+    hint_failed.wait(HEAD_START)
+    if stop.is_set():
+        return
     try:
-        inbox.put(replace(fetch_device(sighting.location), boot=sighting.boot))
+        _report(search.devices(stop, ours), discovery)
     except NATError as error:
-        inbox.put(error)
+        discovery.inbox.put(error)
+
+
+def _look(seen: DeviceSeen, discovery: "_Discovery[D]", failed: Event) -> None:
+    try:
+        device = discovery.fetch(seen.location)
+        discovery.inbox.put(replace(device, boot=seen.boot))
+    except NATError as error:
+        discovery.inbox.put(_with_named(seen, error))
         failed.set()
+
+
+def _with_named(seen: DeviceSeen, error: NATError) -> NATError:
+    """The error, with what the device gave as its LOCATION where that was not followed."""
+    if not seen.named:
+        return error
+    reason = f"{seen.location.host} answered with LOCATION {seen.named}, another host, which is not followed; "
+    return NoGateway(f"{reason}{seen.location} was asked instead: {error}")
 
 
 def _start(work: Callable[..., None], *arguments: object) -> None:

@@ -1,7 +1,15 @@
-"""The SSDP search: thin sockets.
+"""The SSDP search, IPv4 and IPv6: thin sockets.
 
-Law: everybody is asked at once, by multicast and each likely gateway by itself (some answer only one of the two; a
-host's firewall lets in the answer to a packet of ours). Answers stream out as they come: who is first does not matter.
+Everything is asked at once, by multicast and each likely gateway by itself: some answer only one of the two, and a
+host's firewall lets in the answer to a packet of ours. Answers stream out as they come.
+
+Rules:
+- multicast questions and unicast questions leave from different sockets. A stranger on the network sees the port of the
+  first and can forge answers to it; the port of the second is known to the asked host only;
+- an answer to the unicast socket is proof that the device is at its address. Without that proof only an answer from a
+  default gateway counts, and only where its LOCATION has no query; any other sender is first asked by unicast itself;
+- each default gateway has a quota of its own, for answers with proof and for those without; strangers share another;
+- a loopback address answers only where a loopback address was asked.
 
 The target that nearly every gateway answers goes a moment ahead of the others: miniupnpd takes 52 ms to answer it
 alone and 70 to 140 ms when the other questions come with it.
@@ -10,17 +18,19 @@ alone and 70 to 140 ms when the other questions come with it.
 import logging
 import socket
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from selectors import EVENT_READ, DefaultSelector
 from threading import Event
 
 from portmap.errors import Garbled, NoGateway
-from portmap.network.routes import gateway_candidates, local_address_to
+from portmap.model import Address
+from portmap.network.routes import default_gateways6, gateway_candidates, local_address_to
 from portmap_upnp.discovery import ssdp
-from portmap_upnp.location import Location, parse_location
+from portmap_upnp.location import Location, names_host, parse_location
 
 SEND_TIMES = (
     (0.0, ssdp.TARGETS[:1]),
@@ -33,125 +43,236 @@ SEND_TIMES = (
 """(seconds after the start, targets): a datagram is easily lost, asking again costs little, and a gateway that is just
 starting hears a later one."""
 
-PER_HOST = 4  # different LOCATIONs that one host may name: a flood of them is none of our business
-IN_ALL = 16
+SEND_TIMES6 = tuple((after, (ssdp.FIREWALL_TARGET,)) for after in (0.0, 0.35, 0.85, 1.4))
+
+PER_HOST = 4  # different LOCATIONs that one host may name; FRITZ!Boxes have two
+STRANGERS = 16  # hosts that are no default gateways, at a time: the newest displaces the oldest
+MAX_ASKED = 128  # questions to strangers in one search
+MAX_LINKS = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSeen:
-    """Somebody who answered: the vetted LOCATION and the BOOTID, as `ssdp.Answer` has them."""
+    """A device that answered: the vetted LOCATION, the BOOTID, and the LOCATION as written if it named another host."""
 
     location: Location
     boot: str = ""
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Whom to ask and for how long (seconds). `multicast` None: only the gateways."""
+    """Where to ask and for how long (seconds). `multicast` None: only the gateways."""
 
-    gateways: Callable[[], Sequence[IPv4Address]] = gateway_candidates
+    gateways: Callable[[], Sequence[Address]] = gateway_candidates
     multicast: str | None = ssdp.ADDRESS
     port: int = ssdp.PORT
     patience: float = 2.5
+    send_times: tuple[tuple[float, tuple[str, ...]], ...] = SEND_TIMES
 
-    def at(self, host: IPv4Address) -> "Search":
+    @classmethod
+    def for_firewalls(cls) -> "Search":
+        """The search for devices that open IPv6 pinholes."""
+        return cls(default_gateways6, ssdp.ADDRESS6, send_times=SEND_TIMES6)
+
+    def at(self, host: Address) -> "Search":
         """The same at one host only."""
         return replace(self, gateways=lambda: (host,), multicast=None)
 
-    def devices(self, stop: Event) -> Iterator[DeviceSeen]:
-        """Who answers with a good LOCATION, each LOCATION once; ends with the patience, or soon after `stop`.
+    def devices(self, stop: Event, ours: IPv6Address | None = None) -> Iterator[DeviceSeen]:
+        """The devices that answer with a good LOCATION, each LOCATION once; ends with the patience, or after `stop`.
 
-        Asks at once, before it returns. Raises NoGateway where there is no socket to be had.
+        `ours` is our global address, for a search by IPv6. Asks at once, before it returns. Raises NoGateway where
+        there is no socket to be had.
         """
-        sock = _open()
-        self._ask(sock, SEND_TIMES[0][1])
-        return _distinct(self._answers(sock, stop))
+        running = _RunningSearch(self, ours)
+        running.ask(self.send_times[0][1])
+        return running.answers(stop)
 
-    def _answers(self, sock: socket.socket, stop: Event) -> Iterator[DeviceSeen]:
-        began = time.monotonic()
-        due = list(SEND_TIMES[1:])
-        with closing(sock):
-            while not stop.is_set() and (now := time.monotonic()) < began + self.patience:
-                if due and now >= began + due[0][0]:
-                    self._ask(sock, due.pop(0)[1])
-                sighting = _receive(sock)
-                if sighting:
-                    yield sighting
 
-    def _ask(self, sock: socket.socket, targets: Sequence[str]) -> None:
-        gateways = self.gateways()
+class _RunningSearch:
+    """One search: its sockets, and what has been seen so far."""
+
+    def __init__(self, search: Search, ours: IPv6Address | None) -> None:
+        self._search = search
+        self._ours = ours
+        # We ask from our global IPv6 address and from our link-local one: a gateway answers from its own address of
+        # that kind.
+        sources = ("0.0.0.0",) if ours is None else (str(ours), "::")  # noqa: S104  # any of ours
+        with ExitStack() as undo:
+            self._unicast = [undo.enter_context(closing(_open(source))) for source in sources]
+            self._multicast = [undo.enter_context(closing(_open(source))) for source in sources]
+            self._sockets = undo.pop_all()
+        self._gateways: frozenset[Address] = frozenset()
+        self._seen: dict[Location, None] = {}
+        self._quota = _Quota()
+
+    def ask(self, targets: Sequence[str]) -> None:
+        """Ask the gateways and the group for each of the targets."""
+        gateways = self._search.gateways()
+        self._gateways = frozenset(gateways)
         for target in targets:
-            request = ssdp.m_search(target)
             for gateway in gateways:
-                _send(sock, request, str(gateway), self.port)
-            if self.multicast:
-                for egress in _egresses(gateways):
-                    _send(sock, request, self.multicast, self.port, egress)
+                self._ask_host(gateway, target)
+            if self._search.multicast:
+                self._ask_group(target, self._search.multicast, gateways)
+
+    def answers(self, stop: Event) -> Iterator[DeviceSeen]:
+        """The good answers as they come, with the further questions between them."""
+        began = time.monotonic()
+        due = list(self._search.send_times[1:])
+        with self._sockets, DefaultSelector() as selector:
+            for proves, sockets in ((True, self._unicast), (False, self._multicast)):
+                for sock in sockets:
+                    selector.register(sock, EVENT_READ, proves)
+            while not stop.is_set() and (now := time.monotonic()) < began + self._search.patience:
+                if due and now >= began + due[0][0]:
+                    self.ask(due.pop(0)[1])
+                for key, _ in selector.select(_GLANCE):
+                    if isinstance(key.fileobj, socket.socket) and (device := self._receive(key.fileobj, key.data)):
+                        yield device
+
+    def _ask_host(self, host: Address, target: str) -> None:
+        for sock in self._unicast:
+            _send(sock, self._request(target), str(host), self._search.port)
+
+    def _ask_group(self, target: str, group: str, gateways: Sequence[Address]) -> None:
+        request = self._request(target)
+        if self._ours is None:
+            for egress in _egresses(gateways):
+                _send(self._multicast[0], request, group, self._search.port, egress)
+            return
+        for zone in _zones(gateways):
+            for sock in self._multicast:
+                _send(sock, request, f"{group}%{zone}", self._search.port)
+
+    def _request(self, target: str) -> bytes:
+        return ssdp.m_search(target, ssdp.ADDRESS if self._ours is None else f"[{ssdp.ADDRESS6.upper()}]")
+
+    def _receive(self, sock: socket.socket, proves: bool) -> DeviceSeen | None:
+        """The next answer; None for nothing yet, or nothing good."""
+        try:
+            datagram, address = sock.recvfrom(ssdp.MAX_DATAGRAM + 1)
+        except OSError:  # nothing after all, or a port that an earlier question found closed
+            return None
+        host = _sender(address)
+        _log.debug("<- %s %r", host, datagram, extra={"wire": _wire("in", str(host), address[1], datagram)})
+        try:
+            return self._judge(host, ssdp.parse_answer(datagram), proves)
+        except Garbled as error:
+            _log.debug("answer of %s ignored: %s", host, error)
+            return None
+
+    def _judge(self, host: Address, answer: ssdp.SearchAnswer, proves: bool) -> DeviceSeen | None:
+        """The device that answered, if it is worth a look now. Raises Garbled."""
+        is_gateway = host in self._gateways
+        if host.is_loopback and not any(gateway.is_loopback for gateway in self._gateways):
+            raise Garbled("a loopback address was not asked")
+        location = parse_location(answer.location, host, self._ours)
+        if location in self._seen:
+            return None
+        if not proves and (not is_gateway or location.has_query):
+            if self._quota.has_room_to_ask(host):
+                usual = self._search.send_times[0][1][0]
+                self._ask_host(host, answer.target if answer.target in ssdp.TARGETS else usual)
+            return None
+        if location.has_query and not is_gateway:
+            raise Garbled(f"{location} has a query, and {host} is no default gateway: not followed")
+        if not self._quota.has_room(host, is_gateway, proves):
+            return None
+        self._seen[location] = None
+        return DeviceSeen(location, answer.boot, "" if names_host(answer.location, host) else answer.location[:80])
 
 
-def _open() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ssdp.TTL)
-        sock.settimeout(_GLANCE)
-        sock.bind(("", 0))
-    except OSError as error:
-        sock.close()
-        raise NoGateway(f"no socket to search with: {error.strerror}; is the network up?") from error
-    return sock
+@dataclass(slots=True)
+class _Quota:
+    """How many LOCATIONs each sender may still name. Bounded: strangers displace each other, gateways are few."""
+
+    _gateways: Counter[tuple[Address, bool]] = field(default_factory=Counter)
+    _strangers: OrderedDict[Address, int] = field(default_factory=OrderedDict)
+    _asked: OrderedDict[Address, int] = field(default_factory=OrderedDict)
+    _questions: int = 0
+
+    def has_room(self, host: Address, is_gateway: bool, proves: bool) -> bool:
+        """Count one more LOCATION of this host, if it may have one."""
+        if is_gateway:
+            self._gateways[host, proves] += 1
+            return self._gateways[host, proves] <= PER_HOST
+        return _count(self._strangers, host)
+
+    def has_room_to_ask(self, host: Address) -> bool:
+        """Count one more question to this host, if it may get one."""
+        self._questions += 1
+        return self._questions <= MAX_ASKED and _count(self._asked, host)
 
 
-def _egresses(gateways: Sequence[IPv4Address]) -> list[IPv4Address]:
+def _count(by_host: OrderedDict[Address, int], host: Address) -> bool:
+    by_host[host] = by_host.pop(host, 0) + 1
+    if len(by_host) > STRANGERS:
+        by_host.popitem(last=False)
+    return by_host[host] <= PER_HOST
+
+
+def _sender(address: tuple[object, ...]) -> Address:
+    """The sender of a datagram, with its zone."""
+    if len(address) == 2:
+        return IPv4Address(address[0])
+    return ip_address(socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0])  # type: ignore[arg-type]  # as recvfrom gives it
+
+
+def _open(source: str) -> socket.socket:
+    is_ipv6 = ":" in source
+    with ExitStack() as undo:
+        try:
+            sock = undo.enter_context(
+                closing(socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM))
+            )
+            if is_ipv6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ssdp.TTL)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ssdp.TTL)
+            sock.setblocking(False)
+            sock.bind((source, 0))
+        except OSError as error:
+            raise NoGateway(f"no socket to search with: {error.strerror}; is the network up?") from error
+        undo.pop_all()
+        return sock
+
+
+def _egresses(gateways: Sequence[Address]) -> list[IPv4Address]:
     """Our own addresses on the ways to the gateways: a VPN or a container bridge must not swallow the multicast."""
     ours: dict[IPv4Address, None] = {}
     for gateway in gateways:
         try:
-            ours[local_address_to(gateway)] = None
+            if isinstance(gateway, IPv4Address):
+                ours[local_address_to(gateway)] = None
         except NoGateway as error:
             _log.debug("no search by multicast: %s", error)
     return list(ours) or [IPv4Address(0)]  # 0.0.0.0: as the system likes
 
 
+def _zones(gateways: Sequence[Address]) -> list[str]:
+    """The links of the routers; all of ours where the system does not tell its routers."""
+    told = dict.fromkeys(it.scope_id for it in gateways if isinstance(it, IPv6Address) and it.scope_id)
+    return list(told) or [str(index) for index, _ in socket.if_nameindex()][:MAX_LINKS]
+
+
 def _send(sock: socket.socket, request: bytes, host: str, port: int, egress: IPv4Address | None = None) -> None:
-    """Send, a multicast from our own address `egress`."""
+    """Send; an IPv4 multicast leaves from our own address `egress`."""
+    numbers = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # nothing is looked up; a zone becomes its number
     try:
         if egress is not None:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, egress.packed)
-        sock.sendto(request, (host, port))
-    except OSError as error:  # one way that is shut does not close the others; nobody answering says it all
+        address = socket.getaddrinfo(host, port, sock.family, socket.SOCK_DGRAM, flags=numbers)[0][4]
+        sock.sendto(request, address)
+    except OSError as error:  # one way that is closed does not close the others
         _log.debug("M-SEARCH to %s:%d not sent: %s", host, port, error.strerror)
     else:
         _log.debug("-> %s:%d %r", host, port, request, extra={"wire": _wire("out", host, port, request)})
 
 
-def _receive(sock: socket.socket) -> DeviceSeen | None:
-    """The next answer; None for nothing yet, or nothing good."""
-    try:
-        datagram, (host, port) = sock.recvfrom(ssdp.MAX_DATAGRAM + 1)
-    except OSError:  # time for a glance, or (Windows) a port that an earlier question found shut
-        return None
-    _log.debug("<- %s:%d %r", host, port, datagram, extra={"wire": _wire("in", host, port, datagram)})
-    try:
-        answer = ssdp.parse_answer(datagram)
-        return DeviceSeen(parse_location(answer.location, IPv4Address(host)), answer.boot)
-    except Garbled as error:
-        _log.debug("answer of %s ignored: %s", host, error)
-        return None
-
-
-def _wire(way: str, host: str, port: int, data: bytes) -> dict[str, object]:
-    """The datagram for whoever captures the wire (`portmap.doctor.capture`)."""
+def _wire(way: str, host: str, port: object, data: bytes) -> dict[str, object]:
+    """The datagram for `portmap.doctor.capture`."""
     return {"way": way, "over": "ssdp", "peer": f"{host}:{port}", "data": data}
-
-
-def _distinct(sightings: Iterator[DeviceSeen]) -> Iterator[DeviceSeen]:
-    seen: set[Location] = set()
-    by_host: Counter[IPv4Address] = Counter()
-    for sighting in sightings:
-        location = sighting.location
-        if location not in seen and by_host[location.host] < PER_HOST and len(seen) < IN_ALL:
-            seen.add(location)
-            by_host[location.host] += 1
-            yield sighting

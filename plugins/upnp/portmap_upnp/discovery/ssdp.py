@@ -1,7 +1,7 @@
-"""SSDP datagrams (UPnP Device Architecture 1.1 §1.2 and §1.3): our question as bytes, what devices say as values; pure.
+"""SSDP datagrams (UPnP Device Architecture 1.1 §1.2 and §1.3): M-SEARCH as bytes, answers and NOTIFY as values.
 
-Law: what a device says is hostile until `location` has vetted it. Spelling, spacing, order and line ends are forgiven,
-since routers get them wrong; size, status and the presence of what matters are not.
+Pure. A LOCATION is hostile until `location` has vetted it. Spelling, spacing, order and line ends are forgiven, since
+routers get them wrong; size, status and the presence of what matters are not.
 """
 
 import re
@@ -11,6 +11,7 @@ from enum import Enum
 from portmap.errors import Garbled
 
 ADDRESS = "239.255.255.250"  # UDA 1.1 §1.3.2
+ADDRESS6 = "ff02::c"  # UDA 1.1 annex A.3: link-local scope
 PORT = 1900
 TTL = 2  # UDA 1.1 §1.3.2
 MAX_DATAGRAM = 4096  # a real one has about 400 bytes
@@ -23,22 +24,31 @@ TARGETS = (
     "urn:schemas-upnp-org:service:WANIPConnection:1",
     "urn:schemas-upnp-org:service:WANIPConnection:2",
     "urn:schemas-upnp-org:service:WANPPPConnection:1",
+    "urn:schemas-upnp-org:service:WANPPPConnection:2",
     "urn:dslforum-org:device:InternetGatewayDevice:1",
 )
-"""Whom we ask for: some routers answer to only one of these names, most (IGD:2 as well) to the first; a few know only
-the last, which is an old one."""
+"""What we search for: some routers answer to only one of these names, most (IGD:2 as well) to the first; a few know
+only the last, which is an old one."""
+
+FIREWALL_TARGET = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"
+_NOTIFIED = re.compile(  # any version, any letter case: as `description` understands them
+    r"urn:[a-z0-9.-]{1,40}:(device:InternetGatewayDevice|service:WAN(IP|PPP)Connection|service:WANIPv6FirewallControl)"
+    r"(:[0-9.]{0,8})?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """A search answer: the LOCATION, unvetted, and the BOOTID, which changes with a restart; "" if it has none."""
+    """A search answer: the LOCATION, unvetted, the BOOTID, which changes with a restart, the target; "" for none."""
 
     location: str
     boot: str = ""
+    target: str = ""
 
 
 class AdvertisementKind(Enum):
-    """What a device tells everybody about itself."""
+    """The NTS of a NOTIFY."""
 
     ALIVE = "ssdp:alive"
     BYEBYE = "ssdp:byebye"
@@ -47,7 +57,7 @@ class AdvertisementKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
-    """What a gateway tells everybody. `location` is unvetted, and "" in a byebye."""
+    """A NOTIFY of a gateway. `location` is unvetted, and "" in a byebye."""
 
     says: AdvertisementKind
     location: str = ""
@@ -74,16 +84,16 @@ def parse_answer(datagram: bytes) -> SearchAnswer:
         raise Garbled(f"not an SSDP answer: {first[:60]!r}")
     if "location" not in headers:
         raise Garbled("an SSDP answer without a LOCATION")
-    return SearchAnswer(headers["location"], _boot(headers))
+    return SearchAnswer(headers["location"], _boot(headers), headers.get("st", ""))
 
 
 def parse_advertisement(datagram: bytes) -> Advertisement:
-    """Read an announcement. Raises Garbled for all that no gateway says of its port mapping.
+    """Read a NOTIFY. Raises Garbled for one that does not concern port mapping.
 
-    The same host may be a media server as well, with a LOCATION and a BOOTID of its own: only `TARGETS` concern us.
+    The same host may be a media server as well, with a LOCATION and a BOOTID of its own: those are not ours.
     """
     first, headers = _headers(datagram)
-    if first.split()[:2] != ["NOTIFY", "*"] or headers.get("nt") not in TARGETS:
+    if first.split()[:2] != ["NOTIFY", "*"] or not _NOTIFIED.fullmatch(headers.get("nt", "")):
         raise Garbled(f"not a gateway's announcement: {first[:60]!r} {headers.get('nt', '')[:60]!r}")
     match headers.get("nts"):
         case "ssdp:alive" if "location" in headers:

@@ -1,48 +1,103 @@
-"""The description that an entry of ours carries, `portmap:ID:NAME`, and which entries are ours by it.
+"""Whose entry it is: the description that an entry of ours carries, and whether the host that it leads to is there.
 
-Law: nobody else's entry is ever taken for ours. What leads to this host's present address can only be this host's. What
-leads to another address is ours only if it says ID and NAME of ours, has our internal port, and nobody lives at that
-address (`neighbour`): the gateway gave us another address, and the entry was left behind.
+The description is `portmap:ID:NAME`. ID is 6 hexadecimal digits of HMAC-SHA-256 with the machine's own id as the key,
+as machine-id(5) wants it: it stays the same on this host, differs between hosts, and does not reveal the machine id.
+The host's name is mixed in, since clones of one machine share the rest.
 
-ID is 6 hexadecimal digits of HMAC-SHA-256 with the machine's own id as the key, as machine-id(5) wants it: it stays the
-same for ever on this host, differs between hosts, and tells nobody the machine id. The host's name is mixed in, for
-clones of one machine share the rest.
+Rules:
+- an entry of another host is never taken for ours;
+- an entry that leads to this host's present address can only be this host's;
+- an entry that leads to another address is ours only if it has our ID and NAME and our internal port, and no host is
+  present at that address: the gateway gave us another address, and the entry was left behind;
+- presence is asked with one TCP connection attempt, to a private address only; a host that cannot be asked counts as
+  present, so an entry is rather left alone.
 """
 
+import errno
 import hashlib
 import hmac
+import logging
 import re
 import socket
 from collections.abc import Callable, Sequence
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
+from typing import TypeAlias
 
+from portmap.model import Scope, scope_of
 from portmap_upnp.control.wan_connection import DESCRIPTION_LENGTH
+
+Answers: TypeAlias = Callable[[IPv4Address, int], bool]
 
 PREFIX = "portmap:"
 ID_LENGTH = 6
 MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))  # machine-id(5)
+PATIENCE = 0.5  # seconds; a neighbour answers within milliseconds, or refuses
+_ARP = Path("/proc/net/arp")  # Linux; elsewhere there is no such file
+_COMPLETE = 0x2  # ATF_COM: linux/if_arp.h
+_ABSENT = (errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH)
+_log = logging.getLogger("portmap.upnp")
 
 
 def host_id(files: Sequence[Path] = MACHINE_IDS, hostname: Callable[[], str] = socket.gethostname) -> str:
-    """The id of this host in our marks. Where the system has no machine id, its name has to do."""
+    """The id of this host in our descriptions, from its name alone where the system has no machine id."""
     message = b"portmap upnp entry\0" + hostname().encode()
     return hmac.new(_machine_id(files), message, hashlib.sha256).hexdigest()[:ID_LENGTH]
 
 
 def entry_description(name: str, internal_port: int, host: str) -> str:
-    """The entry's description: our mark, then the user's word in characters that need no escaping."""
+    """The entry's description: our prefix and ID, then the user's name in characters that need no escaping."""
     word = re.sub(r"[^A-Za-z0-9 _.:-]", "-", name).strip() or str(internal_port)
     return f"{PREFIX}{host}:{word}"[:DESCRIPTION_LENGTH].strip()
 
 
 def made_by_host(description: str, host: str) -> bool:
-    """Whether an entry was made by us on this host, wherever it leads."""
+    """Whether an entry was made by portmap on this host, wherever it leads."""
     return description.startswith(f"{PREFIX}{host}:")
 
 
 def made_by_us(description: str) -> bool:
-    """Whether an entry that leads to this host was made by us, in this life or an earlier one, or nobody says."""
+    """Whether an entry that leads to this host was made by portmap, now or earlier, or says nothing about its maker."""
     return description.startswith(PREFIX) or not description
+
+
+def is_host_present(client: str, port: int, *, answers: Answers | None = None, arp: Path = _ARP) -> bool:
+    """Whether a host answers at this address, if only to refuse; `client` is what a gateway lists, any text."""
+    try:
+        address = IPv4Address(client)
+    except AddressValueError:
+        return True
+    if scope_of(address) is not Scope.PRIVATE:
+        return True
+    alive = (answers or answers_tcp)(address, port) or _has_answered_arp(address, arp)
+    _log.debug("%s is %s", address, "present" if alive else "absent")
+    return alive
+
+
+def answers_tcp(address: IPv4Address, port: int, patience: float = PATIENCE) -> bool:
+    """Whether a connection is accepted or refused, or cannot be tried, within `patience` seconds."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.settimeout(patience)
+            probe.connect((str(address), port))
+    except TimeoutError:
+        return False
+    except OSError as error:
+        return error.errno not in _ABSENT
+    return True
+
+
+def _has_answered_arp(address: IPv4Address, arp: Path) -> bool:
+    """A firewall may swallow the attempt, but the neighbour's ARP answer gives it away."""
+    try:
+        table = arp.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return any(_lists(line.split(), str(address)) for line in table.splitlines()[1:])
+
+
+def _lists(fields: list[str], address: str) -> bool:
+    return len(fields) > 2 and fields[0] == address and int(fields[2], 16) & _COMPLETE != 0
 
 
 def _machine_id(files: Sequence[Path]) -> bytes:

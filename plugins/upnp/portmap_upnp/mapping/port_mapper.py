@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from portmap.errors import Conflict, Refused
 from portmap.model import Grant, Protocol
 from portmap_upnp.control import upnp_errors as code
-from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanConnection
-from portmap_upnp.mapping.ownership import PREFIX, entry_description, host_id, made_by_host, made_by_us
+from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanActions
+from portmap_upnp.mapping.ownership import PREFIX, entry_description, host_id, is_host_present, made_by_host, made_by_us
 from portmap_upnp.mapping.port_forward import PortForward, conflict, granted, lease_not_extended
-from portmap_upnp.neighbour import lives_at
 
 ALTERNATIVES = 4  # further external ports to try
 _FIRST, _LAST = 10000, 65534  # where they are drawn from: go-ethereum's p2p/nat/natupnp.go
@@ -52,18 +51,19 @@ class _NoEffect(Refused):
 class PortMapper:
     """Opens and shuts ports at one gateway; knows what it holds there, and whether lifetimes are known there.
 
-    `choose` draws other external ports, `host` is the id in our marks, `lives_at` tells whether a client is somebody.
+    `choose` draws other external ports, `host` is the ID in our descriptions, `is_host_present` tells whether the
+    client of an entry is on the network.
     """
 
     def __init__(
         self,
         choose: Callable[[], int] = random_port,
         host: str | None = None,
-        lives_at: Callable[[str, int], bool] = lives_at,
+        is_host_present: Callable[[str, int], bool] = is_host_present,
     ) -> None:
         self._choose = choose
         self._host = host or host_id()
-        self._lives_at = lives_at
+        self._is_host_present = is_host_present
         self._held: dict[tuple[Protocol, int], PortForward] = {}  # by (protocol, external port)
         self._permanent_only = False
 
@@ -76,17 +76,17 @@ class PortMapper:
         )
         return next(held, internal_port)
 
-    def open(self, igd: WanConnection, wanted: PortForward, name: str, lifetime: int) -> Grant:
+    def open(self, wan: WanActions, wanted: PortForward, name: str, lifetime: int) -> Grant:
         """Open or extend. Raises Conflict where no port could be had, else the gateway's own refusal."""
         wish = _MappingRequest(wanted, entry_description(name, wanted.internal_port, self._host), lifetime)
         first: Refused | None = None
         for port in self._ports(wanted):
             attempt = replace(wish, forward=replace(wanted, external_port=port))
             try:
-                return self._open(igd, attempt)
+                return self._open(wan, attempt)
             except Refused as refusal:
                 if refusal.code == code.SAME_PORTS_REQUIRED and port != wanted.internal_port:
-                    return self._open(igd, replace(wish, forward=replace(wanted, external_port=wanted.internal_port)))
+                    return self._open(wan, replace(wish, forward=replace(wanted, external_port=wanted.internal_port)))
                 if isinstance(first, _NoEffect):  # one other port is enough
                     raise first from refusal
                 if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, _NoEffect):
@@ -95,16 +95,16 @@ class PortMapper:
                 first = refusal if isinstance(refusal, _NoEffect) else first or refusal
         raise first or conflict(wanted, "somebody")
 
-    def close(self, igd: WanConnection, forward: PortForward) -> None:
+    def close(self, wan: WanActions, forward: PortForward) -> None:
         """Shut what is ours; leave alone what is not. Raises Refused where the gateway keeps it all the same."""
-        entry = self._look(igd, forward)
+        entry = self._look(wan, forward)
         ours = self._is_ours(forward, entry) or self._was_ours(forward, entry)
         if ours:
-            _delete(igd, forward)
+            _delete(wan, forward)
         else:
             _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
         self._held.pop(forward.key, None)
-        if ours and self._look(igd, forward) == entry:
+        if ours and self._look(wan, forward) == entry:
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
     def _ports(self, wanted: PortForward) -> Iterator[int]:
@@ -114,19 +114,19 @@ class PortMapper:
 
     # One external port -----------------------------------------------------------------------------------------
 
-    def _open(self, igd: WanConnection, wish: _MappingRequest) -> Grant:
+    def _open(self, wan: WanActions, wish: _MappingRequest) -> Grant:
         """Open just this external port, or extend it; insist where a yes has no effect."""
         forward = wish.forward
-        before = self._own_entry(igd, wish)
-        asked = self._ask(igd, wish, before)
-        listed = self._read_back(igd, forward)
+        before = self._own_entry(wan, wish)
+        asked = self._ask(wan, wish, before)
+        listed = self._read_back(wan, forward)
         if listed is None:
-            asked = self._add(igd, wish)
-            listed = self._read_back(igd, forward)
+            asked = self._add(wan, wish)
+            listed = self._read_back(wan, forward)
         if listed is None or not listed.enabled or lease_not_extended(before, listed, asked):
-            _delete(igd, forward)
-            asked = self._add(igd, wish)
-            listed = self._read_back(igd, forward)
+            _delete(wan, forward)
+            asked = self._add(wan, wish)
+            listed = self._read_back(wan, forward)
         if listed is None or not listed.enabled:
             self._held.pop(forward.key, None)
             what = "as switched off" if listed else "nothing"
@@ -134,22 +134,22 @@ class PortMapper:
             raise _NoEffect(message, code=code.NO_SUCH_ENTRY)
         return Grant(forward.external_port, granted(asked, listed.lease))
 
-    def _own_entry(self, igd: WanConnection, wish: _MappingRequest) -> PortMappingEntry | None:
+    def _own_entry(self, wan: WanActions, wish: _MappingRequest) -> PortMappingEntry | None:
         """What we have there already. Raises Conflict where it is somebody else's."""
-        entry = self._look(igd, wish.forward)
+        entry = self._look(wan, wish.forward)
         if entry is None or self._is_ours(wish.forward, entry):
             return entry
         left_behind = self._is_left_behind(wish, entry)
         self._held.pop(wish.forward.key, None)
         if not left_behind:
             raise conflict(wish.forward, entry.client)
-        self._delete_stale(igd, wish.forward, entry)
+        self._delete_stale(wan, wish.forward, entry)
         return None
 
-    def _delete_stale(self, igd: WanConnection, forward: PortForward, entry: PortMappingEntry) -> None:
+    def _delete_stale(self, wan: WanActions, forward: PortForward, entry: PortMappingEntry) -> None:
         """Delete what we left behind. In secure mode gateways let only the client itself do that, which is no more."""
         try:
-            _delete(igd, forward)
+            _delete(wan, forward)
         except Refused as refusal:
             _log.info(
                 "our old entry for external port %d/%s still leads to %s, and the gateway keeps it until its lease "
@@ -162,34 +162,34 @@ class PortMapper:
             raise conflict(forward, f"our own old entry, which leads to {entry.client}") from refusal
         _log.info("our old entry for external port %d/%s led to %s: replaced", *reversed(forward.key), entry.client)
 
-    def _ask(self, igd: WanConnection, wish: _MappingRequest, before: PortMappingEntry | None) -> int:
+    def _ask(self, wan: WanActions, wish: _MappingRequest, before: PortMappingEntry | None) -> int:
         """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
         try:
-            return self._add(igd, wish)
+            return self._add(wan, wish)
         except Conflict:
             if before is None:
                 raise
-            _delete(igd, wish.forward)
-            return self._add(igd, wish)
+            _delete(wan, wish.forward)
+            return self._add(wan, wish)
 
-    def _add(self, igd: WanConnection, wish: _MappingRequest) -> int:
+    def _add(self, wan: WanActions, wish: _MappingRequest) -> int:
         """Add with a lease, or without one where the gateway knows none. Answers with the lease asked for."""
         forward = wish.forward
         lease = 0 if self._permanent_only else min(wish.lifetime, MAX_LEASE)
         try:
-            igd.add(*forward.key, forward.client, forward.internal_port, wish.description, lease)
+            wan.add(*forward.key, forward.client, forward.internal_port, wish.description, lease)
         except Refused as refusal:
             if lease == 0 or refusal.code not in _NO_LIFETIMES:
                 raise
-            igd.add(*forward.key, forward.client, forward.internal_port, wish.description, 0)
+            wan.add(*forward.key, forward.client, forward.internal_port, wish.description, 0)
             self._permanent_only = True
             return 0
         return lease
 
-    def _read_back(self, igd: WanConnection, forward: PortForward) -> PortMappingEntry | None:
+    def _read_back(self, wan: WanActions, forward: PortForward) -> PortMappingEntry | None:
         """Our entry as the gateway lists it; None where it said yes and did not do it. Raises Conflict."""
         self._held[forward.key] = forward
-        listed = self._look(igd, forward)
+        listed = self._look(wan, forward)
         if listed is None or forward.is_in(listed):
             return listed
         self._held.pop(forward.key, None)
@@ -197,10 +197,10 @@ class PortMapper:
 
     # Whose is it -----------------------------------------------------------------------------------------------
 
-    def _look(self, igd: WanConnection, forward: PortForward) -> PortMappingEntry | None:
+    def _look(self, wan: WanActions, forward: PortForward) -> PortMappingEntry | None:
         """What the gateway lists for the external port; where it cannot be asked, what we believe to hold."""
         try:
-            return igd.entry(*forward.key)
+            return wan.entry(*forward.key)
         except Refused as refusal:
             if refusal.code not in _CANNOT_BE_ASKED:
                 raise
@@ -225,12 +225,12 @@ class PortMapper:
         """Whether the entry is this very mapping, made on this host when it had another address."""
         if (entry.description, entry.port) != (wish.description, wish.forward.internal_port):
             return False
-        return self._was_ours(wish.forward, entry) or not self._lives_at(entry.client, entry.port)
+        return self._was_ours(wish.forward, entry) or not self._is_host_present(entry.client, entry.port)
 
 
-def _delete(igd: WanConnection, forward: PortForward) -> None:
+def _delete(wan: WanActions, forward: PortForward) -> None:
     try:
-        igd.delete(*forward.key)
+        wan.delete(*forward.key)
     except Refused as refusal:
         if refusal.code != code.NO_SUCH_ENTRY:
             raise

@@ -6,7 +6,6 @@ is answered so, the gateway must show that it works at all before its table is c
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
@@ -14,42 +13,41 @@ from portmap.errors import Refused
 from portmap.model import MAX_PORT, Listed, Protocol
 from portmap_upnp.control.soap import ErrorWithoutCode
 from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
-from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanConnection
+from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanActions
 from portmap_upnp.mapping.ownership import PREFIX, host_id, made_by_host
 
-MAX_ROWS = 1000  # a home router has room for some dozens
 PATIENCE = 12.0  # seconds for the whole table; below the core's 15 for one call
+MAX_ROWS = 1000  # a home router has room for some dozens
 _END = {INVALID_INDEX, NO_SUCH_ENTRY, INVALID_ARGS, ACTION_FAILED}  # mappers.md §3.3: Open.NAT, miniupnpc's users
 _log = logging.getLogger("portmap.upnp")
 
 
-def read_table(igd: WanConnection, us: IPv4Address) -> tuple[Listed, ...]:
+def read_table(wan: WanActions, us: IPv4Address) -> tuple[Listed, ...]:
     """Every row, ours marked. Raises Refused where the gateway does not let its table be read, and as `Igd` does."""
-    igd.until(time.monotonic() + PATIENCE)
     host = host_id()
-    return tuple(listed for row in _rows(igd) if (listed := as_listed(row, us, host)))
+    return tuple(listed for row in _rows(wan) if (listed := as_listed(row, us, host)))
 
 
-def _rows(igd: WanConnection) -> Iterator[TableRow]:
+def _rows(wan: WanActions) -> Iterator[TableRow]:
     """Rows until the end, a repeated one - some routers begin anew - or the cap."""
     seen: set[tuple[str, int, str]] = set()
     for index in range(MAX_ROWS):
-        row = _row(igd, index)
+        row = _row(wan, index)
         if row is None or (row.protocol, row.external_port, row.remote_host) in seen:
             return
         seen.add((row.protocol, row.external_port, row.remote_host))
         yield row
 
 
-def _row(igd: WanConnection, index: int) -> TableRow | None:
+def _row(wan: WanActions, index: int) -> TableRow | None:
     """One row; None at the end of the table."""
     try:
-        return igd.table_row(index)
+        return wan.table_row(index)
     except (Refused, ErrorWithoutCode) as error:
         if isinstance(error, Refused) and error.code not in _END:
             raise
         if index == 0 and (isinstance(error, ErrorWithoutCode) or error.code == ACTION_FAILED):
-            igd.status()  # raises, if it is all of UPnP that fails
+            wan.status()  # raises, if it is all of UPnP that fails
         return None
 
 

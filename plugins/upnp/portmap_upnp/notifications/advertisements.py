@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NoGateway
+from portmap.model import Address
 from portmap.network.routes import local_address_to
 from portmap_upnp.discovery.ssdp import MAX_DATAGRAM, Advertisement, parse_advertisement
 
@@ -32,9 +33,9 @@ class AdvertisementReceiver:
         self.sock = _open(where)
         """To wait on; None where nothing can be heard."""
 
-    def join_towards(self, gateway: IPv4Address) -> None:
+    def join_towards(self, gateway: Address) -> None:
         """Listen on the interface that leads to the gateway."""
-        if self.sock is None or not self._group.is_multicast:
+        if self.sock is None or not self._group.is_multicast or not isinstance(gateway, IPv4Address):
             return
         try:
             ours = local_address_to(gateway)
@@ -44,9 +45,9 @@ class AdvertisementReceiver:
         except (NoGateway, OSError) as error:
             _log.debug("announcements of %s may not be heard: %s", gateway, error)
 
-    def read(self, expected: Collection[IPv4Address]) -> list[tuple[IPv4Address, Advertisement]]:
+    def read(self, expected: Collection[Address]) -> list[tuple[Address, Advertisement]]:
         """What the expected have said since the last look, each thing once, in order."""
-        notices: dict[tuple[IPv4Address, Advertisement], None] = {}
+        notices: dict[tuple[Address, Advertisement], None] = {}
         for sender, datagram in _datagrams(self.sock) if self.sock else ():
             if sender in expected and len(notices) < _KEPT and (notice := _read(sender, datagram)):
                 notices[sender, notice] = None

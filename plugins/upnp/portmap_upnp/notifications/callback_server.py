@@ -10,8 +10,9 @@ import re
 import socket
 import time
 from contextlib import closing
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
+from portmap.model import Address
 from portmap.wire.waiter import Waiter
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
@@ -25,7 +26,7 @@ _log = logging.getLogger("portmap.upnp")
 class CallbackServer:
     """Listens from the moment it is made until `close`. Raises OSError where it cannot."""
 
-    def __init__(self, us: IPv4Address, gateway: IPv4Address) -> None:
+    def __init__(self, us: Address, gateway: Address) -> None:
         self._gateway = gateway
         self.path = f"/{os.urandom(8).hex()}"  # nobody else knows it
         self.sock = socket.create_server((str(us), 0), backlog=_BACKLOG)
@@ -45,7 +46,7 @@ class CallbackServer:
         except OSError:  # gone again
             return b""
         with closing(visitor):
-            if IPv4Address(host) != self._gateway:
+            if ip_address(host) != self._gateway:
                 _log.debug("%s rang at the door for events: not let in", host)
                 return b""
             return _receive(visitor, line)

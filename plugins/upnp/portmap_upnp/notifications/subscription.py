@@ -12,7 +12,7 @@ from math import inf
 
 from portmap.errors import Garbled, NATError, Refused
 from portmap.wire.waiter import Waiter
-from portmap_upnp.contact import Contact
+from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.http import Reply, Request, exchange
 from portmap_upnp.location import Location
 from portmap_upnp.notifications import gena
@@ -35,7 +35,7 @@ class EventSubscription:
 
     def __init__(self, line: Waiter) -> None:
         self._line = line
-        self._contact: Contact | None = None
+        self._contact: ActiveGateway | None = None
         self._bell: CallbackServer | None = None
         self._subscription: Subscription | None = None
         self._values: Values = {}
@@ -47,7 +47,7 @@ class EventSubscription:
         """What to wait on."""
         return (self._bell.sock,) if self._bell else ()
 
-    def subscribe_to(self, contact: Contact) -> None:
+    def subscribe_to(self, contact: ActiveGateway) -> None:
         """From now on it is this one's events that we want. What it told of itself before is still compared with."""
         before = self._contact
         self._leave(_PARTING, self._line)
@@ -123,7 +123,7 @@ class EventSubscription:
         self, where: Location, method: str, headers: dict[str, str], patience: float, line: Waiter | None
     ) -> Reply:
         _log.debug("-> %s %s %s", method, where, headers)
-        return exchange(where, Request(method, headers), limit=_LIMIT, patience=patience, line=line)
+        return exchange(where, Request(method, headers), limit=_LIMIT, patience=patience, waiter=line)
 
     def _leave(self, patience: float, line: Waiter | None) -> None:
         if self._subscription and self._contact and self._contact.service.events:

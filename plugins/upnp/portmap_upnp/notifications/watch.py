@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError
+from portmap.model import Address
 from portmap.wire.waiter import Waiter, WaiterClosed
-from portmap_upnp.contact import Contact
 from portmap_upnp.discovery.description import GatewayDevice
 from portmap_upnp.discovery.discover import fetch_device
 from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind
+from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import Location, parse_location
 from portmap_upnp.notifications.advertisements import AdvertisementReceiver, Peer
 from portmap_upnp.notifications.subscription import EventSubscription
@@ -49,8 +49,8 @@ class GatewayWatch:
 
     def __init__(
         self,
-        contact: Callable[[], Contact | None],
-        candidates: Callable[[], Sequence[IPv4Address]],
+        contact: Callable[[], ActiveGateway | None],
+        candidates: Callable[[], Sequence[Address]],
         adopt: Adopt,
         tell: Callable[[str], None],
         where: Peer,
@@ -62,7 +62,7 @@ class GatewayWatch:
         self._line = Waiter()
         self._ear = AdvertisementReceiver(where)
         self._events = EventSubscription(self._line)
-        self._faced: Contact | None = None
+        self._faced: ActiveGateway | None = None
         self._believed: GatewayDevice | None = None  # the contact's gateway, or what it has become since
         self._aliases: set[Location] = set()
         self._told_at = self._looked_at = -REST
@@ -128,7 +128,7 @@ class GatewayWatch:
         quiet, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
         self._pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
 
-    def _judge(self, sender: IPv4Address, notice: Advertisement) -> bool:
+    def _judge(self, sender: Address, notice: Advertisement) -> bool:
         """What an expected sender's announcement is worth. Whether the gateway had to be asked."""
         ours = self._believed is not None and sender == self._believed.host
         match notice.says:
@@ -147,7 +147,7 @@ class GatewayWatch:
             self._alert(f"{self._believed.host} said goodbye")
         return True
 
-    def _check_alive(self, sender: IPv4Address, notice: Advertisement) -> bool:
+    def _check_alive(self, sender: Address, notice: Advertisement) -> bool:
         try:
             location = parse_location(notice.location, sender)
         except Garbled as error:
@@ -163,7 +163,7 @@ class GatewayWatch:
             self._alert(f"{sender} {reason}")
         return True
 
-    def _reason(self, sender: IPv4Address, location: Location, boot: str) -> str:
+    def _reason(self, sender: Address, location: Location, boot: str) -> str:
         """Why an announcement may mean that our mappings are gone, or nothing."""
         before = self._believed
         if before is None or self._faced is None or before.host != sender:
