@@ -37,11 +37,11 @@ OPEN = HostFirewall(False, "lets everything in")
 
 def upnp(address: str = "8.8.4.4", **but: object) -> BackendAnswer:
     good = BackendAnswer("upnp", "UPnP 192.168.1.1 (IGD:1)", 12, IPv4Address(address), us=US, table=FREE)
-    return replace(good, **but)  # type: ignore[arg-type]  # fields of a test's choice
+    return replace(good, **{"host": None, **but})  # type: ignore[arg-type]  # fields of a test's choice
 
 
 def pmp(address: str = "8.8.4.4", **but: object) -> BackendAnswer:
-    return replace(BackendAnswer("pmp", "NAT-PMP 192.168.1.1", 14, IPv4Address(address), us=US), **but)  # type: ignore[arg-type]
+    return upnp(address, **{"name": "pmp", "gateway": "NAT-PMP 192.168.1.1", "ms": 14, "table": None, **but})
 
 
 def failed(name: str, protocol: str, error: PortmapError, *, chosen: bool = True, evidence: str = "") -> BackendAnswer:

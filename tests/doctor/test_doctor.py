@@ -2,8 +2,10 @@
 
 import json
 import logging
+import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -11,6 +13,8 @@ from threading import Event
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portmap.backends.nat import Nat
 from portmap.cli.commands.doctor import DoctorArguments, run_doctor
@@ -338,7 +342,27 @@ def test_a_capture_leaves_the_log_as_it_was(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "capture").read_text()) == {"v": 1, "portmap": "0.1"}
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", '{"v": 2}', '{"v": 1}\n{"data": "x"}', '{"v": 1}\n7'])
+def test_a_capture_is_for_its_owner_alone_though_the_file_was_there_before(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    path.touch(0o644)
+    with Capture(path, "0"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+_choices: st.SearchStrategy[Any] = st.sampled_from(
+    ["udp", "http", "ssdp", "in", "out", "1.2.3.4:5", "GET /", "00", "", 7, -1.5, None, (1,), {}]
+)
+_keys = ("talk", "way", "over", "peer", "head", "data", "t")
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(_keys, _choices)), max_size=3))
+def test_no_capture_raises_anything_but_a_spec_error(rows: list[dict[str, Any]]) -> None:
+    lines = [{"v": 1}, *({"data": "00"} | row for row in rows)]
+    with suppress(SpecError):
+        Replay("\n".join(map(json.dumps, lines)))
+
+
+@pytest.mark.parametrize("text", ["", "x", "[" * 100_000, "[]", '{"v": 2}', '{"v": 1}\n{"data": "x"}', '{"v": 1}\n7'])
 def test_what_is_no_capture_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         Replay(text)

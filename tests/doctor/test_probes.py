@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portmap.doctor.probes.firewall import evaluate, read_firewall
 from portmap.doctor.probes.network import is_bridged, read_host_network
 from portmap.model import Protocol
 from portmap.network.listening_sockets import ListeningSocket, listening, parse_table
 
+RULESET_KEYS = ["chain", "rule", "hook", "family", "table", "name", "policy", "expr", "match", "drop", "counter"]
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 ROW = "   0: {} 00000000:0000 {} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n"
 
@@ -95,6 +98,24 @@ LAST_DROP: list[dict[str, Any]] = [{"counter": {}}, {"drop": None}]
 )
 def test_a_firewall_is_called_shut_only_where_no_rule_can_mean_the_port(rules: str, shut: bool | None) -> None:
     assert evaluate(rules, [4001]).shut is shut
+
+
+DEEP = '{"nftables":' + "[" * 100_000 + "]" * 100_000 + "}"
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["input", "inet", "drop", "filter"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(RULESET_KEYS) | st.text(), inner),
+    max_leaves=20,
+)
+
+
+def test_rules_that_are_nested_too_deeply_are_unknown() -> None:
+    assert evaluate(DEEP, [4001]).shut is None
+
+
+@given(st.lists(json_values), st.booleans())
+def test_no_ruleset_raises(items: list[Any], as_chain: bool) -> None:
+    chain = {"chain": {"hook": "input", "family": "inet", "table": "t", "name": "c", "policy": "drop"}}
+    evaluate(json.dumps({"nftables": [chain, *items] if as_chain else items}), [4001])
 
 
 def test_a_firewall_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Records the wire as JSON lines, which `portmap.simulator.replay` can play.
 
-Law: listening only: those who speak log what they say with the field `wire`, and here it is written down as it comes.
-Nothing is left out or made unreadable: a capture holds addresses, and whatever the router says of others.
+Code that sends or receives logs each message with the field `wire`; it is written down here as it comes. Nothing is
+left out: a capture holds addresses, PCP nonces, and what the router says of others. The file is for its owner alone.
 
 The first line is `{"v": 1, "portmap": VERSION}`. Every other one is one message:
 
-- `t`: seconds since the beginning; `talk`: a number for each thread, so that an answer finds its question;
+- `t`: seconds since the start; `talk`: a number for each thread, to match answers and questions;
 - `way`: `out` or `in`; `over`: `udp` (one question, one answer), `ssdp`, or `http`;
 - `peer`: `ADDRESS:PORT`; `head`: with `http` the method and path, or the status;
 - `data`: the datagram, or the body, in hexadecimal digits.
@@ -13,6 +13,7 @@ The first line is `{"v": 1, "portmap": VERSION}`. Every other one is one message
 
 import json
 import logging
+import os
 import threading
 import time
 from io import TextIOWrapper
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from portmap.errors import SpecError
-from portmap.host.files import open_for_writing
+from portmap.host.files import PRIVATE, open_for_writing
 
 VERSION = 1
 _LOGGER = "portmap"
@@ -31,7 +32,10 @@ class Capture:
 
     def __init__(self, path: Path, version: str) -> None:
         try:
-            self._file: IO[str] = TextIOWrapper(open_for_writing(path), encoding="ascii")
+            file = open_for_writing(path)
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), PRIVATE)  # a file that was there before may be readable by others
+            self._file: IO[str] = TextIOWrapper(file, encoding="ascii")
         except OSError as error:
             raise SpecError(f"the capture {path} cannot be written: {error.strerror}; name another file") from error
         self._write({"v": VERSION, "portmap": version})
@@ -55,7 +59,7 @@ class Capture:
 
 
 class _Handler(logging.Handler):
-    """Gives each message to `write`; the handler's own lock sees to it that lines do not mix."""
+    """Gives each message to `write`; the handler's own lock keeps lines from mixing."""
 
     def __init__(self, write: Any) -> None:
         super().__init__(logging.DEBUG)
@@ -72,7 +76,7 @@ class _Handler(logging.Handler):
 
 
 def wire_of(record: logging.LogRecord) -> dict[str, str] | None:
-    """The message on the wire that a log record tells of; None where it tells of something else."""
+    """The message on the wire that a log record holds, if any."""
     wire = getattr(record, "wire", None)
     if isinstance(wire, dict):
         return {**wire, "data": bytes(wire.get("data", b"")).hex()}

@@ -1,14 +1,12 @@
 """What the doctor found out, as values: from the network, the kernel and the user. What is not known is None."""
 
-import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from portmap.errors import SILENCE, NoPublicAddress, PluginError, PortmapError
 from portmap.model import Address, Key, Listed, PortRequest, Protocol, Scope, scope_of
+from portmap.network.egress import address_in
 from portmap.network.listening_sockets import ListeningSocket
-
-_ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,7 @@ class BackendAnswer:
 
     `chosen`: the user named it, or named none; other backends are asked only to compare.
     `placed`: the user named its gateway's address. `us`: our own address on the way to it.
+    `host`: the gateway's address, read from `gateway` where it is not given.
     `table`: the gateway's own list of mappings; None where that cannot be told.
     """
 
@@ -51,6 +50,11 @@ class BackendAnswer:
     table: tuple[Listed, ...] | None = None
     chosen: bool = True
     placed: bool = False
+    host: IPv4Address | None = None
+
+    def __post_init__(self) -> None:
+        if self.host is None:
+            object.__setattr__(self, "host", address_in(self.gateway))
 
     @property
     def good(self) -> bool:
@@ -81,12 +85,6 @@ class BackendAnswer:
     def backend(self) -> str:
         """The backend's name, without its argument."""
         return self.name.partition(":")[0]
-
-    @property
-    def host(self) -> str:
-        """The gateway's address, if its name has one in it."""
-        found = _ADDRESS.search(self.gateway)
-        return found[0] if found else ""
 
     def leads_here(self, row: Listed) -> bool:
         """Whether the row leads to this host."""

@@ -120,13 +120,21 @@ def _rows(capture: str) -> list[dict[str, Any]]:
         head, *rows = [json.loads(line) for line in capture.splitlines()]
         version = head["v"]
         for row in rows:
-            _data(row)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _check(row)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"no capture: {type(error).__name__}: {error}; make one with portmap doctor --capture FILE"
         raise SpecError(message) from error
     if version != 1:
         raise SpecError(f"the capture has version {version!r}, and only 1 can be played")
     return [row for row in rows if row.keys() >= {"talk", "way", "over", "peer"}]
+
+
+def _check(row: dict[str, Any]) -> None:
+    """Raises TypeError or ValueError for a row with a field of the wrong type."""
+    _data(row)
+    texts = [row[name] for name in ("way", "over", "peer", "head") if name in row]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(row.get("talk", 0), int):
+        raise TypeError("a field has the wrong type")
 
 
 def _data(row: dict[str, Any]) -> bytes:

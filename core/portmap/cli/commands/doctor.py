@@ -1,7 +1,6 @@
 """`portmap doctor`: one verdict, what it stands on, and what to do next."""
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,12 +20,12 @@ from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.examine import examine
 from portmap.doctor.findings import Findings
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
-from portmap.doctor.redact import redact, redacted_findings
+from portmap.doctor.redact import redacted_findings
 from portmap.doctor.report import report_lines
-from portmap.doctor.verdict import Outcome, Verdict
+from portmap.doctor.verdict import Outcome
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
-from portmap.loading.catalog import Catalogue
+from portmap.loading.catalog import DISTRIBUTION, Catalogue
 from portmap.model import PortRequest
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.syntax.mappings import parse_mapping
@@ -41,7 +40,6 @@ class DoctorArguments:
     witnesses: tuple[ProbeTarget, ...]
     requests: tuple[PortRequest, ...]
     outside: ProbeTarget | None
-    outside_name: str
     try_it: bool
     capture: Path | None
 
@@ -53,7 +51,7 @@ class DoctorArguments:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun) if stun is not None else None
         path = path_of(capture, "--capture") if capture is not None else None
-        return cls(probe_targets(nat), requests, outside, stun or "", try_it, path)
+        return cls(probe_targets(nat), requests, outside, try_it, path)
 
 
 def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
@@ -69,19 +67,18 @@ def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> O
     if as_one_object:
         print_json(**as_json(findings, verdict, report_lines(findings)))
     elif report:
-        print(_report(findings, wish.outside_name))
+        print(_report(findings))
     else:
         print("\n".join(lines_of(report_lines(findings), verdict, _style())))
     return verdict.outcome
 
 
-def _report(findings: Findings, outside_name: str) -> str:
-    quiet = redacted_findings(findings)
-    verdict: Verdict = diagnose(quiet)
-    lines = lines_of(report_lines(quiet), verdict, Style(ascii=_is_ascii()))
-    text = report_of(lines, portmap.__version__, _plugins())
-    names = (socket.gethostname(), socket.gethostname().partition(".")[0], outside_name.rpartition(":")[0])
-    return redact(text, names)
+def _report(findings: Findings) -> str:
+    plugins = [plugin for group in (BACKENDS, PUBLISHERS) for plugin in Catalogue(group).plugins]
+    ours = [plugin for plugin in plugins if plugin.distribution == DISTRIBUTION]
+    shown = redacted_findings(findings, {name for plugin in ours for name in plugin.names})
+    lines = lines_of(report_lines(shown), diagnose(shown), Style(ascii=_is_ascii()))
+    return report_of(lines, portmap.__version__, [plugin.names[0] for plugin in ours], len(plugins) - len(ours))
 
 
 def _outside(server: str) -> ProbeTarget:
@@ -96,11 +93,6 @@ def _holdings() -> tuple[SessionJournal, ...]:
         return read_journals(default_state_folder())
     except SpecError:  # another user's: then nothing is known of it
         return ()
-
-
-def _plugins() -> list[str]:
-    found = [plugin for group in (BACKENDS, PUBLISHERS) for plugin in Catalogue(group).plugins]
-    return [f"{plugin.names[0]} ({plugin.distribution} {plugin.version})" for plugin in found]
 
 
 def _capturing(path: Path | None) -> AbstractContextManager[object]:

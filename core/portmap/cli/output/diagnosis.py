@@ -4,6 +4,7 @@ Law: pure - values and a style in, text out.
 """
 
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,12 +59,13 @@ def lines_of(story: Iterable[ReportLine], verdict: Verdict, style: Style) -> lis
     return lines + [f"{head}     {number} {style.plain(step)}" for number, (head, step) in steps]
 
 
-def report_of(lines: Sequence[str], version: str, plugins: Iterable[str]) -> str:
-    """The block to paste: what was found, and with what. To be redacted by whoever prints it."""
-    about = f"portmap {version}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    return "\n".join(
-        ["```", f"portmap doctor --report  ({about})", f"plugins: {', '.join(plugins)}", "", *lines, "```"]
-    )
+def report_of(lines: Sequence[str], version: str, plugins: Iterable[str], others: int) -> str:
+    """The block to paste: `lines` of redacted findings, versions, our plugins by name, the number of the others."""
+    release = re.match(r"[0-9.]*", platform.release())  # what follows may be a name that the owner chose
+    system = f"{platform.system()} {release[0] if release else ''}".rstrip(" .")
+    about = f"portmap {version}, {system}, Python {platform.python_version()}"
+    named = ", ".join(plugins) + (f" and {others} of others" if others else "")
+    return "\n".join(["```", f"portmap doctor --report  ({about})", f"plugins: {named}", "", *lines, "```"])
 
 
 def as_json(findings: Findings, verdict: Verdict, story: Iterable[ReportLine]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import AddressValueError, IPv4Address
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -23,12 +22,12 @@ from portmap.backends.any.candidates import race_constructor
 from portmap.backends.nat import Nat
 from portmap.backends.shared import SharedNat
 from portmap.doctor.findings import BackendAnswer
-from portmap.errors import GatewayTimeout, NATError, NoGateway, PluginError, PortmapError, SpecError
+from portmap.errors import GatewayTimeout, NATError, PluginError, PortmapError, SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
-from portmap.network.routes import local_address_to
+from portmap.network.egress import address_towards
 from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec_list
 
 
@@ -99,7 +98,7 @@ class BackendProbe:
         except (NATError, PluginError) as error:
             return BackendAnswer(witness.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
         answer = BackendAnswer(witness.name, str(nat), _ms(began), address, evidence=nat.evidence())
-        return replace(answer, us=_towards(answer.host), table=self._table(nat))
+        return replace(answer, us=address_towards(answer.host), table=self._table(nat))
 
     def _table(self, nat: Nat) -> tuple[Listed, ...] | None:
         """The gateway's table, if it can be had in time."""
@@ -111,14 +110,6 @@ class BackendProbe:
 
     def _left(self) -> float:
         return max(0.0, self._until - time.monotonic() - 0.1)
-
-
-def _towards(host: str) -> IPv4Address | None:
-    """Our own address on the way there; none where the gateway's name does not tell where that is."""
-    try:
-        return local_address_to(IPv4Address(host))
-    except (AddressValueError, NoGateway):
-        return None
 
 
 def _ms(began: float) -> int:

@@ -1,7 +1,7 @@
-"""The firewall of our own host: whether it keeps a port shut, as far as it can be read.
+"""Reads whether this host's own firewall blocks a port, as far as that can be read.
 
-Law: reading only, within a second. Rules can be read by root alone on Linux; that ufw is on shows to everybody. What
-cannot be decided is said to be unknown, never shut.
+Reads only, within a second. On Linux only root can read rules; that ufw is on can be read by everybody. What cannot be
+decided is unknown, never shut.
 """
 
 import json
@@ -33,7 +33,7 @@ def read_rules() -> str | None:
 
 
 def read_firewall(ports: Collection[int], read: Run = read_rules, ufw: Path = _UFW) -> HostFirewall:
-    """What keeps these ports shut here, if anything does."""
+    """Whether this host's firewall blocks these ports."""
     if sys.platform != "linux":
         return HostFirewall(None, "not looked at on this system")
     if os.geteuid() != 0:
@@ -53,12 +53,15 @@ _UNREADABLE = "not readable (needs root)"
 def evaluate(rules: str, ports: Collection[int]) -> HostFirewall:
     """What nftables' rules (`nft -j list ruleset`) mean for these ports; pure.
 
-    Shut is only what a chain drops at its end and no rule of that table mentions.
+    A port is shut only where a chain drops everything at its end and no rule of that table mentions the port.
     """
     try:
-        items = [dict(item) for item in json.loads(rules)["nftables"]]
-    except (ValueError, KeyError, TypeError):
-        return HostFirewall(None, "its rules make no sense to us")
+        return _evaluate([dict(item) for item in json.loads(rules)["nftables"]], ports)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return HostFirewall(None, "has rules that portmap does not understand")
+
+
+def _evaluate(items: list[dict[str, Any]], ports: Collection[int]) -> HostFirewall:
     for family, table, chain in _strict_chains(items):
         said = [json.dumps(rule.get("expr", [])) for rule in _in(items, "rule", family, table)]
         if not all(any(_mentions(text, port) for text in said) for port in ports):
@@ -68,7 +71,7 @@ def evaluate(rules: str, ports: Collection[int]) -> HostFirewall:
 
 
 def _strict_chains(items: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    """(family, table, name) of the chains for what comes in that end with no."""
+    """(family, table, name) of the chains for incoming packets that drop what no rule allows."""
     for item in items:
         chain = item.get("chain", {})
         if chain.get("hook") != "input" or chain.get("family") not in ("ip", "inet"):
@@ -84,13 +87,13 @@ def _in(items: list[dict[str, Any]], kind: str, family: str, table: str) -> list
 
 
 def _refuses_all(expression: list[dict[str, Any]]) -> bool:
-    """Whether a rule drops whatever reaches it."""
+    """Whether a rule drops every packet that reaches it."""
     words = [word for part in expression for word in part if word != "counter"]
     return len(words) == 1 and words[0] in _END
 
 
 def _mentions(text: str, port: int) -> bool:
-    """Whether the port, or a range or set around it, may be meant: any rule about ports but those for others alone."""
+    """Whether a rule may mean the port: it names the port, a range or a set."""
     return '"dport"' in text and (re.search(rf"\b{port}\b", text) is not None or '"range"' in text or '"@' in text)
 
 

@@ -11,13 +11,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from portmap.doctor.findings import HostNetwork
-from portmap.errors import NoGateway
-from portmap.network.routes import default_gateways, global_ipv6_address, local_address_to
+from portmap.network.egress import address_towards, outward_address
+from portmap.network.routes import default_gateways, global_ipv6_address
 
 if sys.platform == "linux":
     import fcntl
 
-_OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside; nothing is sent to it
 _ROUTES = Path("/proc/net/route")
 _INTERFACES = Path("/sys/class/net")
 _SIOCGIFADDR = 0x8915  # linux/sockios.h
@@ -30,8 +29,8 @@ _BRIDGES = tuple(IPv4Network(it) for it in ("172.16.0.0/12", "10.88.0.0/16"))  #
 def read_host_network() -> HostNetwork:
     """Read it all."""
     gateways = tuple(default_gateways())
-    outward = _towards(_OUTSIDE)
-    us = _towards(gateways[0]) if gateways else outward
+    outward = outward_address()
+    us = address_towards(gateways[0]) if gateways else outward
     addresses = _addresses()
     ways = _default_interfaces()
     interface, outward_interface = (_interface_of(address, addresses) for address in (us, outward))
@@ -66,13 +65,6 @@ def in_container() -> bool:
         groups = Path("/proc/1/cgroup").read_text(encoding="utf-8", errors="replace")
         return any(word in groups for word in _CONTAINER_GROUPS)
     return False
-
-
-def _towards(peer: IPv4Address) -> IPv4Address | None:
-    try:
-        return local_address_to(peer)
-    except NoGateway:
-        return None
 
 
 def _default_interfaces() -> set[str]:

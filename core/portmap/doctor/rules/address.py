@@ -6,6 +6,7 @@ from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Address, Scope, scope_of
+from portmap.network.egress import leaves_elsewhere
 
 _INSTEAD = (
     "use IPv6, if you have it: it needs no mapping, only an open port in the router's IPv6 firewall",
@@ -17,11 +18,11 @@ def several_gateways(findings: Findings) -> Verdict | None:
     """Several gateways answer, or the one that answers is not the first default gateway."""
     free = [answer for answer in findings.good if not answer.placed and answer.host]
     hosts = list(dict.fromkeys(answer.host for answer in free))
-    ways = [str(gateway) for gateway in findings.network.gateways]
+    ways = findings.network.gateways
     astray = len(ways) > 1 and hosts and hosts[0] != ways[0]
     if len(hosts) < 2 and not astray:
         return None
-    known = " and ".join(dict.fromkeys([*ways, *hosts]))
+    known = " and ".join(map(str, dict.fromkeys([*ways, *hosts])))
     return Verdict(
         "multiple-gateways",
         "There are several gateways, and a port may be opened on the wrong one.",
@@ -54,21 +55,11 @@ def traffic_elsewhere(findings: Findings) -> Verdict | None:
     )
 
 
-def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address | None) -> bool:
-    """Whether the two addresses of ours, towards the outside and towards the gateway, are of two ways out.
-
-    A gateway on loopback is a simulated one: nothing leaves through it.
-    """
-    if outward is None or towards_gateway is None or towards_gateway.is_loopback:
-        return False
-    return outward != towards_gateway
-
-
 def other_gateway(findings: Findings) -> Verdict | None:
     """The gateway that answers is another device than our default gateway, on the same network."""
     network = findings.network
     answer = next((it for it in findings.chosen if _is_beside(it, network)), None)
-    if answer is None or any(str(gateway) == it.host for it in findings.good for gateway in network.gateways):
+    if answer is None or any(it.host in network.gateways for it in findings.good):
         return None
     router = network.gateways[0]
     named = "is the address that you named right? " if answer.placed else ""
@@ -87,7 +78,7 @@ def other_gateway(findings: Findings) -> Verdict | None:
 
 def _is_beside(answer: BackendAnswer, network: HostNetwork) -> bool:
     """Whether it answered, is no default gateway, and is reached from the same address of ours as that one."""
-    if not network.gateways or not answer.host or answer.host in map(str, network.gateways):
+    if not network.gateways or answer.host is None or answer.host in network.gateways:
         return False
     if isinstance(answer.error, UnverifiedGateway):
         return True

@@ -146,8 +146,8 @@ def switched_off(findings: Findings) -> Verdict | None:
 
 def _named_beside(findings: Findings) -> str:
     """The gateway that the user named, where it is none of the default gateways; else empty."""
-    named = next((answer.host for answer in findings.chosen if answer.placed and answer.host), "")
-    return "" if named in map(str, findings.network.gateways) else named
+    named = next((answer.host for answer in findings.chosen if answer.placed and answer.host), None)
+    return "" if named is None or named in findings.network.gateways else str(named)
 
 
 def _right_address(named: str, answer: BackendAnswer, findings: Findings) -> tuple[str, ...]:
@@ -228,9 +228,9 @@ def _steps_to_switch_on(findings: Findings) -> tuple[str, ...]:
 
 
 def _router(findings: Findings) -> str:
-    placed = next((answer.host for answer in findings.chosen if answer.placed and answer.host), "")
+    placed = next((answer.host for answer in findings.chosen if answer.placed and answer.host), None)
     gateways = findings.network.gateways
-    return placed or (str(gateways[0]) if gateways else "of this network")
+    return str(placed or (gateways[0] if gateways else "of this network"))
 
 
 def _all_silent(findings: Findings) -> bool:

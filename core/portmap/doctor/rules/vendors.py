@@ -44,3 +44,9 @@ def vendor_of(texts: Iterable[str]) -> Vendor:
     words = " ".join(texts).lower()
     words += " protonvpn" if f" {PROTON} " in f" {words} " else ""
     return next((maker for word, maker in MAKERS.items() if word in words), Vendor())
+
+
+def vendor_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """The words of this table that stand in these texts: all of them that may be told of a router."""
+    words = " ".join(texts).lower()
+    return tuple(word for word in MAKERS if word in words)

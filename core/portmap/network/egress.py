@@ -1,0 +1,54 @@
+"""Whether our traffic leaves through the gateway that maps our ports; with a VPN it does not. Sends no packet.
+
+The kernel tells from which address of ours it would send to a host outside, and from which one to the gateway. Where
+these differ, two ways lead out, and what comes in at the gateway is answered through the other one.
+"""
+
+import re
+from ipaddress import AddressValueError, IPv4Address
+
+from portmap.errors import NoGateway
+from portmap.network.routes import local_address_to
+
+_OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside
+_ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
+
+
+def outward_address() -> IPv4Address | None:
+    """Our own address towards the outside; None where there is no way out."""
+    return address_towards(_OUTSIDE)
+
+
+def address_towards(peer: IPv4Address | None) -> IPv4Address | None:
+    """Our own address on the way to the peer; None where there is no way, or no peer."""
+    try:
+        return None if peer is None else local_address_to(peer)
+    except NoGateway:
+        return None
+
+
+def address_in(gateway: str) -> IPv4Address | None:
+    """The IPv4 address in a gateway's name, as in `NAT-PMP 192.168.1.1`. Pure."""
+    found = _ADDRESS.search(gateway)
+    try:
+        return IPv4Address(found[0]) if found else None
+    except AddressValueError:
+        return None
+
+
+def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address | None) -> bool:
+    """Whether two addresses of ours, towards the outside and towards the gateway, are of two ways out. Pure.
+
+    A gateway on loopback is a simulated one: nothing leaves through it.
+    """
+    if outward is None or towards_gateway is None or towards_gateway.is_loopback:
+        return False
+    return outward != towards_gateway
+
+
+def egress_note(gateway: str) -> str:
+    """One line for people where our traffic does not leave through the gateway of this name; else empty."""
+    outward, towards_gateway = outward_address(), address_towards(address_in(gateway))
+    if not leaves_elsewhere(outward, towards_gateway):
+        return ""
+    return f"traffic leaves from {outward}, not through the gateway (a VPN?): `portmap doctor` says more"
