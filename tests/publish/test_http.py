@@ -17,7 +17,7 @@ from tests.wire.website import WebSite
 
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, Refused, SpecError
-from portmap.wire.http import Site
+from portmap.wire.site import Site
 from portmap_publish import HttpPublisher, HttpsPublisher
 
 
@@ -124,8 +124,7 @@ def safe_site(certificate: Path) -> Iterator[WebSite]:
 
 
 def test_by_tls_it_speaks_to_a_site_that_is_trusted(safe_site: WebSite, certificate: Path, state: Endpoints) -> None:
-    trust = ssl.create_default_context(cafile=str(certificate))
-    HttpsPublisher(Site.parse(f"{safe_site.url}/hook"), trust).converge(state)
+    HttpsPublisher(Site.parse(f"{safe_site.url}/hook#ca={certificate}")).converge(state)
     assert [request.line for request in safe_site.requests] == ["POST /hook HTTP/1.1"]
 
 
@@ -133,6 +132,43 @@ def test_by_tls_it_speaks_to_no_other(safe_site: WebSite, state: Endpoints) -> N
     with pytest.raises(PortmapError, match="has a certificate that is not trusted"):
         HttpsPublisher.from_argument(f"//127.0.0.1:{safe_site.port}/").converge(state)
     assert not safe_site.requests
+
+
+def fingerprint(certificate: Path) -> str:
+    found = x509.load_pem_x509_certificate(certificate.read_bytes().partition(b"-----END PRIVATE KEY-----\n")[2])
+    return found.fingerprint(hashes.SHA256()).hex(":")
+
+
+def test_a_pinned_certificate_is_trusted(safe_site: WebSite, certificate: Path, state: Endpoints) -> None:
+    HttpsPublisher.from_argument(f"//127.0.0.1:{safe_site.port}/#pin={fingerprint(certificate)}").converge(state)
+    assert [request.line for request in safe_site.requests] == ["POST / HTTP/1.1"]
+
+
+def test_another_certificate_than_the_pinned_one_gets_nothing(safe_site: WebSite, state: Endpoints) -> None:
+    publisher = HttpsPublisher.from_argument(f"//me:word@127.0.0.1:{safe_site.port}/#pin={'00' * 32}")
+    with pytest.raises(PortmapError, match="not trusted: it is not the one of #pin"):
+        publisher.converge(state)
+    assert not safe_site.requests
+
+
+@pytest.mark.parametrize("content", [None, "nothing", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"])
+def test_a_certificate_file_that_cannot_be_used_is_an_error(
+    content: str | None, tmp_path: Path, safe_site: WebSite, state: Endpoints
+) -> None:
+    if content is not None:
+        (tmp_path / "ca").write_text(content)
+    with pytest.raises(PortmapError, match=r"the file of #ca cannot be used: (No such|it holds no certificate)"):
+        HttpsPublisher.from_argument(f"//127.0.0.1:{safe_site.port}/#ca={tmp_path}/ca").converge(state)
+
+
+def test_the_error_for_an_unknown_certificate_names_both_options(safe_site: WebSite, state: Endpoints) -> None:
+    with pytest.raises(PortmapError, match=r"put #ca=FILE .* or #pin=SHA256"):
+        HttpsPublisher.from_argument(f"//127.0.0.1:{safe_site.port}/").converge(state)
+
+
+def test_https_to_a_site_without_tls_is_told(site: WebSite, state: Endpoints) -> None:
+    with pytest.raises(PortmapError, match="speaks no TLS"):
+        HttpsPublisher.from_argument(f"//127.0.0.1:{site.port}/").converge(state)
 
 
 def test_the_name_of_the_publisher_is_the_scheme() -> None:

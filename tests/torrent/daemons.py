@@ -23,7 +23,8 @@ import pytest
 from tests.torrent.fakes import PASSWORD, USER
 
 from portmap.errors import PortmapError
-from portmap.wire.http import Site, request
+from portmap.wire.http import request
+from portmap.wire.site import Site
 
 START = 30.0  # seconds; on a quiet machine each is up within two
 

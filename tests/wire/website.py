@@ -1,4 +1,4 @@
-"""A small web site on loopback: notes every request, answers as it is told to, byte for byte."""
+"""A small web site on loopback: keeps every request, and answers as it is told, byte for byte."""
 
 import socket
 import ssl
@@ -22,10 +22,15 @@ class Request:
 
 @dataclass
 class WebSite:
-    """`answer`: the bytes of every answer, one each `drip` seconds; none at all where it is empty."""
+    """`answer`: the bytes of every answer, one each `drip` seconds; none at all where it is empty.
+
+    `flood`: sent after the answer for ever, until the client hangs up; `sent` counts its bytes.
+    """
 
     answer: bytes = OK
     drip: float = 0.0
+    flood: bytes = b""
+    sent: int = 0
     context: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     port: int = 0
@@ -79,15 +84,19 @@ class WebSite:
         for byte in self.answer if self.drip else b"":
             link.sendall(bytes([byte]))
             time.sleep(self.drip)
+        while self.flood and not self._ended.is_set():
+            self.sent += link.send(self.flood)
         if not self.answer:
             self._ended.wait(LONG)
 
 
 def _read(link: socket.socket) -> Request:
     with link.makefile("rb") as stream:
-        line = stream.readline().decode().strip()
-        headers = {}
-        while header := stream.readline().decode().strip():
+        line = stream.readline().decode("latin-1").strip()
+        headers: dict[str, str] = {}
+        if "HTTP/" not in line:
+            return Request(line, headers, b"")
+        while header := stream.readline().decode("latin-1").strip():
             name, _, value = header.partition(":")
             headers[name.lower()] = value.strip()
         return Request(line, headers, stream.read(int(headers.get("content-length", 0))))

@@ -3,8 +3,9 @@
 announcements  AnnouncementListener: a thread that receives and verifies announcements
 exchange       one UDP question to one peer, with retransmission and a deadline
 fan_out        ask several candidates at once, take the first good answer
-http           one bounded HTTP(S) request to a site that the user named
+http           one bounded HTTP exchange, and one request to a site that the user named
 multicast      sockets that receive multicast announcements
+site           Site: a URL that the user wrote, taken apart, and whom to trust there
 waiter         Waiter: wait for sockets or time, woken or ended by another thread
 stun/          STUN messages
 """

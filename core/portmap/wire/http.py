@@ -1,107 +1,191 @@
-"""One HTTP exchange with a site that the user named, bounded in every direction.
+"""HTTP: one exchange over a connection, and one request to a site; bounded in time and bytes.
 
-Law: it ends by its deadline however slowly the bytes drip, reads no more of the answer than it was told to, follows no
-redirect, asks no proxy, and lets only portmap errors out. What may be secret - user, password, path and query - is in
-no message and no `str`.
+Rules:
+- an exchange ends by its deadline, however slowly the bytes come;
+- it reads no more than its limits: head (interim answers, headers, chunk sizes, trailers) and body count together;
+- no redirect is followed, no proxy is asked, no cookie is kept;
+- `exchange` raises OSError and HttpFault; `request` raises portmap errors only.
+
+`http.client` is imported when it is used: it takes 20 ms.
 """
 
+import io
 import json
 import re
 import socket
 import ssl
-import threading
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any
 
-from portmap.errors import Garbled, PortmapError, Refused, SpecError
-from portmap.model import MAX_PORT
+from portmap.errors import Garbled, PortmapError, Refused
+from portmap.wire.site import Site
 
-DEADLINE = 10.0  # seconds for the whole exchange, the look-up of the name apart
-LIMIT = 256 * 1024  # bytes of an answer's body; a torrent client's settings have 10 KB
-_PORTS = {"http": 80, "https": 443}
-_URL = re.compile(r"[!-~]+", re.ASCII)
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    from portmap.wire.waiter import Waiter
+
+DEADLINE = 10.0  # seconds for the whole exchange; looking up the host's name comes on top
+HEAD_LIMIT = 16 * 1024  # bytes; real heads have 500
+BODY_LIMIT = 256 * 1024  # bytes; a torrent client's settings have 10 KB
+MAX_WORDS = 200  # characters that a message repeats of what a site says
+_TAGS = re.compile(r"<(?:style|script|title).*?</\w+>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+class HttpFault(Exception):
+    """The peer did not speak HTTP as it must: garbage, an answer cut off, or more bytes than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """A URL, taken apart. `path` has the query with it; `user` is None where the URL names none."""
+class HttpRequest:
+    """What to send. `headers` beside Host, Content-Length and Connection, which are written for it."""
 
-    scheme: str
-    host: str
-    port: int
-    path: str = field(default="/", repr=False)
-    user: str | None = field(default=None, repr=False)
-    password: str = field(default="", repr=False)
-
-    @classmethod
-    def parse(cls, url: str) -> "Site":
-        """Take a URL apart. Raises SpecError, which does not repeat it: it may hold a password."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise SpecError("the URL has an unusable host or port: write http://HOST:PORT/PATH") from error
-        if not _URL.fullmatch(url) or parts.scheme not in _PORTS or not parts.hostname or parts.fragment:
-            raise SpecError("the URL makes no sense: write http://HOST:PORT/PATH, other than ASCII percent-encoded")
-        if port is not None and not 1 <= port <= MAX_PORT:
-            raise SpecError(f"port {port} of the URL is out of range: use 1 to {MAX_PORT}")
-        return cls(
-            parts.scheme,
-            parts.hostname,
-            port or _PORTS[parts.scheme],
-            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-            None if parts.username is None else unquote(parts.username),
-            unquote(parts.password or ""),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
-
-    @property
-    def authority(self) -> str:
-        """Host and port, as a URL and the header Host spell them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def basic(self) -> dict[str, str]:
-        """The header that names the user (RFC 7617), if there is one."""
-        if self.user is None:
-            return {}
-        return {"Authorization": f"Basic {b64encode(f'{self.user}:{self.password}'.encode()).decode()}"}
+    method: str = "GET"
+    target: str = "/"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back. The names of `headers` are in lower case."""
+    """What came back. The names of `headers` are in lower case; `cookies` has each Set-Cookie header."""
 
-    site: Site
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
         """Whether the status is one of success."""
         return 200 <= self.status <= 299
 
+    @property
+    def words(self) -> str:
+        """What the body says to people: its text without tags, in one short line."""
+        text = _TAGS.sub(" ", self.body[: 10 * MAX_WORDS].decode("utf-8", "replace"))
+        return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MAX_WORDS]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteResponse(HttpResponse):
+    """The response of a site, which its errors name."""
+
+    site: Site = field(kw_only=True)
+
     def json(self) -> Any:
         """The body as JSON. Raises Garbled."""
         try:
             return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise Garbled(f"{self.site} answered what is no JSON: is that the right URL?") from error
+        except (ValueError, RecursionError):
+            raise Garbled(f"{self.site} answered what is no JSON: is that the right URL?") from None
 
     def refusal(self, retry_after: float = 0.0) -> Refused:
-        """The error that an answer without success is."""
-        text = f"{self.site} answered with HTTP status {self.status}"
-        return Refused(text, code=self.status, retry_after=retry_after)
+        """The error for a status that is none of success."""
+        return Refused(
+            f"{self.site} answered with HTTP status {self.status}", code=self.status, retry_after=retry_after
+        )
+
+
+class _BoundedSocket:
+    """What `http.client` takes for a socket: limits for all that is received, not for each piece.
+
+    `http.client` alone counts neither interim answers nor headers nor trailers, and reads a chunk of size -1 for ever.
+    It also sends head and body apart: here they leave together, in one packet if they fit, before the first read.
+    """
+
+    def __init__(self, link: socket.socket, deadline: float, allowance: int, waiter: "Waiter | None") -> None:
+        self._link = link
+        self._deadline = deadline
+        self._allowance = allowance
+        self._waiter = waiter
+        self._unsent = bytearray()
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Incoming(self))
+
+    def close(self) -> None:
+        """The connection is its owner's to close."""
+
+    def sendall(self, data: bytes) -> None:
+        self._unsent += data
+
+    def receive(self, buffer: "WriteableBuffer") -> int:
+        while self._unsent:
+            self._link.settimeout(self._left())
+            del self._unsent[: self._link.send(self._unsent)]
+        if self._waiter:
+            self._wait(self._waiter)
+        self._link.settimeout(self._left())
+        received = self._link.recv_into(buffer)
+        self._allowance -= received
+        if self._allowance < 0:
+            raise HttpFault("the answer is too long")
+        return received
+
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for the whole answer is over")
+        return left
+
+    def _wait(self, waiter: "Waiter") -> None:
+        while not waiter.wait((self._link,), self._left()):
+            pass
+
+
+class _Incoming(io.RawIOBase):
+    """The received bytes as a stream."""
+
+    def __init__(self, link: _BoundedSocket) -> None:
+        self._link = link
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        return self._link.receive(buffer)
+
+
+def exchange(
+    link: socket.socket,
+    host: str,
+    request: HttpRequest,
+    *,
+    deadline: float,
+    body_limit: int = BODY_LIMIT,
+    waiter: "Waiter | None" = None,
+) -> HttpResponse:
+    """Send the request over a connection and return the answer, by `deadline` (of time.monotonic).
+
+    `host` is the header Host. With a `waiter`, its owner can end the wait for an answer (a plain connection only).
+    Raises TimeoutError and other OSErrors, HttpFault, and WaiterClosed.
+    """
+    from http.client import HTTPConnection, HTTPException, IncompleteRead  # noqa: PLC0415  # see above
+
+    connection = HTTPConnection("unused")
+    # It needs sendall, makefile and close of a socket, and no more.
+    connection.sock = _BoundedSocket(link, deadline, HEAD_LIMIT + body_limit, waiter)
+    headers = {"Host": host, **request.headers, "Connection": "close"}
+    try:
+        connection.request(request.method, request.target, request.body, headers)
+        with connection.getresponse() as response:
+            body = response.read(body_limit + 1)
+            if len(body) > body_limit:
+                raise HttpFault("the answer is too long")
+            if response.length:  # `read` with a number takes what was cut off for what was complete
+                raise IncompleteRead(body, response.length)
+            cookies = tuple(response.headers.get_all("Set-Cookie") or ())
+            return HttpResponse(
+                response.status, {name.lower(): text for name, text in response.getheaders()}, body, cookies
+            )
+    except (HTTPException, ValueError, OverflowError) as error:  # the latter two: strange numbers in headers
+        if isinstance(error, OSError):
+            raise  # RemoteDisconnected is a ConnectionResetError, too
+        raise HttpFault("the answer is no HTTP") from error
 
 
 def request(
@@ -110,72 +194,60 @@ def request(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     *,
-    context: ssl.SSLContext | None = None,
+    method: str = "",
     deadline: float = DEADLINE,
-) -> HttpResponse:
+) -> SiteResponse:
     """POST the body, or GET where there is none, `path` in the place of the site's own.
 
-    Raises PortmapError where nobody answers within `deadline` seconds, Garbled for what is no HTTP or too long.
-    `context`: whom to trust in place of the system's certificates.
+    Raises PortmapError where no answer comes within `deadline` seconds, or none that can be trusted; Garbled for what
+    is no HTTP or too long.
     """
     until = time.monotonic() + deadline
-    with _our_errors(site, until, deadline), _connected(site, until, context) as link:
-        connection = HTTPConnection(site.host, site.port)
-        connection.sock = link
-        told = {"Host": site.authority, "User-Agent": "portmap", "Connection": "close", **(headers or {})}
-        connection.request("GET" if body is None else "POST", path or site.path, body, told)
-        with connection.getresponse() as response:
-            data = _body(site, response, until)
-            return HttpResponse(
-                site, response.status, {name.lower(): text for name, text in response.getheaders()}, data
-            )
+    told = {"User-Agent": "portmap", **(headers or {})}
+    asked = HttpRequest(method or ("GET" if body is None else "POST"), path or site.path, told, body)
+    with _portmap_errors(site, until, deadline), closing(_connected(site, until)) as link:
+        answer = exchange(link, site.authority, asked, deadline=until)
+        return SiteResponse(answer.status, answer.headers, answer.body, answer.cookies, site=site)
 
 
-def _body(site: Site, response: HTTPResponse, until: float) -> bytes:
-    """All of the body: `read` with a number takes what was cut off for what was complete."""
-    data = response.read(LIMIT + 1)
-    if len(data) > LIMIT:
-        raise Garbled(f"{site} answered with over {LIMIT} bytes: is that the right URL?")
-    if time.monotonic() >= until:
-        raise TimeoutError("the answer was cut off at the deadline")
-    if response.length:
-        raise IncompleteRead(data, response.length)
-    return data
-
-
-@contextmanager
-def _connected(site: Site, until: float, context: ssl.SSLContext | None) -> Iterator[socket.socket]:
-    """A connection that is cut at the deadline, whatever is going on then."""
-    link = socket.create_connection((site.host, site.port), timeout=max(0.01, until - time.monotonic()))
-    if site.scheme == "https":
-        trust = context or ssl.create_default_context()
-        link = trust.wrap_socket(link, server_hostname=site.host, do_handshake_on_connect=False)
-    cut = threading.Timer(until - time.monotonic(), _cut, (link,))
-    cut.daemon = True
-    cut.start()
-    try:
-        if isinstance(link, ssl.SSLSocket):
-            link.do_handshake()
-        yield link
-    finally:
-        cut.cancel()
-        link.close()
-
-
-def _cut(link: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
-        socket.socket.shutdown(link, socket.SHUT_RDWR)  # not SSLSocket's, which says good-bye first and may block
+def _connected(site: Site, until: float) -> socket.socket:
+    """A connection to the first of the host's addresses that takes one. Raises OSError."""
+    failure: OSError = OSError("the name has no address")
+    for family, kind, number, _, address in socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM):
+        link = socket.socket(family, kind, number)
+        try:
+            link.settimeout(max(0.01, until - time.monotonic()))
+            link.connect(address)
+            link.settimeout(max(0.01, until - time.monotonic()))
+            return site.connect(link)
+        except ssl.SSLError:
+            link.close()
+            raise
+        except OSError as error:
+            link.close()
+            failure = error
+        except BaseException:
+            link.close()
+            raise
+    raise failure
 
 
 @contextmanager
-def _our_errors(site: Site, until: float, deadline: float) -> Iterator[None]:
+def _portmap_errors(site: Site, until: float, deadline: float) -> Iterator[None]:
     try:
         yield
-    except (OSError, HTTPException, ValueError, OverflowError) as error:  # ValueError: strange numbers in headers
+    except HttpFault as error:
+        raise Garbled(f"{site}: {error}: is that the right URL?") from None
+    except ssl.SSLCertVerificationError as error:
+        raise PortmapError(
+            f"{site} has a certificate that is not trusted: {error.verify_message}: if it is your own, put #ca=FILE "
+            f"(the certificate, or the one that signed it) or #pin=SHA256 (its fingerprint) behind the URL"
+        ) from None
+    except OSError as error:
         if isinstance(error, TimeoutError) or time.monotonic() >= until:
-            raise PortmapError(f"{site} did not answer within {deadline:g} s: is it running?") from error
-        if isinstance(error, ssl.SSLCertVerificationError):
-            raise PortmapError(f"{site} has a certificate that is not trusted: {error.verify_message}") from error
-        if isinstance(error, OSError) and not isinstance(error, HTTPException):
-            raise PortmapError(f"{site} cannot be reached: {error.strerror or error}: is it running?") from error
-        raise Garbled(f"{site} answered what is no HTTP: is that the right URL?") from error
+            raise PortmapError(f"{site} did not answer within {deadline:g} s: is it running?") from None
+        if isinstance(error, ssl.SSLError):
+            raise PortmapError(f"{site} speaks no TLS that we know ({error.reason}): is it http:// there?") from None
+        raise PortmapError(f"{site} cannot be reached: {error.strerror or error}: is it running?") from None
+    except UnicodeError:  # a host name of impossible length, from the name's encoding
+        raise PortmapError(f"{site} cannot be reached: that is no host name") from None

@@ -1,12 +1,11 @@
 """The publishers `http:URL` and `https:URL`: all of the state as JSON, by POST; any status of success will do.
 
-Law: no redirect is followed, no proxy asked. `http://HOST/PATH` is a spec as it stands: the URL's scheme is the
-publisher's name. Of the URL only host and port are ever shown: path and query are where webhooks keep their secrets.
+`http://HOST/PATH` is a spec as it stands: the URL's scheme is the publisher's name. No redirect is followed, no proxy
+is asked. Of the URL only host and port are ever shown: webhooks have their secrets in path and query.
 """
 
 import json
 import logging
-import ssl
 import time
 from email.utils import parsedate_to_datetime
 from typing import ClassVar
@@ -14,19 +13,19 @@ from typing import ClassVar
 from portmap.endpoints import Endpoints
 from portmap.errors import SpecError
 from portmap.hookspecs import hookimpl
-from portmap.wire.http import DEADLINE, HttpResponse, Site, request
+from portmap.wire.http import DEADLINE, HttpResponse, request
+from portmap.wire.site import Site
 
 logger = logging.getLogger("portmap.http")
 
 
 class HttpPublisher:
-    """Posts to one URL. `context`: whom to trust in place of the system's certificates."""
+    """Posts to one URL. `deadline`: seconds for one post."""
 
     scheme: ClassVar[str] = "http"
 
-    def __init__(self, site: Site, context: ssl.SSLContext | None = None, deadline: float = DEADLINE) -> None:
+    def __init__(self, site: Site, deadline: float = DEADLINE) -> None:
         self._site = site
-        self._context = context
         self._deadline = deadline
 
     @classmethod
@@ -41,23 +40,23 @@ class HttpPublisher:
 
     @hookimpl
     def converge(self, state: Endpoints) -> None:
-        """Post it. Raises PortmapError where nobody answers, Refused for a status that is none of success."""
+        """Post the state. Raises PortmapError where no answer comes, Refused for a status that is none of success."""
         body = json.dumps(state.to_dict()).encode()
         headers = {"Content-Type": "application/json", **self._site.basic}
-        answer = request(self._site, None, body, headers, context=self._context, deadline=self._deadline)
+        answer = request(self._site, None, body, headers, deadline=self._deadline)
         logger.debug("%s: %d", self, answer.status)
         if not answer.good:
             raise answer.refusal(retry_after(answer, time.time()))
 
 
 class HttpsPublisher(HttpPublisher):
-    """The same, by TLS."""
+    """The same with TLS."""
 
     scheme: ClassVar[str] = "https"
 
 
 def retry_after(answer: HttpResponse, now: float) -> float:
-    """For how many seconds the site asks for peace (RFC 9110 §10.2.3: seconds, or a date); 0 if it does not."""
+    """For how many seconds the site asks us to wait (RFC 9110 §10.2.3: seconds, or a date); 0 if it does not."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs
 from portmap.endpoints import Endpoints
 from portmap.errors import Garbled, PortmapError, Refused, SpecError
 from portmap.hookspecs import hookimpl
-from portmap.wire.http import DEADLINE, HttpResponse, Site, request
+from portmap.wire.http import DEADLINE, SiteResponse, request
+from portmap.wire.site import Site
 from portmap_torrent.port_choice import choose_port
 
 logger = logging.getLogger("portmap.torrent")
@@ -89,7 +90,7 @@ class TorrentClient(ABC):
 
     # What they speak with.
 
-    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> SiteResponse:
         """One exchange; `path` goes behind the site's own."""
         return request(self.site, self.site.path.rstrip("/") + path, body, headers, deadline=self._deadline)
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from portmap.errors import PortmapError, Refused, SpecError
-from portmap.wire.http import DEADLINE, Site
+from portmap.wire.http import DEADLINE
+from portmap.wire.site import Site
 from portmap_torrent.client import TorrentClient
 
 _NOT_AUTHENTICATED = 1  # deluge.ui.web.json_api: AuthError's code

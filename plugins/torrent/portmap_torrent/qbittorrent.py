@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from portmap.wire.http import HttpResponse
+from portmap.wire.http import SiteResponse
 from portmap_torrent.client import TorrentClient
 
 _FORM = "application/x-www-form-urlencoded"
@@ -56,7 +56,7 @@ class QBittorrent(TorrentClient):
         if not answer.good:
             raise answer.refusal()
 
-    def _post(self, method: str, form: Mapping[str, str]) -> HttpResponse:
+    def _post(self, method: str, form: Mapping[str, str]) -> SiteResponse:
         body = urlencode(form).encode()
         return self.call(f"/api/v2/{method}", body, {"Content-Type": _FORM, **self._headers()})
 
