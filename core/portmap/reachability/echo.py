@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from portmap.errors import Garbled, Refused
 from portmap.model import Address, Protocol
-from portmap.wire.http import HttpResponse, Site, request
+from portmap.wire.http import SiteResponse, request
+from portmap.wire.site import Site
 
 DEADLINE = 8.0  # seconds; echoip gives a port 5
 _JSON = {"Accept": "application/json"}
@@ -70,7 +71,7 @@ class EchoClient:
     def _base(self) -> str:
         return self.site.path.partition("?")[0].rstrip("/")
 
-    def _refusal(self, response: HttpResponse) -> str:
+    def _refusal(self, response: SiteResponse) -> str:
         reasons = {
             404: "it checks no ports (echoip does with -p), or the URL is wrong",
             429: "it was asked too often: try again in a second",
