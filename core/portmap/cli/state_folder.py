@@ -1,5 +1,6 @@
 """Which state folder a command uses."""
 
+import os
 from pathlib import Path
 
 from portmap.cli.exit_codes import print_error
@@ -35,3 +36,15 @@ def state_folder(text: str | None) -> Path | None:
         print_error(f"ports are not remembered: {error}")
         return None
     return folder
+
+
+def check_readable(folder: Path) -> None:
+    """Raise SpecError where the folder cannot be read. One that is not there is no mistake: nobody has run yet."""
+    try:
+        os.listdir(folder)  # noqa: PTH208  # unlike iterdir, it looks at once
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SpecError(
+            f"the state folder {folder} cannot be read: {error.strerror}; name another with --state"
+        ) from error

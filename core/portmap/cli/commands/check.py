@@ -6,6 +6,7 @@ from pathlib import Path
 from portmap.cli import logs
 from portmap.cli.exit_codes import FAULT, OK, UNREACHABLE
 from portmap.cli.output.formats import print_json
+from portmap.cli.state_folder import check_readable
 from portmap.printable import printable
 from portmap.reachability.verdict import Reachability, Verdict
 from portmap.session.check import check
@@ -19,6 +20,8 @@ def print_checks(
 ) -> int:
     """Check and print each port; the exit code of the worst verdict. Raises PortmapError."""
     logs.set_up(verbosity)
+    if state is not None:
+        check_readable(state)
     verdicts = check(ports, via=via, nat=nat, state=state)
     for found in verdicts:
         if as_json:

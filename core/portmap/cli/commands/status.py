@@ -4,7 +4,6 @@ Law: reading only; nobody is asked anything, so it costs no more than a few smal
 """
 
 import json
-import os
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from portmap.cli.output.formats import print_json, print_table
 from portmap.cli.signals import StopSignals
+from portmap.cli.state_folder import check_readable
 from portmap.errors import SpecError
 from portmap.printable import printable
 from portmap.storage.status import UP, PortStatus, SessionStatus
@@ -28,7 +28,7 @@ _HOME = "\x1b[H\x1b[2J"
 
 def run_status(folder: Path, name: str | None, *, check: bool, watch: bool, as_json: bool) -> int:
     """The exit code: with `check` 0 or 1 only, else 0. Raises SpecError for a name that nobody has, or no folder."""
-    _check(folder)
+    check_readable(folder)
     if watch:
         _watch(folder, name, as_json=as_json)
         return HEALTHY
@@ -38,18 +38,6 @@ def run_status(folder: Path, name: str | None, *, check: bool, watch: bool, as_j
     if not check:
         return HEALTHY
     return HEALTHY if notices and all(notice.healthy for notice in notices) else UNHEALTHY
-
-
-def _check(folder: Path) -> None:
-    """Raise SpecError where the folder cannot be read. One that is not there is no mistake: nobody has run yet."""
-    try:
-        os.listdir(folder)  # noqa: PTH208  # unlike iterdir, it looks at once
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SpecError(
-            f"the state folder {folder} cannot be read: {error.strerror}; name another with --state"
-        ) from error
 
 
 def _named(notices: Sequence[SessionStatus], name: str | None) -> list[SessionStatus]:
