@@ -7,8 +7,10 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/portmap demo
 
+# Side by side, as most tests wait. The lab apart, so that nothing disturbs what is measured there.
 test: lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto --dist loadgroup --durations 15 -m 'not lab'
+	$(BIN)/pytest -q --durations 15 -m lab
 
 lint: .venv/ready
 	$(BIN)/ruff format --check -q .

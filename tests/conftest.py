@@ -1,13 +1,36 @@
-"""Fixtures for all tests: a state folder of its own, pretend distributions, a wait for other threads."""
+"""Fixtures for all tests: a state folder of its own, pretend distributions, a wait for other threads.
+
+Also how many tests run at once, and what is said about skipped ones.
+"""
 
 import importlib
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+
+WORKERS_PER_CORE = 2  # most tests wait for something
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """The number of processes for `pytest -n auto`."""
+    return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each reason why tests were skipped: how many, why, what to install."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} skipped")
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count:5}  {reason}")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("3.11", "3.12", "3.13")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("packaging")]  # one wheel for all
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def interpreter(version: str) -> str:
             continue
         if answer == version:
             return candidate
-    return pytest.skip(f"no CPython {version} on this machine")
+    return pytest.skip(f"needs CPython {version} (as python{version} on PATH, or from pyenv)")
 
 
 def fresh_environment(python: str, folder: Path) -> str:

@@ -17,7 +17,7 @@ THIRD_PARTY = ROOT / "tests" / "thirdparty"
 PORT = 24680  # the contract's favourite: nobody needs to listen there
 NETWORK_OF_ITS_OWN = ("unshare", "--net", "--map-root-user", "sh", "-c")
 LO_UP = "ip link set lo up"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("thirdparty")]  # one environment for all
 
 
 class Environment:
@@ -179,7 +179,7 @@ def test_beside_all_of_them_the_others_work(environment: Environment) -> None:
 @pytest.fixture
 def in_its_own_network(environment: Environment) -> Environment:
     if shutil.which("unshare") is None or subprocess.run([*NETWORK_OF_ITS_OWN, LO_UP], check=False).returncode:
-        pytest.skip("no network namespace to be had: needs unshare, ip, and the right to use them")
+        pytest.skip("needs network namespaces (root, or user namespaces; Debian packages util-linux and iproute2)")
     return environment
 
 

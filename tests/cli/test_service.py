@@ -11,7 +11,7 @@ from portmap.cli.commands.service import our_command, print_unit, unit_of
 from portmap.errors import SpecError
 
 needs_systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (Debian package systemd)"
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (Debian package systemd)"
 )
 
 

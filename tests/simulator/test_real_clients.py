@@ -21,7 +21,7 @@ TCP_WEB = Entry(Protocol.TCP, 40080, "127.0.0.1", 40081, 600, "portmap:web")
 def run(*command: str) -> str:
     """What the command prints; skips where it is not installed."""
     if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+        pytest.skip(f"needs {command[0]} (Debian packages miniupnpc and natpmpc)")
     return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
 
 

@@ -70,7 +70,7 @@ def ask(*command: str) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
     except FileNotFoundError:
-        pytest.skip(f"{command[0]} is not installed")
+        pytest.skip(f"needs {command[0]} (Debian packages miniupnpc and natpmpc)")
 
 
 def test_natpmpc_maps_and_the_request_is_printed(run: Run) -> None:

@@ -41,7 +41,7 @@ def need(*programs: str) -> None:
     if missing and os.environ.get("PORTMAP_DAEMONS") == "required":
         pytest.fail(f"PORTMAP_DAEMONS=required, but {', '.join(missing)} is not installed")
     if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed")
+        pytest.skip(f"needs {', '.join(missing)} (Debian packages of these names)")
 
 
 class Daemon:
