@@ -9,16 +9,17 @@ demo: .venv/ready
 
 # Side by side, as most tests wait. The lab apart, so that nothing disturbs what is measured there.
 test: lint
-	$(BIN)/pytest -q -n auto --dist loadgroup --durations 15 -m 'not lab'
-	$(BIN)/pytest -q --durations 15 -m lab
+	$(BIN)/pytest -q -n auto --dist loadscope --durations 15 -m 'not lab'
+	$(MAKE) lab
 
 lint: .venv/ready
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 
+# Each test has namespaces of its own, and waits most of the time.
 lab: .venv/ready
-	$(BIN)/pytest -q -m lab
+	$(BIN)/pytest -q -n 8 --dist load --maxschedchunk 1 --durations 15 -m lab
 
 bench: .venv/ready
 	$(BIN)/python tests/bench/run.py

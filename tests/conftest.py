@@ -5,22 +5,53 @@ Also how many tests run at once, and what is said about skipped ones.
 
 import importlib
 import os
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 WORKERS_PER_CORE = 2  # most tests wait for something
+# Their tests share what takes long to make, so that one process runs them all; any process runs any other test.
+ONE_PROCESS = {
+    "tests/contract/test_the_suite_itself.py",
+    "tests/matrix/test_matrix.py",
+    "tests/test_packaging.py",
+    "tests/test_thirdparty.py",
+}
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works in what the tests start, even where a shell started them in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """The number of processes for `pytest -n auto`."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """How `--dist loadscope` hands the tests out."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # without xdist there is no such hook
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = _one_hand_out
+    return scheduling
+
+
+def _one_hand_out(nodeid: str) -> str:
+    module = nodeid.partition("::")[0]
+    return module if module in ONE_PROCESS else nodeid
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("3.11", "3.12", "3.13")
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("packaging")]  # one wheel for all
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

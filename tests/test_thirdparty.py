@@ -17,7 +17,7 @@ THIRD_PARTY = ROOT / "tests" / "thirdparty"
 PORT = 24680  # the contract's favourite: nobody needs to listen there
 NETWORK_OF_ITS_OWN = ("unshare", "--net", "--map-root-user", "sh", "-c")
 LO_UP = "ip link set lo up"
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("thirdparty")]  # one environment for all
+pytestmark = pytest.mark.timeout(300)
 
 
 class Environment:

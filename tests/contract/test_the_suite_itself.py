@@ -54,7 +54,6 @@ BROKEN = {
     "TestAnonymous": "test_its_name_is_short_and_printable",
 }
 Outcomes = Mapping[str, Mapping[str, set[str]]]
-pytestmark = pytest.mark.xdist_group("faulty")  # one run of the faulty suites for all
 
 
 @pytest.fixture(scope="module")

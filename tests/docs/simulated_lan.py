@@ -6,9 +6,10 @@ Law: documents speak of addresses that readers know; here each stands for a real
 import os
 import re
 import secrets
+import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +22,9 @@ from portmap.testing import Quirks, Router, StunServer, loopback_address
 
 DAY = 86400.0
 PATIENCE = 50  # seconds for one block
-_PORTS = {443: 20443}  # the simulated router listens on what it opens, and only root may listen below 1024
+# The simulated router listens on what it opens, so each stands for a free one: only root may listen below 1024, and
+# other tests open the other at the same time.
+_PORTS = (443, 25565)
 _HOLDS = {"", "router"}  # commands that end by a signal only
 
 
@@ -45,6 +48,7 @@ class Stage:
             enter(FakeDeluge()),
         )
         site = enter(WebSite())
+        self._ports = {str(port): str(_free_port()) for port in _PORTS}
         self._any = f"pcp:{self.router.address},pmp:{mute.address}"
         self._pairs = (
             ("http://192.168.1.1:5000/desc.xml", self.router.description_url),
@@ -72,8 +76,8 @@ class Stage:
         """The text with what is there in place of what the documents say."""
         for told, real in self._pairs:
             text = text.replace(told, real)
-        for privileged, port in _PORTS.items():
-            text = re.sub(rf"\b{privileged}\b", str(port), text)
+        for told, real in self._ports.items():
+            text = re.sub(rf"\b{told}\b", real, text)
         return re.sub(r"\bprotonvpn\b(?!:)", self._protonvpn, text)
 
     def told(self, text: str) -> str:
@@ -81,8 +85,8 @@ class Stage:
         text = text.replace(self._any, "any").replace(self._protonvpn, "protonvpn")
         for told, real in self._pairs:
             text = text.replace(real, told)
-        for privileged, port in _PORTS.items():
-            text = re.sub(rf"\b{port}\b", str(privileged), text)
+        for told, real in self._ports.items():
+            text = re.sub(rf"\b{real}\b", told, text)
         return text
 
     def write_files(self, document: Path) -> None:
@@ -133,6 +137,13 @@ def _until_all_is_well(publishers: int) -> str:
     """A shell's wait for the instance that was just started in the background; in vain after a few seconds."""
     published = f"[ $(portmap status | grep -c ': ok for') -ge {publishers} ]"
     return f"for try in $(seq 50); do portmap status --check && {published} && break; sleep 0.05; done"
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _without_password(url: str) -> str:

@@ -1,17 +1,14 @@
 """The lab's fixtures. `PORTMAP_LAB=required` turns the skip of a machine without namespaces into a failure."""
 
-import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.lab.endurance import Endurance
 from tests.lab.lab import Lab
+from tests.lab.miniupnpd import IPTABLES
 from tests.lab.namespace import why_not
-from tests.lab.slow_tests import Ordeals
-
-LONG = {"endurance", "own_lab"}
+from tests.lab.slowdown import Slowdown
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,13 +16,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker("lab")
-    # What takes long runs beside the others and is judged at the end.
-    items.sort(key=lambda item: not LONG.isdisjoint(getattr(item, "fixturenames", ())))
+    # The longest first, so that none of them is alone at the end where several run side by side.
+    items.sort(key=_time_limit, reverse=True)
 
 
-@pytest.fixture(scope="session")
-def laboratory() -> None:
-    reason = why_not()
+def _time_limit(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout") if item.get_closest_marker("lab") else None
+    return float(marker.args[0]) if marker else 0.0
+
+
+def _require(reason: str) -> None:
     if reason and os.environ.get("PORTMAP_LAB") == "required":
         pytest.fail(f"PORTMAP_LAB=required, but the lab {reason}")
     if reason:
@@ -33,45 +33,22 @@ def laboratory() -> None:
 
 
 @pytest.fixture(scope="session")
-def endurance(laboratory: None) -> Iterator[Endurance]:
-    with Endurance() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _endurance_begins_first(request: pytest.FixtureRequest) -> None:
-    if any("endurance" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        # Where it cannot even begin, pytest remembers why, and says so to the tests that ask for it.
-        with contextlib.suppress(Exception):
-            request.getfixturevalue("endurance")
+def laboratory() -> None:
+    _require(why_not())
 
 
 @pytest.fixture(scope="session")
-def _ordeals(laboratory: None, request: pytest.FixtureRequest) -> Iterator[Ordeals]:
-    with Ordeals(item for item in request.session.items if "own_lab" in getattr(item, "fixturenames", ())) as running:
+def iptables_build(laboratory: None) -> None:
+    """The second daemon is there."""
+    if not Path(IPTABLES).exists():
+        _require("needs miniupnpd-iptables in .lab, beside the nftables build (.ci/run unpacks it), and iptables")
+
+
+@pytest.fixture(scope="session")
+def control() -> Iterator[Slowdown]:
+    """How busy the machine is, for tests that measure time."""
+    with Slowdown() as running:
         yield running
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _ordeals_begin_first(request: pytest.FixtureRequest) -> None:
-    if any("own_lab" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        with contextlib.suppress(Exception):  # as above
-            request.getfixturevalue("_ordeals")
-
-
-@pytest.fixture
-def own_lab(_ordeals: Ordeals) -> Ordeals:
-    """A lab with miniupnpd running, of which the test has been the only user since the session began."""
-    return _ordeals
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    ordeals = pyfuncitem.funcargs.get("own_lab")
-    if not isinstance(ordeals, Ordeals):
-        return None
-    ordeals.judge(pyfuncitem)
-    return True
 
 
 @pytest.fixture

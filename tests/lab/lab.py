@@ -9,7 +9,7 @@ A second router can take the first one's place: 192.168.88.1 inside, 12.34.56.1 
 With `Lab(ipv6=True)` the three have IPv6 besides, without NAT: the LAN is 2a00:77::/64 with the same last numbers, its
 gateway fe80::1; outside is 2a00:11::/64. New connections from outside are dropped unless miniupnpd opened a pinhole.
 
-Law: nothing leaves the namespaces. The addresses outside are somebody's on the real internet; here they are ours.
+Nothing leaves the namespaces: the addresses outside belong to others on the real internet, and to the lab in here.
 """
 
 import itertools
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Self
 
 from tests.lab.namespace import Namespace, sweep
-from tests.lab.router import LAN, LINK6, WAN6, Router
-from tests.lab.traffic import Service, Vigil, knock
+from tests.lab.router import LAN, LINK6, WAN6, Build, Router
+from tests.lab.traffic import LATE, Service, Vigil, knock
 
 HOST = "192.168.77.2"
 NEIGHBOUR = "192.168.77.3"
@@ -46,8 +46,10 @@ class Lab:
     router: Router
     internet: Namespace
 
-    def __init__(self, *, ipv6: bool = False) -> None:
+    def __init__(self, *, ipv6: bool = False, one_link_local: bool = False, build: Build = "nftables") -> None:
         self._ipv6 = ipv6
+        self._one_link_local = one_link_local
+        self._build_of_miniupnpd = build
 
     def __enter__(self) -> Self:
         sweep()
@@ -64,13 +66,13 @@ class Lab:
         service = self.lan.inside(lambda: Service("::" if self._ipv6 else "", port))
         self._stack.callback(service.close)
 
-    def bytes_arrive(self, protocol: str, external_port: int, *, within: float = 0) -> bool:
+    def bytes_arrive(self, protocol: str, external_port: int, *, within: float = 0, late: float = 0) -> bool:
         """Whether bytes sent by the internet host to the router's outer address reach a service in the LAN.
 
-        `within` is the number of seconds to keep trying.
+        `within` is the number of seconds to keep trying, `late` as in `knock`.
         """
         deadline = time.monotonic() + within
-        while not self.internet.inside(lambda: knock(protocol, self.router.wan, external_port)):
+        while not self.internet.inside(lambda: knock(protocol, self.router.wan, external_port, late=late)):
             if time.monotonic() >= deadline:
                 return False
         return True
@@ -81,7 +83,7 @@ class Lab:
 
     def keep_vigil(self, protocol: str, external_port: int) -> Vigil:
         """Begin to check `bytes_arrive` every 100 ms."""
-        vigil = Vigil(lambda: self.bytes_arrive(protocol, external_port))
+        vigil = Vigil(lambda: self.bytes_arrive(protocol, external_port, late=LATE))
         self._stack.callback(vigil.close)
         return vigil
 
@@ -95,12 +97,12 @@ class Lab:
         self.lan.ip(f"route replace default via {self.router.lan}")
 
     def buy_router(self) -> Router:
-        """Another router, on the internet already; nobody is plugged into it yet."""
+        """Another router, on the internet already; no host is plugged into it yet."""
         router = Router(f"{self._prefix}-other", self._home, OTHER_LAN, OTHER_WAN)
         self._stack.enter_context(router)
         router.ip(
             "link add lan type bridge mcast_snooping 0",
-            "link add host type veth peer name nobody",  # where the cable of the LAN host will be
+            "link add host type veth peer name unplugged",  # where the cable of the LAN host will be
             f"link add wan type veth peer name eth1 netns {self.internet.name}",
         )
         self.internet.ip(f"addr add {OTHER_INTERNET}/8 dev eth1", "link set eth1 up")
@@ -118,7 +120,13 @@ class Lab:
     def _build(self, stack: ExitStack) -> None:
         self._prefix = f"pm-{os.getpid()}-{next(_numbers)}"
         self._home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portmap-lab-")))
-        self.router = Router(f"{self._prefix}-router", self._home, ipv6=self._ipv6)
+        self.router = Router(
+            f"{self._prefix}-router",
+            self._home,
+            ipv6=self._ipv6,
+            one_link_local=self._one_link_local,
+            build=self._build_of_miniupnpd,
+        )
         self.lan, self.neighbour, self.internet = (
             Namespace(f"{self._prefix}-{role}", ipv6=self._ipv6) for role in ("host", "neighbour", "internet")
         )

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +31,14 @@ def run(arguments: list[str], *, stdin: str | None = None) -> str:
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr or done.stdout}")
     return done.stdout
+
+
+def until(met: Callable[[], object], complaint: str, *, within: float = 5) -> None:
+    """Wait until it is met; an AssertionError with the complaint after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not met():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.01)
 
 
 def why_not() -> str:

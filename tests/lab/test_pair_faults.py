@@ -40,20 +40,20 @@ def _shut(lab: Lab, portmap: Portmap, *, within: float) -> list[str]:
 @pytest.mark.parametrize(
     "fault", [faults.new_own_address, faults.new_outer_address, faults.restart, faults.another_router]
 )
-def test_both_halves_of_a_pair_are_open_again_and_stay_so(own_lab: Lab, spec: str, fault: Fault) -> None:
-    with _hold(own_lab, spec) as portmap:
+def test_both_halves_of_a_pair_are_open_again_and_stay_so(lab: Lab, spec: str, fault: Fault) -> None:
+    with _hold(lab, spec) as portmap:
         time.sleep(GROWN_UP)
-        fault(own_lab)
-        assert not _shut(own_lab, portmap, within=5), portmap.story()
+        fault(lab)
+        assert not _shut(lab, portmap, within=5), portmap.story()
         time.sleep(ROUND)
-        assert not _shut(own_lab, portmap, within=0), portmap.story()
+        assert not _shut(lab, portmap, within=0), portmap.story()
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_a_restart_that_nobody_can_notice_is_mended_by_the_renewals(own_lab: Lab, spec: str) -> None:
-    with _hold(own_lab, spec) as portmap:
-        faults.restart_unheard(own_lab)
-        assert not _shut(own_lab, portmap, within=ROUND), portmap.story()
+def test_a_restart_that_nobody_can_notice_is_mended_by_the_renewals(lab: Lab, spec: str) -> None:
+    with _hold(lab, spec) as portmap:
+        faults.restart_unheard(lab)
+        assert not _shut(lab, portmap, within=ROUND), portmap.story()
         for _ in range(3):
             time.sleep(ROUND / 2)
-            assert not _shut(own_lab, portmap, within=0), portmap.story()
+            assert not _shut(lab, portmap, within=0), portmap.story()

@@ -1,18 +1,24 @@
 """Bytes: the service on the LAN host, and the knock on it from the internet.
 
-Law: every knock is a new flow. An established one lives on in the router's connection table after its mapping is gone,
-and would prove nothing.
+Every knock is a new flow. An established one lives on in the router's connection table after its mapping is gone, and
+would prove nothing.
 """
 
 import secrets
+import select
 import socket
 import socketserver
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 _ANSWER = b"heard: "
 PATIENCE = 0.25  # seconds for an answer that has three namespaces to cross
+LATE = 0.4  # seconds more for a busy machine; the kernel repeats a lost SYN after 1 s (RFC 6298 §2)
 
 
 class _AnswerTCP(socketserver.BaseRequestHandler):
@@ -56,33 +62,79 @@ class Service:
             thread.join()
 
 
-def knock(protocol: str, address: str, port: int, patience: float = PATIENCE) -> bool:
+def knock(protocol: str, address: str, port: int, patience: float = PATIENCE, *, late: float = 0.0) -> bool:
     """Send a few random bytes and tell whether the service answered them. Call it inside a namespace.
 
-    Two quick tries: miniupnpd renews a NAT-PMP lease by deleting its rule and adding it again, which leaves the
-    router deaf for a millisecond or two that no client can help.
+    Two quick tries: miniupnpd renews a NAT-PMP lease by deleting its rule and adding it again, which leaves the router
+    deaf for a millisecond or two that no client can help. `late`: for so many seconds more an answer to either counts,
+    as on a busy machine the service may be slow to answer what has arrived; less than the second after which TCP
+    repeats what was lost.
     """
-    return any(_try(protocol, address, port, patience) for _ in range(2))
+    with ExitStack() as stack:
+        tries = []
+        for _ in range(2):
+            tries.append(stack.enter_context(_Try(protocol, address, port)))
+            if _answered(tries, patience):
+                return True
+        return late > 0 and _answered(tries, late)
+
+
+class _Try:
+    """One flow: bytes sent, an answer awaited. Nothing here blocks."""
+
+    def __init__(self, protocol: str, address: str, port: int) -> None:
+        kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM
+        self._token = secrets.token_hex(8).encode()
+        self.sent = False
+        self.failed = False
+        self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+        self.socket.setblocking(False)
+        self._attempt(lambda: self.socket.connect((address, port)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def proceed(self) -> bool:
+        """Send, or receive once that is done; whether the answer has come."""
+        if not self.sent:
+            self._attempt(lambda: self.socket.send(self._token))
+            self.sent = True
+            return False
+        answer = self._attempt(lambda: self.socket.recv(64))
+        self.failed = self.failed or answer is not None
+        return answer == _ANSWER + self._token
+
+    def _attempt(self, act: Callable[[], T]) -> T | None:
+        try:
+            return act()
+        except BlockingIOError:  # not yet
+            return None
+        except OSError:  # refused, or unreachable
+            self.failed = True
+            return None
+
+
+def _answered(tries: list[_Try], patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while open_ := {each.socket: each for each in tries if not each.failed}:
+        receiving = [sock for sock, each in open_.items() if each.sent]
+        sending = [sock for sock, each in open_.items() if not each.sent]
+        ready = select.select(receiving, sending, [], max(0.0, deadline - time.monotonic()))
+        if any(open_[sock].proceed() for sock in ready[0] + ready[1]):
+            return True
+        if time.monotonic() >= deadline:
+            break
+    return False
 
 
 def reach(address: str, port: int, patience: float = PATIENCE) -> bool:
-    """Whether somebody accepts a TCP connection there: for programs that have a service of their own."""
+    """Whether a TCP connection is accepted there: for programs that have a service of their own."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
         link.settimeout(patience)
         return link.connect_ex((address, port)) == 0
-
-
-def _try(protocol: str, address: str, port: int, patience: float) -> bool:
-    kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM
-    token = secrets.token_hex(8).encode()
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as link:
-        link.settimeout(patience)
-        try:
-            link.connect((address, port))
-            link.send(token)
-            return link.recv(64) == _ANSWER + token
-        except OSError:
-            return False
 
 
 class Vigil:

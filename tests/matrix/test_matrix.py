@@ -10,8 +10,6 @@ from tests.matrix.outcomes import Seen, allows
 from portmap.model import CALL_DEADLINE
 from portmap.simulator.quirk_options import SWITCHES
 
-pytestmark = pytest.mark.xdist_group("matrix")  # in one process: all cells are at work since the first test
-
 
 @pytest.fixture(scope="module")
 def seen(request: pytest.FixtureRequest) -> Iterator[Results]:
