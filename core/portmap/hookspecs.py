@@ -139,6 +139,14 @@ class BackendSpec:
         """
 
     @hookspec(firstresult=True)
+    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> bool | None:
+        """Optional. Whether the gateway still holds this mapping of ours, read from its table; None: it cannot tell.
+
+        Implement it where reading is cheaper than asking for the mapping again. The core calls it for one mapping in
+        turn at every second check, and asks for everything again where the answer is False. Raises as `external_ip`.
+        """
+
+    @hookspec(firstresult=True)
     def list_mappings(self) -> tuple[Listed, ...]:  # type: ignore[empty-body]  # pluggy: a spec has no body
         """Optional. The gateway's own table, everybody's mappings. Where a protocol cannot tell, leave it out."""
 

@@ -152,7 +152,7 @@ def test_without_a_nat_the_record_keeps_the_local_ports(start: Start, observer: 
 def test_without_a_nat_that_is_logged_once(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "portmap"):
         stopped(start(NoNat(), WEB, DNS))
-    assert caplog.text.count("no NAT is spoken to: requests are consumed") == 1
+    assert caplog.text.count("no gateway is asked: requests are consumed") == 1
 
 
 def test_without_a_nat_a_port_can_be_let_go(start: Start, node: LocalNode, eventually: Eventually) -> None:

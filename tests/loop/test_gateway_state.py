@@ -5,8 +5,9 @@ from ipaddress import IPv4Address
 from portmap.loop.gateway_state import GatewayState
 
 PUBLIC = IPv4Address("1.2.3.4")
+KIND = "Refused 3"
 UNKNOWN = GatewayState(check_due=0.0)
-THERE = UNKNOWN.answered().address_reported(PUBLIC, due=60.0)
+THERE = UNKNOWN.answered().address_reported(PUBLIC, 0.0, 60.0)
 
 
 def silences(presence: GatewayState, *, of: int, interval: float = 60.0, spread: float = 0.0) -> list[float]:
@@ -37,7 +38,7 @@ def test_silence_never_changes_the_address() -> None:
 
 
 def test_a_refusal_never_changes_the_address_and_is_no_reason_for_haste() -> None:
-    declined = THERE.address_refused("no uplink", due=120.0)
+    declined = THERE.address_refused("no uplink", KIND, 60.0, 60.0)
     assert (declined.address, declined.check_due, declined.reason) == (PUBLIC, 120.0, "no uplink")
 
 
@@ -54,7 +55,7 @@ def test_an_answer_ends_the_back_off() -> None:
 
 
 def test_an_address_ends_the_reason() -> None:
-    assert THERE.address_refused("no uplink", due=60.0).address_reported(PUBLIC, due=120.0).reason == ""
+    assert THERE.address_refused("no uplink", KIND, 60.0, 60.0).address_reported(PUBLIC, 120.0, 60.0).reason == ""
 
 
 def test_at_once_means_now() -> None:

@@ -176,6 +176,14 @@ def test_a_gateway_is_not_asked_before_it_would_answer_otherwise(retry_after: fl
     assert NEW.failed("no", 0.0, 0.0, retry_after=retry_after).attempt_at == wait
 
 
+def test_while_the_port_is_open_no_wait_that_the_gateway_names_outlasts_the_lease() -> None:
+    assert HELD.failed("no", 400.0, 0.0, retry_after=1e9).attempt_at == 475.0
+
+
+def test_a_very_short_lease_is_not_renewed_sooner_than_after_four_seconds() -> None:
+    assert NEW.granted(Grant(8080, 1), PUBLIC, now=100.0, spread=0.0).attempt_at == 104.0
+
+
 def test_a_wait_that_is_no_number_is_none() -> None:
     assert NEW.failed("no", 0.0, 0.0, retry_after=float("nan")).attempt_at == 1
 

@@ -27,7 +27,7 @@ from portmap.events import (
 )
 from portmap.hookspecs import Alert as AlertHook
 from portmap.hookspecs import Closer, hookimpl
-from portmap.loop.inbox import GatewayAlert, Message, Register, Unregister
+from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Recheck, Register, Unregister
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
 from portmap.model import Grant, PortRequest, Protocol, Scope
@@ -39,6 +39,7 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
 WEB = PortRequest(TCP, 8080, name="web")
 DNS = PortRequest(UDP, 53)
 FOREVER = 1e9
+RARELY = Policy(ip_interval=5000)  # no check in between: what is seen is renewals
 HELD = MappingAdded | MappingChanged | MappingRenewed
 
 
@@ -137,13 +138,13 @@ def test_a_port_that_is_registered_late_is_attempted_at_once(first: PortRequest,
 
 def test_a_later_deadline_cancels_no_earlier_one() -> None:
     backend = ScriptedBackend()
-    play(backend, wanted(WEB) + wanted(DNS, at=100), end=1000)
+    play(backend, wanted(WEB) + wanted(DNS, at=100), end=1000, policy=RARELY)
     assert (calls(backend, port=8080), calls(backend, port=53)) == ([0, 300, 600, 900], [100, 400, 700])
 
 
 def test_what_falls_due_during_a_slow_call_is_done_right_after_it() -> None:
     backend = ScriptedBackend().silent(300, 301, hook="add_mapping", after=10)
-    play(backend, wanted(WEB) + wanted(DNS, at=5), end=320)
+    play(backend, wanted(WEB) + wanted(DNS, at=5), end=320, policy=RARELY)
     assert calls(backend, port=53) == [5, 310]
 
 
@@ -157,7 +158,7 @@ def test_a_port_registered_twice_is_attempted_once() -> None:
 
 
 def test_a_lease_is_renewed_at_half_of_its_lifetime() -> None:
-    assert seconds(play(ScriptedBackend(), wanted(WEB), end=1000), "mapping.renewed") == [300, 600, 900]
+    assert seconds(play(ScriptedBackend(), wanted(WEB), end=1000, policy=RARELY), "mapping.renewed") == [300, 600, 900]
 
 
 def test_it_is_the_granted_lifetime_that_counts() -> None:
@@ -165,17 +166,23 @@ def test_it_is_the_granted_lifetime_that_counts() -> None:
 
 
 def test_renewal_is_spread_over_an_eighth_of_the_lifetime() -> None:
-    assert seconds(play(ScriptedBackend(), wanted(WEB), end=400, spread=1.0), "mapping.renewed") == [375]
+    assert seconds(play(ScriptedBackend(), wanted(WEB), end=400, policy=RARELY, spread=1.0), "mapping.renewed") == [375]
+
+
+def test_a_lease_of_a_second_is_not_asked_for_more_often_than_every_four() -> None:
+    backend = ScriptedBackend(lifetime=1)
+    play(backend, wanted(WEB), end=61)
+    assert len(calls(backend)) == 16
 
 
 def test_a_permanent_mapping_is_asserted_again_too() -> None:
-    told = play(ScriptedBackend(lifetime=0), wanted(WEB), end=700)
+    told = play(ScriptedBackend(lifetime=0), wanted(WEB), end=700, policy=RARELY)
     assert [event.lifetime for event in mapping_events(told, "mapping.renewed")] == [0, 0]
 
 
 def test_a_failed_renewal_is_retried_with_back_off() -> None:
     backend = ScriptedBackend().refuse(300, 306)
-    play(backend, wanted(WEB), end=320)
+    play(backend, wanted(WEB), end=320, policy=RARELY)
     assert calls(backend) == [0, 300, 301, 303, 307]
 
 
@@ -202,7 +209,7 @@ def test_a_lost_mapping_is_told_with_the_port_that_was_and_the_reason() -> None:
 
 
 def test_what_was_lost_is_added_again_when_the_gateway_relents() -> None:
-    told = play(ScriptedBackend().refuse(1, 700), wanted(WEB), end=900)
+    told = play(ScriptedBackend().refuse(1, 700), wanted(WEB), end=900, policy=RARELY)
     assert [name for name in told.names() if name.startswith("mapping.")] == [
         "mapping.added",
         "mapping.failed",
@@ -217,7 +224,7 @@ def test_what_was_lost_is_added_again_when_the_gateway_relents() -> None:
 
 def test_a_port_that_the_gateway_chose_is_asked_for_from_then_on() -> None:
     backend = ScriptedBackend(ports=lambda port: 9999)
-    told = play(backend, wanted(WEB), end=700)
+    told = play(backend, wanted(WEB), end=700, policy=RARELY)
     assert ports_asked_for(backend) == [0, 9999, 9999]
     assert told.names().count("mapping.changed") == 0
 
@@ -236,7 +243,7 @@ def test_after_any_failure_the_port_that_was_held_is_asked_for_again() -> None:
 
 def test_a_port_that_changes_is_announced_once() -> None:
     backend = ScriptedBackend(ports=lambda port: port if backend.inbox.seconds < 300 else 9090)
-    told = play(backend, wanted(WEB), end=1000)
+    told = play(backend, wanted(WEB), end=1000, policy=RARELY)
     ((at, event),) = told.of("mapping.changed")
     assert (at, event.to_dict()["external_port"]) == (300, 9090)
 
@@ -248,6 +255,75 @@ def test_the_address_is_looked_at_once_a_minute() -> None:
     backend = ScriptedBackend()
     play(backend, [], end=200)
     assert calls(backend, "external_ip") == [0, 60, 120, 180]
+
+
+def test_the_address_and_one_mapping_are_checked_in_turn() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(WEB), end=310)
+    assert (calls(backend, "external_ip"), calls(backend)) == ([0, 60, 180, 300], [0, 120, 240])
+
+
+def test_the_mapping_that_was_asked_about_longest_ago_is_checked() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(WEB, DNS) + wanted(PortRequest(TCP, 22), at=30), end=650, policy=Policy(ip_interval=40))
+    assert [call.arguments[2] for call in backend.calls if call.hook == "add_mapping"][3:7] == [8080, 53, 22, 8080]
+
+
+def test_both_halves_of_a_pair_are_checked_at_once() -> None:
+    backend = ScriptedBackend()
+    play(backend, wanted(PortRequest(TCP, 80), PortRequest(UDP, 80)), end=250)
+    assert calls(backend) == [0, 0, 120, 120, 240, 240]
+
+
+def test_a_renewal_counts_as_the_check_of_a_mapping_and_the_address_is_not_forgotten() -> None:
+    backend = ScriptedBackend(lifetime=60)
+    play(backend, wanted(WEB), end=250)
+    assert (calls(backend, "external_ip"), len(calls(backend))) == ([0, 120, 240], 9)
+
+
+def test_a_restart_that_neither_announcement_nor_epoch_tells_is_mended_within_two_checks() -> None:
+    backend = ScriptedBackend().reboots(130)
+    story = wanted(WEB, PortRequest(UDP, 8080))
+    play(backend, story, end=130 + 2 * 60 + 1)
+    assert all(call.at <= 250 for call in backend.calls if call.hook == "add_mapping")
+    assert calls(backend)[-2:] == [240, 240]
+
+
+class Readable(ScriptedBackend):
+    """A gateway whose table can be read."""
+
+    @hookimpl
+    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
+        self._hear("has_mapping", protocol, external_port, internal_port)
+        return self.table.get((protocol, internal_port)) == external_port
+
+
+def test_where_the_table_can_be_read_a_mapping_is_looked_up_and_not_asked_for() -> None:
+    backend = Readable()
+    play(backend, wanted(WEB), end=290)
+    assert (calls(backend, "has_mapping"), calls(backend)) == ([120, 240], [0])
+
+
+def test_a_mapping_that_is_no_longer_listed_has_everything_asked_for_again_and_told() -> None:
+    backend = Readable().reboots(90)
+    told = play(backend, wanted(WEB, DNS), end=130)
+    assert calls(backend)[2:] == [120, 120]
+    ((at, event),) = told.of("gateway.rebooted")
+    assert isinstance(event, GatewayEvent)
+    assert (at, event.reason) == (120, "the scripted gateway no longer lists TCP 8080")
+
+
+def test_a_table_that_cannot_be_read_now_has_the_mapping_asked_for() -> None:
+    backend = Readable().refuse(0, FOREVER, hook="has_mapping")
+    play(backend, wanted(WEB), end=130)
+    assert calls(backend) == [0, 120]
+
+
+def test_a_silent_look_up_has_the_gateway_checked_at_once() -> None:
+    backend = Readable().silent(115, 125, hook="has_mapping")
+    told = play(backend, wanted(WEB), end=130)
+    assert 123.75 in calls(backend, "external_ip")
+    assert "gateway.lost" not in told.names()
 
 
 def test_how_often_is_a_matter_of_policy() -> None:
@@ -273,15 +349,15 @@ def test_a_changed_address_has_every_mapping_added_again_at_once() -> None:
     assert [
         (at, str(event.external_ip)) for at, event in told.of("mapping.changed") if isinstance(event, MappingEvent)
     ] == [
-        (120, "5.6.7.8"),
-        (120, "5.6.7.8"),
+        (180, "5.6.7.8"),
+        (180, "5.6.7.8"),
     ]
 
 
 def test_an_address_that_is_not_stated_changes_nothing_but_an_event() -> None:
     backend = ScriptedBackend().refuse(30, 400, hook="external_ip")
     told = play(backend, wanted(WEB), end=500)
-    assert calls(backend) == [0, 300]
+    assert calls(backend) == [0, 120, 240, 360, 480]
     assert seconds(told, "external_ip.changed") == [0]
 
 
@@ -335,7 +411,7 @@ def test_a_gateway_that_falls_silent_is_lost_once_with_the_reason() -> None:
     told = play(ScriptedBackend().silent(100, FOREVER), wanted(WEB), end=550)
     ((at, event),) = told.of("gateway.lost")
     assert isinstance(event, GatewayEvent)
-    assert (at, event.reason, event.error) == (123.75, "the scripted gateway is silent", "GatewayTimeout")
+    assert (at, event.reason, event.error) == (127.5, "the scripted gateway is silent", "GatewayTimeout")
 
 
 def test_a_gateway_that_is_back_has_everything_added_again_at_once() -> None:
@@ -351,7 +427,7 @@ def test_silence_never_changes_the_address() -> None:
 
 def test_one_silent_attempt_has_the_gateway_looked_at_but_not_given_up() -> None:
     backend = ScriptedBackend().silent(300, 303, hook="add_mapping")
-    told = play(backend, wanted(WEB), end=320)
+    told = play(backend, wanted(WEB), end=320, policy=RARELY)
     assert "gateway.lost" not in told.names()
     assert 303.75 in calls(backend, "external_ip")
 
@@ -427,7 +503,7 @@ def test_a_lost_gateway_is_warned_of_once_too(caplog: pytest.LogCaptureFixture) 
 
 def test_a_failed_renewal_is_not_called_an_unmapped_port(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "portmap.loop"):
-        play(ScriptedBackend().refuse(300, 301, "busy"), wanted(WEB), end=310)
+        play(ScriptedBackend().refuse(300, 301, "busy"), wanted(WEB), end=310, policy=RARELY)
     assert [record.getMessage() for record in caplog.records] == ["TCP 8080 is not renewed: busy"]
 
 
@@ -502,6 +578,28 @@ def test_an_alert_has_everything_added_again_at_once() -> None:
     told = play(backend, [*wanted(WEB, DNS), (100, GatewayAlert("its clock went back"))], end=101)
     assert calls(backend) == [0, 0, 100, 100]
     assert told.of("gateway.rebooted") == [(100, told.of("gateway.rebooted")[0][1])]
+
+
+def test_alerts_that_change_nothing_are_answered_less_and_less_often() -> None:
+    backend = ScriptedBackend()
+    flood: list[tuple[float, Message]] = [(10 + tick / 10, GatewayAlert("again")) for tick in range(3000)]
+    play(backend, [*wanted(WEB), *flood], end=310, policy=RARELY)
+    assert calls(backend) == [0, 10, 11, 13, 17, 25, 41, 73, 133, 193, 253]
+
+
+def test_a_change_of_our_own_network_is_followed_within_a_second_all_the_same() -> None:
+    backend = ScriptedBackend()
+    flood: list[tuple[float, Message]] = [(10 + tick / 10, GatewayAlert("again")) for tick in range(900)]
+    told = play(backend, [*wanted(WEB), *flood, (100, NetworkAlert("link up"))], end=101, policy=RARELY)
+    assert calls(backend)[-1] == 100
+    assert seconds(told, "network.changed") == [100]
+
+
+def test_what_the_other_path_learnt_has_everything_asked_for_again_and_is_not_told_twice() -> None:
+    backend = ScriptedBackend()
+    told = play(backend, [*wanted(WEB), (100, Recheck("gateway.rebooted"))], end=101)
+    assert calls(backend) == [0, 100]
+    assert not {"gateway.rebooted", "network.changed"} & set(told.names())
 
 
 def test_an_alert_has_the_address_looked_at_too() -> None:
@@ -779,8 +877,19 @@ def test_an_address_that_comes_with_the_first_mapping_is_told_before_it() -> Non
 
 def test_what_the_first_grant_states_costs_no_second_round() -> None:
     backend = TellsLate()
-    play(backend, wanted(WEB, DNS), end=290)
+    play(backend, wanted(WEB, DNS), end=290, policy=RARELY)
     assert calls(backend) == [0, 0]
+
+
+def test_a_mapping_whose_granted_address_changes_has_the_address_asked_for_at_once() -> None:
+    class Moving(ScriptedBackend):
+        @hookimpl
+        def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+            grant = super().add_mapping(protocol, external_port, internal_port, lifetime)
+            return replace(grant, external_ip=self._addresses[-1][1] if self.inbox.seconds > 100 else None)
+
+    told = play(Moving().moves(101, "5.6.7.8"), wanted(WEB), end=310, policy=Policy(ip_interval=500))
+    assert seconds(told, "external_ip.changed") == [0, 300]
 
 
 def test_an_address_in_a_grant_does_not_overrule_the_one_that_was_stated() -> None:

@@ -63,6 +63,13 @@ def checked_list(answer: object, who: str) -> tuple[Listed, ...] | None:
     return answer[:MOST_LISTED]
 
 
+def checked_presence(answer: object, who: str) -> bool | None:
+    """Whether a mapping is there; None where the backend cannot tell."""
+    if answer is not None and not isinstance(answer, bool):
+        raise PluginError(f"{who} answered {_shown(answer)} where True, False or None was due")
+    return answer
+
+
 def _is_well_typed(grant: Any) -> bool:
     """Whether a stranger's Grant holds what its annotations say; nothing checked that when it was made."""
     return (

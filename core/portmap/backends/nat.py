@@ -12,7 +12,14 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
-from portmap.backends.answers import checked_address, checked_facts, checked_grant, checked_hint, checked_list
+from portmap.backends.answers import (
+    checked_address,
+    checked_facts,
+    checked_grant,
+    checked_hint,
+    checked_list,
+    checked_presence,
+)
 from portmap.backends.worker import Worker
 from portmap.errors import GatewayTimeout, NATError, PluginError
 from portmap.hookspecs import BACKENDS, Alert, Closer
@@ -114,6 +121,26 @@ class Nat:
             ),
             timeout,
         )
+
+    def has_mapping(
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        timeout: float = CALL_DEADLINE,
+        token: str = "",
+    ) -> bool | None:
+        """Whether the gateway lists this mapping of ours; None where the backend cannot tell.
+
+        Raises NATError or PluginError.
+        """
+        answer = self._call(
+            lambda: self._hook.has_mapping(
+                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token
+            ),
+            timeout,
+        )
+        return self._checked(checked_presence, answer)
 
     def list_mappings(self, timeout: float = CALL_DEADLINE) -> tuple[Listed, ...] | None:
         """The gateway's own table; None where the backend cannot tell. Raises NATError or PluginError."""

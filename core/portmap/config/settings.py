@@ -157,7 +157,7 @@ def parse_lease(text: str, what: str) -> int:
 
 
 def parse_interval(text: str, what: str) -> int:
-    """The seconds between two looks at the external address. Raises SpecError."""
+    """The seconds between two checks of the gateway. Raises SpecError."""
     return parse_duration(text, what, longest=LONGEST_INTERVAL)
 
 

@@ -1,7 +1,7 @@
-"""The dispatcher: starts the path that the chosen backend declares - none, static or loop.
+"""The setup dispatcher: starts the path that the backend's declared Kind selects: none, static or loop.
 
-This is go-ethereum's `setupPortMapping` (p2p/server_nat.go) with data in the place of a type switch: the backend's
-class says its `Kind`, and nothing here knows a backend by name.
+This is go-ethereum's `setupPortMapping` (p2p/server_nat.go). The type switch is replaced by data: the backend's class
+declares its `Kind`, and no backend is known here by name.
 """
 
 import logging
@@ -18,8 +18,20 @@ from portmap.dispatch.loop_path import run_loop_path
 from portmap.dispatch.none_path import run_none_path
 from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.static_path import StaticPath
-from portmap.events import Event, MappingAdded, MappingRemoved, PinholeAdded, PinholeRemoved, PortEvent
-from portmap.loop.inbox import Inbox, Register, Stop, Unregister
+from portmap.events import (
+    Event,
+    GatewayEvent,
+    GatewayFound,
+    GatewayLost,
+    GatewayRebooted,
+    MappingAdded,
+    MappingRemoved,
+    NetworkChanged,
+    PinholeAdded,
+    PinholeRemoved,
+    PortEvent,
+)
+from portmap.loop.inbox import Inbox, Recheck, Register, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest
 from portmap.node.local_node import LocalNode, Record
@@ -29,7 +41,7 @@ _log = logging.getLogger("portmap.dispatch")
 
 
 class Observer(Protocol):
-    """Who is told what happens; called in the path's thread, so it must not block."""
+    """Is told what happens. Called in the path's thread, so it must not block."""
 
     def on_event(self, event: Event) -> None:
         """Something happened."""
@@ -38,24 +50,26 @@ class Observer(Protocol):
         """The node's record really changed; address and ports are committed together."""
 
     def on_settled(self) -> None:
-        """For now there is nothing more to come."""
+        """What was told so far belongs together."""
 
     def on_end(self, error: BaseException | None) -> None:
-        """The path has ended, by a stop or - with an error - by a fault."""
+        """The path has ended: by a stop, or with an error by a fault."""
 
 
 class PortMapping:
     """The running path. Every method may be called from any thread."""
 
-    def __init__(self, road: PathSetup, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
-        self.nat = road.nat
-        self.ipv6 = road.ipv6
-        self._voice = road.translate
+    def __init__(self, setup: PathSetup, node: LocalNode, observer: Observer | None, policy: Policy | None) -> None:
+        self.nat = setup.nat
+        self.ipv6 = setup.ipv6
+        self._translate = setup.translate
         self._node = node
         self._observer = observer
         self._told: list[Event] = []
         self._inbox = Inbox()
-        self._path = self._choose(policy, road.state)
+        self._others: tuple[PortMapping, ...] = ()
+        self._lost = False
+        self._path = self._choose(policy, setup.state)
         self._thread = threading.Thread(target=self._run, name=f"portmap {self.nat.name}", daemon=True)
 
     def start(self) -> None:
@@ -63,7 +77,7 @@ class PortMapping:
         self._thread.start()
 
     def accepts(self, request: PortRequest) -> bool:
-        """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN draws."""
+        """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN chooses."""
         return not (self.ipv6 and request.follow and request.internal_port <= 1)
 
     def register(self, request: PortRequest) -> None:
@@ -71,8 +85,16 @@ class PortMapping:
         self._inbox.put(Register(request))
 
     def unregister(self, key: Key) -> None:
-        """Let this mapping go."""
+        """Close this port."""
         self._inbox.put(Unregister(key))
+
+    def wakes(self, *others: "PortMapping") -> None:
+        """What this path learns of a restart or of the network makes these ask again, too. Call before `start`."""
+        self._others = others
+
+    def check_again(self, reason: str) -> None:
+        """Another path learnt something that may concern this one."""
+        self._inbox.put(Recheck(reason))
 
     def stop(self) -> None:
         """Ask the path to clean up and end; returns at once. A second stop gives up the cleaning up."""
@@ -84,21 +106,22 @@ class PortMapping:
         return not self._thread.is_alive()
 
     def is_alive(self, within: float) -> bool:
-        """Whether the path is at work: it was seen at its inbox within so many seconds."""
+        """Whether the path read its inbox within so many seconds."""
         return self._thread.is_alive() and time.monotonic() - self._inbox.last_seen < within
 
-    # What the path's thread tells.
+    # Called by the path, in its thread -----------------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
-        """Called by the path: something happened."""
-        said = self._voice(event)
-        if said is None:
+        """Something happened."""
+        self._wake_others(event)
+        translated = self._translate(event)
+        if translated is None:
             return
-        if isinstance(said, PortEvent):
-            said = self._with_note(said)
-        self._told.append(said)
+        if isinstance(translated, PortEvent):
+            translated = self._with_note(translated)
+        self._told.append(translated)
         if self._observer is not None:
-            self._observer.on_event(said)
+            self._observer.on_event(translated)
 
     def _with_note(self, event: PortEvent) -> PortEvent:
         """The event, with what is known of another portmap of this host that holds the same port."""
@@ -108,7 +131,7 @@ class PortMapping:
         return replace(event, reason="; ".join(filter(None, (event.reason, note)))) if note else event
 
     def on_settled(self) -> None:
-        """Called by the path: what was told so far belongs together, so it makes one record."""
+        """What was told so far belongs together, so it makes one record."""
         told, self._told = self._told, []
         record = self._node.follow(told)
         if self._observer is None:
@@ -116,6 +139,15 @@ class PortMapping:
         if record is not None:
             self._observer.on_record(record)
         self._observer.on_settled()
+
+    def _wake_others(self, event: Event) -> None:
+        """A gateway's restart, its return and a change of our network concern every path."""
+        back = self._lost and isinstance(event, GatewayFound)
+        if isinstance(event, GatewayEvent):
+            self._lost = isinstance(event, GatewayLost)
+        if back or isinstance(event, GatewayRebooted | NetworkChanged):
+            for other in self._others:
+                other.check_again(event.event)
 
     def _choose(self, policy: Policy | None, state: JournalStore | None) -> Callable[[], None]:
         match self.nat.kind:
@@ -132,7 +164,7 @@ class PortMapping:
         error: BaseException | None = None
         try:
             self._path()
-        except BaseException as fault:  # noqa: BLE001  # a fault of ours: logged here, raised in whoever waits
+        except BaseException as fault:  # noqa: BLE001  # a fault of ours: logged here, raised by Session.wait
             _log.exception("port mapping through %s ended by a fault", self.nat.name)
             error = fault
         if self._observer is not None:
@@ -148,10 +180,10 @@ def setup_port_mapping(
 ) -> PortMapping:
     """Start port mapping for a node, by the backend's declared kind; the node follows what happens.
 
-    `nat` is a spec or a loaded backend; `state`, if any, remembers ports over restarts. Register ports on what is
-    returned. Raises SpecError or PluginError.
+    `nat` is a spec or a loaded backend; `state`, if any, remembers ports over restarts. Register ports on the returned
+    object. Raises SpecError or PluginError.
     """
-    road = PathSetup(load(nat) if isinstance(nat, str) else nat, state)
-    running = PortMapping(road, node, observer, policy)
+    setup = PathSetup(load(nat) if isinstance(nat, str) else nat, state)
+    running = PortMapping(setup, node, observer, policy)
     running.start()
     return running

@@ -1,21 +1,20 @@
-"""The static path: the address is asked for now and then, ports are taken as forwarded by hand, nothing is opened.
+"""The path of a backend with Kind.STATIC: tells the external address, takes ports as forwarded by hand, opens nothing.
 
-What an address means depends on who tells it. Where the ports are reachable as they stand the address is the user's
-own word: it enters the record whatever its scope. A backend with `opens_ports` False only learns the address: it
-counts as a gateway's does, and every request has failed.
+What an address is worth depends on its source. Where the ports are reachable as they are, the user told the address:
+it enters the record whatever its scope. A backend with `opens_ports` False only learns the address: it counts like one
+told by a gateway, and every request fails.
 
-Law: owns its thread's state, reads one inbox and ends at a Stop. An error never changes the address.
+Rules: one thread owns the state, reads one inbox and ends at a Stop. An error never changes the address.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
 from random import random
 
 from portmap import errors
 from portmap.backends.nat import Nat
-from portmap.errors import NATError, PluginError, PortmapError, Refused
+from portmap.errors import NATError, PluginError, PortmapError, Refused, error_kind
 from portmap.events import (
     ExternalIPChanged,
     ExternalIPFailed,
@@ -26,7 +25,17 @@ from portmap.events import (
 )
 from portmap.loop import lease_events
 from portmap.loop.gateway_state import GatewayState
-from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted, Message, NetworkAlert, Register, Stop, Unregister
+from portmap.loop.inbox import (
+    GatewayAlert,
+    Inbox,
+    Interrupted,
+    Message,
+    NetworkAlert,
+    Recheck,
+    Register,
+    Stop,
+    Unregister,
+)
 from portmap.loop.lease import Lease
 from portmap.loop.policy import Policy
 from portmap.model import Address, Grant, Key, Mapping, PortRequest, meaning_of, scope_of
@@ -36,7 +45,7 @@ _log = logging.getLogger("portmap.dispatch")
 
 
 class StaticPath:
-    """Announces what is reachable as it stands, and where that is."""
+    """Announces ports that are reachable as they are, and at which address."""
 
     def __init__(
         self,
@@ -53,9 +62,10 @@ class StaticPath:
         self._listener = listener
         self._policy = policy or Policy()
         self._random = random
-        self._presence = GatewayState(check_due=inbox.now())
+        self._state = GatewayState(check_due=inbox.now())
         self._requests: dict[Key, PortRequest] = {}
         self._mappings: dict[Key, Mapping] = {}
+        self._failure_kind = ""
         self._failures: dict[Key, str] = {}
 
     def run(self) -> None:
@@ -63,57 +73,53 @@ class StaticPath:
         self._nat.wait = self._inbox.wait
         try:
             while not isinstance(message := self._next_message(), Stop):
-                self._take(message)
+                self._handle(message)
         except Interrupted:
             _log.debug("stopped during a call to %s", self._nat)
         for key in list(self._mappings):
-            self._let_go(key)
+            self._remove(key)
         self._listener.on_settled()
 
     def _next_message(self) -> Message | None:
-        """The next message, None when it is time to look; before sleeping, what was told so far is settled."""
-        message = self._inbox.next(-inf)
-        if message is None and self._presence.check_due > self._inbox.now():
-            self._listener.on_settled()
-            message = self._inbox.next(self._presence.check_due)
-        return message
+        """The next message, None when it is time to check the address."""
+        return self._inbox.next_or_settle(self._state.check_due, self._listener.on_settled)
 
-    def _take(self, message: Message | None) -> None:
+    def _handle(self, message: Message | None) -> None:
         match message:
             case Register(request):
                 self._requests[request.key] = request
                 self._announce(request)
             case Unregister(key):
-                self._let_go(key)
-            case GatewayAlert() | NetworkAlert():
-                self._presence = self._presence.check_now(self._inbox.now())
+                self._remove(key)
+            case GatewayAlert() | NetworkAlert() | Recheck():
+                self._state = self._state.check_now(self._inbox.now())
             case _:
                 self._check_address()
 
     # The address ---------------------------------------------------------------------------------------------
 
     def _check_address(self) -> None:
-        due = self._inbox.now() + self._policy.ip_interval
+        now = self._inbox.now()
         try:
             address = self._nat.external_ip(timeout=self._policy.call_deadline)
         except (NATError, PluginError) as error:
             self._no_address(error)
         else:
-            self._stated(address, due)
+            self._address_reported(address, now)
         for request in self._requests.values():
             if request.key not in self._mappings:
                 self._announce(request)
 
-    def _stated(self, address: Address, due: float) -> None:
-        previous = self._presence.address
-        self._presence = self._presence.answered().address_reported(address, due)
+    def _address_reported(self, address: Address, now: float) -> None:
+        previous, self._failure_kind = self._state.address, ""
+        self._state = self._state.answered().address_reported(address, now, self._policy.ip_interval)
         if address == previous:
             return
         if self._nat.opens_ports:
             self._set_record_address(address, previous)
         scope = scope_of(address)
         self._listener.on_event(
-            ExternalIPChanged(external_ip=address, previous_ip=previous, scope=scope, reason=self._because(address))
+            ExternalIPChanged(external_ip=address, previous_ip=previous, scope=scope, reason=self._reason(address))
         )
         for key, mapping in self._mappings.items():
             self._mappings[key] = moved = replace(mapping, external_ip=address)
@@ -125,32 +131,33 @@ class StaticPath:
             self._node.set_static_ip(None)
         self._node.set_static_ip(address)
 
-    def _because(self, address: Address) -> str:
-        """Who says so; and what it means, unless that is the user's own affair."""
+    def _reason(self, address: Address) -> str:
+        """The backend's evidence; and what the scope means, unless the user told the address."""
         meaning = "" if self._nat.opens_ports else meaning_of(scope_of(address))
         return "; ".join(filter(None, (*self._nat.evidence(), meaning)))
 
     def _no_address(self, error: PortmapError) -> None:
-        reason, kind = str(error), errors.error_kind(error)
-        if kind == self._presence.failure_kind:
+        reason, kind = str(error), error_kind(error)
+        if kind == self._failure_kind:
             _log.debug("%s still tells no address: %s", self._nat, reason)
         else:
             _log.warning("%s tells no address: %s", self._nat, reason)
-            known = self._presence.address
+            known = self._state.address
             self._listener.on_event(
                 ExternalIPFailed(
                     external_ip=known, scope=scope_of(known), reason=reason, error=errors.error_name(error)
                 )
             )
+        self._failure_kind = kind
         now = self._inbox.now()
-        self._presence = self._presence.unreachable(reason, now, self._random(), self._policy.ip_interval, kind)
+        self._state = self._state.unreachable(reason, now, self._random(), self._policy.ip_interval)
 
     # The ports -----------------------------------------------------------------------------------------------
 
     def _announce(self, request: PortRequest) -> None:
-        """Announce the port, as soon as there is something to say about it."""
-        address = self._presence.address
-        if address is None and (self._nat.opens_ports or self._presence.reachable is None):
+        """Announce the port, once there is something to say about it."""
+        address = self._state.address
+        if address is None and (self._nat.opens_ports or self._state.reachable is None):
             return
         try:
             grant = self._grant(request)
@@ -168,12 +175,12 @@ class StaticPath:
             static=True,
             follow=request.follow,
         )
-        told = MappingChanged if mapping.key in self._mappings else MappingAdded
+        event = MappingChanged if mapping.key in self._mappings else MappingAdded
         self._mappings[mapping.key] = mapping
-        self._listener.on_event(told.of(mapping))
+        self._listener.on_event(event.of(mapping))
 
     def _grant(self, request: PortRequest) -> Grant:
-        """The backend's word. Raises NATError or PluginError."""
+        """What the backend says of the request. Raises NATError or PluginError."""
         grant = self._nat.add_mapping(
             request.protocol, request.external_port, request.internal_port, request.name, request.lifetime
         )
@@ -182,14 +189,14 @@ class StaticPath:
         return grant
 
     def _fail(self, request: PortRequest, error: PortmapError) -> None:
-        reason, kind = str(error), errors.error_kind(error)
+        kind = error_kind(error)
         if self._failures.get(request.key) == kind:
             return
         self._failures[request.key] = kind
-        _log.warning("%s %d is not open: %s", request.protocol, request.internal_port, reason)
+        _log.warning("%s %d is not open: %s", request.protocol, request.internal_port, error)
         self._listener.on_event(lease_events.event_of_failure(Lease.of(request, self._inbox.now()), error))
 
-    def _let_go(self, key: Key) -> None:
+    def _remove(self, key: Key) -> None:
         self._requests.pop(key, None)
         self._failures.pop(key, None)
         mapping = self._mappings.pop(key, None)

@@ -1,30 +1,40 @@
-"""A debounce: the first signal acts at once; those that follow within a second act once, together, at its end.
+"""Limits how often everything is asked for again: at once after the first signal, then after a pause.
 
-Law: pure; time is an argument.
+The pause is a second. It doubles with each round that changed nothing, up to a minute: whoever can make us doubt the
+gateway, with a spoofed announcement for example, can make us send no more than that. Pure.
 """
 
 from dataclasses import dataclass, replace
 from math import inf
 
+from portmap.loop.policy import backoff
+
 PAUSE = 1.0  # seconds between two rounds at the least
+MAX_PAUSE = 60.0  # seconds between two rounds at the most, however many of them changed nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Debounce:
-    """`until`: no round before this. `pending`: a round is to be made."""
+    """`due`: when the next round is to be made. `last`: when the last one was, `signal`: the last signal.
 
-    until: float = -inf
-    pending: bool = False
+    `fruitless`: how many rounds in a row changed nothing, as far as is known.
+    """
 
-    @property
-    def due(self) -> float:
-        """When a round is to be made; never, while nothing was heard."""
-        return self.until if self.pending else inf
+    due: float = inf
+    last: float = -inf
+    signal: float = -inf
+    fruitless: int = 0
 
-    def signalled(self) -> "Debounce":
-        """A signal: a round is to be made, as soon as it may be."""
-        return replace(self, pending=True)
+    def signalled(self, now: float, *, certain: bool = False) -> "Debounce":
+        """With a round to be made. `certain`: the signal is our own kernel's, and waits for a second at the most."""
+        fruitless = 0 if now - max(self.last, self.signal) >= MAX_PAUSE else self.fruitless
+        pause = PAUSE if certain else backoff(max(fruitless - 1, 0), PAUSE, MAX_PAUSE)
+        return replace(self, due=min(self.due, self.last + pause), signal=now, fruitless=fruitless)
 
     def done(self, now: float) -> "Debounce":
-        """The round is made."""
-        return Debounce(until=now + PAUSE)
+        """The round is made; that it changed something is told by `changed`."""
+        return Debounce(last=now, signal=self.signal, fruitless=self.fruitless + 1)
+
+    def changed(self) -> "Debounce":
+        """The last round had an effect: the next signal is worth as much as the first."""
+        return replace(self, fruitless=0)

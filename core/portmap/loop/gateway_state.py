@@ -1,20 +1,25 @@
-"""What we know of the gateway: does it answer, which address does it state, when to ask again.
+"""What is known of the gateway: whether it answers, its external address, when to check it next and for what. Pure.
 
-Law: as in `portmap.loop.lease` - pure, time and spread are arguments. An error never changes the address: it only makes
-the gateway lost, or the next question come sooner.
+Rules:
+- An error never changes the address. It only makes the gateway lost, or the next check come sooner.
+- Checks alternate between the address and a mapping. An answer to a mapping request counts as a check of a mapping.
+- The address is never left unchecked for longer than two intervals.
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from portmap.loop.lease import RETRY_FIRST
+from portmap.loop.policy import backoff
 from portmap.model import Address
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """`answers`: None before the first word, then whether the last call was answered. `reason`: why not.
+    """`check_due`: when to check next, in seconds of the loop's clock; `mapping_next`: a mapping, not the address.
 
-    `failure_kind`: `errors.error_kind` of the last failure.
+    `reachable`: None before the first call, then whether the last call got an answer. `reason`: why there is no
+    address; `failure_kind`: its `errors.error_kind`. `address_due`: when the address is to be checked at the latest.
     """
 
     check_due: float
@@ -23,31 +28,54 @@ class GatewayState:
     failures: int = 0
     reason: str = ""
     failure_kind: str = ""
+    mapping_next: bool = False
+    address_due: float = inf
 
     def answered(self) -> "GatewayState":
-        """The gateway said something, be it yes or no."""
+        """The gateway answered, with yes or no."""
         return replace(self, reachable=True, failures=0)
 
-    def address_reported(self, address: Address, due: float) -> "GatewayState":
-        """The gateway stated its external address; ask again at `due`."""
-        return replace(self, address=address, check_due=due, reason="", failure_kind="")
+    def address_reported(self, address: Address, now: float, interval: float) -> "GatewayState":
+        """The gateway told its external address when asked at `now`."""
+        return replace(self._checked(now, interval), address=address, reason="", failure_kind="")
 
-    def address_refused(self, reason: str, due: float, kind: str = "") -> "GatewayState":
-        """No address was stated, for another reason than silence; ask again at `due`."""
-        return replace(self, check_due=due, reason=reason, failure_kind=kind)
+    def address_refused(self, reason: str, kind: str, now: float, interval: float) -> "GatewayState":
+        """The gateway answered at `now`, but told no address."""
+        return replace(self._checked(now, interval), reason=reason, failure_kind=kind)
 
-    def unreachable(self, reason: str, now: float, spread: float, interval: float, kind: str = "") -> "GatewayState":
-        """No answer, or no gateway: look again soon, then ever less often, never less than once an `interval`."""
-        delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16) * (1 + spread / 4), interval)
+    def address_granted(self, address: Address) -> "GatewayState":
+        """A mapping's answer told the first address; when to check stays as it is."""
+        return replace(self, address=address, reason="", failure_kind="")
+
+    def mapping_answered(self, now: float, interval: float) -> "GatewayState":
+        """A mapping request was answered at `now`: the next check, of the address, may come an interval later.
+
+        A check that is due already stays due.
+        """
+        if self.reachable is not True or self.check_due <= now:
+            return self
+        return replace(self, check_due=min(now + interval, self.address_due), mapping_next=False)
+
+    def unreachable(self, reason: str, now: float, spread: float, interval: float) -> "GatewayState":
+        """No answer, or no gateway: check again soon, then less and less often, at least once an `interval`."""
+        delay = min(backoff(self.failures, RETRY_FIRST, interval) * (1 + spread / 4), interval)
         return replace(
             self,
             reachable=False,
             check_due=now + delay,
             failures=self.failures + 1,
             reason=reason,
-            failure_kind=kind,
+            failure_kind="",
+            mapping_next=False,
         )
 
     def check_now(self, now: float) -> "GatewayState":
         """Something happened: ask for the address now."""
-        return replace(self, check_due=now)
+        return replace(self, check_due=now, mapping_next=False)
+
+    def mapping_checked(self, now: float, interval: float) -> "GatewayState":
+        """The check of a mapping begins at `now`: the address is next."""
+        return replace(self, check_due=min(now + interval, self.address_due), mapping_next=False)
+
+    def _checked(self, now: float, interval: float) -> "GatewayState":
+        return replace(self, check_due=now + interval, address_due=now + 2 * interval, mapping_next=True)

@@ -1,7 +1,9 @@
-"""The only door for time and for other threads.
+"""Messages and time for the thread of a path. The loop has both from here only.
 
-Law: one thread owns all state and reads here; every other thread only puts messages. The loop never asks the system
-for the time: it asks `now`, and sleeps in `next`. A stop waiting in the inbox interrupts every wait at once.
+Rules:
+- The loop's thread owns all state and reads here. Other threads only put messages.
+- The loop never asks the system for the time: it asks `now`, and sleeps in `next`.
+- A Stop in the inbox interrupts every wait at once.
 """
 
 import threading
@@ -10,26 +12,27 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeAlias
 
 from portmap.model import Key, PortRequest
 
-POLL_INTERVAL = 5.0  # seconds; a wait does not count a suspended machine's time, so it is looked up as often
-SUSPEND_THRESHOLD = 1.0  # seconds; less is no sleep but two clocks read one after the other
+POLL_INTERVAL = 5.0  # seconds; a wait does not count the time of a suspended machine, so the clock is read as often
+SUSPEND_THRESHOLD = 1.0  # seconds; less is no suspension but two clocks read one after the other
 
 _BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux 2.6.39
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Please keep this port open from now on."""
+    """Keep this port open from now on."""
 
     request: PortRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Unregister:
-    """Please let this mapping go."""
+    """Close this port."""
 
     key: Key
 
@@ -43,17 +46,24 @@ class GatewayAlert:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAlert:
-    """Something changed on our own side: link, address, route, or time itself. The gateway may be another one."""
+    """Link, address or route changed on our side, or the machine was suspended. The gateway may be another one."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The session's other path learnt something that may concern this one: ask for everything again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Clean up and end."""
+    """Delete what is held, and end."""
 
 
-Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Stop
+Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Recheck | Stop
 
 
 class Interrupted(Exception):
@@ -66,9 +76,9 @@ def boottime() -> float:
 
 
 class Inbox:
-    """What the loop sees of the world outside its thread. `clock`: seconds that never jump, as leases run on it.
+    """What a path sees of the world outside its thread. `clock`: seconds that never jump; leases run on it.
 
-    `beat`: when the loop was last seen here, on the monotonic clock; it comes by every `TICK` seconds, calls aside.
+    `last_seen`: when the path last read here, on the monotonic clock. It reads every POLL_INTERVAL, calls aside.
     """
 
     def __init__(self, clock: Callable[[], float] = boottime) -> None:
@@ -83,13 +93,13 @@ class Inbox:
         return self._clock()
 
     def put(self, message: Message) -> None:
-        """Leave a message, from any thread."""
+        """Add a message. Any thread."""
         with self._changed:
             self._messages.append(message)
             self._changed.notify_all()
 
     def next(self, until: float) -> Message | None:
-        """The next message; None when there was none by `until`. Having been suspended is a message, too."""
+        """The next message, None when there was none by `until`. That the machine was suspended is a message, too."""
         with self._changed:
             self.last_seen = time.monotonic()
             while not self._messages and (left := until - self._clock()) > 0:
@@ -97,6 +107,14 @@ class Inbox:
                 self._changed.wait(min(left, POLL_INTERVAL))
                 self._notice_sleep()
             return self._messages.popleft() if self._messages else None
+
+    def next_or_settle(self, due: float, on_settled: Callable[[], None]) -> Message | None:
+        """The next message, None when something is due. Before sleeping, what was told so far is settled."""
+        message = self.next(-inf)
+        if message is None and due > self.now():
+            on_settled()
+            message = self.next(due)
+        return message
 
     def wait(self, call: Future[Any], timeout: float) -> None:
         """Wait until the call is done or `timeout` seconds are over. Raises Interrupted when a stop comes first."""

@@ -1,17 +1,18 @@
-"""One mapping's state, and what each outcome implies.
+"""One mapping's state, and what each outcome implies. Pure; `now` (seconds) and `spread` (0 to 1) are arguments.
 
-Law: nothing here reads a clock, draws a random number or calls a gateway. `now` (monotonic seconds) and `spread`
-(uniform in 0..1) are arguments; a Lease only says what follows.
-
-The promises: renew at half of the granted lifetime; after a failure, several tries fit before the lease runs out;
-the external port that was held once is asked for again after any failure.
+Rules:
+- A lease is renewed between 1/2 and 5/8 of its granted lifetime, but never sooner than MIN_RENEWAL after the last time.
+- After a failure, several tries fit before the lease runs out, whatever wait the gateway asked for.
+- The wanted external port is asked for first. If another one was held, it is the second choice.
 """
 
 from dataclasses import dataclass, replace
 from math import inf
 
+from portmap.loop.policy import backoff
 from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol
 
+MIN_RENEWAL = 4.0  # seconds between two renewals at the least: RFC 6887 §11.2.1
 RETRY_FIRST = 1.0  # seconds after the first failure, doubling
 MAX_RETRY = 60.0  # seconds between tries at the most
 TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left of the lease
@@ -30,7 +31,6 @@ class Lease:
     `doubtful`: the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on
     our side, which is the request's internal port unless the application follows. `moves`: how often it was asked for
     elsewhere since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
-    `failure_kind`: `errors.error_kind` of the last failure.
     """
 
     request: PortRequest
@@ -43,6 +43,7 @@ class Lease:
     failures: int = 0
     reason: str = ""
     failure_kind: str = ""
+    checked_at: float = -inf
     may_be_held: bool = False
     open_order: int = 0
     companion_asked: bool = False
@@ -126,7 +127,8 @@ class Lease:
         term = min(asked, lifetime or asked)
         return replace(
             self,
-            attempt_at=now + term * (1 / 2 + spread / 8),
+            attempt_at=now + max(term * (1 / 2 + spread / 8), MIN_RENEWAL),
+            checked_at=now,
             requested_port=grant.external_port,
             external_port=grant.external_port,
             external_ip=grant.external_ip or address,
@@ -143,17 +145,25 @@ class Lease:
         )
 
     def failed(
-        self, reason: str, now: float, spread: float, *, kind: str = "", unsure: bool = False, retry_after: float = 0
+        self,
+        reason: str,
+        now: float,
+        spread: float,
+        *,
+        unsure: bool = False,
+        retry_after: float = 0,
+        kind: str = "",
     ) -> "Lease":
         """The gateway said no, or nothing (`unsure`). Back off, but never past the end of the lease.
 
-        Before `retry_after` seconds are over the answer would be the same, says the gateway.
+        `retry_after`: for how many seconds the gateway says that it would answer the same. While the port is open this
+        changes nothing: an answer that may be forged must not shut it. `kind`: the error's `errors.error_kind`.
         """
-        delay = min(RETRY_FIRST * 2.0 ** min(self.failures, 16), MAX_RETRY) * (1 + spread / 4)
-        if self.held:
-            delay = min(delay, max((self.expires - now) / TRIES_BEFORE_EXPIRY, MIN_RETRY))
+        delay = backoff(self.failures, RETRY_FIRST, MAX_RETRY) * (1 + spread / 4)
         if retry_after > delay:
             delay = min(retry_after, MAX_RETRY_AFTER)
+        if self.held:
+            delay = min(delay, max((self.expires - now) / TRIES_BEFORE_EXPIRY, MIN_RETRY))
         return replace(
             self,
             attempt_at=now + delay,
@@ -163,6 +173,10 @@ class Lease:
             may_be_held=self.may_be_held or unsure,
             companion_asked=False,
         )
+
+    def seen(self, now: float) -> "Lease":
+        """The gateway listed it at `now`, when its table was read."""
+        return replace(self, checked_at=now)
 
     def retry_now(self, now: float) -> "Lease":
         """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""

@@ -14,7 +14,7 @@ from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapErro
 from portmap.events import Event
 from portmap.loop import pairing, renewal_order
 from portmap.loop.gateway_monitor import GatewayMonitor
-from portmap.loop.inbox import Inbox, Interrupted
+from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted
 from portmap.loop.lease import Lease
 from portmap.loop.lease_table import LeaseTable
 from portmap.loop.mapping_client import MappingClient
@@ -92,6 +92,30 @@ class LeaseManager:
         for lease in self._book:
             self._book.put(lease.retry_now(now))
 
+    def check_one(self) -> bool:
+        """Ask about the mapping that was asked about longest ago; False where none is held.
+
+        It is read back where the backend can do that, else asked for again. One that is gone is a GatewayAlert.
+        """
+        held = [lease for lease in self._book if lease.held and not lease.static]
+        if not held:
+            return False
+        self._lookout.mapping_check_begins()
+        lease = min(held, key=lambda lease: lease.checked_at)
+        try:
+            there = self._clerk.is_there(lease)
+        except SILENCE as error:
+            self._suspect_gateway(error)
+            return True
+        if there is None:
+            self._ask_in_order(lease)
+            return True
+        self._lookout.mapping_answered()
+        self._book.put(lease.seen(self._inbox.now()))
+        if not there:
+            self._inbox.put(GatewayAlert(f"{self._nat} no longer lists {lease.key[0]} {lease.key[1]}"))
+        return True
+
     def process_next(self) -> None:
         """Do what the lease that is due needs."""
         lease = self._book.next_due()
@@ -101,8 +125,7 @@ class LeaseManager:
             self._registrar.record_loss(lease, lease.reason or "the lease ran out")
             self._registrar.renew_companion(lease)
         else:
-            companion = self._book.get(lease.companion)
-            self._ask(companion if companion and renewal_order.must_wait_for(lease, companion) else lease)
+            self._ask_in_order(lease)
 
     def delete_all(self) -> None:
         """Delete what we hold, and what we may hold, within the policy's time; a silent gateway is asked once."""
@@ -114,6 +137,11 @@ class LeaseManager:
                 answers = self._remove(lease, deadline - self._inbox.now() if answers else 0.0)
 
     # Asking --------------------------------------------------------------------------------------------------
+
+    def _ask_in_order(self, lease: Lease) -> None:
+        """Ask for the lease, or first for the companion that it must wait for."""
+        companion = self._book.get(lease.companion)
+        self._ask(companion if companion and renewal_order.must_wait_for(lease, companion) else lease)
 
     def _ask(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
@@ -128,14 +156,14 @@ class LeaseManager:
             self._registrar.postpone_companion(asked, error, others_are_answered=self._lookout.is_reachable)
             self._suspect_gateway(error)
         except (NATError, PluginError) as error:
-            self._answered()
+            self._lookout.mapping_answered()
             doubted = lease.held and lease.may_be_gone
             left = self._registrar.record_loss(lease, str(error)) if doubted else lease
             self._registrar.record_failure(left, error, unsure=doubted)
             self._registrar.renew_companion(lease, touched=doubted)
         else:
-            self._answered()
-            self._lookout.note_granted_address(grant.external_ip)
+            self._lookout.mapping_answered()
+            self._lookout.note_granted_address(grant.external_ip, lease.external_ip if lease.held else None)
             self._granted(lease, grant, asked_at)
 
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
@@ -192,11 +220,6 @@ class LeaseManager:
         gone = self._clerk.try_delete(lease)
         ports = move.external_port, move.inner_port
         self._book.put(lease.move_to(*ports) if gone else lease.keep_as_is(self._inbox.now()))
-
-    def _answered(self) -> None:
-        """A gateway that was lost may be back."""
-        if self._lookout.lost:
-            self._lookout.check_now()
 
     def _suspect_gateway(self, error: NATError) -> None:
         """Silence: find out whether the gateway is lost. If it is known to be, no other lease that is due need try."""

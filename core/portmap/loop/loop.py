@@ -1,12 +1,12 @@
-"""The core loop: keeps what was asked for mapped, through one gateway.
+"""The core loop: keeps ports mapped through one gateway. Loop thread only.
 
-It reads like this sentence: sleep until the earliest deadline or a message; take the message, or do the one thing that
-is due - ask for everything again, look at the gateway, attend to a lease, sweep up a leftover; on the way out delete
-what we hold.
+Sleep until the earliest deadline or a message. Take the message, or do the one thing that is due: ask for everything
+again, check the gateway, attend to a lease, delete a leftover. At the end delete everything held.
 
-Law: one thread owns all state here. Decisions are made by the pure values of `lease`, `presence` and `calm`; time,
-randomness, the gateway and the listener are handed in. No lock is held during I/O. The loop knows no node, no file and
-no screen.
+Rules:
+- Decisions are made by the pure values of `lease`, `gateway_state` and `debounce`.
+- Time, randomness, the gateway and the listener are handed in. No lock is held during I/O.
+- The loop knows no node, no file and no screen.
 """
 
 import logging
@@ -18,24 +18,45 @@ from random import random
 
 from portmap.backends.nat import Nat
 from portmap.errors import NATError, PluginError
-from portmap.events import Event, GatewayRebooted, Listener, NetworkChanged
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    GatewayFound,
+    GatewayRebooted,
+    Listener,
+    MappingAdded,
+    MappingChanged,
+    MappingLost,
+    NetworkChanged,
+)
 from portmap.hookspecs import Closer
 from portmap.loop.debounce import Debounce
 from portmap.loop.gateway_monitor import GatewayMonitor
-from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted, Message, NetworkAlert, Register, Stop, Unregister
+from portmap.loop.inbox import (
+    GatewayAlert,
+    Inbox,
+    Interrupted,
+    Message,
+    NetworkAlert,
+    Recheck,
+    Register,
+    Stop,
+    Unregister,
+)
 from portmap.loop.lease_manager import LeaseManager
 from portmap.loop.leftovers import LeftoverCleaner
 from portmap.loop.policy import Policy
 from portmap.model import Key
 from portmap.storage.journal import Journal
 
+_CHANGES = (GatewayFound, ExternalIPChanged, MappingAdded, MappingChanged, MappingLost)
 _log = logging.getLogger("portmap.loop")
 
 
 class Loop:
     """Keeps every registered port mapped until it is told to stop.
 
-    `journal`: what an earlier session has left; `swept` is told which of that is gone.
+    `journal`: what an earlier session left. `on_leftover_deleted` is called with each mapping of it that is deleted.
     """
 
     def __init__(
@@ -45,7 +66,7 @@ class Loop:
         listener: Listener,
         policy: Policy | None = None,
         journal: Journal | None = None,
-        swept: Callable[[Key], None] | None = None,
+        on_leftover_deleted: Callable[[Key], None] | None = None,
         random: Callable[[], float] = random,
     ) -> None:
         policy = policy or Policy()
@@ -54,18 +75,18 @@ class Loop:
         self._listener = listener
         self._deadline = policy.call_deadline
         self._journal = journal or Journal()
-        self._lookout = GatewayMonitor(nat, inbox, self._emit, policy, random)
-        self._keeper = LeaseManager(nat, inbox, self._lookout, self._emit, policy, random)
-        self._sweeper = LeftoverCleaner(nat, self._journal, time.time(), swept or _nothing)
-        self._calm = Debounce()
+        self._debounce = Debounce()
+        self._monitor = GatewayMonitor(nat, inbox, self._emit, policy, random)
+        self._leases = LeaseManager(nat, inbox, self._monitor, self._emit, policy, random)
+        self._leftovers = LeftoverCleaner(nat, self._journal, time.time(), on_leftover_deleted or _nothing)
 
     def token_of(self, key: Key) -> str:
         """What the backend wants back with this mapping; empty for nothing."""
-        return self._keeper.token_of(key)
+        return self._leases.token_of(key)
 
     def inner_port_of(self, key: Key) -> int:
         """The internal port by which the gateway knows this mapping."""
-        return self._keeper.inner_port_of(key)
+        return self._leases.inner_port_of(key)
 
     def run(self) -> None:
         """Run until a Stop is read; then clean up and return."""
@@ -82,9 +103,9 @@ class Loop:
             _log.debug("stopped during a call to %s", self._nat)
         finally:
             while self._inbox.next(-inf) is not None:
-                pass  # too late for these; a stop left there would interrupt the deleting
-            for last in (self._keeper.delete_all, self._listener.on_settled, unwatch):
-                with suppress(Interrupted):  # a second stop gives up what is under way
+                pass  # too late for these; a second Stop left here would interrupt the deleting
+            for last in (self._leases.delete_all, self._listener.on_settled, unwatch):
+                with suppress(Interrupted):  # another Stop gives up what is under way
                     last()
 
     def _watch(self) -> Closer:
@@ -95,63 +116,75 @@ class Loop:
             return _nothing
 
     def _next_message(self) -> Message | None:
-        """The next message, None when something is due; before sleeping, what was told so far is settled."""
-        message = self._inbox.next(-inf)
-        if message is None and (wake_at := self._wake_at()) > self._inbox.now():
-            self._listener.on_settled()
-            message = self._inbox.next(wake_at)
-        return message
+        due = min(self._debounce.due, self._monitor.due, self._leases.due, self._leftovers_due)
+        return self._inbox.next_or_settle(due, self._listener.on_settled)
 
-    def _wake_at(self) -> float:
-        return min(self._calm.due, self._lookout.due, self._keeper.due, self._sweep_due)
+    # Messages ------------------------------------------------------------------------------------------------
 
     def _handle(self, message: Message) -> None:
         match message:
             case Register(request):
                 key, journal = request.key, self._journal
-                self._keeper.add(request, journal.port_of(key), journal.token_of(key), journal.inner_port_of(key))
-                self._sweeper.claim(key, self._keeper.inner_port_of(key))
+                self._leases.add(request, journal.port_of(key), journal.token_of(key), journal.inner_port_of(key))
+                self._leftovers.claim(key, self._leases.inner_port_of(key))
             case Unregister(key):
-                self._keeper.remove(key)
-            case GatewayAlert(reason) if not self._calm.pending:
-                self._emit(GatewayRebooted(gateway=str(self._nat), reason=reason))
-                self._calm = self._calm.signalled()
-            case NetworkAlert(reason) if not self._calm.pending:
-                self._emit(NetworkChanged(reason=reason))
-                self._calm = self._calm.signalled()
-            case _:
-                _log.debug("nothing more to do for %s", message)
+                self._leases.remove(key)
+            case GatewayAlert(reason):
+                self._ask_again_soon(GatewayRebooted(gateway=str(self._nat), reason=reason))
+            case NetworkAlert(reason):
+                self._ask_again_soon(NetworkChanged(reason=reason), certain=True)
+            case Recheck():
+                self._ask_again_soon(None)
+            case Stop():
+                pass  # read by `run`
+
+    def _ask_again_soon(self, event: Event | None, *, certain: bool = False) -> None:
+        """Ask for everything again as soon as the debounce allows; tell the event, unless that was planned before."""
+        before = self._debounce
+        self._debounce = before.signalled(self._inbox.now(), certain=certain)
+        if event is not None and self._debounce.due < before.due:
+            self._emit(event)
+
+    # What is due ---------------------------------------------------------------------------------------------
 
     def _run_next_due(self) -> None:
         now = self._inbox.now()
-        if now >= self._calm.due:
-            self._calm = self._calm.done(now)
-            self._lookout.check_now()
-            self._keeper.renew_all()
-        elif now >= self._lookout.due:
-            if self._lookout.check():
-                self._keeper.renew_all()
-        elif now >= self._keeper.due:
-            self._keeper.process_next()
-        elif now >= self._sweep_due:
-            self._sweep()
+        if now >= self._debounce.due:
+            self._debounce = self._debounce.done(now)
+            self._monitor.check_now()
+            self._leases.renew_all()
+        elif now >= self._monitor.due:
+            self._check_gateway()
+        elif now >= self._leases.due:
+            self._leases.process_next()
+        elif now >= self._leftovers_due:
+            self._delete_leftover()
+
+    def _check_gateway(self) -> None:
+        """Check the address, or a mapping in its turn."""
+        if self._monitor.mapping_next and self._leases.check_one():
+            return
+        if self._monitor.check():
+            self._leases.renew_all()
 
     @property
-    def _sweep_due(self) -> float:
-        return self._sweeper.due if self._lookout.is_reachable else inf
+    def _leftovers_due(self) -> float:
+        return self._leftovers.due if self._monitor.is_reachable else inf
 
-    def _sweep(self) -> None:
+    def _delete_leftover(self) -> None:
         try:
-            self._sweeper.delete_one(self._deadline)
+            self._leftovers.delete_one(self._deadline)
         except NATError as error:
-            _log.debug("no sweeping now: %s", error)
-            self._sweeper.back_off(self._inbox.now())
-            self._lookout.check_now()
+            _log.debug("leftovers cannot be deleted now: %s", error)
+            self._leftovers.back_off(self._inbox.now())
+            self._monitor.check_now()
 
     def _emit(self, event: Event) -> None:
         _log.debug("%s", event)
+        if isinstance(event, _CHANGES):
+            self._debounce = self._debounce.changed()
         self._listener.on_event(event)
 
 
 def _nothing(*_: object) -> None:
-    """Closes a watch that could not be started; is told what nobody wants to know."""
+    """Does nothing: closes a watch that could not be started."""

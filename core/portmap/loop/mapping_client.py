@@ -1,9 +1,12 @@
-"""The clerk: says to the gateway what a lease says, word by word. Law: decides nothing, remembers nothing."""
+"""Turns a lease into backend calls: to open or renew it, to look for it, to delete it.
+
+Stateless; LeaseManager decides what to call.
+"""
 
 import logging
 
 from portmap.backends.nat import Nat
-from portmap.errors import GatewayTimeout, NATError, PluginError
+from portmap.errors import SILENCE, GatewayTimeout, NATError, PluginError
 from portmap.loop.lease import Lease
 from portmap.model import Grant
 
@@ -11,14 +14,14 @@ _log = logging.getLogger("portmap.loop")
 
 
 class MappingClient:
-    """Owned by the keeper. `deadline` is for each call, in seconds."""
+    """`deadline`: for each call, in seconds."""
 
     def __init__(self, nat: Nat, deadline: float) -> None:
         self._nat = nat
         self._deadline = deadline
 
     def add(self, lease: Lease, *, exact: bool = False) -> Grant:
-        """Ask for it, or extend it; `exact`: no other port will do. Raises NATError or PluginError."""
+        """Open the mapping or extend it. `exact`: no other external port will do. Raises NATError or PluginError."""
         request = lease.request
         return self._nat.add_mapping(
             request.protocol,
@@ -31,8 +34,21 @@ class MappingClient:
             exact=exact,
         )
 
+    def is_there(self, lease: Lease) -> bool | None:
+        """Whether the gateway lists the mapping; None where that cannot be read. Raises what SILENCE names only."""
+        request = lease.request
+        try:
+            return self._nat.has_mapping(
+                request.protocol, lease.external_port, lease.target_port, self._deadline, lease.token
+            )
+        except SILENCE:
+            raise
+        except (NATError, PluginError) as error:
+            _log.debug("%s %d cannot be looked up: %s", *lease.key, error)
+            return None
+
     def delete(self, lease: Lease, timeout: float | None = None) -> None:
-        """Delete what the gateway holds, or where that is unsure may hold. Raises NATError or PluginError."""
+        """Delete what the gateway holds or may hold. Raises NATError or PluginError."""
         timeout = self._deadline if timeout is None else timeout
         if timeout <= 0:
             raise GatewayTimeout(f"{self._nat} left no time for it")
@@ -41,7 +57,10 @@ class MappingClient:
         self._nat.delete_mapping(lease.request.protocol, port, lease.target_port, timeout, lease.token)
 
     def try_delete(self, lease: Lease) -> bool:
-        """Delete what is to be had elsewhere; whether it is gone. What is nominal is the gateway's affair."""
+        """Delete a mapping that is to be opened elsewhere. Returns whether it is gone.
+
+        With a nominal port there is nothing to delete: the gateway itself moves the mapping.
+        """
         if lease.nominal:
             return True
         try:

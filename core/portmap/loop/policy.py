@@ -1,4 +1,4 @@
-"""How the loop behaves: the numbers that its owner may choose."""
+"""How the loop behaves: the numbers that its owner may choose, and the backoff that it uses everywhere. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,9 +17,18 @@ class OnConflict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Times are in seconds. `clean_up` bounds the deleting of everything held, in all."""
+    """Times are in seconds.
+
+    `ip_interval`: between two checks of the gateway. A check asks for the external address and for one mapping in turn.
+    `call_deadline`: for one call to the backend. `clean_up`: for deleting everything held at the end, in all.
+    """
 
     ip_interval: float = 60.0
     call_deadline: float = CALL_DEADLINE
     clean_up: float = 2.0
     on_conflict: OnConflict = OnConflict.NEXT
+
+
+def backoff(failures: int, first: float, last: float) -> float:
+    """Seconds to wait after so many failures: `first`, then twice as long each time, at most `last`."""
+    return min(first * 2.0 ** min(failures, 16), last)

@@ -32,12 +32,13 @@ class Registrar:
         self.renew_companion(before)
 
     def record_failure(self, lease: Lease, error: PortmapError, *, unsure: bool = False) -> None:
-        """It was not granted. Told once for each kind of error; `unsure`: the gateway may hold it all the same."""
+        """It was not granted. Told once a reason; `unsure`: the gateway may hold it all the same."""
         reason, kind = str(error), error_kind(error)
         wait = error.retry_after if isinstance(error, Refused) else 0
         maybe = unsure or not isinstance(error, Refused | NoGateway)  # those are clear; other words may hide a yes
-        failed = lease.failed(reason, self._inbox.now(), self._random(), kind=kind, unsure=maybe, retry_after=wait)
-        self._book.put(failed)
+        self._book.put(
+            lease.failed(reason, self._inbox.now(), self._random(), unsure=maybe, retry_after=wait, kind=kind)
+        )
         what = "renewed" if lease.held else "mapped"
         if kind == lease.failure_kind:
             _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)

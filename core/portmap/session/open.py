@@ -38,7 +38,7 @@ def open(  # noqa: A001  # portmap.open reads best
 
     `nat` and `publish` are specs, `mappings` texts `[NAME=][EXT:]INT[/tcp|udp|both]` or PortRequests, for want
     of any what the backend has by default; `lease` the seconds to ask for where a text is given, `ip_interval` the
-    seconds between two looks at the external address. `node` is the caller's own LocalNode, if it has one. `state` is
+    seconds between two checks of the gateway. `node` is the caller's own LocalNode, if it has one. `state` is
     a folder to remember ports in, over restarts and crashes; `on_conflict` what to do where another external port is
     given than was asked for.
 

@@ -53,6 +53,8 @@ class Session:
         self._ended = False
         self._stopping = False
         self._paths = tuple(PortMapping(road, self._node, self, self._policy) for road in roads)
+        for path in self._paths:
+            path.wakes(*(other for other in self._paths if other is not path))
         self._alive = len(self._paths)
         self._open = self._ledger.pinholes if self._paths[0].ipv6 else self._ledger.mappings
         for request in requests:

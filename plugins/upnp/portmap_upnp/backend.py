@@ -137,6 +137,15 @@ class Upnp:
         self._session.run(close)
 
     @hookimpl
+    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool | None:
+        """Whether the gateway lists our entry: one call instead of the three that a renewal takes."""
+
+        def look(igd: WanConnection, contact: Contact) -> bool | None:
+            return self._mapper(contact).lists(igd, PortForward(protocol, external_port, contact.us, internal_port))
+
+        return self._talks.run(look)
+
+    @hookimpl
     def list_mappings(self) -> tuple[Listed, ...]:
         """The gateway's own table, with the mappings of all hosts; ours by their descriptions."""
         return self._session.run(

@@ -130,6 +130,14 @@ class AnyBackend:
         self._holders.delete((protocol, internal_port), ask, otherwise=self._winner)
 
     @hookimpl
+    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> bool | None:
+        """What the backend that made the mapping says; None where it cannot tell."""
+        owner = self._holders.owner_of((protocol, internal_port))
+        if owner is None:
+            return None
+        return owner.has_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(owner, token))
+
+    @hookimpl
     def list_mappings(self) -> tuple[Listed, ...] | None:
         """The table as the winner tells it, else a runner-up; None where nobody can."""
         if self._check_own_address():

@@ -107,6 +107,16 @@ class PortMapper:
         if ours and self._look(wan, forward) == entry:
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
+    def lists(self, igd: WanConnection, forward: PortForward) -> bool | None:
+        """Whether the gateway lists this entry of ours, switched on; None where its table cannot be read."""
+        try:
+            entry = igd.entry(*forward.key)
+        except Refused as refusal:
+            if refusal.code not in _CANNOT_BE_ASKED:
+                raise
+            return None
+        return self._is_ours(forward, entry) and entry is not None and entry.enabled
+
     def _ports(self, wanted: PortForward) -> Iterator[int]:
         yield wanted.external_port
         for _ in range(ALTERNATIVES):
