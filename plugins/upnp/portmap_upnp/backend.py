@@ -140,10 +140,10 @@ class Upnp:
     def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool | None:
         """Whether the gateway lists our entry: one call instead of the three that a renewal takes."""
 
-        def look(igd: WanConnection, contact: Contact) -> bool | None:
-            return self._mapper(contact).lists(igd, PortForward(protocol, external_port, contact.us, internal_port))
+        def look(wan: WanActions, active: ActiveGateway) -> bool | None:
+            return self._mapper(active).lists(wan, PortForward(protocol, external_port, active.us, internal_port))
 
-        return self._talks.run(look)
+        return self._session.run(look)
 
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...]:

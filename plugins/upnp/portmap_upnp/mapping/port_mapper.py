@@ -107,10 +107,10 @@ class PortMapper:
         if ours and self._look(wan, forward) == entry:
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
-    def lists(self, igd: WanConnection, forward: PortForward) -> bool | None:
+    def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
         """Whether the gateway lists this entry of ours, switched on; None where its table cannot be read."""
         try:
-            entry = igd.entry(*forward.key)
+            entry = wan.entry(*forward.key)
         except Refused as refusal:
             if refusal.code not in _CANNOT_BE_ASKED:
                 raise
