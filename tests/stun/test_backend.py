@@ -121,7 +121,7 @@ def test_where_nobody_listens_that_is_told_at_once(closed_port: int) -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "255.255.255.255"])  # noqa: S104  # said, not bound
 def test_an_address_that_nobody_can_have_is_not_believed(serve: Serve, ask: Ask, address: str) -> None:
-    with pytest.raises(Garbled, match="which nobody can have"):
+    with pytest.raises(Garbled, match="which no host can have"):
         ask(serve(address), patience=SHORT).external_ip()
 
 

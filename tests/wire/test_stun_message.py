@@ -2,6 +2,7 @@
 
 import struct
 from binascii import crc32
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -129,11 +130,11 @@ def test_a_wrong_fingerprint_is_not(datagram: bytes) -> None:
         (answer("002000040001a147"), "no known family"),
         (answer("002000080002a147e112a643"), "no known family"),  # IPv6, of 4 bytes
         (answer("002000080003a147e112a643"), "no known family"),
-        (answer("0001000800018055 00000000"), "which nobody can have"),
-        (answer("0001000800018055 e0000001"), "which nobody can have"),
-        (answer("0001000800018055 ffffffff"), "which nobody can have"),
-        (answer("0001001400028055" + "00" * 16), "which nobody can have"),
-        (answer("0001001400028055 ff02" + "00" * 14), "which nobody can have"),
+        (answer("0001000800018055 00000000"), "which no host can have"),
+        (answer("0001000800018055 e0000001"), "which no host can have"),
+        (answer("0001000800018055 ffffffff"), "which no host can have"),
+        (answer("0001001400028055" + "00" * 16), "which no host can have"),
+        (answer("0001001400028055 ff02" + "00" * 14), "which no host can have"),
         (refusal(), "without an error code"),
         (refusal("00090003 00000400"), "without an error code"),
         (refusal("00090004 00000200"), "without an error code"),
@@ -170,11 +171,41 @@ def may_be_ours(mapped: Address) -> bool:
     return not (address.is_unspecified or address.is_multicast or address.packed == b"\xff" * 4)
 
 
-@given(st.ip_addresses().filter(may_be_ours), st.binary(min_size=12, max_size=12))
-def test_every_address_gets_through_hidden(address: Address, transaction: bytes) -> None:
+@given(st.ip_addresses().filter(may_be_ours), st.integers(0, 65535), st.binary(min_size=12, max_size=12))
+def test_every_address_and_port_gets_through_hidden(address: Address, port: int, transaction: bytes) -> None:
     mask = (0x2112A442).to_bytes(4, "big") + transaction
     hidden = bytes(byte ^ hide for byte, hide in zip(address.packed, mask, strict=False))
-    value = bytes((0, 1 if address.version == 4 else 2, 0, 0)) + hidden
+    value = struct.pack("!BBH", 0, 1 if address.version == 4 else 2, port ^ 0x2112) + hidden
     attribute = struct.pack("!HH", 0x20, len(value)) + value
     told = BindingRequest(transaction).read(answer(attribute.hex(), transaction=transaction))
-    assert told == Reflection(plain(address))
+    assert told == Reflection(plain(address), port)
+
+
+# RFC 5780
+
+
+def test_a_request_may_ask_for_an_answer_from_elsewhere() -> None:
+    asked = {
+        flags: BindingRequest(ID, change_ip=flags[0], change_port=flags[1]).to_bytes().hex().removeprefix("00010008")
+        for flags in ((True, True), (True, False), (False, True))
+    }
+    assert asked == {
+        (True, True): HEAD + "0003000400000006",
+        (True, False): HEAD + "0003000400000004",
+        (False, True): HEAD + "0003000400000002",
+    }
+
+
+def test_a_request_may_ask_for_an_answer_to_another_port() -> None:
+    assert BindingRequest(ID, response_port=25565).to_bytes().hex() == "00010008" + HEAD + "0027000263dd0000"
+
+
+def test_the_servers_other_address_is_read() -> None:
+    told = REQUEST.read(answer(HIDDEN, "802c0008000108730a000002"))
+    assert isinstance(told, Reflection)
+    assert told.other == (IPv4Address("10.0.0.2"), 2163)
+
+
+def test_another_address_that_no_host_can_have_is_refused() -> None:
+    with pytest.raises(Garbled):
+        REQUEST.read(answer(HIDDEN, "802c00080001087300000000"))

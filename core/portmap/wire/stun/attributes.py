@@ -1,7 +1,7 @@
 """A STUN message's attributes (RFC 8489 §14): bytes to values.
 
-Law: pure. What is in a message is hostile: an attribute that does not end where the message does, a wrong fingerprint,
-or something that must be understood and is not, makes all of it Garbled.
+Pure. A message is hostile: an attribute that does not end where the message does, a wrong fingerprint, or an unknown
+attribute that must be understood makes all of it Garbled.
 """
 
 import struct
@@ -24,9 +24,14 @@ _BROADCAST = IPv4Address("255.255.255.255")
 
 
 class Type(IntEnum):
-    """The types that are understood (§18.3). SOURCE and CHANGED are RFC 3489's, whose servers always send them."""
+    """The types that are understood (§18.3).
+
+    SOURCE and CHANGED are RFC 3489's, whose servers always send them. CHANGE_REQUEST, RESPONSE_PORT, RESPONSE_ORIGIN
+    and OTHER_ADDRESS are RFC 5780's (§7).
+    """
 
     MAPPED_ADDRESS = 0x0001
+    CHANGE_REQUEST = 0x0003
     SOURCE_ADDRESS = 0x0004
     CHANGED_ADDRESS = 0x0005
     USERNAME = 0x0006
@@ -39,7 +44,10 @@ class Type(IntEnum):
     PASSWORD_ALGORITHM = 0x001D
     USERHASH = 0x001E
     XOR_MAPPED_ADDRESS = 0x0020
+    RESPONSE_PORT = 0x0027
     FINGERPRINT = 0x8028
+    RESPONSE_ORIGIN = 0x802B
+    OTHER_ADDRESS = 0x802C
 
 
 _UNDERSTOOD = frozenset(Type)
@@ -62,10 +70,10 @@ def read_attributes(message: bytes, start: int) -> dict[int, bytes]:
     return found
 
 
-def read_address(value: bytes, mask: bytes = bytes(16)) -> Address:
+def read_endpoint(value: bytes, mask: bytes = bytes(16)) -> tuple[Address, int]:
     """MAPPED-ADDRESS, or with its mask XOR-MAPPED-ADDRESS: zero, family, port, address (§14.1, §14.2).
 
-    The port is of no use here. Raises Garbled for an address that nobody can have.
+    Raises Garbled for an address that no host can have.
     """
     make = _FAMILIES.get((value[1], len(value) - 4)) if len(value) > 4 else None
     if make is None:
@@ -74,8 +82,13 @@ def read_address(value: bytes, mask: bytes = bytes(16)) -> Address:
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
     if address.is_unspecified or address.is_multicast or address == _BROADCAST:
-        raise Garbled(f"the answer is {address}, which nobody can have")
-    return address
+        raise Garbled(f"the answer is {address}, which no host can have")
+    return address, int.from_bytes(value[2:4], "big") ^ int.from_bytes(mask[:2], "big")
+
+
+def to_attribute(kind: Type, value: bytes) -> bytes:
+    """One attribute on the wire, padded to a multiple of 4 bytes (§14)."""
+    return _HEADER.pack(kind, len(value)) + value + bytes(-len(value) % 4)
 
 
 def read_error(value: bytes) -> tuple[int, str]:

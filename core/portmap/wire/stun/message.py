@@ -1,7 +1,6 @@
 """STUN messages (RFC 8489 §5): a binding request to bytes, bytes to what the server answered.
 
-Law: pure; no socket, no clock, no server's name. A datagram is hostile until `read` has checked its type, length,
-cookie, transaction id and attributes.
+Pure. A datagram is hostile until `read` has checked its type, length, cookie, transaction id and attributes.
 """
 
 import secrets
@@ -11,23 +10,38 @@ from typing import TypeAlias
 
 from portmap.errors import Garbled
 from portmap.model import Address
-from portmap.wire.stun.attributes import Type, read_address, read_attributes, read_error
+from portmap.wire.stun.attributes import Type, read_attributes, read_endpoint, read_error, to_attribute
 
 COOKIE = 0x2112A442  # §5
 _HEADER = struct.Struct("!HHI12s")  # type, length of what follows, cookie, transaction id
 _BINDING, _SUCCESS, _ERROR = 0x0001, 0x0101, 0x0111  # method 1 with the class's two bits: §5
 
 
+Endpoint: TypeAlias = tuple[Address, int]
+
+_CHANGE_IP, _CHANGE_PORT = 0x04, 0x02  # RFC 5780 §7.2
+
+
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """The address that the server saw our request come from."""
+    """The address and port that the server saw our request come from.
+
+    `other`: the server's second address and port, where it has one (OTHER-ADDRESS, RFC 5780 §7.4).
+    """
 
     address: Address
+    port: int = 0
+    other: Endpoint | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Address and port."""
+        return self.address, self.port
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server says no: the code and its own words (§14.8)."""
+    """The server refuses: its code and its own words (§14.8)."""
 
     code: int
     text: str
@@ -38,13 +52,26 @@ Answer: TypeAlias = Reflection | Refusal
 
 @dataclass(frozen=True, slots=True)
 class BindingRequest:
-    """From which address do you see me? The transaction id is all that proves an answer to be one."""
+    """From which address and port does the server see me? The transaction id alone proves an answer to be one.
+
+    `change_ip`, `change_port`: the answer is to come from the server's other address, other port (RFC 5780 §7.2).
+    `response_port`: it is to go to this port of ours instead of the one that asks (RFC 5780 §7.5).
+    """
 
     transaction: bytes = field(default_factory=lambda: secrets.token_bytes(12))  # 96 bits, unguessable: §5
+    change_ip: bool = False
+    change_port: bool = False
+    response_port: int | None = None
 
     def to_bytes(self) -> bytes:
-        """The request on the wire: a header and nothing else."""
-        return _HEADER.pack(_BINDING, 0, COOKIE, self.transaction)
+        """The request on the wire."""
+        attributes = b""
+        if self.change_ip or self.change_port:
+            flags = _CHANGE_IP * self.change_ip + _CHANGE_PORT * self.change_port
+            attributes += to_attribute(Type.CHANGE_REQUEST, flags.to_bytes(4, "big"))
+        if self.response_port is not None:
+            attributes += to_attribute(Type.RESPONSE_PORT, self.response_port.to_bytes(2, "big"))
+        return _HEADER.pack(_BINDING, len(attributes), COOKIE, self.transaction) + attributes
 
     def read(self, datagram: bytes) -> Answer:
         """The datagram as an answer to this request. Raises Garbled if it is none, or none that may be used."""
@@ -52,10 +79,11 @@ class BindingRequest:
         attributes = read_attributes(datagram, _HEADER.size)
         if kind == _ERROR:
             return Refusal(*read_error(attributes.get(Type.ERROR_CODE, b"")))
+        other = read_endpoint(attributes[Type.OTHER_ADDRESS]) if Type.OTHER_ADDRESS in attributes else None
         if (hidden := attributes.get(Type.XOR_MAPPED_ADDRESS)) is not None:  # so that no NAT under way rewrites it
-            return Reflection(read_address(hidden, COOKIE.to_bytes(4, "big") + self.transaction))
+            return Reflection(*read_endpoint(hidden, COOKIE.to_bytes(4, "big") + self.transaction), other)
         if (plain := attributes.get(Type.MAPPED_ADDRESS)) is not None:  # a server of RFC 3489
-            return Reflection(read_address(plain))
+            return Reflection(*read_endpoint(plain), other)
         raise Garbled("the answer has no address")
 
     def _read_header(self, datagram: bytes) -> int:
