@@ -5,7 +5,7 @@ import os
 from tests.fuzz.user import ADDRESS_WORDS
 
 from portmap.wire.stun.message import BindingRequest, Reflection, Refusal
-from portmap_stun.argument import MOST, parse_servers
+from portmap.wire.stun.servers import MOST, parse_servers
 
 LIMIT = 65507  # no UDP datagram is longer
 _ID = bytes.fromhex("b7e7a701bc34d686fa87dfae")

@@ -11,8 +11,8 @@ from typing import ClassVar, NoReturn
 from portmap.errors import Refused
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Kind
-from portmap_stun.argument import Server, parse_servers
-from portmap_stun.server_poll import PATIENCE, SPEAKS, LookUp, ServerPoll, look_up
+from portmap.wire.stun.servers import Server, look_up, parse_servers
+from portmap_stun.server_poll import PATIENCE, SPEAKS, LookUp, ServerPoll
 
 log = logging.getLogger("portmap.stun")
 

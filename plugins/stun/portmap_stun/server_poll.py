@@ -5,7 +5,6 @@ its own, which ends by itself; while one is stuck, as in a name's lookup, its se
 """
 
 import logging
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
@@ -16,7 +15,7 @@ from portmap.errors import GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Address
 from portmap.wire import Peer, Timeouts, exchange
 from portmap.wire.stun.message import BindingRequest, Refusal
-from portmap_stun.argument import Server
+from portmap.wire.stun.servers import Server, look_up
 
 log = logging.getLogger("portmap.stun")
 
@@ -30,19 +29,6 @@ _SHOWN = 100  # letters of a server's own words
 
 LookUp: TypeAlias = Callable[[Server], Sequence[Peer]]
 Outcomes: TypeAlias = SimpleQueue[tuple[Server, Address | Exception]]
-
-
-def look_up(server: Server) -> list[Peer]:
-    """Where the server is: its first IPv4 address, then its first IPv6 address. Raises NoGateway."""
-    try:
-        found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise NoGateway(
-            f"{server.host} has no address ({why}): is it spelt right, and is there a name server?"
-        ) from error
-    peers = {family: (str(at[0]), int(at[1])) for family, _, _, _, at in reversed(found)}
-    return [peers[family] for family in (socket.AF_INET, socket.AF_INET6) if family in peers]
 
 
 class ServerPoll:

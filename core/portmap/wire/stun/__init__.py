@@ -2,4 +2,5 @@
 
 attributes  the attributes of a message
 message     BindingRequest and what a server answers
+servers     Server: HOST[:PORT], and where it is
 """

@@ -1,17 +1,17 @@
-"""The ARGUMENT of `stun:ARGUMENT`: one server, or several with a plus between them.
+"""STUN servers as users write them: one, or several with a plus between them. Pure; look_up() asks the resolver.
 
-`stun:192.0.2.1`, `stun:stun.example.org:3478`, `stun:[2001:db8::1]:3478+b.example.org`. A plus, because a comma parts
-backends (`pcp,upnp`) and can be in no host's name either.
-
-Law: pure; nothing is looked up.
+`192.0.2.1`, `stun.example.org:3478`, `[2001:db8::1]:3478+b.example.org`. A plus, because a comma parts backends
+(`pcp,upnp`) and can be in no host's name either.
 """
 
 import re
+import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from portmap.errors import SpecError
+from portmap.errors import NoGateway, SpecError
 from portmap.model import MAX_PORT
+from portmap.wire.exchange import Peer
 
 PORT = 3478  # RFC 8489 §18.6
 MOST = 8  # servers: each is asked on a thread of its own
@@ -43,6 +43,19 @@ def parse_servers(argument: str) -> tuple[Server, ...]:
     if len(texts) > MOST:
         raise SpecError(f"stun: {len(texts)} servers are more than it takes: give {MOST} at the most")
     return tuple(dict.fromkeys(map(_server, texts)))
+
+
+def look_up(server: Server) -> list[Peer]:
+    """Where the server is: its first IPv4 address, then its first IPv6 address. Raises NoGateway."""
+    try:
+        found = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise NoGateway(
+            f"{server.host} has no address ({why}): is it spelt right, and is there a name server?"
+        ) from error
+    peers = {family: (str(at[0]), int(at[1])) for family, _, _, _, at in reversed(found)}
+    return [peers[family] for family in (socket.AF_INET, socket.AF_INET6) if family in peers]
 
 
 def _server(text: str) -> Server:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.errors import SpecError
+from portmap.wire.stun.servers import parse_servers
 from portmap_stun import Server, Stun
-from portmap_stun.argument import parse_servers
 from portmap_stun.backend import DEFAULT_SERVERS
 
 
