@@ -79,7 +79,7 @@ def _greets(caller: socket.socket, where: tuple[str, int]) -> bool:
 
 def plant(router: Router, entry: Entry = NEIGHBOUR) -> None:
     """Enter a mapping as if somebody else had made it."""
-    router._plant.reactor.run(lambda: router._box.table.put(entry))
+    router._sockets.reactor.run(lambda: router._state.table.put(entry))
 
 
 def ours(router: Router, internal_port: int) -> tuple[Entry, ...]:

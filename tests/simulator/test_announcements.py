@@ -150,7 +150,7 @@ def test_ssdp_alive_after_a_reboot_has_the_next_boot_number(start: Start, ear: s
 
 def ear_text(router: Router) -> str:
     """What the router would say now."""
-    text = router._front.alive()[0].decode()
+    text = router._handlers.alive()[0].decode()
     assert "BOOTID.UPNP.ORG: 1\r\n" in text
     return text
 

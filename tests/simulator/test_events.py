@@ -27,8 +27,8 @@ def respond(
     return response.status.value, dict(response.headers)
 
 
-def told(subscriptions: Subscriptions, box: RouterState, now: float = 0.0) -> list[str]:
-    return [notice.data.decode() for notice in subscriptions.due(state_of(box, now), now)]
+def told(subscriptions: Subscriptions, state: RouterState, now: float = 0.0) -> list[str]:
+    return [notice.data.decode() for notice in subscriptions.due(state_of(state, now), now)]
 
 
 @pytest.fixture

@@ -23,34 +23,34 @@ WISH = {
 MAPPED = Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "portmap:web")
 
 
-def do(action: str, box: RouterState, client: str = CLIENT, **changes: str) -> dict[str, str]:
+def do(action: str, state: RouterState, client: str = CLIENT, **changes: str) -> dict[str, str]:
     call = Call("", action, WISH | changes)
-    return ACTIONS[action].do(ActionCall(call, client, box, NOW))
+    return ACTIONS[action].do(ActionCall(call, client, state, NOW))
 
 
-def refused(action: str, box: RouterState, client: str = CLIENT, **changes: str) -> int:
+def refused(action: str, state: RouterState, client: str = CLIENT, **changes: str) -> int:
     with pytest.raises(Fault) as caught:
-        do(action, box, client, **changes)
+        do(action, state, client, **changes)
     return caught.value.code
 
 
 def test_a_mapping_is_added_as_asked() -> None:
-    box = RouterState()
-    assert do("AddPortMapping", box) == {}
-    assert box.table.alive(NOW) == (MAPPED,)
+    state = RouterState()
+    assert do("AddPortMapping", state) == {}
+    assert state.table.alive(NOW) == (MAPPED,)
 
 
 def test_a_mapping_of_ones_own_is_overwritten() -> None:
-    box = RouterState()
-    do("AddPortMapping", box)
-    do("AddPortMapping", box, NewInternalPort="9090")
-    assert [entry.internal_port for entry in box.table.alive(NOW)] == [9090]
+    state = RouterState()
+    do("AddPortMapping", state)
+    do("AddPortMapping", state, NewInternalPort="9090")
+    assert [entry.internal_port for entry in state.table.alive(NOW)] == [9090]
 
 
 def test_a_mapping_of_somebody_else_is_a_conflict() -> None:
-    box = RouterState()
-    do("AddPortMapping", box, NewInternalClient="127.0.0.9")
-    assert refused("AddPortMapping", box) == 718
+    state = RouterState()
+    do("AddPortMapping", state, NewInternalClient="127.0.0.9")
+    assert refused("AddPortMapping", state) == 718
 
 
 @pytest.mark.parametrize(
@@ -79,21 +79,21 @@ def test_a_missing_argument_is_refused() -> None:
 
 @pytest.mark.parametrize(("asked", "granted"), [("0", 604800), ("604801", 604800), ("600", 600)])
 def test_igd_2_gives_at_most_a_week(asked: str, granted: int) -> None:
-    box = RouterState(igd=2)
-    do("AddPortMapping", box, NewLeaseDuration=asked)
-    assert box.table.alive(NOW)[0].lifetime == granted
+    state = RouterState(igd=2)
+    do("AddPortMapping", state, NewLeaseDuration=asked)
+    assert state.table.alive(NOW)[0].lifetime == granted
 
 
 def test_igd_1_gives_a_permanent_lease() -> None:
-    box = RouterState()
-    do("AddPortMapping", box, NewLeaseDuration="0")
-    assert box.table.alive(1e9)[0].lifetime == 0
+    state = RouterState()
+    do("AddPortMapping", state, NewLeaseDuration="0")
+    assert state.table.alive(1e9)[0].lifetime == 0
 
 
 def test_add_any_gives_the_next_port_when_the_wanted_one_is_taken() -> None:
-    box = RouterState(igd=2)
-    do("AddPortMapping", box, NewInternalClient="127.0.0.9")
-    assert do("AddAnyPortMapping", box) == {"NewReservedPort": "81"}
+    state = RouterState(igd=2)
+    do("AddPortMapping", state, NewInternalClient="127.0.0.9")
+    assert do("AddAnyPortMapping", state) == {"NewReservedPort": "81"}
 
 
 def test_add_any_of_a_full_table_says_so() -> None:
@@ -101,17 +101,17 @@ def test_add_any_of_a_full_table_says_so() -> None:
 
 
 def test_a_mapping_can_be_read_back_with_what_is_left_of_its_lease() -> None:
-    box = RouterState()
-    do("AddPortMapping", box)
-    later = ActionCall(Call("", "", WISH), CLIENT, box, NOW + 100)
+    state = RouterState()
+    do("AddPortMapping", state)
+    later = ActionCall(Call("", "", WISH), CLIENT, state, NOW + 100)
     assert ACTIONS["GetSpecificPortMappingEntry"].do(later)["NewLeaseDuration"] == "500"
 
 
 def test_the_list_ends_with_713() -> None:
-    box = RouterState()
-    do("AddPortMapping", box)
-    assert do("GetGenericPortMappingEntry", box, NewPortMappingIndex="0")["NewExternalPort"] == "80"
-    assert refused("GetGenericPortMappingEntry", box, NewPortMappingIndex="1") == 713
+    state = RouterState()
+    do("AddPortMapping", state)
+    assert do("GetGenericPortMappingEntry", state, NewPortMappingIndex="0")["NewExternalPort"] == "80"
+    assert refused("GetGenericPortMappingEntry", state, NewPortMappingIndex="1") == 713
 
 
 @pytest.mark.parametrize("action", ["GetSpecificPortMappingEntry", "DeletePortMapping"])
@@ -120,10 +120,10 @@ def test_what_is_not_mapped_is_714(action: str) -> None:
 
 
 def test_a_deleted_mapping_is_gone() -> None:
-    box = RouterState()
-    do("AddPortMapping", box)
-    do("DeletePortMapping", box)
-    assert box.table.alive(NOW) == ()
+    state = RouterState()
+    do("AddPortMapping", state)
+    do("DeletePortMapping", state)
+    assert state.table.alive(NOW) == ()
 
 
 def test_the_uptime_is_the_epoch() -> None:
@@ -176,20 +176,20 @@ def test_a_router_without_leases_gives_permanent_ones(quirks: Quirks) -> None:
 
 @pytest.mark.parametrize(("igd", "code"), [(1, 718), (2, 606)])
 def test_secure_mode_maps_to_nobody_else(igd: int, code: int) -> None:
-    box = RouterState(quirks=Quirks(secure_mode=True), igd=igd)
-    assert refused("AddPortMapping", box, client="127.0.0.9") == code
+    state = RouterState(quirks=Quirks(secure_mode=True), igd=igd)
+    assert refused("AddPortMapping", state, client="127.0.0.9") == code
 
 
 def test_secure_mode_deletes_nobody_elses_mapping() -> None:
-    box = RouterState(quirks=Quirks(secure_mode=True))
-    do("AddPortMapping", box)
-    assert refused("DeletePortMapping", box, client="127.0.0.9") == 606
+    state = RouterState(quirks=Quirks(secure_mode=True))
+    do("AddPortMapping", state)
+    assert refused("DeletePortMapping", state, client="127.0.0.9") == 606
 
 
 def test_a_router_with_no_wan_is_disconnected_and_has_no_address() -> None:
-    box = RouterState(quirks=Quirks(no_wan=True))
-    assert do("GetStatusInfo", box)["NewConnectionStatus"] == "Disconnected"
-    assert do("GetExternalIPAddress", box) == {"NewExternalIPAddress": ""}
+    state = RouterState(quirks=Quirks(no_wan=True))
+    assert do("GetStatusInfo", state)["NewConnectionStatus"] == "Disconnected"
+    assert do("GetExternalIPAddress", state) == {"NewExternalIPAddress": ""}
 
 
 def test_an_external_address_may_be_any_text() -> None:
@@ -197,16 +197,16 @@ def test_an_external_address_may_be_any_text() -> None:
 
 
 def test_success_without_effect_maps_nothing() -> None:
-    box = RouterState(quirks=Quirks(success_without_effect=True))
-    assert do("AddPortMapping", box) == {}
-    assert box.table.alive(NOW) == ()
+    state = RouterState(quirks=Quirks(success_without_effect=True))
+    assert do("AddPortMapping", state) == {}
+    assert state.table.alive(NOW) == ()
 
 
 @pytest.mark.parametrize("asked", ["600", "0"])
 def test_a_capped_lifetime_is_granted_to_all(asked: str) -> None:
-    box = RouterState(quirks=Quirks(caps_lifetime=60))
-    do("AddPortMapping", box, NewLeaseDuration=asked)
-    assert do("GetSpecificPortMappingEntry", box)["NewLeaseDuration"] == "60"
+    state = RouterState(quirks=Quirks(caps_lifetime=60))
+    do("AddPortMapping", state, NewLeaseDuration=asked)
+    assert do("GetSpecificPortMappingEntry", state)["NewLeaseDuration"] == "60"
 
 
 def test_other_port_moves_what_may_be_anywhere() -> None:

@@ -53,7 +53,7 @@ class Said:
         return str(IPv6Address(self.body[20:36]).ipv4_mapped)
 
 
-def box(quirks: Quirks | None = None) -> RouterState:
+def state(quirks: Quirks | None = None) -> RouterState:
     return RouterState("203.0.113.7", quirks or Quirks(), booted=1000.0)
 
 
@@ -69,63 +69,63 @@ def other(request: Map) -> Map:
 
 
 def test_announce_gives_a_sign_of_life_and_the_epoch() -> None:
-    assert said(Announce(mapped(CLIENT)), box()) == Said(0x80, Result.SUCCESS, 0, 7, b"")
+    assert said(Announce(mapped(CLIENT)), state()) == Said(0x80, Result.SUCCESS, 0, 7, b"")
 
 
 def test_the_announcement_to_all_is_an_answer_that_nobody_asked_for() -> None:
-    assert announcement(box(), NOW).hex() == "028000000000000000000007" + "00" * 12
+    assert announcement(state(), NOW).hex() == "028000000000000000000007" + "00" * 12
 
 
 def test_a_mapping_is_granted_as_asked() -> None:
-    told = said(WISH, box())
+    told = said(WISH, state())
     assert (told.opcode, told.result, told.lifetime, told.epoch) == (0x81, 0, 600, 7)
     assert (told.body[:13], told.ports, told.address) == (NONCE + b"\6", (8080, 80), "203.0.113.7")
 
 
 def test_a_granted_mapping_is_in_the_table_with_its_nonce() -> None:
-    router = box()
+    router = state()
     said(WISH, router)
     assert router.table.alive(NOW) == (Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "PCP MAP " + NONCE.hex()),)
 
 
 def test_external_port_zero_means_the_internal_port() -> None:
-    assert said(replace(WISH, external_port=0), box()).ports == (8080, 8080)
+    assert said(replace(WISH, external_port=0), state()).ports == (8080, 8080)
 
 
 @pytest.mark.parametrize(("asked", "granted"), [(1, 120), (120, 120), (600, 600), (86400, 86400), (0xFFFFFFFF, 86400)])
 def test_lifetimes_are_from_two_minutes_to_a_day(asked: int, granted: int) -> None:
-    assert said(replace(WISH, lifetime=asked), box()).lifetime == granted
+    assert said(replace(WISH, lifetime=asked), state()).lifetime == granted
 
 
 def test_a_port_of_somebody_else_gives_the_next_one() -> None:
-    router = box()
+    router = state()
     said(other(WISH), router, "127.0.0.9")
     assert said(WISH, router).ports == (8080, 81)
 
 
 def test_the_same_nonce_renews_whatever_port_it_suggests() -> None:
-    router = box()
+    router = state()
     said(WISH, router)
     assert said(replace(WISH, external_port=99), router, now=NOW + 300).ports == (8080, 80)
     assert router.table.alive(NOW + 899)
 
 
 def test_another_nonce_is_not_authorized_for_as_long_as_the_mapping_lasts() -> None:
-    router = box()
+    router = state()
     said(WISH, router)
     told = said(replace(WISH, nonce=OTHER_NONCE), router, now=NOW + 100)
     assert (told.result, told.lifetime) == (Result.NOT_AUTHORIZED, 500)
 
 
 def test_another_nonce_deletes_nothing() -> None:
-    router = box()
+    router = state()
     said(WISH, router)
     told = said(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router, now=NOW + 100)
     assert (told.result, told.lifetime, len(router.table.alive(NOW))) == (Result.NOT_AUTHORIZED, 500, 1)
 
 
 def test_the_same_nonce_deletes() -> None:
-    router = box()
+    router = state()
     said(WISH, router)
     told = said(replace(WISH, lifetime=0), router)
     assert (told.result, told.lifetime, told.ports) == (Result.SUCCESS, 0, (8080, 80))
@@ -133,11 +133,11 @@ def test_the_same_nonce_deletes() -> None:
 
 
 def test_deleting_what_is_not_there_succeeds() -> None:
-    assert said(replace(WISH, lifetime=0), box()).result == Result.SUCCESS
+    assert said(replace(WISH, lifetime=0), state()).result == Result.SUCCESS
 
 
 def test_deleting_internal_port_zero_takes_all_of_this_nonce_only() -> None:
-    router = box()
+    router = state()
     for request in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
         said(request, router)
     said(replace(WISH, lifetime=0, internal_port=0), router)
@@ -145,7 +145,7 @@ def test_deleting_internal_port_zero_takes_all_of_this_nonce_only() -> None:
 
 
 def test_what_another_protocol_mapped_has_no_nonce_and_is_taken_over() -> None:
-    router = box()
+    router = state()
     router.table.put(Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "NAT-PMP"))
     assert said(WISH, router).result == Result.SUCCESS
 
@@ -153,12 +153,12 @@ def test_what_another_protocol_mapped_has_no_nonce_and_is_taken_over() -> None:
 @pytest.mark.parametrize("client", ["127.0.0.2", "0.0.0.0"])  # noqa: S104  # not bound to
 @pytest.mark.parametrize("request_", [WISH, Announce(mapped(CLIENT))], ids=["map", "announce"])
 def test_a_request_that_names_another_client_met_a_nat(request_: Map | Announce, client: str) -> None:
-    told = said(replace(request_, client=mapped(client)), box())
+    told = said(replace(request_, client=mapped(client)), state())
     assert (told.result, told.lifetime) == (Result.ADDRESS_MISMATCH, 1800)
 
 
 def test_an_address_that_only_looks_mapped_is_another_client() -> None:
-    assert said(replace(WISH, client=IPv6Address("1::ffff:7f00:1")), box()).result == Result.ADDRESS_MISMATCH
+    assert said(replace(WISH, client=IPv6Address("1::ffff:7f00:1")), state()).result == Result.ADDRESS_MISMATCH
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_an_address_that_only_looks_mapped_is_another_client() -> None:
     ],
 )
 def test_what_is_wrong_by_itself_stays_so_for_long(request_: Map | UnsupportedRequest, result: Result) -> None:
-    told = said(request_, box())
+    told = said(request_, state())
     assert (told.result, told.lifetime) == (result, 1800)
 
 
 def test_an_error_copies_its_request() -> None:
-    told = said(replace(WISH, protocol=132), box())
+    told = said(replace(WISH, protocol=132), state())
     assert told.body == replace(WISH, protocol=132).encode_body()
 
 
@@ -201,23 +201,23 @@ def test_what_may_pass_holds_for_half_a_minute(router: RouterState, result: Resu
 
 
 def test_an_option_that_may_be_skipped_is_skipped() -> None:
-    told = said(replace(WISH, options=(Option(128, b"hello"),)), box())
+    told = said(replace(WISH, options=(Option(128, b"hello"),)), state())
     assert (told.result, len(told.body)) == (Result.SUCCESS, 36)
 
 
 def test_a_filter_is_understood_and_echoed() -> None:
-    told = said(replace(WISH, options=(FILTER,)), box())
+    told = said(replace(WISH, options=(FILTER,)), state())
     assert read_options(told.body[36:]) == (FILTER,)
     assert Filter.read(FILTER.data).peer_port == 443
 
 
 def test_prefer_failure_gets_the_wanted_port() -> None:
-    told = said(replace(WISH, options=(PREFER_FAILURE,)), box())
+    told = said(replace(WISH, options=(PREFER_FAILURE,)), state())
     assert (told.result, told.ports, read_options(told.body[36:])) == (0, (8080, 80), (PREFER_FAILURE,))
 
 
 def test_prefer_failure_fails_for_as_long_as_the_port_is_taken() -> None:
-    router = box()
+    router = state()
     said(other(WISH), router, "127.0.0.9")
     told = said(replace(WISH, options=(PREFER_FAILURE,)), router, now=NOW + 100)
     assert (told.result, told.lifetime) == (Result.CANNOT_PROVIDE_EXTERNAL, 500)
@@ -226,40 +226,40 @@ def test_prefer_failure_fails_for_as_long_as_the_port_is_taken() -> None:
 @pytest.mark.parametrize(("address", "result"), [("203.0.113.7", 0), ("203.0.113.8", 11)])
 def test_prefer_failure_holds_for_the_address_too(address: str, result: int) -> None:
     request = replace(WISH, options=(PREFER_FAILURE,), external_ip=mapped(address))
-    assert said(request, box()).result == result
+    assert said(request, state()).result == result
 
 
 def test_without_prefer_failure_the_address_is_only_a_suggestion() -> None:
-    assert said(replace(WISH, external_ip=mapped("203.0.113.8")), box()).address == "203.0.113.7"
+    assert said(replace(WISH, external_ip=mapped("203.0.113.8")), state()).address == "203.0.113.7"
 
 
 def test_a_refusing_router_still_deletes() -> None:
-    assert said(replace(WISH, lifetime=0), box(Quirks(pcp_result=2))).result == Result.SUCCESS
+    assert said(replace(WISH, lifetime=0), state(Quirks(pcp_result=2))).result == Result.SUCCESS
 
 
 def test_pcp_result_refuses_to_map() -> None:
-    assert said(WISH, box(Quirks(pcp_result=12))).result == 12
+    assert said(WISH, state(Quirks(pcp_result=12))).result == 12
 
 
 def test_short_errors_are_the_header_alone() -> None:
-    assert said(replace(WISH, protocol=132), box(Quirks(short_errors=True))).body == b""
+    assert said(replace(WISH, protocol=132), state(Quirks(short_errors=True))).body == b""
 
 
 def test_zero_error_lifetime_is_what_miniupnpd_says() -> None:
-    assert said(replace(WISH, protocol=132), box(Quirks(zero_error_lifetime=True))).lifetime == 0
+    assert said(replace(WISH, protocol=132), state(Quirks(zero_error_lifetime=True))).lifetime == 0
 
 
 def test_extra_option_comes_with_every_answer() -> None:
-    assert read_options(said(WISH, box(Quirks(extra_option=True))).body[36:])[0].code == 200
+    assert read_options(said(WISH, state(Quirks(extra_option=True))).body[36:])[0].code == 200
 
 
 def test_wrong_nonce_is_in_the_answer_only() -> None:
-    router = box(Quirks(wrong_nonce=True))
+    router = state(Quirks(wrong_nonce=True))
     assert said(WISH, router).body[:12] != NONCE
     assert router.table.alive(NOW)[0].description.endswith(NONCE.hex())
 
 
 def test_wrong_internal_port_is_in_the_answer_only() -> None:
-    router = box(Quirks(wrong_internal_port=True))
+    router = state(Quirks(wrong_internal_port=True))
     assert said(WISH, router).ports[0] == 8081
     assert router.table.alive(NOW)[0].internal_port == 8080

@@ -37,7 +37,7 @@ HOLE = {
 }
 
 
-def box(quirks: Quirks | None = None) -> RouterState:
+def state(quirks: Quirks | None = None) -> RouterState:
     return RouterState("203.0.113.7", quirks or Quirks(), booted=1000.0)
 
 
@@ -55,29 +55,29 @@ def pcp(request: Map | Announce, to: RouterState, client: str = US, now: float =
 
 
 def test_a_map_by_ipv6_is_a_pinhole_and_no_mapping() -> None:
-    router = box()
+    router = state()
     assert pcp(WISH, router) == (Result.SUCCESS, 600)
     assert opened(router) == [("TCP", US, 8080, 600)]
     assert router.table.alive(NOW) == ()
 
 
 def test_external_address_and_port_are_the_clients_own_whatever_it_suggests() -> None:
-    body = answer(replace(WISH, external_port=99, external_ip=IPv6Address(NEIGHBOUR)), US, box(), NOW)[HEAD:]
+    body = answer(replace(WISH, external_port=99, external_ip=IPv6Address(NEIGHBOUR)), US, state(), NOW)[HEAD:]
     assert (int.from_bytes(body[18:20]), IPv6Address(body[20:36])) == (8080, IPv6Address(US))
 
 
 def test_whoever_sends_from_another_address_gets_nothing() -> None:
-    router = box()
+    router = state()
     assert pcp(WISH, router, client=NEIGHBOUR)[0] == Result.ADDRESS_MISMATCH
     assert opened(router) == []
 
 
 def test_a_link_local_sender_is_known_without_its_zone() -> None:
-    assert pcp(Announce(IPv6Address("fe80::2")), box(), client="fe80::2%eth0")[0] == Result.SUCCESS
+    assert pcp(Announce(IPv6Address("fe80::2")), state(), client="fe80::2%eth0")[0] == Result.SUCCESS
 
 
 def test_a_renewal_needs_the_nonce_and_so_does_the_end() -> None:
-    router = box()
+    router = state()
     pcp(WISH, router)
     assert pcp(replace(WISH, nonce=OTHER_NONCE), router) == (Result.NOT_AUTHORIZED, 600)
     assert pcp(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router)[0] == Result.NOT_AUTHORIZED
@@ -87,7 +87,7 @@ def test_a_renewal_needs_the_nonce_and_so_does_the_end() -> None:
 
 
 def test_port_zero_shuts_all_of_the_protocol_that_this_nonce_opened() -> None:
-    router = box()
+    router = state()
     for wish in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
         pcp(wish, router)
     assert pcp(replace(WISH, internal_port=0, lifetime=0), router)[0] == Result.SUCCESS
@@ -95,7 +95,7 @@ def test_port_zero_shuts_all_of_the_protocol_that_this_nonce_opened() -> None:
 
 
 def test_a_pinhole_ends_with_its_lease() -> None:
-    router = box()
+    router = state()
     pcp(WISH, router)
     assert opened(router, NOW + 599)
     assert not opened(router, NOW + 600)
@@ -113,31 +113,31 @@ def test_a_pinhole_ends_with_its_lease() -> None:
     ],
 )
 def test_a_refusal_opens_nothing(quirks: Quirks, result: Result) -> None:
-    router = box(quirks)
+    router = state(quirks)
     assert pcp(WISH, router)[0] == result
     assert opened(router) == []
 
 
 def test_a_port_under_1024_may_be_refused() -> None:
-    assert pcp(replace(WISH, internal_port=80), box(Quirks(high_ports_only=True)))[0] == Result.NOT_AUTHORIZED
+    assert pcp(replace(WISH, internal_port=80), state(Quirks(high_ports_only=True)))[0] == Result.NOT_AUTHORIZED
 
 
 def test_prefer_failure_fails_for_what_is_not_the_clients_own() -> None:
     other = replace(WISH, external_port=99, options=(PREFER_FAILURE,))
-    assert pcp(other, box())[0] == Result.CANNOT_PROVIDE_EXTERNAL
-    assert pcp(replace(other, external_port=8080), box())[0] == Result.SUCCESS
+    assert pcp(other, state())[0] == Result.CANNOT_PROVIDE_EXTERNAL
+    assert pcp(replace(other, external_port=8080), state())[0] == Result.SUCCESS
 
 
 def test_quirks_of_answers_are_those_of_ipv4() -> None:
-    assert pcp(WISH, box(Quirks(caps_lifetime=60))) == (Result.SUCCESS, 60)
-    assert answer(WISH, US, box(Quirks(wrong_nonce=True)), NOW)[HEAD : HEAD + 12] != NONCE
-    assert len(answer(WISH, US, box(Quirks(pcp_result=2, short_errors=True)), NOW)) == HEAD
+    assert pcp(WISH, state(Quirks(caps_lifetime=60))) == (Result.SUCCESS, 60)
+    assert answer(WISH, US, state(Quirks(wrong_nonce=True)), NOW)[HEAD : HEAD + 12] != NONCE
+    assert len(answer(WISH, US, state(Quirks(pcp_result=2, short_errors=True)), NOW)) == HEAD
     assert opened_after_map(Quirks(success_without_effect=True)) == []
     assert opened_after_map(Quirks(prunes=10.0), NOW + 11) == []
 
 
 def opened_after_map(quirks: Quirks, now: float = NOW) -> list[tuple[str, str, int, int]]:
-    router = box(quirks)
+    router = state(quirks)
     assert pcp(WISH, router)[0] == Result.SUCCESS
     return opened(router, now)
 
@@ -159,14 +159,14 @@ def call(
 
 
 def test_the_firewall_tells_its_status() -> None:
-    assert call(box(), "GetFirewallStatus") == {"FirewallEnabled": "1", "InboundPinholeAllowed": "1"}
-    off, forbidden = box(Quirks(firewall_off=True)), box(Quirks(pinholes_forbidden=True))
+    assert call(state(), "GetFirewallStatus") == {"FirewallEnabled": "1", "InboundPinholeAllowed": "1"}
+    off, forbidden = state(Quirks(firewall_off=True)), state(Quirks(pinholes_forbidden=True))
     assert call(off, "GetFirewallStatus") == {"FirewallEnabled": "0", "InboundPinholeAllowed": "1"}
     assert call(forbidden, "GetFirewallStatus") == {"FirewallEnabled": "1", "InboundPinholeAllowed": "0"}
 
 
 def test_add_opens_a_pinhole_and_again_renews_it_under_the_same_id() -> None:
-    router = box()
+    router = state()
     assert call(router, "AddPinhole", HOLE) == {"UniqueID": "1"}
     assert call(router, "AddPinhole", HOLE | {"Protocol": "17"}) == {"UniqueID": "2"}
     assert call(router, "AddPinhole", HOLE | {"LeaseTime": "900"}) == {"UniqueID": "1"}
@@ -174,7 +174,7 @@ def test_add_opens_a_pinhole_and_again_renews_it_under_the_same_id() -> None:
 
 
 def test_update_extends_and_delete_shuts() -> None:
-    router = box()
+    router = state()
     call(router, "AddPinhole", HOLE)
     assert call(router, "UpdatePinhole", {"UniqueID": "1", "NewLeaseTime": "900"}, now=NOW + 500) == {}
     assert opened(router, NOW + 1300) == [("TCP", US, 8080, 900)]
@@ -185,7 +185,7 @@ def test_update_extends_and_delete_shuts() -> None:
 
 @pytest.mark.parametrize("action", ["UpdatePinhole", "DeletePinhole", "CheckPinholeWorking"])
 def test_an_id_that_is_not_there_or_somebody_elses_is_refused(action: str) -> None:
-    router = box()
+    router = state()
     call(router, "AddPinhole", HOLE)
     assert call(router, action, {"UniqueID": "2", "NewLeaseTime": "60"}) == 704
     assert call(router, action, {"UniqueID": "1", "NewLeaseTime": "60"}, NEIGHBOUR) == 606
@@ -206,7 +206,7 @@ def test_an_id_that_is_not_there_or_somebody_elses_is_refused(action: str) -> No
     ],
 )
 def test_a_wish_that_cannot_be_is_refused(change: dict[str, str], code: int) -> None:
-    assert call(box(), "AddPinhole", HOLE | change) == code
+    assert call(state(), "AddPinhole", HOLE | change) == code
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_wish_that_cannot_be_is_refused(change: dict[str, str], code: int) -> 
     ],
 )
 def test_a_router_refuses_with_the_standards_codes(quirks: Quirks, code: int) -> None:
-    assert call(box(quirks), "AddPinhole", HOLE) == code
+    assert call(state(quirks), "AddPinhole", HOLE) == code
 
 
 def test_another_service_knows_none_of_it() -> None:

@@ -52,12 +52,12 @@ class RequestHandlers:
     """
 
     def __init__(
-        self, box: RouterState, device: Callable[[str], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
+        self, state: RouterState, device: Callable[[str], Device], clock: Callable[[], float], *, pmp: bool, pcp: bool
     ) -> None:
         self.heard = Heard()
         self.listener: Listener = _nobody
         self.trap = ""
-        self._box, self._device, self._clock = box, device, clock
+        self._state, self._device, self._clock = state, device, clock
         self._pmp, self.speaks_pcp = pmp, pcp
         self._second = RouterState("", Quirks(no_wan=True))  # behind the second gateway, or the dead line
         self._subscriptions = Subscriptions()
@@ -74,7 +74,7 @@ class RequestHandlers:
         if request is None:
             return self._not_understood(data, peer)
         self._note(request.heard, peer[0], asdict(request))
-        return (natpmp.answer(request, peer[0], self._box, self._clock()),)
+        return (natpmp.answer(request, peer[0], self._state, self._clock()),)
 
     def _hear_pcp(self, data: bytes, peer: Peer) -> Answers:
         request = packets.read(data)
@@ -82,7 +82,7 @@ class RequestHandlers:
             return self._not_understood(data, peer)
         name = request.heard
         self._note(PCP6.get(name, name) if _by_ipv6(peer[0]) else name, peer[0], asdict(request))
-        return (server.answer(request, peer[0], self._box, self._clock()),)
+        return (server.answer(request, peer[0], self._state, self._clock()),)
 
     def _not_understood(self, data: bytes, peer: Peer) -> Answers:
         self._note("unknown", peer[0], {"data": data})
@@ -91,7 +91,7 @@ class RequestHandlers:
     def handle_search(self, data: bytes, peer: Peer) -> Answers:
         """SSDP by unicast."""
         answers = self.hear_multicast_search(data, peer)
-        return () if self._box.quirks.multicast_only else answers
+        return () if self._state.quirks.multicast_only else answers
 
     def hear_multicast_search(self, data: bytes, peer: Peer) -> Answers:
         """SSDP by multicast; what is no search is somebody else's announcement."""
@@ -99,7 +99,7 @@ class RequestHandlers:
         if search is None:
             return self._not_understood(data, peer)
         self._note(search.heard, peer[0], asdict(search))
-        return page_quirks.search_answers(search, self._device(peer[0]), self._box.quirks, self.trap)
+        return page_quirks.search_answers(search, self._device(peer[0]), self._state.quirks, self.trap)
 
     def handle_http(self, request: http.Request, client: str) -> http.Response:
         """A description, a SOAP call, or a subscription."""
@@ -107,8 +107,8 @@ class RequestHandlers:
             heard, response = self._subscriptions.respond(request, client, self._clock())
             self._note(heard, client, {"path": request.path})
             return response
-        device, quirks = self._device(client), self._box.quirks
-        told = site.respond(request, client, device, (self._box, self._second), self._clock())
+        device, quirks = self._device(client), self._state.quirks
+        told = site.respond(request, client, device, (self._state, self._second), self._clock())
         details = {"action": told.call.action} | told.call.arguments if told.call else {"path": request.path}
         self._note(told.heard, client, details)
         return page_quirks.redirect(quirks, self.trap) or page_quirks.apply_to_page(
@@ -129,24 +129,24 @@ class RequestHandlers:
     def announcements(self, where: str) -> Answers:
         """For whoever listens on the port for announcements, at this address."""
         now = self._clock()
-        pmp = (natpmp.announcement(self._box, now),) if self._pmp and not _by_ipv6(where) else ()
-        return pmp + ((server.announcement(self._box, now),) if self.speaks_pcp else ())
+        pmp = (natpmp.announcement(self._state, now),) if self._pmp and not _by_ipv6(where) else ()
+        return pmp + ((server.announcement(self._state, now),) if self.speaks_pcp else ())
 
     def alive(self) -> Answers:
         """SSDP: here we are, and where."""
-        device = page_quirks.apply_to_location(self._device(""), self._box.quirks, self.trap)
-        return page_quirks.apply_to_messages(ssdp.alive(device), self._box.quirks)
+        device = page_quirks.apply_to_location(self._device(""), self._state.quirks, self.trap)
+        return page_quirks.apply_to_messages(ssdp.alive(device), self._state.quirks)
 
     def byebye(self) -> Answers:
         """SSDP: we are gone."""
-        return page_quirks.apply_to_messages(ssdp.byebye(self._device("")), self._box.quirks)
+        return page_quirks.apply_to_messages(ssdp.byebye(self._device("")), self._state.quirks)
 
     def events(self) -> tuple[EventMessage, ...]:
         """GENA: what subscribers have yet to be told."""
         if not len(self._subscriptions):
             return ()
         now = self._clock()
-        return tuple(self._subscriptions.due(state_of(self._box, now), now))
+        return tuple(self._subscriptions.due(state_of(self._state, now), now))
 
     def forget_subscribers(self) -> None:
         """A reboot does that."""

@@ -1,6 +1,6 @@
 """NAT-PMP as the gateway speaks it: request bytes -> request -> answer bytes (RFC 6886).
 
-Law: pure; the box holds the state, time is an argument. Where the RFC leaves room it does as miniupnpd: a taken
+Law: pure; the state holds the state, time is an argument. Where the RFC leaves room it does as miniupnpd: a taken
 external port gives the next free one, no external address is result 3.
 """
 
@@ -94,72 +94,72 @@ def _read_map(protocol: Protocol, data: bytes) -> Request:
     return MapRequest(protocol, internal_port, external_port, lifetime)
 
 
-def answer(request: Request, client: str, box: RouterState, now: float) -> bytes:
+def answer(request: Request, client: str, state: RouterState, now: float) -> bytes:
     """Do what is asked and say so. `client` is the sender's address."""
     match request:
         case AddressRequest():
-            return _address(box, now)
+            return _address(state, now)
         case MapRequest():
-            return _map(request, client, box, now)
+            return _map(request, client, state, now)
         case UnmapRequest():
-            return _unmap(request, client, box, now)
-        case UnsupportedRequest(_, Result.UNSUPPORTED_VERSION) if not box.quirks.r_bit_in_version_error:
-            return _head(0, Result.UNSUPPORTED_VERSION, box, now)  # §3.5 shows Vers 0, OP 0: the R bit is clear
+            return _unmap(request, client, state, now)
+        case UnsupportedRequest(_, Result.UNSUPPORTED_VERSION) if not state.quirks.r_bit_in_version_error:
+            return _head(0, Result.UNSUPPORTED_VERSION, state, now)  # §3.5 shows Vers 0, OP 0: the R bit is clear
         case UnsupportedRequest(opcode, result):
-            return _head(opcode, result, box, now)
+            return _head(opcode, result, state, now)
 
 
-def announcement(box: RouterState, now: float) -> bytes:
+def announcement(state: RouterState, now: float) -> bytes:
     """What is said to all when the address changes or the table is lost: an answer that nobody asked for (§3.2.1)."""
-    return _address(box, now)
+    return _address(state, now)
 
 
-def _head(opcode: int, result: int, box: RouterState, now: float) -> bytes:
-    return struct.pack("!BBHI", VERSION, opcode, result, box.epoch(now))
+def _head(opcode: int, result: int, state: RouterState, now: float) -> bytes:
+    return struct.pack("!BBHI", VERSION, opcode, result, state.epoch(now))
 
 
-def _address(box: RouterState, now: float) -> bytes:
-    address = box.address(now)
+def _address(state: RouterState, now: float) -> bytes:
+    address = state.address(now)
     result = Result.NETWORK_FAILURE if address is None else Result.SUCCESS
-    return _head(ANSWER | OP_ADDRESS, result, box, now) + (address.packed if address else bytes(4))
+    return _head(ANSWER | OP_ADDRESS, result, state, now) + (address.packed if address else bytes(4))
 
 
-def _map(request: MapRequest, client: str, box: RouterState, now: float) -> bytes:
-    result = _refusal(request, box, now)
-    entry = None if result else _grant(request, client, box, now)
+def _map(request: MapRequest, client: str, state: RouterState, now: float) -> bytes:
+    result = _refusal(request, state, now)
+    entry = None if result else _grant(request, client, state, now)
     if entry is None:
         result, external_port, lifetime = result or Result.OUT_OF_RESOURCES, 0, 0
     else:
-        external_port, lifetime = box.told_port(entry), entry.lifetime
-    head = _head(ANSWER | OPCODE[request.protocol], result, box, now)
-    return head + struct.pack("!HHI", box.told_internal_port(request.internal_port), external_port, lifetime)
+        external_port, lifetime = state.told_port(entry), entry.lifetime
+    head = _head(ANSWER | OPCODE[request.protocol], result, state, now)
+    return head + struct.pack("!HHI", state.told_internal_port(request.internal_port), external_port, lifetime)
 
 
-def _refusal(request: MapRequest, box: RouterState, now: float) -> int:
-    quirks = box.quirks
+def _refusal(request: MapRequest, state: RouterState, now: float) -> int:
+    quirks = state.quirks
     objections = (
         (quirks.pmp_result is not None, quirks.pmp_result or 0),
-        (box.address(now) is None, Result.NETWORK_FAILURE),
+        (state.address(now) is None, Result.NETWORK_FAILURE),
         (request.internal_port == 0 and not quirks.vpn_gateway, Result.NOT_AUTHORIZED),
         (quirks.no_port_zero and request.external_port == 0, Result.OUT_OF_RESOURCES),
-        (box.forbids(request.external_port or request.internal_port), Result.NOT_AUTHORIZED),
+        (state.forbids(request.external_port or request.internal_port), Result.NOT_AUTHORIZED),
     )
     return next((result for stands, result in objections if stands), Result.SUCCESS)
 
 
-def _grant(request: MapRequest, client: str, box: RouterState, now: float) -> Entry | None:
+def _grant(request: MapRequest, client: str, state: RouterState, now: float) -> Entry | None:
     """Renew what the client has (§3.3: a repeated request gets the same answer), else find it a port."""
     wanted = request.external_port or request.internal_port
     wish = Entry(request.protocol, wanted, client, request.internal_port, request.lifetime, "NAT-PMP")
-    port = box.port_for(wish, now)
-    return None if port is None else box.grant(replace(wish, external_port=port), now)
+    port = state.port_for(wish, now)
+    return None if port is None else state.grant(replace(wish, external_port=port), now)
 
 
-def _unmap(request: UnmapRequest, client: str, box: RouterState, now: float) -> bytes:
+def _unmap(request: UnmapRequest, client: str, state: RouterState, now: float) -> bytes:
     """Remove, and answer success whether or not there was anything (§3.4)."""
-    for entry in box.table.alive(now):
+    for entry in state.table.alive(now):
         whose = entry.internal_client == client and entry.protocol == request.protocol
-        if whose and box.means(request.internal_port, entry):
-            box.remove(entry)
-    head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, box, now)
+        if whose and state.means(request.internal_port, entry):
+            state.remove(entry)
+    head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, state, now)
     return head + struct.pack("!HHI", request.internal_port, 0, 0)

@@ -2,7 +2,7 @@
 
 Law: data only. Beside each switch stand its own words and the value that it usually has; `sightings` tells which
 routers do it, `switches` makes tables and command lines of all that. The effects are where the behaviour is: `wire`,
-`datagrams` and `webserver` (bytes under way), `box` (what is granted), `natpmp`, `pcpserver` and `igd` (what is
+`datagrams` and `webserver` (bytes under way), `state` (what is granted), `natpmp`, `pcpserver` and `igd` (what is
 answered), `masks` (how searches and pages look).
 """
 

@@ -85,25 +85,27 @@ class Router:
         )
         now = clock()
         random = random or Random()  # noqa: S311  # a die, not a secret
-        self._box = RouterState(external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, since=now)
-        self._front = RequestHandlers(self._box, self._device, clock, pmp=pmp, pcp=pmp if pcp is None else pcp)
+        self._state = RouterState(
+            external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, since=now
+        )
+        self._handlers = RequestHandlers(self._state, self._device, clock, pmp=pmp, pcp=pmp if pcp is None else pcp)
         if listener is not None:
-            self._front.listener = listener
-        self._plant = RouterSockets(self.address, self.outside, self._box, self._front, clock, self._ports)
+            self._handlers.listener = listener
+        self._sockets = RouterSockets(self.address, self.outside, self._state, self._handlers, clock, self._ports)
 
     def start(self) -> Self:
         """Open the sockets and begin to answer."""
         try:
-            self._plant.open()
+            self._sockets.open()
         except PortmapError:
             self.close()
             raise
-        self._plant.reactor.start()
+        self._sockets.reactor.start()
         return self
 
     def close(self) -> None:
         """Close every socket and forward no more. What was heard and what is mapped can still be read."""
-        self._plant.close()
+        self._sockets.close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -144,17 +146,17 @@ class Router:
     @property
     def heard(self) -> Heard:
         """What has arrived so far."""
-        return self._front.heard
+        return self._handlers.heard
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What is mapped now, in the order in which it was made."""
-        return self._plant.reactor.run(lambda: self._box.table.alive(self._clock()))
+        return self._sockets.reactor.run(lambda: self._state.table.alive(self._clock()))
 
     @property
     def pinholes(self) -> tuple[Pinhole, ...]:
         """What is open by IPv6 now, in the order in which it was made."""
-        return self._plant.reactor.run(lambda: self._box.pinholes.alive(self._clock()))
+        return self._sockets.reactor.run(lambda: self._state.pinholes.alive(self._clock()))
 
     @property
     def description_url(self) -> str:
@@ -164,20 +166,20 @@ class Router:
     @property
     def external_ip(self) -> str:
         """The address that the router has, any text: empty, private, reserved, nonsense."""
-        return self._box.external_ip
+        return self._state.external_ip
 
     @external_ip.setter
     def external_ip(self, address: str) -> None:
-        self._plant.reactor.run(partial(self._move, str(address)))
+        self._sockets.reactor.run(partial(self._move, str(address)))
 
     @property
     def quirks(self) -> Quirks:
         """What is wrong with it; replaceable while it runs."""
-        return self._box.quirks
+        return self._state.quirks
 
     @quirks.setter
     def quirks(self, quirks: Quirks) -> None:
-        self._plant.reactor.run(partial(self._turn, quirks))
+        self._sockets.reactor.run(partial(self._turn, quirks))
 
     def reboot(self, *, downtime: float = 0.0, new_control_port: bool = False, byebye: bool = False) -> None:
         """Cut every connection and forget every mapping and subscription; the epoch begins anew.
@@ -185,29 +187,29 @@ class Router:
         For `downtime` seconds nothing is heard or answered. `new_control_port`: HTTP is elsewhere afterwards.
         `byebye`: say so before, as a service that is restarted does and one that loses power does not.
         """
-        self._plant.reactor.run(partial(self._reboot, downtime, new_control_port=new_control_port, byebye=byebye))
+        self._sockets.reactor.run(partial(self._reboot, downtime, new_control_port=new_control_port, byebye=byebye))
 
     def _reboot(self, downtime: float, *, new_control_port: bool, byebye: bool) -> None:
-        self._plant.go_down(byebye=byebye)
-        self._box.reboot(self._clock())
+        self._sockets.go_down(byebye=byebye)
+        self._state.reboot(self._clock())
         self._boot += 1
-        self._plant.hang_up(elsewhere=new_control_port or self._box.quirks.new_control_port_on_reboot)
-        self._plant.reactor.later(downtime, self._come_up)
+        self._sockets.hang_up(elsewhere=new_control_port or self._state.quirks.new_control_port_on_reboot)
+        self._sockets.reactor.later(downtime, self._come_up)
 
     def _come_up(self) -> None:
-        self._box.reboot(self._clock())
-        self._plant.come_up()
+        self._state.reboot(self._clock())
+        self._sockets.come_up()
 
     def _move(self, address: str) -> None:
-        self._box.external_ip = address
-        self._plant.look()
+        self._state.external_ip = address
+        self._sockets.look()
 
     def _turn(self, quirks: Quirks) -> None:
-        self._box.turn(quirks, self._clock())
-        self._plant.wire.begin_again()
+        self._state.turn(quirks, self._clock())
+        self._sockets.wire.begin_again()
 
     def _device(self, asker: str) -> Device:
         """What an asker at this address sees."""
-        firewall = self._ipv6 and not self._box.quirks.no_pinholes
+        firewall = self._ipv6 and not self._state.quirks.no_pinholes
         where = (ADDRESS6, self._ports.http6 or 0) if ":" in asker else (self.address, self.http_port)
-        return Device(*where, self._box.igd, self._boot, firewall=firewall, known_as=self.address)
+        return Device(*where, self._state.igd, self._boot, firewall=firewall, known_as=self.address)

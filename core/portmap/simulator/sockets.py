@@ -1,6 +1,6 @@
 """The sockets and the forwarding of the simulated router, and what it does by itself as time goes by.
 
-Law: everything here runs on the reactor's thread. What is answered is `front`'s, what is granted `box`'s; the plant
+Law: everything here runs on the reactor's thread. What is answered is `front`'s, what is granted `state`'s; the plant
 only opens, closes, relays, and looks whether something has changed that somebody must be told.
 """
 
@@ -56,14 +56,14 @@ class RouterSockets:
         self,
         address: str,
         outside: str,
-        box: RouterState,
-        front: RequestHandlers,
+        state: RouterState,
+        handlers: RequestHandlers,
         clock: Callable[[], float],
         ports: Ports,
     ) -> None:
         self.reactor = Reactor(f"router {address}", self._tick)
-        self.wire = Impairment(box, box.random)
-        self._address, self._box, self._front, self._clock, self._ports = address, box, front, clock, ports
+        self.wire = Impairment(state, state.random)
+        self._address, self._state, self._handlers, self._clock, self._ports = address, state, handlers, clock, ports
         self._mapping: UdpPort | None = None
         self._searches: UdpPort | None = None
         self._web: HttpServer | None = None
@@ -73,16 +73,16 @@ class RouterSockets:
         self._relays = PortForwarder(self.reactor, outside)
         self._messenger = EventSender(self.reactor, address)
         self._announcer = Announcer(self.reactor, doubling, ports.pace, self._announce)
-        self._notifier = Announcer(self.reactor, steadily(ssdp.EVERY), ports.pace, partial(self._notify, front.alive))
+        self._notifier = Announcer(self.reactor, steadily(ssdp.EVERY), ports.pace, partial(self._notify, handlers.alive))
         self._line = self._line_now()
-        box.usable = self._relays.usable
+        state.usable = self._relays.usable
 
     # From open to close.
 
     def open(self) -> None:
         """Open every socket. Raises PortmapError."""
         if self._ports.mapping is not None:
-            self._mapping = self._listen(self._ports.mapping, self._front.handle_mapping)
+            self._mapping = self._listen(self._ports.mapping, self._handlers.handle_mapping)
             self._ports.mapping = self._mapping.port
         if self._ports.ssdp is not None and self._ports.http is not None:
             self._open_upnp(self._ports.ssdp, self._ports.http)
@@ -91,21 +91,21 @@ class RouterSockets:
 
     def _open_upnp(self, ssdp_port: int, http_port: int) -> None:
         self._serve(http_port)
-        self._trap = self._web_server((loopback_address(), 0), self._front.handle_trap)
-        self._front.trap = f"http://{self._trap.address}:{self._trap.port}"
-        self._searches = self._listen(ssdp_port, self._front.handle_search, astray=self._answers_astray)
+        self._trap = self._web_server((loopback_address(), 0), self._handlers.handle_trap)
+        self._handlers.trap = f"http://{self._trap.address}:{self._trap.port}"
+        self._searches = self._listen(ssdp_port, self._handlers.handle_search, astray=self._answers_astray)
         self._ports.ssdp = self._searches.port
         if self._ports.ssdp == ssdp.PORT:
             self._join(self._searches)
 
     def _open_ipv6(self, ports: Ports) -> None:
         if ports.mapping6 is not None:
-            self._mapping6 = self._listen(ports.mapping6, self._front.handle_mapping, ADDRESS6)
+            self._mapping6 = self._listen(ports.mapping6, self._handlers.handle_mapping, ADDRESS6)
             ports.mapping6 = self._mapping6.port
             self._doors6.append(self._mapping6)
         if ports.ssdp6 is not None and ports.http6 is not None:
-            web = self._web_server((ADDRESS6, ports.http6), self._front.handle_http)
-            searches = self._listen(ports.ssdp6, self._front.handle_search, ADDRESS6, astray=self._answers_astray)
+            web = self._web_server((ADDRESS6, ports.http6), self._handlers.handle_http)
+            searches = self._listen(ports.ssdp6, self._handlers.handle_search, ADDRESS6, astray=self._answers_astray)
             ports.http6, ports.ssdp6 = web.port, searches.port
             self._doors6 += web, searches
 
@@ -116,7 +116,7 @@ class RouterSockets:
 
     def _shut(self) -> None:
         if self._searches is not None and not self.wire.down:
-            self._notify(self._front.byebye)
+            self._notify(self._handlers.byebye)
         self.wire.down = True
         self._announcer.end()
         self._notifier.end()
@@ -133,17 +133,17 @@ class RouterSockets:
         self, port: int, hear: Hear, address: str = "", *, astray: Callable[[], bool] = lambda: False
     ) -> UdpPort:
         where, then_follow = (address or self._address, port), self._then_follow(hear)
-        return UdpPort(self.reactor, where, self._box, self.wire, then_follow, astray=astray)
+        return UdpPort(self.reactor, where, self._state, self.wire, then_follow, astray=astray)
 
     def _answers_astray(self) -> bool:
-        return self._box.quirks.other_search_port
+        return self._state.quirks.other_search_port
 
     def _serve(self, port: int) -> None:
-        self._web = self._web_server((self._address, port), self._front.handle_http)
+        self._web = self._web_server((self._address, port), self._handlers.handle_http)
         self._ports.http = self._web.port
 
     def _web_server(self, where: Peer, serve: Serve) -> HttpServer:
-        return HttpServer(self.reactor, where, self._box, self.wire, self._then_follow(serve))
+        return HttpServer(self.reactor, where, self._state, self.wire, self._then_follow(serve))
 
     def _then_follow(self, hear: Callable[P, T]) -> Callable[P, T]:
         """The port is open before the client hears so."""
@@ -158,7 +158,7 @@ class RouterSockets:
     def _join(self, searches: UdpPort) -> None:
         """Hear searches that are multicast too, where the system lets us: unicast works without."""
         try:
-            searches.add_socket(joined(ssdp.GROUP, ssdp.PORT, self._address), self._front.hear_multicast_search)
+            searches.add_socket(joined(ssdp.GROUP, ssdp.PORT, self._address), self._handlers.hear_multicast_search)
         except PortmapError as error:
             log.info("no multicast searches: %s", error)
 
@@ -167,11 +167,11 @@ class RouterSockets:
     def go_down(self, *, byebye: bool) -> None:
         """Nothing gets in or out, nobody is remembered."""
         if byebye:
-            self._notify(self._front.byebye)
+            self._notify(self._handlers.byebye)
         self.wire.down = True
         self._announcer.end()
         self._notifier.end()
-        self._front.forget_subscribers()
+        self._handlers.forget_subscribers()
 
     def hang_up(self, *, elsewhere: bool) -> None:
         """Cut every connection; `elsewhere`: HTTP is on another port from now on."""
@@ -201,28 +201,28 @@ class RouterSockets:
             return
         self._line = line
         if line[1]:
-            self._box.cured.clear()
-            if self._front.speaks_pcp:
-                self._box.booted = self._clock()
+            self._state.cured.clear()
+            if self._handlers.speaks_pcp:
+                self._state.booted = self._clock()
             if not self.wire.down:
                 self._announcer.begin()
 
     def _line_now(self) -> tuple[str, bool]:
-        return self._box.external_ip, self._box.wan_up(self._clock())
+        return self._state.external_ip, self._state.wan_up(self._clock())
 
     def _follow(self) -> None:
         """Bring the relays in line with the table; while the router is down it relays nothing."""
-        self._relays.follow(() if self.wire.down else self._box.forwarded(self._clock()))
+        self._relays.follow(() if self.wire.down else self._state.forwarded(self._clock()))
 
     def _tick(self) -> float:
         """Shut what has run out, tell what has changed; seconds until the next look."""
         self._follow()
         self.look()
-        for notice in () if self.wire.down else self._front.events():
+        for notice in () if self.wire.down else self._handlers.events():
             self._messenger.send(notice)
-        if self._box.quirks.wan_flap or self._box.quirks.two_wans:
+        if self._state.quirks.wan_flap or self._state.quirks.two_wans:
             return GLANCE
-        left = self._box.table.next_expiry() - self._clock()
+        left = self._state.table.next_expiry() - self._clock()
         return left if math.isinf(left) else min(left, GLANCE)
 
     # What is said unasked.
@@ -235,7 +235,7 @@ class RouterSockets:
         for where in self._ports.announce:
             mouth = self._mapping6 if ":" in where[0] else self._mapping
             if mouth is not None:
-                for data in self._front.announcements(where[0]):
+                for data in self._handlers.announcements(where[0]):
                     mouth.send(data, where)
 
     def _notify(self, messages: Callable[[], tuple[bytes, ...]]) -> None:

@@ -26,8 +26,8 @@ LOGGED = 4096  # bytes of a page that go to the log
 class HttpServer:
     """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken."""
 
-    def __init__(self, reactor: Reactor, where: Peer, box: RouterState, wire: Impairment, serve: Serve) -> None:
-        self.reactor, self.box, self.wire, self.serve = reactor, box, wire, serve
+    def __init__(self, reactor: Reactor, where: Peer, state: RouterState, wire: Impairment, serve: Serve) -> None:
+        self.reactor, self.state, self.wire, self.serve = reactor, state, wire, serve
         self._listener = listening(socket.SOCK_STREAM, where)
         self._visits: set[HttpConnection] = set()
         self.address, self.port = where[0], int(self._listener.getsockname()[1])
@@ -98,10 +98,10 @@ class HttpConnection:
 
     def _answer(self, response: http.Response) -> None:
         self._served = True
-        self._server.reactor.later(self._server.box.quirks.slow, partial(self._send, response))
+        self._server.reactor.later(self._server.state.quirks.slow, partial(self._send, response))
 
     def _send(self, response: http.Response) -> None:
-        data = self._server.wire.carries(spelt(response.encode(), self._server.box.quirks))
+        data = self._server.wire.carries(spelt(response.encode(), self._server.state.quirks))
         if data is None or self._sock.fileno() < 0:  # swallowed, or nobody waits any more
             return
         log.debug("-> %s %d %s", self._client, response.status, response.body[:LOGGED].decode("latin-1"))
@@ -109,7 +109,7 @@ class HttpConnection:
         self._ready(WRITE)
 
     def _write(self) -> None:
-        drip = self._server.box.quirks.drip
+        drip = self._server.state.quirks.drip
         with suppress(BlockingIOError):
             self._waiting = self._waiting[self._sock.send(self._waiting[: 1 if drip else len(self._waiting)]) :]
         if not self._waiting:

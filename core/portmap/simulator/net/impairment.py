@@ -16,9 +16,9 @@ Parcel: TypeAlias = Callable[[], None]
 class Impairment:
     """While `down`, as in a reboot, nothing gets in or out."""
 
-    def __init__(self, box: RouterState, random: Random) -> None:
+    def __init__(self, state: RouterState, random: Random) -> None:
         self.down = False
-        self._box = box
+        self._state = state
         self._random = random
         self._arrived = 0
         self._held: Parcel | None = None
@@ -31,17 +31,17 @@ class Impairment:
     def lets_in(self) -> bool:
         """Whether the datagram that comes now reaches the router."""
         self._arrived += 1
-        return not self.down and self._arrived > self._box.quirks.lost_first and not self._loses()
+        return not self.down and self._arrived > self._state.quirks.lost_first and not self._loses()
 
     def deals(self, parcel: Parcel) -> tuple[Parcel, ...]:
         """What leaves now that this parcel is ready, in order: none, it, another one, some of them twice."""
         out: tuple[Parcel, ...] = (parcel,)
-        if self._box.quirks.reorder:
+        if self._state.quirks.reorder:
             out, self._held = (
                 (() if self._held is None else (parcel, self._held)),
                 parcel if self._held is None else None,
             )
-        return tuple(copy for one in out for copy in [one] * (2 if self._box.quirks.duplicate else 1))
+        return tuple(copy for one in out for copy in [one] * (2 if self._state.quirks.duplicate else 1))
 
     def lets_out(self, answer: bytes) -> bytes | None:
         """The datagram as it leaves the router; None where it does not."""
@@ -49,7 +49,7 @@ class Impairment:
 
     def carries(self, answer: bytes) -> bytes | None:
         """The same for a stream, whose lost bytes TCP would send again."""
-        quirks = self._box.quirks
+        quirks = self._state.quirks
         if self.down or quirks.silent:
             return None
         if quirks.garbage:
@@ -57,5 +57,5 @@ class Impairment:
         return answer[: len(answer) // 2] if quirks.truncated else answer
 
     def _loses(self) -> bool:
-        loss = self._box.quirks.loss
+        loss = self._state.quirks.loss
         return loss > 0 and self._random.random() < loss

@@ -36,13 +36,13 @@ class UdpPort:
         self,
         reactor: Reactor,
         where: Peer,
-        box: RouterState,
+        state: RouterState,
         wire: Impairment,
         hear: Hear,
         *,
         astray: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._reactor, self._box, self._wire, self._astray = reactor, box, wire, astray
+        self._reactor, self._state, self._wire, self._astray = reactor, state, wire, astray
         self._address = where[0]
         self._sock = listening(socket.SOCK_DGRAM, where)
         self._ears: list[socket.socket] = []
@@ -74,7 +74,7 @@ class UdpPort:
         if self._wire.lets_in():
             for answer in hear(data, peer):
                 for parcel in self._wire.deals(partial(self._send, answer, peer)):
-                    self._reactor.later(self._box.quirks.slow, parcel)
+                    self._reactor.later(self._state.quirks.slow, parcel)
 
     def _send(self, answer: bytes, peer: Peer) -> None:
         data = self._wire.lets_out(answer)
@@ -87,10 +87,10 @@ class UdpPort:
     @contextmanager
     def _mouth(self) -> Iterator[socket.socket]:
         """The socket from which an answer leaves."""
-        if not (self._box.quirks.wrong_sender or self._astray()):
+        if not (self._state.quirks.wrong_sender or self._astray()):
             yield self._sock
             return
-        elsewhere = self._box.quirks.wrong_sender and ":" not in self._address  # IPv6 has one loopback address
+        elsewhere = self._state.quirks.wrong_sender and ":" not in self._address  # IPv6 has one loopback address
         address = loopback_address() if elsewhere else self._address
         with closing(listening(socket.SOCK_DGRAM, (address, 0))) as stranger:
             yield stranger

@@ -1,6 +1,6 @@
 """What the simulated router answers to PCP MAP from an IPv6 host: a pinhole in its firewall (RFC 6887 §11, §2.2).
 
-Law: pure; the box holds the state, every refusal is a `No`. Nothing is translated: external address and port are the
+Law: pure; the state holds the state, every refusal is a `No`. Nothing is translated: external address and port are the
 client's own, whatever it suggests. The nonce protects a pinhole as it does a mapping, which miniupnpd forgets.
 """
 
@@ -13,38 +13,38 @@ from portmap.simulator.pinhole_table import Pinhole
 from portmap.simulator.state import RouterState
 
 
-def map_pinhole(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
+def map_pinhole(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
     """Open or renew."""
-    _admit(request, client, box, now)
+    _admit(request, client, state, now)
     wish = Pinhole(protocol, client, request.internal_port, clamped(request.lifetime), nonce=request.nonce.hex())
-    held = box.pinholes.like(wish, now)
+    held = state.pinholes.like(wish, now)
     if held is not None and held.nonce not in ("", wish.nonce):
         raise PcpRefusal(Result.NOT_AUTHORIZED, held.remaining(now))  # §11.3
-    if held is None and box.quirks.full_table:
+    if held is None and state.quirks.full_table:
         raise PcpRefusal(Result.NO_RESOURCES)
-    opened = box.open_pinhole(wish, now)
-    port = 0 if box.quirks.zero_port else opened.port
-    internal_port = box.told_internal_port(opened.port)
+    opened = state.open_pinhole(wish, now)
+    port = 0 if state.quirks.zero_port else opened.port
+    internal_port = state.told_internal_port(opened.port)
     told = replace(request, internal_port=internal_port, external_port=port, lifetime=opened.lifetime)
     return replace(told, external_ip=to_wire(client))
 
 
-def unmap_pinhole(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
+def unmap_pinhole(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
     """Shut what this nonce opened; success also where there is nothing (§15.1)."""
-    mine = [it for it in box.pinholes.alive(now) if (it.client, it.protocol) == (client, protocol)]
+    mine = [it for it in state.pinholes.alive(now) if (it.client, it.protocol) == (client, protocol)]
     for pinhole in mine:
         if request.internal_port not in (0, pinhole.port):
             continue
         if pinhole.nonce in ("", request.nonce.hex()):
-            box.pinholes.remove(pinhole)
+            state.pinholes.remove(pinhole)
         elif request.internal_port:
             raise PcpRefusal(Result.NOT_AUTHORIZED, pinhole.remaining(now))
     return request
 
 
-def _admit(request: Map, client: str, box: RouterState, now: float) -> None:
+def _admit(request: Map, client: str, state: RouterState, now: float) -> None:
     """Raises No where such a request is not admitted."""
-    quirks = box.quirks
+    quirks = state.quirks
     if quirks.pcp_result is not None:
         raise PcpRefusal(quirks.pcp_result)
     if quirks.no_pinholes or quirks.pinholes_forbidden:
@@ -53,11 +53,11 @@ def _admit(request: Map, client: str, box: RouterState, now: float) -> None:
         raise PcpRefusal(Result.MALFORMED_REQUEST)
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
         raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2
-    if not box.wan_up(now):
+    if not state.wan_up(now):
         raise PcpRefusal(Result.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
         raise PcpRefusal(Result.NO_RESOURCES)
-    if box.forbids(request.internal_port):
+    if state.forbids(request.internal_port):
         raise PcpRefusal(Result.NOT_AUTHORIZED)
     if prefers_failure(request) and not suits(request, request.internal_port, to_wire(client)):
         raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL)

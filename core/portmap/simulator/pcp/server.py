@@ -1,6 +1,6 @@
 """What the simulated router answers to PCP: a request -> its answer (RFC 6887 §8.2, §11.3, §13, §14.1).
 
-Law: pure; the box holds the state, time is an argument, every refusal is a `No`. Where the RFC leaves room it does as
+Law: pure; the state holds the state, time is an argument, every refusal is a `No`. Where the RFC leaves room it does as
 miniupnpd: THIRD_PARTY is not supported, the nonce is kept in the description. FILTER is read, checked and echoed, but
 the relay lets everybody in. Who asks by IPv6 gets a pinhole: `pcpfirewall`.
 """
@@ -42,19 +42,19 @@ STRAY_OPTION = Option(200, b"????")  # for the quirk `extra_option`; 128 and abo
 OURS = "PCP MAP "  # miniupnpd's description, followed by the nonce
 
 
-def answer(request: Request, client: str, box: RouterState, now: float) -> bytes:
+def answer(request: Request, client: str, state: RouterState, now: float) -> bytes:
     """Do what is asked and say so. `client` is the sender's address."""
     try:
-        return _done(request, client, box, now).encode()
+        return _done(request, client, state, now).encode()
     except PcpRefusal as no:
-        lifetime = 0 if box.quirks.zero_error_lifetime else error_lifetime(no)
-        body = b"" if box.quirks.short_errors else _copy(request)
-        return Answer(_opcode(request), no.result, lifetime, box.epoch(now), body).encode()
+        lifetime = 0 if state.quirks.zero_error_lifetime else error_lifetime(no)
+        body = b"" if state.quirks.short_errors else _copy(request)
+        return Answer(_opcode(request), no.result, lifetime, state.epoch(now), body).encode()
 
 
-def announcement(box: RouterState, now: float) -> bytes:
+def announcement(state: RouterState, now: float) -> bytes:
     """What is said to all when the table may be lost: an answer that nobody asked for (§14.1.1)."""
-    return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, box.epoch(now)).encode()
+    return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, state.epoch(now)).encode()
 
 
 def _opcode(request: Request) -> int:
@@ -78,25 +78,25 @@ def _copy(request: Request) -> bytes:
             return request.encode_body()
 
 
-def _done(request: Request, client: str, box: RouterState, now: float) -> Answer:
+def _done(request: Request, client: str, state: RouterState, now: float) -> Answer:
     if isinstance(request, UnsupportedRequest):
         raise PcpRefusal(request.result)
     if request.client != to_wire(client):
         raise PcpRefusal(Result.ADDRESS_MISMATCH)  # §8.2: a NAT in between
     if isinstance(request, Announce):
-        return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, box.epoch(now))
+        return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, state.epoch(now))
     understood = _understood(request.options)
     protocol = _protocol(request)
     mapping, unmapping = (map_pinhole, unmap_pinhole) if ":" in client else (_map, _unmap)
     do = mapping if request.lifetime else unmapping
-    told = do(request, protocol, client, box, now)
-    stray = (STRAY_OPTION,) if box.quirks.extra_option else ()
-    body = replace(told, nonce=_nonce(told, box), options=understood + stray).encode_body()
-    return Answer(Op.MAP, Result.SUCCESS, told.lifetime, box.epoch(now), body)
+    told = do(request, protocol, client, state, now)
+    stray = (STRAY_OPTION,) if state.quirks.extra_option else ()
+    body = replace(told, nonce=_nonce(told, state), options=understood + stray).encode_body()
+    return Answer(Op.MAP, Result.SUCCESS, told.lifetime, state.epoch(now), body)
 
 
-def _nonce(told: Map, box: RouterState) -> bytes:
-    return bytes(byte ^ 0xFF for byte in told.nonce) if box.quirks.wrong_nonce else told.nonce
+def _nonce(told: Map, state: RouterState) -> bytes:
+    return bytes(byte ^ 0xFF for byte in told.nonce) if state.quirks.wrong_nonce else told.nonce
 
 
 def _understood(options: tuple[Option, ...]) -> tuple[Option, ...]:
@@ -124,61 +124,61 @@ def _protocol(request: Map) -> Protocol:
     return PROTOCOLS[request.protocol]
 
 
-def _unmap(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
+def _unmap(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
     """Delete what this nonce made; success also where there is nothing (§15.1)."""
-    mine = [it for it in box.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol)]
-    meant = [entry for entry in mine if box.means(request.internal_port, entry)]
+    mine = [it for it in state.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol)]
+    meant = [entry for entry in mine if state.means(request.internal_port, entry)]
     strangers = [entry for entry in meant if not _made_by(request, entry)]
     if strangers and request.internal_port:
         raise PcpRefusal(Result.NOT_AUTHORIZED, _left(strangers[0], now))
     for entry in meant:
         if entry not in strangers:
-            box.remove(entry)
+            state.remove(entry)
     return request
 
 
-def _map(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Map:
-    address = _admitted(request, box, now)
+def _map(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
+    address = _admitted(request, state, now)
     wanted = request.external_port or request.internal_port
     wish = Entry(protocol, wanted, client, request.internal_port, clamped(request.lifetime), OURS + request.nonce.hex())
-    held = _held(request, protocol, client, box, now)
+    held = _held(request, protocol, client, state, now)
     if held is not None and not _made_by(request, held):
         raise PcpRefusal(Result.NOT_AUTHORIZED, _left(held, now))  # §11.3
-    port = held.external_port if held else box.port_for(wish, now)
+    port = held.external_port if held else state.port_for(wish, now)
     if prefers_failure(request) and not suits(request, port, mapped(address)):
-        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, box, now))
+        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, state, now))
     if port is None:
         raise PcpRefusal(Result.NO_RESOURCES)
-    entry = box.grant(replace(wish, external_port=port), now)
-    internal_port = box.told_internal_port(request.internal_port)
-    told = replace(request, internal_port=internal_port, external_port=box.told_port(entry), lifetime=entry.lifetime)
+    entry = state.grant(replace(wish, external_port=port), now)
+    internal_port = state.told_internal_port(request.internal_port)
+    told = replace(request, internal_port=internal_port, external_port=state.told_port(entry), lifetime=entry.lifetime)
     return replace(told, external_ip=mapped(address))
 
 
-def _admitted(request: Map, box: RouterState, now: float) -> IPv4Address:
+def _admitted(request: Map, state: RouterState, now: float) -> IPv4Address:
     """The external address, if such a request is admitted at all."""
-    quirks = box.quirks
+    quirks = state.quirks
     if quirks.pcp_result is not None:
         raise PcpRefusal(quirks.pcp_result)
     if request.internal_port == 0 and not quirks.vpn_gateway:
         raise PcpRefusal(Result.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
         raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
-    address = box.address(now)
+    address = state.address(now)
     if address is None:
         raise PcpRefusal(Result.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
         raise PcpRefusal(Result.NO_RESOURCES)
-    if box.forbids(request.external_port or request.internal_port):
+    if state.forbids(request.external_port or request.internal_port):
         raise PcpRefusal(Result.NOT_AUTHORIZED)
     return address
 
 
-def _held(request: Map, protocol: Protocol, client: str, box: RouterState, now: float) -> Entry | None:
-    if not box.quirks.vpn_gateway:
-        return box.table.held_by(client, protocol, request.internal_port, now)
-    alive = (it for it in box.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol))
-    return next((entry for entry in alive if box.means(request.internal_port, entry)), None)
+def _held(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Entry | None:
+    if not state.quirks.vpn_gateway:
+        return state.table.held_by(client, protocol, request.internal_port, now)
+    alive = (it for it in state.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol))
+    return next((entry for entry in alive if state.means(request.internal_port, entry)), None)
 
 
 def _made_by(request: Map, entry: Entry) -> bool:
@@ -186,9 +186,9 @@ def _made_by(request: Map, entry: Entry) -> bool:
     return not entry.description.startswith(OURS) or entry.description == OURS + request.nonce.hex()
 
 
-def _until_free(wish: Entry, box: RouterState, now: float) -> int | None:
+def _until_free(wish: Entry, state: RouterState, now: float) -> int | None:
     """Seconds for which the port that was wanted is held; None where nobody knows."""
-    holder = box.table.at(wish.protocol, wish.external_port, now)
+    holder = state.table.at(wish.protocol, wish.external_port, now)
     return _left(holder, now) if holder else None
 
 

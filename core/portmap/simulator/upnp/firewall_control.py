@@ -1,6 +1,6 @@
 """The actions of WANIPv6FirewallControl:1: a call -> its results.
 
-Law: pure; the box holds the state, every refusal is a `Fault`. Only the host that asks can be opened: the call must
+Law: pure; the state holds the state, every refusal is a `Fault`. Only the host that asks can be opened: the call must
 come from InternalClient's own address, by IPv6 (§2.5.3, and miniupnpd).
 """
 
@@ -18,7 +18,7 @@ LONGEST_LEASE = 86400  # seconds: §2.3.3
 
 
 def _status(asked: ActionCall) -> Results:
-    quirks = asked.box.quirks
+    quirks = asked.state.quirks
     return {
         "FirewallEnabled": "0" if quirks.firewall_off else "1",
         "InboundPinholeAllowed": "0" if quirks.pinholes_forbidden else "1",
@@ -27,28 +27,28 @@ def _status(asked: ActionCall) -> Results:
 
 def _add(asked: ActionCall) -> Results:
     _refuse_where_useless(asked)
-    wish, box = _wish(asked), asked.box
+    wish, state = _wish(asked), asked.state
     objections = (
-        (box.quirks.upnp_error is not None, box.quirks.upnp_error),
+        (state.quirks.upnp_error is not None, state.quirks.upnp_error),
         (wish.client != asked.client, 606),
-        (box.forbids(wish.port), 606),
-        (box.quirks.full_table and box.pinholes.like(wish, asked.now) is None, 701),
+        (state.forbids(wish.port), 606),
+        (state.quirks.full_table and state.pinholes.like(wish, asked.now) is None, 701),
     )
     code = next((code for stands, code in objections if stands), None)
     if code is not None:
         raise Fault(code)
-    return {"UniqueID": str(box.open_pinhole(wish, asked.now).unique_id)}
+    return {"UniqueID": str(state.open_pinhole(wish, asked.now).unique_id)}
 
 
 def _update(asked: ActionCall) -> Results:
     _refuse_where_useless(asked)
     pinhole, lease = _named(asked), _lease(asked, "NewLeaseTime")
-    asked.box.open_pinhole(replace(pinhole, lifetime=lease), asked.now)
+    asked.state.open_pinhole(replace(pinhole, lifetime=lease), asked.now)
     return {}
 
 
 def _delete(asked: ActionCall) -> Results:
-    asked.box.pinholes.remove(_named(asked))
+    asked.state.pinholes.remove(_named(asked))
     return {}
 
 
@@ -60,9 +60,9 @@ def _check(asked: ActionCall) -> Results:
 
 
 def _refuse_where_useless(asked: ActionCall) -> None:
-    if asked.box.quirks.firewall_off:
+    if asked.state.quirks.firewall_off:
         raise Fault(702)
-    if asked.box.quirks.pinholes_forbidden:
+    if asked.state.quirks.pinholes_forbidden:
         raise Fault(703)
 
 
@@ -100,7 +100,7 @@ def _address(text: str) -> str:
 
 
 def _named(asked: ActionCall) -> Pinhole:
-    pinhole = asked.box.pinholes.named(asked.number("UniqueID", MAX_PORT), asked.now)
+    pinhole = asked.state.pinholes.named(asked.number("UniqueID", MAX_PORT), asked.now)
     if pinhole is None:
         raise Fault(704)
     if pinhole.client != asked.client:

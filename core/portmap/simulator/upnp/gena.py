@@ -26,15 +26,15 @@ State: TypeAlias = Mapping[str, str]
 NewName: TypeAlias = Callable[[], str]
 
 
-def state_of(box: RouterState, now: float) -> dict[str, State]:
+def state_of(state: RouterState, now: float) -> dict[str, State]:
     """The evented variables of each service, by its event path (WANIPConnection:1 §2.3, WANCommonInterfaceConfig:1)."""
     connection = {
         "PossibleConnectionTypes": "IP_Routed",
-        "ConnectionStatus": status_of(box, now),
-        "ExternalIPAddress": box.stated(now),
-        "PortMappingNumberOfEntries": str(len(box.table.alive(now))),
+        "ConnectionStatus": status_of(state, now),
+        "ExternalIPAddress": state.stated(now),
+        "PortMappingNumberOfEntries": str(len(state.table.alive(now))),
     }
-    return {EVENTS_IP: connection, EVENTS_COMMON: {"PhysicalLinkStatus": link_of(box, now)}}
+    return {EVENTS_IP: connection, EVENTS_COMMON: {"PhysicalLinkStatus": link_of(state, now)}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The actions of an Internet Gateway Device: a call -> its results (WANIPConnection:1 and :2).
 
-Law: pure; the box holds the state, time is an argument, every refusal is a `Fault`. Where the standard leaves room it
+Law: pure; the state holds the state, time is an argument, every refusal is a `Fault`. Where the standard leaves room it
 does as miniupnpd: the lease rules of IGD:2, the codes of secure mode.
 """
 
@@ -25,7 +25,7 @@ class ActionCall:
 
     call: Call
     client: str
-    box: RouterState
+    state: RouterState
     now: float
 
     def text(self, name: str) -> str:
@@ -51,7 +51,7 @@ class ActionCall:
     def entry(self) -> Entry:
         """The mapping that (NewExternalPort, NewProtocol) names. Raises Fault 714."""
         port = self.number("NewExternalPort", MAX_PORT)
-        found = self.box.table.at(self.protocol(), port, self.now)
+        found = self.state.table.at(self.protocol(), port, self.now)
         if found is None:
             raise Fault(714)
         return found
@@ -73,27 +73,27 @@ class ActionCall:
 
 
 def _external_ip(asked: ActionCall) -> Results:
-    return {"NewExternalIPAddress": asked.box.stated(asked.now)}
+    return {"NewExternalIPAddress": asked.state.stated(asked.now)}
 
 
-def status_of(box: RouterState, now: float) -> str:
+def status_of(state: RouterState, now: float) -> str:
     """ConnectionStatus: WANIPConnection:1 §2.2.2, and another word for it."""
-    if not box.wan_up(now):
+    if not state.wan_up(now):
         return "Disconnected"
-    return "Up" if box.quirks.status_up else "Connected"
+    return "Up" if state.quirks.status_up else "Connected"
 
 
-def link_of(box: RouterState, now: float) -> str:
+def link_of(state: RouterState, now: float) -> str:
     """PhysicalLinkStatus: WANCommonInterfaceConfig:1 §2.2.4."""
-    return "Up" if box.wan_up(now) else "Down"
+    return "Up" if state.wan_up(now) else "Down"
 
 
 def _status(asked: ActionCall) -> Results:
-    uptime = asked.box.epoch(asked.now)
+    uptime = asked.state.epoch(asked.now)
     return {
-        "NewConnectionStatus": status_of(asked.box, asked.now),
+        "NewConnectionStatus": status_of(asked.state, asked.now),
         "NewLastConnectionError": "ERROR_NONE",
-        "NewUptime": str(-1 - uptime if asked.box.quirks.negative_uptime else uptime),
+        "NewUptime": str(-1 - uptime if asked.state.quirks.negative_uptime else uptime),
     }
 
 
@@ -102,7 +102,7 @@ def _connection_type(_asked: ActionCall) -> Results:
 
 
 def _nat_status(asked: ActionCall) -> Results:
-    return {"NewRSIPAvailable": "0", "NewNATEnabled": "0" if asked.box.quirks.nat_said_off else "1"}
+    return {"NewRSIPAvailable": "0", "NewNATEnabled": "0" if asked.state.quirks.nat_said_off else "1"}
 
 
 def _link(asked: ActionCall) -> Results:
@@ -110,48 +110,48 @@ def _link(asked: ActionCall) -> Results:
         "NewWANAccessType": "Ethernet",
         "NewLayer1UpstreamMaxBitRate": "100000000",
         "NewLayer1DownstreamMaxBitRate": "100000000",
-        "NewPhysicalLinkStatus": link_of(asked.box, asked.now),
+        "NewPhysicalLinkStatus": link_of(asked.state, asked.now),
     }
 
 
 def _add(asked: ActionCall) -> Results:
-    wish, box = _admitted(asked), asked.box
-    if box.conflict(wish, asked.now):
-        raise Fault(501 if box.quirks.conflict_as_501 else 718)
-    if not (box.quirks.no_refresh and _is_held(wish, asked)):
-        box.grant(wish, asked.now)
+    wish, state = _admitted(asked), asked.state
+    if state.conflict(wish, asked.now):
+        raise Fault(501 if state.quirks.conflict_as_501 else 718)
+    if not (state.quirks.no_refresh and _is_held(wish, asked)):
+        state.grant(wish, asked.now)
     return {}
 
 
 def _is_held(wish: Entry, asked: ActionCall) -> bool:
-    held = asked.box.table.at(wish.protocol, wish.external_port, asked.now)
+    held = asked.state.table.at(wish.protocol, wish.external_port, asked.now)
     return held is not None and held.internal_port == wish.internal_port
 
 
 def _add_any(asked: ActionCall) -> Results:
-    wish, box = _admitted(asked), asked.box
-    elsewhere = box.quirks.other_port or box.quirks.vpn_gateway or box.conflict(wish, asked.now)
-    port = box.port_for(wish, asked.now) if elsewhere else wish.external_port
+    wish, state = _admitted(asked), asked.state
+    elsewhere = state.quirks.other_port or state.quirks.vpn_gateway or state.conflict(wish, asked.now)
+    port = state.port_for(wish, asked.now) if elsewhere else wish.external_port
     if port is None:
         raise Fault(728)
-    granted = box.grant(replace(wish, external_port=port), asked.now)
-    return {"NewReservedPort": str(box.told_port(granted))}
+    granted = state.grant(replace(wish, external_port=port), asked.now)
+    return {"NewReservedPort": str(state.told_port(granted))}
 
 
 def _admitted(asked: ActionCall) -> Entry:
     """The wish, if this router admits such a wish at all, with the lease rules applied."""
-    wish, box = asked.wish(), asked.box
+    wish, state = asked.wish(), asked.state
     if (code := _objection(wish, asked)) is not None:
         raise Fault(code)
-    if box.igd >= 2 and not 0 < wish.lifetime <= LONGEST_LEASE:
+    if state.igd >= 2 and not 0 < wish.lifetime <= LONGEST_LEASE:
         return replace(wish, lifetime=LONGEST_LEASE)
     return wish
 
 
 def _objection(wish: Entry, asked: ActionCall) -> int | None:
     """The first errorCode that stands against the wish; None where none does."""
-    box = asked.box
-    quirks, foreign = box.quirks, wish.internal_client != asked.client
+    state = asked.state
+    quirks, foreign = state.quirks, wish.internal_client != asked.client
     objections = (
         (quirks.upnp_error is not None, quirks.upnp_error),
         (quirks.only_permanent and wish.lifetime, 725),
@@ -162,9 +162,9 @@ def _objection(wish: Entry, asked: ActionCall) -> int | None:
         (wish.internal_port == 0, 732),
         (quirks.same_port_required and wish.external_port != wish.internal_port, 724),
         (quirks.picky_description and len(wish.description) > PICKY, 501),
-        (box.forbids(wish.external_port), 606),
-        (quirks.secure_mode and foreign, 606 if box.igd >= 2 else 718),
-        (not box.wan_up(asked.now), 501),
+        (state.forbids(wish.external_port), 606),
+        (quirks.secure_mode and foreign, 606 if state.igd >= 2 else 718),
+        (not state.wan_up(asked.now), 501),
         (quirks.full_table and not _is_held(wish, asked), 728),
     )
     return next((code for stands, code in objections if stands), None)
@@ -172,9 +172,9 @@ def _objection(wish: Entry, asked: ActionCall) -> int | None:
 
 def _delete(asked: ActionCall) -> Results:
     entry = asked.entry()
-    if asked.box.quirks.secure_mode and entry.internal_client != asked.client:
+    if asked.state.quirks.secure_mode and entry.internal_client != asked.client:
         raise Fault(606)
-    asked.box.remove(entry)
+    asked.state.remove(entry)
     return {}
 
 
@@ -183,10 +183,10 @@ def _get(asked: ActionCall) -> Results:
 
 
 def _list(asked: ActionCall) -> Results:
-    entries = asked.box.table.alive(asked.now)
+    entries = asked.state.table.alive(asked.now)
     index = asked.number("NewPortMappingIndex", MAX_PORT)
     if index >= len(entries):
-        raise Fault(asked.box.quirks.list_ends_with or 713)
+        raise Fault(asked.state.quirks.list_ends_with or 713)
     entry = entries[index]
     names = {"NewRemoteHost": "", "NewExternalPort": str(entry.external_port), "NewProtocol": entry.protocol.value}
     return names | _details(entry, asked.now)

@@ -41,34 +41,34 @@ class SiteResponse:
 
 
 def respond(
-    request: Request, client: str, device: Device, boxes: tuple[RouterState, RouterState], now: float
+    request: Request, client: str, device: Device, states: tuple[RouterState, RouterState], now: float
 ) -> SiteResponse:
-    """Do what is asked. `client` is the asker's address; the second box is behind the second gateway."""
+    """Do what is asked. `client` is the asker's address; the second state is behind the second gateway."""
     match request.method, request.path.removeprefix(SECOND):
         case "GET", path if path == PATH and request.path == path:
             return SiteResponse(
-                "description", Response(body=root(device, dead_line_first=boxes[0].quirks.dead_line_first))
+                "description", Response(body=root(device, dead_line_first=states[0].quirks.dead_line_first))
             )
         case "GET", path if path == PATH:
             return SiteResponse("second", Response(body=root(replace(device, prefix=SECOND))))
         case "GET", path if path == PRINTER + PATH:
             return SiteResponse("description", Response(body=printer(device)))
         case "POST", path:
-            return _posted(request, path, client, device, boxes, now)
+            return _posted(request, path, client, device, states, now)
     return SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
 
 
 def _posted(
-    request: Request, path: str, client: str, device: Device, boxes: tuple[RouterState, RouterState], now: float
+    request: Request, path: str, client: str, device: Device, states: tuple[RouterState, RouterState], now: float
 ) -> SiteResponse:
     """`path` is the request's, without that of the second gateway."""
-    box, second = boxes
+    state, second = states
     if path in (CONTROL_IP, CONTROL_COMMON):
         if path != request.path:
-            return replace(_control(request, client, second, box, _igd, now), heard="second")
-        return _control(request, client, box, box, _igd, now)
+            return replace(_control(request, client, second, state, _igd, now), heard="second")
+        return _control(request, client, state, state, _igd, now)
     if request.path == CONTROL_FIREWALL and device.firewall:
-        return _control(request, client, box, box, _firewall, now)
+        return _control(request, client, state, state, _firewall, now)
     return SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
 
 
@@ -81,9 +81,9 @@ def _firewall(call: Call, house: RouterState) -> Action | None:
 
 
 def _control(
-    request: Request, client: str, box: RouterState, house: RouterState, service: Service, now: float
+    request: Request, client: str, state: RouterState, house: RouterState, service: Service, now: float
 ) -> SiteResponse:
-    """Make a call on a box; `house` knows the ways of the whole device."""
+    """Make a call on a state; `house` knows the ways of the whole device."""
     heard, call = "unknown", None
     try:
         call = soap.read(request)
@@ -92,13 +92,13 @@ def _control(
             raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
         heard = action.heard
         _keep_pace(house, now)
-        return SiteResponse(heard, soap.answer(call, action.do(ActionCall(call, client, box, now))), call)
+        return SiteResponse(heard, soap.answer(call, action.do(ActionCall(call, client, state, now))), call)
     except soap.Fault as fault:
         return SiteResponse(heard, soap.refusal(fault), call)
 
 
-def _keep_pace(box: RouterState, now: float) -> None:
+def _keep_pace(state: RouterState, now: float) -> None:
     """Raises Fault 501 where this router answers nothing, or not so soon."""
-    since, box.called = now - box.called, now
-    if box.quirks.upnp_off or since < box.quirks.throttle:
+    since, state.called = now - state.called, now
+    if state.quirks.upnp_off or since < state.quirks.throttle:
         raise soap.Fault(501)
