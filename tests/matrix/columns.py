@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, TypeAlias
 
 from tests.matrix import lan
-from tests.matrix.rows import ALL, UPNP_ONLY
+from tests.matrix.rows import ALL, ONE_PORT, UPNP_ONLY
 
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.candidates import Candidate
@@ -30,7 +30,6 @@ from portmap_upnp.location import parse_url
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
 Clock: TypeAlias = Callable[[], float]
-ONE_PORT = ALL - UPNP_ONLY  # NAT-PMP and PCP, which share a port
 ADDRESS = "1.2.3.4"  # the router's external one
 US = IPv6Address("::1")  # every host of a simulated router's IPv6 network, and the router
 UPTIME = 100.0  # seconds that the router has been up: a fresh one's reboot would not show (RFC 6886 §3.6)

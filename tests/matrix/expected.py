@@ -1,13 +1,15 @@
-"""What is promised: every switch of the simulated router, and what each backend makes of it.
+"""What is promised: every quirk of the simulated router, and what each backend makes of it.
 
-Law: data only. A switch without a row fails the test. Each word of a row's name that is a switch is on; what is in
-brackets happens while the loop runs, or says which of its protocols the router speaks.
+Data only. A quirk without a row fails the test. Each word of a row's name that is a quirk is on; what is in brackets
+happens while the loop runs, or says which of its protocols the router speaks.
 """
 
 from tests.matrix.events import becomes, moves
 from tests.matrix.outcomes import Deceived, Holds, NotApplicable, Raises, Works, whoever_wins
 from tests.matrix.rows import (
     NAT_PMP_ONLY,
+    NO_IPV6,
+    ONE_PORT,
     PCP_ONLY,
     Row,
     Story,
@@ -29,14 +31,19 @@ NO_GATEWAY, TIMEOUT, GARBLED = Raises(NoGateway), Raises(GatewayTimeout), Raises
 REFUSED = Raises(Refused)
 PERMANENT, A_WEEK = Works(lifetime=0), Works(lifetime=604800)  # for ever, and what IGD:2 makes of that
 A_WHILE = Story()
+LONG_LEASES = Story(lease=600)
+TWO_CHECKS = Holds(2 * LONG_LEASES.ip_interval)
+REBOOT_UNDER_LONG_LEASES = Story(lease=600, happenings=((50, Router.reboot),))
 TEN_MINUTES_EACH = Story(span=1300, lease=600, ip_interval=60)
 CAPPED = Story(span=300, lease=600, ip_interval=60)
 NO_READ_BACK = Deceived("the protocol has no way to read back")
 LISTED = Deceived("the router lists it as it should be")
+ONE_OF_TWO = Deceived("the second mapping replaces the first")
+ADDRESS_UNKNOWN = Works(address="Refused")
 NO_ADDRESS_YET = Works(address="NotYet")  # PCP tells it with a mapping only
 ONE_HOST = NotApplicable("on ::1 there is no multicast")
 OLDER_NAMES = NotApplicable("the old names are older than that")
-FIRST_ONE = NO_GATEWAY  # the first firewall that is described is believed, and its 404 never makes us try the next
+FIRST_ONE = NO_GATEWAY  # the first firewall that is described is believed: its 404 never makes us try the next
 NO_PORT_IN_IT = NotApplicable("UPnP names no port when it opens a pinhole")
 FIREWALL_ONLY = NotApplicable("UPnP's firewall knows nothing of the line")
 
@@ -71,7 +78,9 @@ GRANTED = {
     "zombie_mapping": translated(LISTED, pmp=NO_READ_BACK, pcp=NO_READ_BACK),
     "prunes": everybody(HOLDS, story=TEN_MINUTES_EACH),
     "full_table": everybody(Raises(OutOfResources)),
-    "high_ports_only": translated(Raises(NotAuthorized), wish=80),
+    "high_ports_only": translated(Raises(NotAuthorized), upnp=ELSEWHERE, wish=80),
+    "only_ports": translated(ELSEWHERE),
+    "one_mapping": mapping_protocol(ONE_OF_TWO, pcp=ONE_OF_TWO, any=ONE_OF_TWO, speaks=NAT_PMP_ONLY),
     "vpn_gateway": translated(Works(same=False, lifetime=60), upnp=Works(lifetime=60)),
     "vpn_gateway for a while": translated(HOLDS, story=CAPPED),
 }
@@ -81,11 +90,21 @@ THE_LINE_AND_THE_CLOCK = {
     "wan_flap": everybody(HOLDS, upnp6=FIREWALL_ONLY, story=Story(span=170, happenings=((100, becomes()),))),
     "private_wan": translated(Works(address="192.168.100.2")),
     "cgnat_wan": translated(Works(address="100.64.1.2")),
+    "refuses_private": translated(REFUSED),
+    "refuses_private + cgnat_wan": translated(REFUSED),
     "zero_wan": translated(
         Works(address="Refused"), pmp=REFUSED, pmp_given=Works(address="Refused"), pcp=GARBLED, any=REFUSED
     ),
     "two_wans": translated(HOLDS, story=A_WHILE),
     "epoch_reset": everybody(HOLDS, story=A_WHILE),
+    "uptime_epoch (reboot)": mapping_protocol(
+        TWO_CHECKS, pcp=TWO_CHECKS, any=TWO_CHECKS, pcp6=TWO_CHECKS, story=REBOOT_UNDER_LONG_LEASES, speaks=ONE_PORT
+    ),
+    "unix_epoch (reboot)": mapping_protocol(
+        TWO_CHECKS, pcp=TWO_CHECKS, any=TWO_CHECKS, story=REBOOT_UNDER_LONG_LEASES, speaks=NAT_PMP_ONLY
+    ),
+    "no_announcements (reboot)": everybody(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
+    "announces_by_pmp (another address)": translated(HOLDS, story=Story(happenings=((50, moves),))),
     "new_control_port_on_reboot": upnp(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
     "(reboot)": everybody(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
     "(another address)": translated(HOLDS, story=Story(happenings=((50, moves),))),
@@ -95,6 +114,13 @@ THE_LINE_AND_THE_CLOCK = {
 NAT_PMP_AND_PCP = {
     "pmp_result": mapping_protocol(Raises(NotAuthorized), pcp=WORKS, any=WORKS),
     "no_port_zero": mapping_protocol(WORKS, pcp=WORKS, any=WORKS, pcp6=WORKS, wish=0),
+    "pcp_no_renewal": pcp(HOLDS, any=HOLDS, pcp6=NO_IPV6, story=TEN_MINUTES_EACH),
+    "short_refusals + pmp_result": mapping_protocol(
+        Raises(NotAuthorized), pcp=Raises(NotAuthorized), any=Raises(NotAuthorized), speaks=NAT_PMP_ONLY
+    ),
+    "taken_is_4 + conflict": mapping_protocol(ELSEWHERE, pcp=ELSEWHERE, any=ELSEWHERE, speaks=NAT_PMP_ONLY),
+    "taken_is_4 + only_ports": mapping_protocol(ELSEWHERE, pcp=ELSEWHERE, any=ELSEWHERE, speaks=NAT_PMP_ONLY),
+    "delete_by_external_port": mapping_protocol(WORKS, pcp=WORKS, any=WORKS, speaks=NAT_PMP_ONLY),
     "wrong_internal_port": mapping_protocol(GARBLED, pcp=GARBLED, any=ELSEWHERE, pcp6=GARBLED),
     "pcp_result": pcp(Raises(NotAuthorized), any=WORKS),
     "pcp_result=12": pcp(REFUSED, any=WORKS),
@@ -120,6 +146,9 @@ SEARCHES = {
     "two_gateways": upnp(WORKS, upnp6=whoever_wins(FIRST_ONE, WORKS, Works(address="NoGateway"))),
     "evil_location": upnp(NO_GATEWAY, given=WORKS),
     "null_location": upnp(WORKS),
+    "location_host": upnp(WORKS),
+    "location_host=127.0.0.1": upnp(WORKS),
+    "strict_igd_1": upnp(WORKS),
 }
 
 PAGES = {
@@ -131,7 +160,30 @@ PAGES = {
     "no_namespaces": upnp(WORKS),
     "odd_content_type": upnp(WORKS),
     "legacy_service_types": upnp(WORKS, igd2=OLDER_NAMES, upnp6=OLDER_NAMES),
-    "dead_line_first": upnp(WORKS, upnp6=FIRST_ONE),
+    "first_lines=down": upnp(WORKS),
+    "first_lines=private": upnp(WORKS),
+    "first_lines=ppp:cgnat": upnp(WORKS),
+    "first_lines=zero": upnp(WORKS),
+    "first_lines=empty": upnp(WORKS),
+    "first_lines=nonsense": upnp(WORKS),
+    "first_lines=denied": upnp(WORKS),
+    "first_lines=no_url": upnp(WORKS),
+    "first_lines=foreign_url": upnp(WORKS),
+    "first_lines=up": upnp(WORKS),
+    "first_lines=no_url,down,ppp:private,denied,zero": upnp(WORKS),
+    "first_lines=up (the first line goes down)": forwarding(
+        Holds(A_WHILE.ip_interval), story=Story(happenings=((50, becomes("first_lines=down")),))
+    ),
+    "wan_service": upnp(WORKS),
+    "wan_service=WANIPConnection:3": upnp(WORKS),
+    "wan_service=WANIPConnection": upnp(WORKS),
+    "wan_service=wanipconnection:1": upnp(WORKS),
+    "odd_types": upnp(WORKS),
+    "odd_xml": upnp(WORKS),
+    "odd_xml=ampersand": upnp(WORKS),
+    "odd_xml=control": upnp(WORKS),
+    "odd_xml=encoding": upnp(WORKS),
+    "odd_xml=doctype": upnp(WORKS),
     "url_base": upnp(WORKS),
     "double_slash": upnp(WORKS),
     "absolute_control_url": upnp(WORKS),
@@ -152,7 +204,39 @@ SOAP = {
     "secure_mode": forwarding(WORKS),
     "throttle": upnp(WORKS),
     "list_ends_with": forwarding(WORKS),
-    "status_up": forwarding(WORKS),
+    "add_answer": forwarding(WORKS),
+    "add_answer=201": forwarding(WORKS),
+    "add_answer=202": forwarding(WORKS),
+    "add_answer=204": forwarding(WORKS),
+    "add_answer=bare": forwarding(WORKS),
+    "read_back": forwarding(WORKS),
+    "read_back=401": forwarding(WORKS),
+    "read_back=600": forwarding(WORKS),
+    "read_back=606": forwarding(WORKS),
+    "read_back=http_404": forwarding(WORKS),
+    "read_back=http_500": forwarding(WORKS),
+    "read_back=empty": forwarding(WORKS),
+    "read_back=zero": forwarding(WORKS),
+    "no_list": forwarding(WORKS),
+    "no_list + read_back": forwarding(WORKS),
+    "no_list + read_back=606": forwarding(WORKS),
+    "no_list + read_back=zero": forwarding(WORKS),
+    "client_as": forwarding(WORKS),
+    "client_as=padded": forwarding(WORKS),
+    "client_as=prefix": forwarding(WORKS),
+    "client_as=blanks": forwarding(WORKS),
+    "bad_rows": forwarding(ELSEWHERE),
+    "rubbish_faults + only_permanent": forwarding(PERMANENT, igd2=A_WEEK),
+    "rubbish_faults + conflict": forwarding(ELSEWHERE),
+    "forbidden_as_718 + only_ports": forwarding(ELSEWHERE),
+    "forgiving_delete": forwarding(WORKS),
+    "status": forwarding(WORKS),
+    "status=Unconfigured": forwarding(WORKS),
+    "status=connected": forwarding(WORKS),
+    "status=Up": forwarding(WORKS),
+    "states": forwarding(ADDRESS_UNKNOWN),
+    "states=nonsense": forwarding(ADDRESS_UNKNOWN),
+    "states= + status=Disconnected": forwarding(ADDRESS_UNKNOWN),
     "nat_said_off": forwarding(WORKS),
     "negative_uptime": forwarding(HOLDS, story=A_WHILE),
 }

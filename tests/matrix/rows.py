@@ -10,6 +10,7 @@ from portmap.testing import Router
 
 ALL = frozenset({"pmp", "pcp", "upnp"})
 UPNP_ONLY, NAT_PMP_ONLY, PCP_ONLY = frozenset({"upnp"}), frozenset({"pmp"}), frozenset({"pcp"})
+ONE_PORT = ALL - UPNP_ONLY  # NAT-PMP and PCP, which share a port
 NO_IPV6 = NotApplicable("it is nothing of IPv6")
 
 Happening: TypeAlias = tuple[float, Callable[[Router], object]]
@@ -91,11 +92,12 @@ def mapping_protocol(
     any: Outcome,  # noqa: A002  # the backend's name
     pcp6: Outcome = NO_IPV6,
     wish: int = WISH,
+    story: Story | None = None,
     speaks: frozenset[str] = ALL,
 ) -> Row:
     """A quirk of NAT-PMP or PCP; `any` meets it at a router that speaks UPnP, too."""
     no = NotApplicable("it speaks neither NAT-PMP nor PCP")
-    return Row(pmp, pmp, pcp, pcp, no, no, no, any, pcp6, wish=wish, speaks=speaks)
+    return Row(pmp, pmp, pcp, pcp, no, no, no, any, pcp6, wish=wish, story=story, speaks=speaks)
 
 
 def pcp(

@@ -6,6 +6,7 @@ import pytest
 from tests.matrix.expected import ROWS
 from tests.matrix.matrix import CELLS, Cell, Results, results
 from tests.matrix.outcomes import Seen, allows
+from tests.matrix.pending import PENDING
 
 from portmap.model import CALL_DEADLINE
 from portmap.simulator.quirk_options import SWITCHES
@@ -27,6 +28,10 @@ def those(seen: Results, wrong: Callable[[Seen], object]) -> list[str]:
 
 def test_every_switch_has_a_row() -> None:
     assert SWITCHES.keys() <= {name.split()[0] for name in ROWS}
+
+
+def test_what_is_pending_is_a_row() -> None:
+    assert set(ROWS) >= PENDING
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)

@@ -143,10 +143,14 @@ class Lan:
 
     def call(self, action: str, path: str = "/ctl/IPConn", service: str = SERVICE, **arguments: str) -> dict[str, str]:
         """The results, or the errorCode under the name of `error`."""
-        leaves = "".join(f"<{name}>{value}</{name}>" for name, value in arguments.items())
-        header = {"SOAPAction": f'"{service}#{action}"'}
-        _, _, text = self.fetch("POST", path, ENVELOPE.format(leaves), **header)
+        text = self.post(action, path, service, **arguments)[1]
         return {name.replace("errorCode", "error"): value for name, value in re.findall(r"<(\w+)>([^<]*)</", text)}
+
+    def post(self, action: str, path: str = "/ctl/IPConn", service: str = SERVICE, **arguments: str) -> tuple[int, str]:
+        """Status and body of the response to a call."""
+        leaves = "".join(f"<{name}>{value}</{name}>" for name, value in arguments.items())
+        status, _, text = self.fetch("POST", path, ENVELOPE.format(leaves), SOAPAction=f'"{service}#{action}"')
+        return status, text
 
     def add(self, **changes: str) -> str:
         """The errorCode, empty if there is none."""

@@ -104,6 +104,21 @@ def test_a_silent_router_announces_nothing(start: Start, ear: socket.socket) -> 
     assert silence(ear)
 
 
+def test_no_announcements_announces_nothing_by_any_protocol(start: Start, ear: socket.socket) -> None:
+    target = (ear.getsockname(),)
+    router = start(announce=target, notify=target, pace=QUICK, quirks=Quirks(no_announcements=True))
+    router.reboot(byebye=True)
+    router.external_ip = "203.0.113.9"
+    assert silence(ear)
+
+
+def test_announces_by_pmp_says_nothing_by_pcp(start: Start, ear: socket.socket) -> None:
+    router = start(announce=(ear.getsockname(),), pace=SLOW, uptime=3600, quirks=Quirks(announces_by_pmp=True))
+    router.external_ip = "203.0.113.9"
+    assert [data.hex() for data in heard(ear, 2)] == ["0080000000000e1001020304", "0080000000000e10cb007109"]
+    assert silence(ear)
+
+
 def test_by_default_nothing_is_announced(router: Router) -> None:
     assert (router._ports.announce, router._ports.notify) == ((), ())
 
@@ -133,7 +148,7 @@ def test_a_pace_of_nothing_would_have_no_end() -> None:
 
 def test_ssdp_alive_names_every_device_and_service(start: Start, ear: socket.socket) -> None:
     router = start(notify=(ear.getsockname(),), pace=SLOW)
-    messages = [data.decode() for data in heard(ear, 7)]
+    messages = [data.decode() for data in heard(ear, 8)]
     assert all(text.startswith("NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n") for text in messages)
     assert all(f"\r\nLOCATION: {router.description_url}\r\n" in text for text in messages)
     assert all("\r\nNTS: ssdp:alive\r\n" in text for text in messages)
@@ -143,7 +158,7 @@ def test_ssdp_alive_names_every_device_and_service(start: Start, ear: socket.soc
 def test_ssdp_alive_after_a_reboot_has_the_next_boot_number(start: Start, ear: socket.socket) -> None:
     router = start(notify=(ear.getsockname(),), pace=SLOW)
     router.reboot(new_control_port=True)
-    before, after = heard(ear, 14)[0].decode(), ear_text(router)
+    before, after = heard(ear, 16)[0].decode(), ear_text(router)
     assert "BOOTID.UPNP.ORG: 0\r\nCONFIGID.UPNP.ORG: 1\r\n" in before
     assert f"LOCATION: {router.description_url}\r\n" in after
 
@@ -158,11 +173,11 @@ def ear_text(router: Router) -> str:
 def test_an_orderly_restart_says_byebye_first(start: Start, ear: socket.socket) -> None:
     router = start(notify=(ear.getsockname(),), pace=SLOW)
     router.reboot(byebye=True)
-    kinds = [data.split(b"NTS: ")[1].split(b"\r\n")[0] for data in heard(ear, 21)]
-    assert kinds == [b"ssdp:alive"] * 7 + [b"ssdp:byebye"] * 7 + [b"ssdp:alive"] * 7
+    kinds = [data.split(b"NTS: ")[1].split(b"\r\n")[0] for data in heard(ear, 24)]
+    assert kinds == [b"ssdp:alive"] * 8 + [b"ssdp:byebye"] * 8 + [b"ssdp:alive"] * 8
 
 
 def test_the_end_says_byebye(ear: socket.socket) -> None:
     with Router(loopback_address(), notify=(ear.getsockname(),), pace=SLOW):
-        heard(ear, 7)
+        heard(ear, 8)
     assert b"NTS: ssdp:byebye" in ear.recv(2048)

@@ -67,5 +67,5 @@ def test_any_request_is_read_refused_or_incomplete(data: bytes) -> None:
 @given(shapes, shapes)
 def test_any_call_is_read_or_is_a_fault(header: bytes, body: bytes) -> None:
     headers = {"soapaction": f'"urn:x#{header.decode("latin-1")}"'}
-    with suppress(soap.Fault):
+    with suppress(soap.Fault, soap.BareFault):
         assert soap.read(http.Request("POST", "/", headers, body)).service == "urn:x"

@@ -135,23 +135,33 @@ def test_nat_is_said_to_be_on() -> None:
 
 
 WAN_IP_1 = "urn:schemas-upnp-org:service:WANIPConnection:1"
+WAN_IP_2 = "urn:schemas-upnp-org:service:WANIPConnection:2"
+WAN_PPP_1 = "urn:schemas-upnp-org:service:WANPPPConnection:1"
 
 
 @pytest.mark.parametrize(
-    ("service", "action", "igd", "known"),
+    ("service", "action", "quirks", "known"),
     [
-        (WAN_IP_1, "AddPortMapping", 1, True),
-        (WAN_IP_1, "AddPortMapping", 2, True),
-        (WAN_IP_1.replace(":1", ":2"), "AddPortMapping", 1, False),
-        (WAN_IP_1.replace(":1", ":2"), "AddPortMapping", 2, True),
-        (WAN_IP_1, "AddAnyPortMapping", 1, False),
-        (WAN_IP_1, "AddAnyPortMapping", 2, True),
-        (WAN_IP_1, "MakeCoffee", 2, False),
-        ("urn:schemas-upnp-org:service:WANPPPConnection:1", "AddPortMapping", 2, False),
+        (WAN_IP_1, "AddPortMapping", Quirks(), True),
+        (WAN_IP_2, "AddPortMapping", Quirks(), True),
+        (WAN_IP_1, "AddAnyPortMapping", Quirks(), True),
+        (WAN_PPP_1, "AddAnyPortMapping", Quirks(), True),
+        (WAN_PPP_1.replace(":1", ":2"), "AddPortMapping", Quirks(), False),
+        (WAN_IP_1, "MakeCoffee", Quirks(), False),
+        (WAN_IP_1, "GetCommonLinkProperties", Quirks(), False),
+        (WAN_IP_1, "AddPortMapping", Quirks(strict_igd_1=True), True),
+        (WAN_IP_1, "AddAnyPortMapping", Quirks(strict_igd_1=True), False),
+        (WAN_IP_2, "AddPortMapping", Quirks(strict_igd_1=True), False),
+        (WAN_PPP_1.replace(":1", ":2"), "AddPortMapping", Quirks(wan_service="WANPPPConnection:2"), True),
+        (WAN_IP_1, "AddPortMapping", Quirks(wan_service="WANPPPConnection:2"), False),
+        (WAN_IP_1.lower().removesuffix(":1"), "AddPortMapping", Quirks(odd_types=True), True),
+        (WAN_IP_1.removesuffix(":1"), "AddPortMapping", Quirks(), False),
     ],
 )
-def test_only_the_actions_of_its_services_are_known(service: str, action: str, igd: int, known: bool) -> None:
-    assert (action_of(Call(service, action), igd) is not None) is known
+def test_an_action_is_known_under_the_types_of_its_service(
+    service: str, action: str, quirks: Quirks, known: bool
+) -> None:
+    assert (action_of(Call(service, action), RouterState(quirks=quirks)) is not None) is known
 
 
 @pytest.mark.parametrize(

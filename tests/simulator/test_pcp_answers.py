@@ -263,3 +263,19 @@ def test_wrong_internal_port_is_in_the_answer_only() -> None:
     router = state(Quirks(wrong_internal_port=True))
     assert said(WISH, router).ports[0] == 8081
     assert router.table.alive(NOW)[0].internal_port == 8080
+
+
+def test_pcp_no_renewal_says_yes_and_extends_nothing() -> None:
+    router = state(Quirks(pcp_no_renewal=True))
+    first, again = said(WISH, router), said(WISH, router, now=NOW + 300)
+    assert (first.result, first.lifetime) == (again.result, again.lifetime) == (0, 600)
+    assert router.table.alive(NOW)[0].remaining(NOW + 300) == 300
+
+
+def test_refuses_private_is_no_resources_and_has_the_address() -> None:
+    answered = said(WISH, state(Quirks(refuses_private=True, cgnat_wan=True)))
+    assert (answered.result, answered.lifetime, answered.address) == (8, 30, "100.64.1.2")
+
+
+def test_only_ports_gives_one_of_them() -> None:
+    assert said(WISH, state(Quirks(only_ports=frozenset({5003})))).ports == (8080, 5003)

@@ -108,7 +108,7 @@ def test_prunes_throws_out_what_has_a_lease(lan: Behind, clock: Any) -> None:
     host = lan(prunes=60.0)
     assert host.map() == (0, PORT, 600)
     clock.now += 60
-    assert host.router.entries == ()
+    assert not host.router.entries
 
 
 def test_full_table_has_no_room(lan: Behind) -> None:
@@ -132,7 +132,7 @@ def test_vpn_gateway_takes_internal_port_0_or_1_for_the_same_as_outside(lan: Beh
     _, port, _ = host.map(internal_port, 0)
     assert [entry.internal_port for entry in host.router.entries] == [port]
     host.unmap(internal_port)
-    assert host.router.entries == ()
+    assert not host.router.entries
 
 
 def test_vpn_gateway_keeps_the_port_as_long_as_it_is_renewed(lan: Behind, clock: Any) -> None:
@@ -201,6 +201,74 @@ def test_epoch_reset_begins_anew_and_forgets_nothing(lan: Behind, clock: Any) ->
     clock.now += 7
     assert host.epoch() == 2
     assert len(host.router.entries) == 1
+
+
+def test_only_ports_gives_one_of_them(lan: Behind) -> None:
+    host = lan(only_ports=frozenset({5003, 5004}))
+    assert (host.map(), host.map(40002, 5003)) == ((0, 5003, 600), (0, 5004, 600))
+    assert host.map(40003) == (4, 0, 0)
+
+
+def test_one_mapping_is_replaced_by_the_next(lan: Behind) -> None:
+    host = lan(one_mapping=True)
+    host.map()
+    host.map(40002, 40002)
+    assert [entry.external_port for entry in host.router.entries] == [40002]
+
+
+def test_refuses_private_is_a_network_failure(lan: Behind) -> None:
+    host = lan(refuses_private=True)
+    assert host.map() == (3, 0, 0)
+    assert host.ask(ADDRESS)[2:] == bytes([0, 3]) + bytes(8)
+
+
+def test_uptime_epoch_goes_on_counting_over_a_reboot(lan: Behind, clock: Any) -> None:
+    host = lan(uptime_epoch=True)
+    host.map()
+    clock.now += 50
+    host.router.reboot()
+    assert host.epoch() == 50
+    assert len(host.router.entries) == 0
+
+
+def test_unix_epoch_counts_from_1970(lan: Behind, clock: Any) -> None:
+    host = lan(unix_epoch=True)
+    before = host.epoch()
+    clock.now += 50
+    host.router.reboot()
+    assert before > 1.7e9
+    assert host.epoch() == before + 50
+
+
+def test_short_refusals_are_the_request_with_a_result(lan: Behind) -> None:
+    request = struct.pack("!BBHHHI", 0, 2, 0, PORT, PORT, 600)
+    answer = lan(short_refusals=True, pmp_result=2).ask(request)
+    assert answer == struct.pack("!BBHHHI", 0, 130, 2, PORT, PORT, 600)
+
+
+def test_short_refusals_are_no_successes(lan: Behind) -> None:
+    assert lan(short_refusals=True).map() == (0, PORT, 600)
+
+
+@pytest.mark.parametrize("quirks", [{"conflict": frozenset({PORT})}, {"only_ports": frozenset({5000})}])
+def test_taken_is_4_where_the_port_is_named_and_one_is_chosen_where_it_is_not(lan: Behind, quirks: Any) -> None:
+    host = lan(taken_is_4=True, **quirks)
+    assert host.map() == (4, 0, 0)
+    assert host.map(PORT, 0)[0] == 0
+
+
+def test_taken_is_4_renews_what_one_has(lan: Behind) -> None:
+    host = lan(taken_is_4=True)
+    assert [host.map(), host.map()] == [(0, PORT, 600)] * 2
+
+
+def test_delete_by_external_port_answers_3_for_none(lan: Behind) -> None:
+    host = lan(delete_by_external_port=True)
+    host.map()
+    assert host.map(PORT, 0, 0)[0] == 3
+    assert len(host.router.entries) == 1
+    assert host.map(PORT, PORT, 0)[0] == 0
+    assert not host.router.entries
 
 
 def test_pmp_result_refuses(lan: Behind) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from portmap.testing import Heard, Router
 
 Start: TypeAlias = Callable[..., Router]
@@ -72,11 +74,69 @@ def test_legacy_service_types_are_so_everywhere(lan: Behind) -> None:
     assert host.call("GetExternalIPAddress")["error"] == "401"
 
 
-def test_dead_line_first_is_disconnected(lan: Behind) -> None:
-    host = lan(dead_line_first=True)
+def test_first_lines_down_is_disconnected(lan: Behind) -> None:
+    host = lan(first_lines=("down",))
     dead, alive = [url for url in controls(host.description()) if url.endswith("IPConn")]
     assert host.call("GetStatusInfo", dead)["NewConnectionStatus"] == "Disconnected"
     assert host.call("GetStatusInfo", alive)["NewConnectionStatus"] == "Connected"
+
+
+def test_first_lines_come_in_order_each_with_its_fault(lan: Behind) -> None:
+    lines = ("private", "ppp:cgnat", "zero", "empty", "nonsense", "up")
+    host = lan(first_lines=lines)
+    assert len(controls(host.description())) == len(lines) + 2  # the router's own, and the common interface
+    told = [host.call("GetExternalIPAddress", f"/line/{number}/ctl/IPConn") for number in range(len(lines))]
+    addresses = ["192.168.100.2", "100.64.1.2", "0.0.0.0", "", "nonsense", "1.2.3.4"]  # noqa: S104  # not bound to
+    assert [it["NewExternalIPAddress"] for it in told] == addresses
+    assert host.description().count("<serviceType>urn:schemas-upnp-org:service:WANPPPConnection:1<") == 1
+
+
+def test_first_lines_up_is_the_router_itself(lan: Behind) -> None:
+    host = lan(first_lines=("up",))
+    assert host.call("AddPortMapping", "/line/0/ctl/IPConn", **host.WISH) == {}
+    assert len(host.router.entries) == 1
+
+
+def test_first_lines_denied_is_401_to_everything(lan: Behind) -> None:
+    assert lan(first_lines=("denied",)).post("GetStatusInfo", "/line/0/ctl/IPConn") == (401, "")
+
+
+def test_first_lines_no_url_has_none(lan: Behind) -> None:
+    assert "" in controls(lan(first_lines=("no_url",)).description())
+
+
+def test_first_lines_foreign_url_leads_into_a_trap(lan: Behind) -> None:
+    host = lan(first_lines=("foreign_url",))
+    url = next(url for url in controls(host.description()) if url.startswith("http:"))
+    host.visit(url)
+    assert host.router.heard.trap == 1
+
+
+@pytest.mark.parametrize("kind", ["WANPPPConnection:2", "WANIPConnection:3", "wanipconnection:1", "WANIPConnection"])
+def test_wan_service_is_the_only_type_that_is_known(lan: Behind, kind: str) -> None:
+    host, service = lan(wan_service=kind), f"urn:schemas-upnp-org:service:{kind}"
+    assert f"<serviceType>{service}</serviceType>" in host.description()
+    assert host.call("AddPortMapping", service=service, **host.WISH) == {}
+    assert host.call("AddPortMapping", service="urn:schemas-upnp-org:service:WANIPConnection:2")["error"] == "401"
+
+
+def test_odd_types_are_in_lower_case_and_without_a_version(lan: Behind) -> None:
+    text = lan(odd_types=True).description()
+    assert "<deviceType>urn:schemas-upnp-org:device:internetgatewaydevice</deviceType>" in text
+    assert "<serviceType>urn:schemas-upnp-org:service:wanipconnection</serviceType>" in text
+
+
+@pytest.mark.parametrize("how", ["latin_1", "ampersand", "control", "encoding"])
+def test_odd_xml_is_no_good_xml_on_any_page(lan: Behind, how: str) -> None:
+    host = lan(odd_xml=how)
+    pages = host.description(), host.post("GetStatusInfo")[1], host.post("Unknown")[1]
+    for page in pages:
+        with pytest.raises((ET.ParseError, ValueError, LookupError)):
+            ET.fromstring(page.encode("latin-1"))  # noqa: S314  # our own
+
+
+def test_odd_xml_doctype_is_an_empty_one(lan: Behind) -> None:
+    assert lan(odd_xml="doctype").description().splitlines()[1] == "<!DOCTYPE root>"
 
 
 def test_url_base_has_control_urls_relative_to_it(lan: Behind) -> None:

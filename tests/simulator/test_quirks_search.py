@@ -93,5 +93,16 @@ def test_evil_location_leads_into_a_trap(lan: Behind) -> None:
     assert host.router.heard == Heard(search=1, trap=1)
 
 
+def test_location_host_is_the_host_that_is_given(lan: Behind) -> None:
+    host = lan(location_host="[::1]")
+    assert location(host.search()[0]) == f"http://[::1]:{host.router.http_port}/desc.xml"
+
+
+def test_strict_igd_1_does_not_answer_for_version_2(lan: Behind) -> None:
+    target = SERVICE.replace(":1", ":2")
+    assert len(lan().search(target)) == 1
+    assert lan(strict_igd_1=True).search(target) == []
+
+
 def test_null_location_has_no_host(lan: Behind) -> None:
     assert location(lan(null_location=True).search()[0]).startswith("http://(null):")

@@ -44,6 +44,12 @@ def test_every_switch_has_a_test_that_shows_its_effect(name: str) -> None:
         (["conflict=80,443"], Quirks(conflict=frozenset({80, 443}))),
         (["caps_lifetime"], Quirks(caps_lifetime=60)),
         (["upnp_error=-911"], Quirks(upnp_error=-911)),
+        (["only_ports=80,5000-5002"], Quirks(only_ports=frozenset({80, 5000, 5001, 5002}))),
+        (["first_lines=down,ppp:private"], Quirks(first_lines=("down", "ppp:private"))),
+        (["odd_xml"], Quirks(odd_xml="latin_1")),
+        (["odd_xml=control"], Quirks(odd_xml="control")),
+        (["states="], Quirks(states="")),
+        (["status=Up"], Quirks(status="Up")),
     ],
 )
 def test_quirks_are_read_from_words(words: list[str], quirks: Quirks) -> None:
@@ -62,6 +68,10 @@ def test_quirks_are_read_from_words(words: list[str], quirks: Quirks) -> None:
         ("slow=inf", "out of range"),
         ("lost_first=1.5", "write lost_first=1"),
         ("conflict=80,http", "write conflict="),
+        ("conflict=90-80", "write conflict="),
+        ("conflict=70000", "write conflict="),
+        ("odd_xml=bad", "another of latin_1, ampersand"),
+        ("first_lines=down,bad", "write first_lines=down"),
     ],
 )
 def test_a_word_that_is_no_quirk_says_what_to_write(word: str, hint: str) -> None:

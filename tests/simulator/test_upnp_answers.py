@@ -9,7 +9,7 @@ from portmap.simulator.net.http import BadRequest, Request
 from portmap.simulator.net.http import read as read_http
 from portmap.simulator.upnp import ssdp
 from portmap.simulator.upnp.description import Device, root
-from portmap.simulator.upnp.soap import Call, Fault, answer, read, refusal
+from portmap.simulator.upnp.soap import BareFault, Call, Fault, answer, read, refusal
 
 DEVICE = Device("127.0.0.1", 5000)
 
@@ -42,15 +42,22 @@ def test_a_search_is_answered_with_the_location(target: str) -> None:
 
 
 def test_a_search_for_everything_gets_one_answer_each() -> None:
-    assert len(found("ssdp:all")) == len(ssdp.targets(DEVICE)) == 7
+    assert len(found("ssdp:all")) == len(ssdp.targets(DEVICE)) == 8
 
 
 def test_a_search_for_something_else_gets_none() -> None:
     assert found("urn:schemas-upnp-org:device:MediaServer:1") == []
 
 
-def test_version_one_does_not_answer_for_version_two() -> None:
-    assert found("urn:schemas-upnp-org:device:InternetGatewayDevice:2") == []
+@pytest.mark.parametrize("target", ["device:InternetGatewayDevice:2", "service:WANIPConnection:2"])
+def test_version_one_answers_for_version_two_unless_it_is_strict(target: str) -> None:
+    target = f"urn:schemas-upnp-org:{target}"
+    assert len(found(target)) == 1
+    assert found(target, Device("127.0.0.1", 5000, newest=1)) == []
+
+
+def test_version_one_announces_version_one_only() -> None:
+    assert not [target for target in ssdp.targets(DEVICE) if target.endswith(":2")]
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -64,14 +71,18 @@ def test_version_two_answers_for_both(version: int) -> None:
     [
         b"",
         b"NOTIFY * HTTP/1.1\r\nNT: x\r\n\r\n",
-        search("ssdp:all", man="ssdp:discover"),
         search(""),
         b"\xff\xfe\x00" * 100,
     ],
-    ids=["empty", "notify", "unquoted-man", "no-target", "noise"],
+    ids=["empty", "notify", "no-target", "noise"],
 )
 def test_what_is_no_search_is_not_answered(data: bytes) -> None:
     assert ssdp.read(data) is None
+
+
+@pytest.mark.parametrize("man", ["ssdp:discover", "", '"ssdp:discover"'])
+def test_the_man_header_is_not_looked_at(man: str) -> None:
+    assert ssdp.read(search("ssdp:all", man)) == ssdp.Search("ssdp:all", "1")
 
 
 # Description.
@@ -106,9 +117,9 @@ def test_a_call_has_its_arguments_by_name() -> None:
     assert read(request) == Call("urn:x:1", "Add", {"A": "1", "B": "x & y", "C": ""})
 
 
-@pytest.mark.parametrize("header", ["", "urn:x:1#Add", '"urn:x:1"', '"'])
-def test_an_action_that_is_not_quoted_and_whole_is_invalid(header: str) -> None:
-    with pytest.raises(Fault, match="Invalid Action"):
+@pytest.mark.parametrize("header", ["", '"urn:x:1"', '"', '""', "#Add", "urn:x:1#", '"urn:x:1#Add'])
+def test_an_action_that_is_not_whole_is_a_bad_request(header: str) -> None:
+    with pytest.raises(BareFault, match="Bad Request"):
         read(control("", header))
 
 
@@ -142,13 +153,24 @@ def test_a_request_is_read_once_it_is_whole() -> None:
     assert read_http(data) == Request("POST", "/a", {"content-length": "4", "host": "b"}, b"body")
 
 
+@pytest.mark.parametrize("trailer", [b"", b"Checksum: 1\r\n"])
+def test_a_chunked_request_is_read_once_it_is_whole(trailer: bytes) -> None:
+    head = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    data = head + b"2;extension\r\nbo\r\n2\r\ndy\r\n0\r\n" + trailer + b"\r\n"
+    assert all(read_http(data[:end]) is None for end in range(len(data)))
+    assert read_http(data) == Request("POST", "/a", {"transfer-encoding": "chunked"}, b"body")
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/3\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n", 413),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 101, 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
         (b"GET /" + b"x" * 8192, 431),

@@ -1,7 +1,7 @@
-"""NAT-PMP as the gateway speaks it: request bytes -> request -> answer bytes (RFC 6886).
+"""NAT-PMP, server side: request bytes -> request -> answer bytes (RFC 6886).
 
-Law: pure; the state holds the state, time is an argument. Where the RFC leaves room it does as miniupnpd: a taken
-external port gives the next free one, no external address is result 3.
+Pure but for the RouterState that it is given; time is an argument. Where the RFC leaves room it does as miniupnpd: a
+taken external port gives the next free one, no external address is result 3.
 """
 
 import struct
@@ -57,6 +57,7 @@ class UnmapRequest:
     heard: ClassVar[str] = "unmap"
     protocol: Protocol
     internal_port: int
+    external_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def read(data: bytes) -> Request | None:
 def _read_map(protocol: Protocol, data: bytes) -> Request:
     internal_port, external_port, lifetime = struct.unpack_from("!HHI", data, 4)
     if lifetime == 0:
-        return UnmapRequest(protocol, internal_port)
+        return UnmapRequest(protocol, internal_port, external_port)
     return MapRequest(protocol, internal_port, external_port, lifetime)
 
 
@@ -125,41 +126,63 @@ def _address(state: RouterState, now: float) -> bytes:
 
 
 def _map(request: MapRequest, client: str, state: RouterState, now: float) -> bytes:
-    result = _refusal(request, state, now)
+    result = _refusal(request, client, state, now)
     entry = None if result else _grant(request, client, state, now)
     if entry is None:
-        result, external_port, lifetime = result or Result.OUT_OF_RESOURCES, 0, 0
-    else:
-        external_port, lifetime = state.told_port(entry), entry.lifetime
-    head = _head(ANSWER | OPCODE[request.protocol], result, state, now)
-    return head + struct.pack("!HHI", state.told_internal_port(request.internal_port), external_port, lifetime)
+        return _refused(request, result or Result.OUT_OF_RESOURCES, state, now)
+    head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, state, now)
+    ports = state.echoed_port(request.internal_port), state.reported_port(entry)
+    return head + struct.pack("!HHI", *ports, entry.lifetime)
 
 
-def _refusal(request: MapRequest, state: RouterState, now: float) -> int:
-    quirks = state.quirks
+def _refused(request: MapRequest | UnmapRequest, result: int, state: RouterState, now: float) -> bytes:
+    opcode = ANSWER | OPCODE[request.protocol]
+    if state.quirks.short_refusals:  # the request with another opcode, and the result in place of the reserved field
+        lifetime = request.lifetime if isinstance(request, MapRequest) else 0
+        ports = request.internal_port, request.external_port
+        return struct.pack("!BBHHHI", VERSION, opcode, result, *ports, lifetime)
+    return _head(opcode, result, state, now) + struct.pack("!HHI", state.echoed_port(request.internal_port), 0, 0)
+
+
+def _refusal(request: MapRequest, client: str, state: RouterState, now: float) -> int:
+    quirks, wanted = state.quirks, request.external_port or request.internal_port
+    forbidden, named = state.forbids(wanted), request.external_port != 0
     objections = (
         (quirks.pmp_result is not None, quirks.pmp_result or 0),
         (state.address(now) is None, Result.NETWORK_FAILURE),
         (request.internal_port == 0 and not quirks.vpn_gateway, Result.NOT_AUTHORIZED),
         (quirks.no_port_zero and request.external_port == 0, Result.OUT_OF_RESOURCES),
-        (state.forbids(request.external_port or request.internal_port), Result.NOT_AUTHORIZED),
+        (
+            quirks.taken_is_4 and named and (forbidden or state.conflict(_wish(request, client), now)),
+            Result.OUT_OF_RESOURCES,
+        ),
+        (forbidden and not quirks.only_ports and not quirks.taken_is_4, Result.NOT_AUTHORIZED),
     )
     return next((result for stands, result in objections if stands), Result.SUCCESS)
 
 
 def _grant(request: MapRequest, client: str, state: RouterState, now: float) -> Entry | None:
     """Renew what the client has (§3.3: a repeated request gets the same answer), else find it a port."""
-    wanted = request.external_port or request.internal_port
-    wish = Entry(request.protocol, wanted, client, request.internal_port, request.lifetime, "NAT-PMP")
+    wish = _wish(request, client)
     port = state.port_for(wish, now)
     return None if port is None else state.grant(replace(wish, external_port=port), now)
 
 
+def _wish(request: MapRequest, client: str) -> Entry:
+    wanted = request.external_port or request.internal_port
+    return Entry(request.protocol, wanted, client, request.internal_port, request.lifetime, "NAT-PMP")
+
+
 def _unmap(request: UnmapRequest, client: str, state: RouterState, now: float) -> bytes:
     """Remove, and answer success whether or not there was anything (§3.4)."""
-    for entry in state.table.alive(now):
-        whose = entry.internal_client == client and entry.protocol == request.protocol
-        if whose and state.means(request.internal_port, entry):
-            state.remove(entry)
+    own = [it for it in state.table.alive(now) if (it.internal_client, it.protocol) == (client, request.protocol)]
+    if state.quirks.delete_by_external_port:
+        meant = [entry for entry in own if entry.external_port == request.external_port]
+    else:
+        meant = [entry for entry in own if state.matches(request.internal_port, entry)]
+    for entry in meant:
+        state.remove(entry)
+    if state.quirks.delete_by_external_port and not meant:
+        return _refused(request, Result.NETWORK_FAILURE, state, now)
     head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, state, now)
     return head + struct.pack("!HHI", request.internal_port, 0, 0)

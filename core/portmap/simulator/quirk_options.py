@@ -1,6 +1,6 @@
 """The quirks as a list: for tables, command lines, and tests that go through all of them.
 
-Law: pure; `quirks.Quirks` is the source, `sightings` its footnotes. What a bare name stands for is its `usual` value.
+Pure. `quirks.Quirks` is the source. A name alone stands for its `usual` value.
 """
 
 import math
@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from portmap.errors import SpecError
+from portmap.model import MAX_PORT
 from portmap.simulator.quirk_sources import QUIRK_SOURCES
 from portmap.simulator.quirks import Quirks
 
@@ -23,6 +24,7 @@ class QuirkOption:
     usual: Any
     seen: str
     source: str
+    choices: tuple[str, ...] = ()
 
     @property
     def form(self) -> str:
@@ -32,6 +34,8 @@ class QuirkOption:
                 return self.name
             case frozenset():
                 return f"{self.name}=PORT,…"
+            case tuple():
+                return f"{self.name}={','.join(self.usual)}"
             case float():
                 return f"{self.name}={self.usual:g}"
         return f"{self.name}={self.usual}"
@@ -45,25 +49,44 @@ class QuirkOption:
         try:
             value = self._parse(text)
         except ValueError as error:
-            raise SpecError(f"quirk {self.name}={text!r} makes no sense: write {self.form}") from error
-        if not isinstance(value, frozenset) and not (
-            math.isfinite(value) and (value >= 0 or self.name == "upnp_error")
-        ):
+            raise SpecError(f"quirk {self.name}={text!r} makes no sense: write {self._forms}") from error
+        if isinstance(value, int | float) and not (math.isfinite(value) and (value >= 0 or self.name == "upnp_error")):
             raise SpecError(f"quirk {self.name}={text!r} is out of range: write {self.form}")
         return value
+
+    @property
+    def _forms(self) -> str:
+        return f"{self.form}, or another of {', '.join(self.choices)}" if self.choices else self.form
 
     def _parse(self, text: str) -> Any:
         match self.usual:
             case bool():
                 return bool(("off", "on").index(text))
             case frozenset():
-                return frozenset(int(port) for port in text.split(","))
+                return frozenset(port for part in text.split(",") for port in _ports(part))
+            case tuple():
+                return tuple(self._chosen(word) for word in text.split(","))
+            case str():
+                return self._chosen(text)
         return type(self.usual)(text)
+
+    def _chosen(self, word: str) -> str:
+        return self.choices[self.choices.index(word)] if self.choices else word
+
+
+def _ports(text: str) -> range:
+    """The ports of `80` or `5000-5010`. Raises ValueError."""
+    first, _, last = text.partition("-")
+    ports = range(int(first), int(last or first) + 1)
+    if not ports or ports[-1] > MAX_PORT:
+        raise ValueError(text)
+    return ports
 
 
 def _switch(quirk: "Field[Any]") -> QuirkOption:
     seen, source = QUIRK_SOURCES[quirk.name]
-    return QuirkOption(quirk.name, quirk.metadata["says"], quirk.metadata["usual"], seen, source)
+    says, usual = quirk.metadata["says"], quirk.metadata["usual"]
+    return QuirkOption(quirk.name, says, usual, seen, source, quirk.metadata.get("choices", ()))
 
 
 SWITCHES: dict[str, QuirkOption] = {quirk.name: _switch(quirk) for quirk in fields(Quirks)}

@@ -1,9 +1,9 @@
 """What is wrong with the simulated router: named switches, each one thing that a real router does, all combinable.
 
-Law: data only. Beside each switch stand its own words and the value that it usually has; `sightings` tells which
-routers do it, `switches` makes tables and command lines of all that. The effects are where the behaviour is: `wire`,
-`datagrams` and `webserver` (bytes under way), `state` (what is granted), `natpmp`, `pcpserver` and `igd` (what is
-answered), `masks` (how searches and pages look).
+Data only. Each switch has a description and its usual value; `quirk_sources` names the routers that have it,
+`quirk_options` makes tables and command lines. The effects are where the behaviour is: `net` (bytes under way),
+`state` (what is granted), `natpmp`, `pcp` and `upnp/igd` (what is answered), `upnp/page_quirks` (how searches and
+pages look).
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,29 @@ def _has(off: T, usual: object, says: str) -> T:
     return switch
 
 
+def _one_of(choices: tuple[str, ...], says: str) -> str | None:
+    """A switch whose value is one of these words; `NAME` alone stands for the first."""
+    switch: str | None = field(default=None, metadata={"usual": choices[0], "says": says, "choices": choices})
+    return switch
+
+
+def _several_of(choices: tuple[str, ...], says: str) -> tuple[str, ...]:
+    """A switch whose value is a list of such words, in order."""
+    switch: tuple[str, ...] = field(default=(), metadata={"usual": choices[:1], "says": says, "choices": choices})
+    return switch
+
+
 _NO_NUMBERS: frozenset[int] = frozenset()
+
+LINES = ("down", "up", "private", "cgnat", "zero", "empty", "nonsense", "denied", "no_url", "foreign_url")
+"""What is wrong with a WAN service: its line is down; nothing; its address is private, the provider's, 0.0.0.0, empty
+or no address; it answers 401 to everything; its control URL is empty, or leads to another host.
+"""
+PPP = "ppp:"  # before one of them: the service is a WANPPPConnection
+ODD_XML = ("latin_1", "ampersand", "control", "encoding", "doctype")
+READ_BACK = ("714", "401", "600", "606", "http_404", "http_500", "empty", "zero")
+CLIENT_AS = ("name", "padded", "prefix", "blanks")
+ADD_ANSWERS = ("empty", "201", "202", "204", "bare")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +65,7 @@ class Quirks:
     wrong_sender: bool = _is("datagrams are answered from another address")
 
     # What is granted, and what becomes of it.
-    conflict: frozenset[int] = _has(_NO_NUMBERS, frozenset({30303}), "somebody else holds these external ports")
+    conflict: frozenset[int] = _has(_NO_NUMBERS, frozenset({30303}), "another host holds these external ports")
     other_port: bool = _is("grants another external port than asked for, where it may choose")
     zero_port: bool = _is("says that the granted external port is 0")
     caps_lifetime: int | None = _has(None, 60, "grants at most so many seconds, also where permanent was asked")
@@ -52,6 +74,10 @@ class Quirks:
     prunes: float = _has(0.0, 600.0, "throws a mapping out after so many seconds, whatever its lease")
     full_table: bool = _is("has no room: NAT-PMP 4, PCP 8, UPnP 728")
     high_ports_only: bool = _is("refuses external ports under 1024")
+    only_ports: frozenset[int] = _has(
+        _NO_NUMBERS, frozenset(range(5000, 5011)), "allows these external ports only; chooses one where it may"
+    )
+    one_mapping: bool = _is("holds one mapping a host: the next one replaces it")
     vpn_gateway: bool = _is("leases of 60 s; draws the external port, each time anew; internal port 0 or 1: the same")
 
     # The line and the clock.
@@ -59,9 +85,16 @@ class Quirks:
     wan_flap: float = _has(0.0, 5.0, "the line is up for so many seconds, down for as many, and so on")
     private_wan: bool = _is("the external address is private: double NAT")
     cgnat_wan: bool = _is("the external address is the provider's (100.64.0.0/10)")
+    refuses_private: bool = _is(
+        "its external address is private, so it refuses: NAT-PMP 3, PCP 8 with the address, UPnP 501 though Connected"
+    )
     zero_wan: bool = _is("says that its external address is 0.0.0.0")
     two_wans: float = _has(0.0, 1.0, "states one of two external addresses in turn, each for so many seconds")
     epoch_reset: int = _has(0, 5, "its clock begins anew every so many seconds, though it forgets nothing")
+    uptime_epoch: bool = _is("its epoch goes on counting when its mappings are lost")
+    unix_epoch: bool = _is("its epoch is unix time")
+    no_announcements: bool = _is("says nothing unasked: no announcement, no SSDP NOTIFY, no event")
+    announces_by_pmp: bool = _is("tells of another address by NAT-PMP only, and PCP's epoch goes on counting")
     new_control_port_on_reboot: bool = _is("HTTP is on another port after a reboot")
 
     # NAT-PMP and PCP.
@@ -69,6 +102,10 @@ class Quirks:
     pcp_result: int | None = _has(
         None, 2, "PCP refuses to map with this result (RFC 6887 §7.4); 12 tells of a NAT in between"
     )
+    pcp_no_renewal: bool = _is("PCP says yes to a renewal and extends nothing")
+    short_refusals: bool = _is("a NAT-PMP refusal is 12 bytes, without an epoch")
+    taken_is_4: bool = _is("NAT-PMP answers 4 for a taken or forbidden port, and chooses only where asked for port 0")
+    delete_by_external_port: bool = _is("NAT-PMP deletes the external port that is named, and answers 3 for none")
     no_port_zero: bool = _is("refuses external port 0, which means: you choose")
     wrong_internal_port: bool = _is("NAT-PMP and PCP answers are for another internal port")
     wrong_nonce: bool = _is("PCP answers carry another nonce")
@@ -90,6 +127,8 @@ class Quirks:
     two_gateways: bool = _is("a second gateway, whose line is down, answers first")
     evil_location: bool = _is("LOCATION leads to another host")
     null_location: bool = _is("LOCATION has the host (null)")
+    location_host: str | None = _has(None, "[::1]", "LOCATION has this host")
+    strict_igd_1: bool = _is("an IGD:1 that knows nothing of version 2: no search for it, no AddAnyPortMapping")
 
     # The description, and HTTP.
     evil_control_url: bool = _is("the control URL leads to another host")
@@ -100,7 +139,12 @@ class Quirks:
     no_namespaces: bool = _is("XML without namespace declarations on the description")
     odd_content_type: bool = _is("XML as text/html")
     legacy_service_types: bool = _is("urn:dslforum-org instead of urn:schemas-upnp-org")
-    dead_line_first: bool = _is("two WAN connections, the first one disconnected")
+    first_lines: tuple[str, ...] = _several_of(
+        (*LINES, *(PPP + line for line in LINES)), f"these WAN services come first: {', '.join(LINES)}, or {PPP}LINE"
+    )
+    wan_service: str | None = _has(None, "WANPPPConnection:2", "its WAN service has this type, and knows no other")
+    odd_types: bool = _is("device and service types in lower case, without a version")
+    odd_xml: str | None = _one_of(ODD_XML, f"a field of every page is no good XML: {', '.join(ODD_XML)}")
     url_base: bool = _is("URLBase, and control URLs relative to it")
     double_slash: bool = _is("control URLs begin with two slashes")
     absolute_control_url: bool = _is("control URLs are absolute")
@@ -119,7 +163,18 @@ class Quirks:
     secure_mode: bool = _is("maps to the asking host only: 606 (IGD:2) or 718 (IGD:1)")
     throttle: float = _has(0.0, 0.2, "501 for a call that comes less than so many seconds after the last")
     list_ends_with: int | None = _has(None, 402, "the end of the list is this errorCode instead of 713")
-    status_up: bool = _is("the line is Up instead of Connected")
+    add_answer: str | None = _one_of(ADD_ANSWERS, f"says yes to AddPortMapping so: {', '.join(ADD_ANSWERS)}")
+    read_back: str | None = _one_of(READ_BACK, f"GetSpecificPortMappingEntry gives: {', '.join(READ_BACK)}")
+    no_list: int | None = _has(None, 606, "refuses to list its table with this errorCode")
+    client_as: str | None = _one_of(CLIENT_AS, f"lists a mapping's host oddly: {', '.join(CLIENT_AS)}")
+    bad_rows: frozenset[int] = _has(
+        _NO_NUMBERS, frozenset({30303}), "another host holds these external ports, and their rows are no XML"
+    )
+    rubbish_faults: bool = _is("a fault is rubbish but for a legible errorCode")
+    forbidden_as_718: bool = _is("a port that it does not allow is 718 instead of 606")
+    forgiving_delete: bool = _is("to delete what is not there is 200 instead of 714")
+    status: str | None = _has(None, "Disconnected", "its status is this word, whatever its line does")
+    states: str | None = _has(None, "", "states this as its external address, whatever it is")
     nat_said_off: bool = _is("says that NAT is off")
     negative_uptime: bool = _is("the uptime is negative")
 

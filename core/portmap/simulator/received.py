@@ -33,6 +33,8 @@ class Heard:
     """SSDP: M-SEARCH, one for each search target."""
     description: int = 0
     """HTTP: the root description."""
+    scpd: int = 0
+    """HTTP: a service description."""
     external_ip: int = 0
     """SOAP: GetExternalIPAddress."""
     status: int = 0
@@ -51,6 +53,10 @@ class Heard:
     """SOAP: GetSpecificPortMappingEntry."""
     list: int = 0
     """SOAP: GetGenericPortMappingEntry."""
+    delete_range: int = 0
+    """SOAP: DeletePortMappingRange."""
+    list_range: int = 0
+    """SOAP: GetListOfPortMappings."""
     link: int = 0
     """SOAP: GetCommonLinkProperties."""
     pinhole_status: int = 0
@@ -68,7 +74,7 @@ class Heard:
     unsubscribe: int = 0
     """GENA: UNSUBSCRIBE (UDA 1.1 §4.1.4)."""
     second: int = 0
-    """HTTP and SOAP: whatever was asked of the second gateway or the dead line (quirks)."""
+    """HTTP and SOAP: requests to the second gateway or to another WAN service (quirks)."""
     trap: int = 0
     """HTTP: requests to the host to which only a faulty or hostile answer leads (quirks)."""
     unknown: int = 0

@@ -29,6 +29,7 @@ from portmap.simulator.received import Heard
 from portmap.simulator.sockets import ADDRESS6, Ports, RouterSockets
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.description import Device
+from portmap.simulator.upnp.igd import newest_version
 
 
 class Router:
@@ -86,7 +87,7 @@ class Router:
         now = clock()
         random = random or Random()  # noqa: S311  # a die, not a secret
         self._state = RouterState(
-            external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, since=now
+            external_ip, quirks or Quirks(), booted=now - uptime, igd=igd, random=random, quirks_since=now
         )
         self._handlers = RequestHandlers(self._state, self._device, clock, pmp=pmp, pcp=pmp if pcp is None else pcp)
         if listener is not None:
@@ -205,11 +206,18 @@ class Router:
         self._sockets.look()
 
     def _turn(self, quirks: Quirks) -> None:
-        self._state.turn(quirks, self._clock())
+        self._state.set_quirks(quirks, self._clock())
         self._sockets.wire.begin_again()
 
     def _device(self, asker: str) -> Device:
         """What an asker at this address sees."""
-        firewall = self._ipv6 and not self._state.quirks.no_pinholes
-        where = (ADDRESS6, self._ports.http6 or 0) if ":" in asker else (self.address, self.http_port)
-        return Device(*where, self._state.igd, self._boot, firewall=firewall, known_as=self.address)
+        quirks = self._state.quirks
+        return Device(
+            *((ADDRESS6, self._ports.http6 or 0) if ":" in asker else (self.address, self.http_port)),
+            self._state.igd,
+            self._boot,
+            firewall=self._ipv6 and not quirks.no_pinholes,
+            known_as=self.address,
+            wan_service=quirks.wan_service or "",
+            newest=newest_version(self._state),
+        )

@@ -73,7 +73,9 @@ class RouterSockets:
         self._relays = PortForwarder(self.reactor, outside)
         self._messenger = EventSender(self.reactor, address)
         self._announcer = Announcer(self.reactor, doubling, ports.pace, self._announce)
-        self._notifier = Announcer(self.reactor, steadily(ssdp.EVERY), ports.pace, partial(self._notify, handlers.alive))
+        self._notifier = Announcer(
+            self.reactor, steadily(ssdp.EVERY), ports.pace, partial(self._notify, handlers.alive)
+        )
         self._line = self._line_now()
         state.usable = self._relays.usable
 
@@ -158,7 +160,7 @@ class RouterSockets:
     def _join(self, searches: UdpPort) -> None:
         """Hear searches that are multicast too, where the system lets us: unicast works without."""
         try:
-            searches.add_socket(joined(ssdp.GROUP, ssdp.PORT, self._address), self._handlers.hear_multicast_search)
+            searches.add_socket(joined(ssdp.GROUP, ssdp.PORT, self._address), self._handlers.handle_multicast_search)
         except PortmapError as error:
             log.info("no multicast searches: %s", error)
 
@@ -202,8 +204,8 @@ class RouterSockets:
         self._line = line
         if line[1]:
             self._state.cured.clear()
-            if self._handlers.speaks_pcp:
-                self._state.booted = self._clock()
+            if self._handlers.speaks_pcp and not self._state.quirks.announces_by_pmp:
+                self._state.restart_epoch(self._clock())
             if not self.wire.down:
                 self._announcer.begin()
 
@@ -218,7 +220,7 @@ class RouterSockets:
         """Shut what has run out, tell what has changed; seconds until the next look."""
         self._follow()
         self.look()
-        for notice in () if self.wire.down else self._handlers.events():
+        for notice in () if self.wire.down or self._state.quirks.no_announcements else self._handlers.events():
             self._messenger.send(notice)
         if self._state.quirks.wan_flap or self._state.quirks.two_wans:
             return GLANCE
@@ -232,6 +234,8 @@ class RouterSockets:
         self._notifier.begin()
 
     def _announce(self) -> None:
+        if self._state.quirks.no_announcements:
+            return
         for where in self._ports.announce:
             mouth = self._mapping6 if ":" in where[0] else self._mapping
             if mouth is not None:
@@ -239,7 +243,7 @@ class RouterSockets:
                     mouth.send(data, where)
 
     def _notify(self, messages: Callable[[], tuple[bytes, ...]]) -> None:
-        if self._searches is not None:
+        if self._searches is not None and not self._state.quirks.no_announcements:
             for where in self._ports.notify:
                 for data in messages():
                     self._searches.send(data, where)

@@ -1,18 +1,21 @@
-"""As much HTTP/1.1 as UPnP needs of a server: bytes -> request, response -> bytes.
+"""As much HTTP/1.1 as UPnP needs of a server: bytes -> request, response -> bytes. One request a connection.
 
-Law: pure, and capped: no request may hold more than `LONGEST_HEAD` and `LONGEST_BODY` bytes. One request a connection.
+Pure. Bounded: a request holds at most `LONGEST_HEAD` and `LONGEST_BODY` bytes.
 """
 
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 LONGEST_HEAD = 8192
 LONGEST_BODY = 65536
+_LONGEST_CHUNK_HEAD = 100
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,8}")
 SERVER = "portmap/1.0 UPnP/1.1 portmap.testing/1.0"  # UDA 1.1 §1.1.2: OS/version UPnP/1.1 product/version
 
 
 class BadRequest(Exception):
-    """Nothing that this server will read on; `status` says why."""
+    """A request that is not read any further; `status` says why."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -59,8 +62,12 @@ def read(data: bytes) -> Request | None:
     if not end:
         return None
     method, path, headers = _read_head(head)
-    length = _body_length(headers)
-    return Request(method, path, headers, body[:length]) if len(body) >= length else None
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        whole = _read_chunks(body)
+    else:
+        length = _body_length(headers)
+        whole = body[:length] if len(body) >= length else None
+    return None if whole is None else Request(method, path, headers, whole)
 
 
 def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
@@ -77,9 +84,29 @@ def read_headers(lines: list[str]) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon}
 
 
+def _read_chunks(data: bytes) -> bytes | None:
+    """A chunked body (RFC 9112 §7.1), without its trailers; None while it is incomplete. Raises BadRequest."""
+    body = b""
+    while True:
+        size, end, data = data.partition(b"\r\n")
+        digits = size.partition(b";")[0].strip()  # what follows is an extension
+        if len(size) > _LONGEST_CHUNK_HEAD or (end and not _HEXADECIMAL.fullmatch(digits)):
+            raise BadRequest(HTTPStatus.BAD_REQUEST)
+        if not end:
+            return None
+        length = int(digits, 16)
+        if len(body) + length > LONGEST_BODY:
+            raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if length == 0:
+            return body if data.startswith(b"\r\n") or b"\r\n\r\n" in data else None
+        if len(data) < length + 2:
+            return None
+        body, data = body + data[:length], data[length + 2 :]
+
+
 def _body_length(headers: dict[str, str]) -> int:
-    if "transfer-encoding" in headers:  # as on many routers: no chunks
-        raise BadRequest(HTTPStatus.LENGTH_REQUIRED)
+    if "transfer-encoding" in headers:
+        raise BadRequest(HTTPStatus.NOT_IMPLEMENTED)
     text = headers.get("content-length", "0")
     if not (text.isascii() and text.isdigit()):
         raise BadRequest(HTTPStatus.BAD_REQUEST)

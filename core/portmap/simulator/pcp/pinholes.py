@@ -24,7 +24,7 @@ def map_pinhole(request: Map, protocol: Protocol, client: str, state: RouterStat
         raise PcpRefusal(Result.NO_RESOURCES)
     opened = state.open_pinhole(wish, now)
     port = 0 if state.quirks.zero_port else opened.port
-    internal_port = state.told_internal_port(opened.port)
+    internal_port = state.echoed_port(opened.port)
     told = replace(request, internal_port=internal_port, external_port=port, lifetime=opened.lifetime)
     return replace(told, external_ip=to_wire(client))
 

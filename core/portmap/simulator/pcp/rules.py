@@ -14,12 +14,16 @@ NOWHERE = (IPv6Address("::"), IPv6Address("::ffff:0.0.0.0"))  # §5: "no address
 
 
 class PcpRefusal(Exception):
-    """The request is refused. `lifetime`: how long that holds, None for what is usual for the result."""
+    """The request is refused. `lifetime`: how long that holds, None for what is usual for the result.
 
-    def __init__(self, result: int, lifetime: int | None = None) -> None:
+    `address`: the external address that the answer states all the same.
+    """
+
+    def __init__(self, result: int, lifetime: int | None = None, address: IPv4Address | None = None) -> None:
         super().__init__(result)
         self.result = result
         self.lifetime = lifetime
+        self.address = address
 
 
 def error_lifetime(no: PcpRefusal) -> int:

@@ -28,6 +28,7 @@ from portmap.simulator.pcp.pinholes import map_pinhole, unmap_pinhole
 from portmap.simulator.pcp.rules import (
     LONG,
     NOWHERE,
+    SHORT,
     PcpRefusal,
     clamped,
     error_lifetime,
@@ -48,7 +49,7 @@ def answer(request: Request, client: str, state: RouterState, now: float) -> byt
         return _done(request, client, state, now).encode()
     except PcpRefusal as no:
         lifetime = 0 if state.quirks.zero_error_lifetime else error_lifetime(no)
-        body = b"" if state.quirks.short_errors else _copy(request)
+        body = b"" if state.quirks.short_errors else _copy(request, no.address)
         return Answer(_opcode(request), no.result, lifetime, state.epoch(now), body).encode()
 
 
@@ -67,15 +68,15 @@ def _opcode(request: Request) -> int:
             return Op.MAP
 
 
-def _copy(request: Request) -> bytes:
-    """What an error copies from its request (§7.2)."""
+def _copy(request: Request, address: IPv4Address | None) -> bytes:
+    """What an error copies from its request (§7.2), with this external address if there is one."""
     match request:
         case UnsupportedRequest():
             return request.body
         case Announce():
             return b""
         case Map():
-            return request.encode_body()
+            return (replace(request, external_ip=mapped(address)) if address else request).encode_body()
 
 
 def _done(request: Request, client: str, state: RouterState, now: float) -> Answer:
@@ -127,7 +128,7 @@ def _protocol(request: Map) -> Protocol:
 def _unmap(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
     """Delete what this nonce made; success also where there is nothing (§15.1)."""
     mine = [it for it in state.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol)]
-    meant = [entry for entry in mine if state.means(request.internal_port, entry)]
+    meant = [entry for entry in mine if state.matches(request.internal_port, entry)]
     strangers = [entry for entry in meant if not _made_by(request, entry)]
     if strangers and request.internal_port:
         raise PcpRefusal(Result.NOT_AUTHORIZED, _left(strangers[0], now))
@@ -149,10 +150,11 @@ def _map(request: Map, protocol: Protocol, client: str, state: RouterState, now:
         raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, state, now))
     if port is None:
         raise PcpRefusal(Result.NO_RESOURCES)
-    entry = state.grant(replace(wish, external_port=port), now)
-    internal_port = state.told_internal_port(request.internal_port)
-    told = replace(request, internal_port=internal_port, external_port=state.told_port(entry), lifetime=entry.lifetime)
-    return replace(told, external_ip=mapped(address))
+    renewed = state.quirks.pcp_no_renewal and held is not None
+    entry = replace(wish, external_port=port) if renewed else state.grant(replace(wish, external_port=port), now)
+    internal_port, external_port = state.echoed_port(request.internal_port), state.reported_port(entry)
+    granted = replace(request, internal_port=internal_port, external_port=external_port, lifetime=entry.lifetime)
+    return replace(granted, external_ip=mapped(address))
 
 
 def _admitted(request: Map, state: RouterState, now: float) -> IPv4Address:
@@ -164,12 +166,14 @@ def _admitted(request: Map, state: RouterState, now: float) -> IPv4Address:
         raise PcpRefusal(Result.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
         raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
+    if quirks.refuses_private:  # as miniupnpd 2.3
+        raise PcpRefusal(Result.NO_RESOURCES, SHORT, state.assigned_address(now))
     address = state.address(now)
     if address is None:
         raise PcpRefusal(Result.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
         raise PcpRefusal(Result.NO_RESOURCES)
-    if state.forbids(request.external_port or request.internal_port):
+    if state.forbids(request.external_port or request.internal_port) and not quirks.only_ports:
         raise PcpRefusal(Result.NOT_AUTHORIZED)
     return address
 
@@ -178,7 +182,7 @@ def _held(request: Map, protocol: Protocol, client: str, state: RouterState, now
     if not state.quirks.vpn_gateway:
         return state.table.held_by(client, protocol, request.internal_port, now)
     alive = (it for it in state.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol))
-    return next((entry for entry in alive if state.means(request.internal_port, entry)), None)
+    return next((entry for entry in alive if state.matches(request.internal_port, entry)), None)
 
 
 def _made_by(request: Map, entry: Entry) -> bool:

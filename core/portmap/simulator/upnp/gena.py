@@ -31,7 +31,7 @@ def state_of(state: RouterState, now: float) -> dict[str, State]:
     connection = {
         "PossibleConnectionTypes": "IP_Routed",
         "ConnectionStatus": status_of(state, now),
-        "ExternalIPAddress": state.stated(now),
+        "ExternalIPAddress": state.stated_address(now),
         "PortMappingNumberOfEntries": str(len(state.table.alive(now))),
     }
     return {EVENTS_IP: connection, EVENTS_COMMON: {"PhysicalLinkStatus": link_of(state, now)}}

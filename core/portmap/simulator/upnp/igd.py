@@ -1,7 +1,7 @@
-"""The actions of an Internet Gateway Device: a call -> its results (WANIPConnection:1 and :2).
+"""The actions of an Internet Gateway Device: a call -> its results (WANIPConnection:1 and :2, WANPPPConnection:1).
 
-Law: pure; the state holds the state, time is an argument, every refusal is a `Fault`. Where the standard leaves room it
-does as miniupnpd: the lease rules of IGD:2, the codes of secure mode.
+Pure but for the RouterState that a call carries; every refusal is a `Fault`. Where the standard leaves room it does as
+miniupnpd: the lease rules of IGD:2, the codes of secure mode, version 2's actions on an IGD:1 as well.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,13 @@ from typing import TypeAlias
 from portmap.model import MAX_LIFETIME, MAX_PORT, Protocol
 from portmap.simulator.mapping_table import Entry
 from portmap.simulator.state import RouterState
-from portmap.simulator.upnp.soap import COMMON, SCHEMAS, WAN_IP, Call, Fault
+from portmap.simulator.upnp.port_listing import listing, shown_client
+from portmap.simulator.upnp.soap import COMMON, SCHEMAS, WAN_IP, WAN_PPP, BareFault, Call, Fault, Raw
 
 LONGEST_LEASE = 604800  # seconds: WANIPConnection:2 §2.3.15
 PICKY = 32  # characters, for the quirk `picky_description`
+OTHER_HOST = "127.0.0.8"  # who holds the ports of the quirk `bad_rows`
+BAD_DESCRIPTION = Raw("\xb5Torrent & friends")  # unescaped, and in Latin-1
 Results: TypeAlias = dict[str, str]
 
 
@@ -50,11 +53,24 @@ class ActionCall:
 
     def entry(self) -> Entry:
         """The mapping that (NewExternalPort, NewProtocol) names. Raises Fault 714."""
-        port = self.number("NewExternalPort", MAX_PORT)
-        found = self.state.table.at(self.protocol(), port, self.now)
+        port, protocol = self.number("NewExternalPort", MAX_PORT), self.protocol()
+        found = next((entry for entry in self.rows() if entry.slot == (protocol, port)), None)
         if found is None:
             raise Fault(714)
         return found
+
+    def rows(self) -> tuple[Entry, ...]:
+        """The table as it is listed: what is mapped, then the rows of the quirk `bad_rows`."""
+        bad = sorted(self.state.quirks.bad_rows)
+        others = (Entry(protocol, port, OTHER_HOST, port, 0) for port in bad for protocol in Protocol)
+        return (*self.state.table.alive(self.now), *others)
+
+    def port_range(self) -> tuple[int, int]:
+        """NewStartPort and NewEndPort. Raises Fault 733 where they are the wrong way round."""
+        first, last = self.number("NewStartPort", MAX_PORT), self.number("NewEndPort", MAX_PORT)
+        if first > last:
+            raise Fault(733)
+        return first, last
 
     def wish(self) -> Entry:
         """The mapping that is asked for."""
@@ -72,15 +88,18 @@ class ActionCall:
         )
 
 
-def _external_ip(asked: ActionCall) -> Results:
-    return {"NewExternalIPAddress": asked.state.stated(asked.now)}
+# What the router says of itself.
+
+
+def _external_ip(call: ActionCall) -> Results:
+    return {"NewExternalIPAddress": call.state.stated_address(call.now)}
 
 
 def status_of(state: RouterState, now: float) -> str:
-    """ConnectionStatus: WANIPConnection:1 §2.2.2, and another word for it."""
-    if not state.wan_up(now):
-        return "Disconnected"
-    return "Up" if state.quirks.status_up else "Connected"
+    """ConnectionStatus: WANIPConnection:1 §2.2.2, or another word for it."""
+    if state.quirks.status is not None:
+        return state.quirks.status
+    return "Connected" if state.wan_up(now) else "Disconnected"
 
 
 def link_of(state: RouterState, now: float) -> str:
@@ -88,117 +107,182 @@ def link_of(state: RouterState, now: float) -> str:
     return "Up" if state.wan_up(now) else "Down"
 
 
-def _status(asked: ActionCall) -> Results:
-    uptime = asked.state.epoch(asked.now)
+def _status(call: ActionCall) -> Results:
+    uptime = call.state.uptime(call.now)
     return {
-        "NewConnectionStatus": status_of(asked.state, asked.now),
+        "NewConnectionStatus": status_of(call.state, call.now),
         "NewLastConnectionError": "ERROR_NONE",
-        "NewUptime": str(-1 - uptime if asked.state.quirks.negative_uptime else uptime),
+        "NewUptime": str(-1 - uptime if call.state.quirks.negative_uptime else uptime),
     }
 
 
-def _connection_type(_asked: ActionCall) -> Results:
+def _connection_type(_call: ActionCall) -> Results:
     return {"NewConnectionType": "IP_Routed", "NewPossibleConnectionTypes": "IP_Routed"}
 
 
-def _nat_status(asked: ActionCall) -> Results:
-    return {"NewRSIPAvailable": "0", "NewNATEnabled": "0" if asked.state.quirks.nat_said_off else "1"}
+def _nat_status(call: ActionCall) -> Results:
+    return {"NewRSIPAvailable": "0", "NewNATEnabled": "0" if call.state.quirks.nat_said_off else "1"}
 
 
-def _link(asked: ActionCall) -> Results:
+def _link(call: ActionCall) -> Results:
     return {
         "NewWANAccessType": "Ethernet",
         "NewLayer1UpstreamMaxBitRate": "100000000",
         "NewLayer1DownstreamMaxBitRate": "100000000",
-        "NewPhysicalLinkStatus": link_of(asked.state, asked.now),
+        "NewPhysicalLinkStatus": link_of(call.state, call.now),
     }
 
 
-def _add(asked: ActionCall) -> Results:
-    wish, state = _admitted(asked), asked.state
-    if state.conflict(wish, asked.now):
+# Mappings are made.
+
+
+def _add(call: ActionCall) -> Results:
+    wish, state = _admitted(call), call.state
+    if wish.external_port == 0:
+        raise Fault(716)
+    if state.forbids(wish.external_port):
+        raise Fault(718 if state.quirks.forbidden_as_718 else 606)
+    if state.conflict(wish, call.now):
         raise Fault(501 if state.quirks.conflict_as_501 else 718)
-    if not (state.quirks.no_refresh and _is_held(wish, asked)):
-        state.grant(wish, asked.now)
+    if not (state.quirks.no_refresh and _is_held(wish, call)):
+        state.grant(wish, call.now)
     return {}
 
 
-def _is_held(wish: Entry, asked: ActionCall) -> bool:
-    held = asked.state.table.at(wish.protocol, wish.external_port, asked.now)
+def _is_held(wish: Entry, call: ActionCall) -> bool:
+    held = call.state.table.at(wish.protocol, wish.external_port, call.now)
     return held is not None and held.internal_port == wish.internal_port
 
 
-def _add_any(asked: ActionCall) -> Results:
-    wish, state = _admitted(asked), asked.state
-    elsewhere = state.quirks.other_port or state.quirks.vpn_gateway or state.conflict(wish, asked.now)
-    port = state.port_for(wish, asked.now) if elsewhere else wish.external_port
+def _add_any(call: ActionCall) -> Results:
+    wish, state = _admitted(call), call.state
+    port = state.port_near(wish, call.now)
     if port is None:
         raise Fault(728)
-    granted = state.grant(replace(wish, external_port=port), asked.now)
-    return {"NewReservedPort": str(state.told_port(granted))}
+    granted = state.grant(replace(wish, external_port=port), call.now)
+    return {"NewReservedPort": str(state.reported_port(granted))}
 
 
-def _admitted(asked: ActionCall) -> Entry:
+def _admitted(call: ActionCall) -> Entry:
     """The wish, if this router admits such a wish at all, with the lease rules applied."""
-    wish, state = asked.wish(), asked.state
-    if (code := _objection(wish, asked)) is not None:
+    wish, state = call.wish(), call.state
+    if (code := _objection(wish, call)) is not None:
         raise Fault(code)
     if state.igd >= 2 and not 0 < wish.lifetime <= LONGEST_LEASE:
         return replace(wish, lifetime=LONGEST_LEASE)
     return wish
 
 
-def _objection(wish: Entry, asked: ActionCall) -> int | None:
+def _objection(wish: Entry, call: ActionCall) -> int | None:
     """The first errorCode that stands against the wish; None where none does."""
-    state = asked.state
-    quirks, foreign = state.quirks, wish.internal_client != asked.client
+    state = call.state
+    quirks, foreign = state.quirks, wish.internal_client != call.client
     objections = (
         (quirks.upnp_error is not None, quirks.upnp_error),
         (quirks.only_permanent and wish.lifetime, 725),
         (quirks.permanent_as_402 and wish.lifetime, 402),
         (quirks.no_infinite and not wish.lifetime, 402),
-        (asked.text("NewRemoteHost"), 726),
-        (wish.external_port == 0, 716),
+        (call.text("NewRemoteHost"), 726),
         (wish.internal_port == 0, 732),
         (quirks.same_port_required and wish.external_port != wish.internal_port, 724),
         (quirks.picky_description and len(wish.description) > PICKY, 501),
-        (state.forbids(wish.external_port), 606),
         (quirks.secure_mode and foreign, 606 if state.igd >= 2 else 718),
-        (not state.wan_up(asked.now), 501),
-        (quirks.full_table and not _is_held(wish, asked), 728),
+        (not state.wan_up(call.now), 501),
+        (quirks.refuses_private, 501),
+        (quirks.full_table and not _is_held(wish, call), 728),
     )
     return next((code for stands, code in objections if stands), None)
 
 
-def _delete(asked: ActionCall) -> Results:
-    entry = asked.entry()
-    if asked.state.quirks.secure_mode and entry.internal_client != asked.client:
+# Mappings are deleted.
+
+
+def _delete(call: ActionCall) -> Results:
+    try:
+        entry = call.entry()
+    except Fault as fault:
+        if fault.code == 714 and call.state.quirks.forgiving_delete:
+            return {}
+        raise
+    if call.state.quirks.secure_mode and entry.internal_client != call.client:
         raise Fault(606)
-    asked.state.remove(entry)
+    call.state.remove(entry)
     return {}
 
 
-def _get(asked: ActionCall) -> Results:
-    return _details(asked.entry(), asked.now)
+def _delete_range(call: ActionCall) -> Results:
+    """As miniupnpd: 730 where there is nothing, and in secure mode other hosts' mappings are left."""
+    (first, last), protocol = call.port_range(), call.protocol()
+    found = [it for it in call.state.table.alive(call.now) if it.protocol is protocol]
+    meant = [
+        it
+        for it in found
+        if first <= it.external_port <= last
+        and (not call.state.quirks.secure_mode or it.internal_client == call.client)
+    ]
+    if not meant:
+        raise Fault(730)
+    for entry in meant:
+        call.state.remove(entry)
+    return {}
 
 
-def _list(asked: ActionCall) -> Results:
-    entries = asked.state.table.alive(asked.now)
-    index = asked.number("NewPortMappingIndex", MAX_PORT)
-    if index >= len(entries):
-        raise Fault(asked.state.quirks.list_ends_with or 713)
-    entry = entries[index]
+# Mappings are read.
+
+
+def _get(call: ActionCall) -> Results:
+    match call.state.quirks.read_back:
+        case None:
+            return _details(call.entry(), call)
+        case "http_404":
+            raise BareFault(404)
+        case "http_500":
+            raise BareFault(500)
+        case "empty":
+            return dict.fromkeys(_details(call.entry(), call), "")
+        case "zero":
+            zeros = {"NewInternalPort": "0", "NewInternalClient": "0.0.0.0", "NewEnabled": "0", "NewLeaseDuration": "0"}  # noqa: S104  # said
+            return dict.fromkeys(_details(call.entry(), call), "") | zeros
+        case code:
+            raise Fault(int(code))
+
+
+def _list(call: ActionCall) -> Results:
+    _refuse_to_list(call)
+    rows, index = call.rows(), call.number("NewPortMappingIndex", MAX_PORT)
+    if index >= len(rows):
+        raise Fault(call.state.quirks.list_ends_with or 713)
+    entry = rows[index]
     names = {"NewRemoteHost": "", "NewExternalPort": str(entry.external_port), "NewProtocol": entry.protocol.value}
-    return names | _details(entry, asked.now)
+    return names | _details(entry, call)
 
 
-def _details(entry: Entry, now: float) -> Results:
+def _list_range(call: ActionCall) -> Results:
+    """As miniupnpd: a range without a mapping gives an empty list; 0 ports means all."""
+    _refuse_to_list(call)
+    (first, last), protocol = call.port_range(), call.protocol()
+    most = call.number("NewNumberOfPorts", MAX_PORT) or MAX_PORT
+    meant = [it for it in call.rows() if it.protocol is protocol and first <= it.external_port <= last][:most]
+    names = ("NewRemoteHost", "NewExternalPort", "NewProtocol")
+    rows = [
+        dict(zip(names, ("", str(it.external_port), protocol.value), strict=True)) | _details(it, call) for it in meant
+    ]
+    return {"NewPortListing": listing(rows)}
+
+
+def _refuse_to_list(call: ActionCall) -> None:
+    if call.state.quirks.no_list is not None:
+        raise Fault(call.state.quirks.no_list)
+
+
+def _details(entry: Entry, call: ActionCall) -> Results:
+    bad = entry.internal_client == OTHER_HOST and entry.external_port in call.state.quirks.bad_rows
     return {
         "NewInternalPort": str(entry.internal_port),
-        "NewInternalClient": entry.internal_client,
+        "NewInternalClient": shown_client(entry.internal_client, call.state.quirks.client_as),
         "NewEnabled": "1",
-        "NewPortMappingDescription": entry.description,
-        "NewLeaseDuration": str(entry.remaining(now)),
+        "NewPortMappingDescription": BAD_DESCRIPTION if bad else entry.description,
+        "NewLeaseDuration": str(entry.remaining(call.now)),
     }
 
 
@@ -220,17 +304,35 @@ ACTIONS = {
     "AddPortMapping": Action("add", _add),
     "AddAnyPortMapping": Action("add_any", _add_any, since=2),
     "DeletePortMapping": Action("delete", _delete),
+    "DeletePortMappingRange": Action("delete_range", _delete_range, since=2),
     "GetSpecificPortMappingEntry": Action("get", _get),
     "GetGenericPortMappingEntry": Action("list", _list),
+    "GetListOfPortMappings": Action("list_range", _list_range, since=2),
     "GetCommonLinkProperties": Action("link", _link, service=COMMON),
 }
 
 
-def action_of(call: Call, igd: int, schemas: str = SCHEMAS) -> Action | None:
-    """The action that a call names, if a router of this version has it."""
+def action_of(call: Call, state: RouterState, schemas: str = SCHEMAS) -> Action | None:
+    """The action that a call names, if this router has it under that service type."""
     action = ACTIONS.get(call.action)
-    if action is None or action.since > igd:
+    if action is None or action.since > newest_version(state):
         return None
-    versions = range(1, igd + 1) if action.service == WAN_IP else (1,)
-    services = [f"{schemas}:service:{action.service}:{version}" for version in versions]
-    return action if call.service in services else None
+    return action if call.service.lower() in _services_of(action, state, schemas) else None
+
+
+def newest_version(state: RouterState) -> int:
+    """The newest version of WANIPConnection whose actions the router does: miniupnpd's is 2 also for an IGD:1."""
+    return state.igd if state.quirks.strict_igd_1 else 2
+
+
+def _services_of(action: Action, state: RouterState, schemas: str) -> set[str]:
+    """The service types, in lower case, under which an action is done."""
+    if action.service == COMMON:
+        types = {f"{COMMON}:1"}
+    elif state.quirks.wan_service is not None:
+        types = {state.quirks.wan_service}
+    else:
+        types = {f"{WAN_PPP}:1"} | {f"{WAN_IP}:{version}" for version in range(1, newest_version(state) + 1)}
+    if state.quirks.odd_types:
+        types |= {name.partition(":")[0] for name in types}
+    return {f"{schemas}:service:{name}".lower() for name in types}

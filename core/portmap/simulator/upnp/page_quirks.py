@@ -1,7 +1,7 @@
-"""How the quirks change the look of searches and pages: honest answers in, what such a router says out.
+"""How quirks change search answers and pages: right ones in, those of such a router out.
 
-Law: pure. `trap` is the URL of a host of the simulated router's own at which every visit is counted: whatever leads a
-client astray leads there, and nowhere else.
+Pure. `trap` is the URL of a host of the simulated router's own that counts every request: each quirk that leads a
+client to another host leads there.
 """
 
 import re
@@ -14,10 +14,15 @@ from portmap.simulator.net.http import Response
 from portmap.simulator.quirks import Quirks
 from portmap.simulator.upnp import ssdp
 from portmap.simulator.upnp.description import PATH, PRINTER, SECOND, Device
-from portmap.simulator.upnp.soap import SCHEMAS
+from portmap.simulator.upnp.soap import SCHEMAS, Call
 
 LEGACY = "urn:dslforum-org"
 Change: TypeAlias = Callable[[bytes], bytes]
+_ERROR_CODE = re.compile(rb"<errorCode>[^<]*</errorCode>")
+_RUBBISH = b"<s:Envelope\0<s:Body><s:Fault><faultcode>s:Client</faultstring><detail>%b</UPnPError></nonsense"
+_TYPE = re.compile(rb"(?<=Type>)(urn:[^<]*?)(?::\d+)?(?=</)")
+_FIELD_END = re.compile(rb"</modelName>|</errorDescription>|</u:\w+Response>")
+_ODD_TEXTS = {"latin_1": b"\xf0_\xf0", "ampersand": b"Smith & Sons", "control": b"\x01\x02"}
 JUNK = b"\0\0\r\n<junk"
 _LAYERS = 9
 BOMB = (
@@ -33,14 +38,14 @@ def schema_prefix(quirks: Quirks) -> str:
 
 
 def search_answers(search: ssdp.Search, device: Device, quirks: Quirks, trap: str) -> tuple[bytes, ...]:
-    """The datagrams that answer a search; the strangers' first."""
+    """The datagrams that answer a search; those of other devices first."""
     if quirks.needs_mx and search.mx not in {"1", "2", "3", "4", "5"}:
         return ()
     least = 2 if quirks.igd_2_only and device.igd >= 2 else 1
     meant = replace(search, target=_understood(search.target, quirks))
     own = ssdp.answers(meant, apply_to_location(device, quirks, trap), least)
     own = own[:1] if quirks.first_match_only and search.target == ssdp.ALL else own
-    return apply_to_messages((*_strangers(search, device, quirks), *own), quirks)
+    return apply_to_messages((*_other_devices(search, device, quirks), *own), quirks)
 
 
 def apply_to_messages(messages: tuple[bytes, ...], quirks: Quirks) -> tuple[bytes, ...]:
@@ -54,6 +59,8 @@ def apply_to_location(device: Device, quirks: Quirks, trap: str) -> Device:
         return replace(device, where=f"{trap}{PATH}")
     if quirks.null_location:
         return replace(device, where=f"http://(null):{device.http_port}{PATH}")
+    if quirks.location_host is not None:
+        return replace(device, where=f"http://{quirks.location_host}:{device.http_port}{PATH}")
     return device
 
 
@@ -64,7 +71,7 @@ def _understood(target: str, quirks: Quirks) -> str:
     return target.replace(LEGACY, SCHEMAS) if target.startswith(LEGACY) else target.replace(SCHEMAS, "urn:unknown")
 
 
-def _strangers(search: ssdp.Search, device: Device, quirks: Quirks) -> Iterator[bytes]:
+def _other_devices(search: ssdp.Search, device: Device, quirks: Quirks) -> Iterator[bytes]:
     for number in range(quirks.search_flood):
         unknown = replace(device, prefix=f"/unknown/{number}")
         yield ssdp.answer(search.target, unknown.udn("unknown"), unknown)
@@ -98,6 +105,22 @@ def redirect(quirks: Quirks, trap: str) -> Response | None:
     return Response(HTTPStatus.TEMPORARY_REDIRECT, headers=(("Location", f"{trap}{PATH}"),))
 
 
+def apply_to_call(response: Response, call: Call | None, quirks: Quirks) -> Response:
+    """The response to a SOAP call, as this router words success and refusal."""
+    if quirks.rubbish_faults and response.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return replace(response, body=_RUBBISH % _ERROR_CODE.findall(response.body)[0]) if response.body else response
+    adds = call is not None and call.action == "AddPortMapping" and response.status is HTTPStatus.OK
+    match quirks.add_answer if adds else None:
+        case None:
+            return response
+        case "bare":
+            return replace(response, body=re.sub(rb"<u:\w+Response.*</u:\w+Response>", b"", response.body))
+        case "empty":
+            return replace(response, body=b"")
+        case status:
+            return replace(response, status=HTTPStatus(int(status)), body=b"")
+
+
 def apply_to_page(response: Response, device: Device, quirks: Quirks, trap: str) -> Response:
     """An XML page as this router serves it."""
     if not response.body:
@@ -113,6 +136,8 @@ def _changes(device: Device, quirks: Quirks, trap: str) -> tuple[tuple[object, C
     control = b"<controlURL>"
     return (
         (True, lambda body: _typed(body, quirks)),
+        (quirks.odd_types, lambda body: _TYPE.sub(lambda found: found[1].lower(), body)),
+        (quirks.odd_xml, lambda body: _odd(body, quirks.odd_xml)),
         (quirks.evil_control_url, lambda body: body.replace(control, control + trap.encode())),
         (quirks.absolute_control_url, lambda body: body.replace(control, control + device.base.encode())),
         (quirks.double_slash, lambda body: body.replace(control + b"/", control + b"//")),
@@ -122,6 +147,22 @@ def _changes(device: Device, quirks: Quirks, trap: str) -> tuple[tuple[object, C
         (quirks.huge_body, lambda body: _padded(body, quirks.huge_body)),
         (quirks.junk_after_xml, lambda body: body + JUNK),
     )
+
+
+def _odd(body: bytes, how: str | None) -> bytes:
+    """A document with something in it that makes it no good XML."""
+    match how:
+        case "encoding":
+            return body.replace(b'<?xml version="1.0"?>', b'<?xml version="1.0" encoding="utf-16"?>', 1)
+        case "doctype":
+            return body.replace(b"?>\n", b"?>\n<!DOCTYPE root>\n", 1)
+    text = _ODD_TEXTS[how or "latin_1"]
+    return _FIELD_END.sub(lambda end: _odd_field(text, end[0]), body)
+
+
+def _odd_field(text: bytes, end: bytes) -> bytes:
+    """The text in front of the end of a field, or as an argument more."""
+    return (b"<NewVendor>" + text + b"</NewVendor>" if end.startswith(b"</u:") else text) + end
 
 
 def _relative(body: bytes, device: Device) -> bytes:

@@ -1,21 +1,24 @@
 """The web site of the simulated router: a request -> what it counts as, and the response.
 
-Law: pure. Two things are there: root descriptions and the control URLs of their services; subscriptions to events are
-`gena`'s. The SCPD documents, which no port mapper needs, are not.
+Pure but for the RouterStates that it is given. It has root descriptions, service descriptions and the control URLs of
+the services; subscriptions to events are in `gena`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TypeAlias
 
 from portmap.simulator.net.http import Request, Response
+from portmap.simulator.quirks import PPP, Quirks
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import firewall_control, soap
 from portmap.simulator.upnp.description import (
     CONTROL_COMMON,
     CONTROL_FIREWALL,
     CONTROL_IP,
+    LINE,
     PATH,
     PRINTER,
     SECOND,
@@ -25,10 +28,26 @@ from portmap.simulator.upnp.description import (
 )
 from portmap.simulator.upnp.igd import Action, ActionCall, action_of
 from portmap.simulator.upnp.page_quirks import schema_prefix
-from portmap.simulator.upnp.soap import Call
+from portmap.simulator.upnp.scpd import scpd
+from portmap.simulator.upnp.soap import COMMON, FIREWALL, WAN_IP, WAN_PPP, Call
 
 Service: TypeAlias = Callable[[Call, RouterState], Action | None]
 """Which action of one service a call names."""
+_SERVICE_DESCRIPTIONS = {
+    "/WANIPConn1.xml": WAN_IP,
+    "/WANPPPConn1.xml": WAN_PPP,
+    "/WANCommonIFC1.xml": COMMON,
+    "/WANIPv6Firewall1.xml": FIREWALL,
+}
+# The routers behind the WAN services of the quirk `first_lines`; `up` is the router itself.
+_LINE_QUIRKS = {
+    "down": Quirks(no_wan=True),
+    "private": Quirks(private_wan=True),
+    "cgnat": Quirks(cgnat_wan=True),
+    "zero": Quirks(zero_wan=True),
+    "empty": Quirks(states=""),
+    "nonsense": Quirks(states="nonsense"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,65 +59,114 @@ class SiteResponse:
     call: Call | None = None
 
 
-def respond(
-    request: Request, client: str, device: Device, states: tuple[RouterState, RouterState], now: float
-) -> SiteResponse:
-    """Do what is asked. `client` is the asker's address; the second state is behind the second gateway."""
-    match request.method, request.path.removeprefix(SECOND):
-        case "GET", path if path == PATH and request.path == path:
-            return SiteResponse(
-                "description", Response(body=root(device, dead_line_first=states[0].quirks.dead_line_first))
-            )
-        case "GET", path if path == PATH:
+_NOT_FOUND = SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The pages of one router. `second`: behind the second gateway; `lines`: behind each other WAN service."""
+
+    state: RouterState
+    second: RouterState = field(default_factory=lambda: RouterState("", Quirks(no_wan=True)))
+    lines: Mapping[str, RouterState] = field(
+        default_factory=lambda: {line: RouterState(quirks=quirks) for line, quirks in _LINE_QUIRKS.items()}
+    )
+
+    def respond(self, request: Request, client: str, device: Device, other_host: str, now: float) -> SiteResponse:
+        """Do what is asked. `client` is the asker's address; `other_host` the URL to which a foreign one leads."""
+        if not _is_for_an_address(request):
+            return _NOT_FOUND
+        match request.method:
+            case "GET":
+                return self._page(request.path, device, other_host)
+            case "POST":
+                return self._posted(request, client, device, now)
+        return _NOT_FOUND
+
+    def _page(self, path: str, device: Device, other_host: str) -> SiteResponse:
+        if path == PATH:
+            body = root(device, self.state.quirks.first_lines, other_host)
+            return SiteResponse("description", Response(body=body))
+        if path == SECOND + PATH:
             return SiteResponse("second", Response(body=root(replace(device, prefix=SECOND))))
-        case "GET", path if path == PRINTER + PATH:
+        if path == PRINTER + PATH:
             return SiteResponse("description", Response(body=printer(device)))
-        case "POST", path:
-            return _posted(request, path, client, device, states, now)
-    return SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
+        if path in _SERVICE_DESCRIPTIONS:
+            return SiteResponse("scpd", Response(body=scpd(_SERVICE_DESCRIPTIONS[path], device.igd)))
+        return _NOT_FOUND
+
+    def _posted(self, request: Request, client: str, device: Device, now: float) -> SiteResponse:
+        path = request.path
+        if path in (CONTROL_IP, CONTROL_COMMON):
+            return self._control(request, client, self.state, _igd, now)
+        if path in (SECOND + CONTROL_IP, SECOND + CONTROL_COMMON):
+            return replace(self._control(request, client, self.second, _igd, now), heard="second")
+        if path == CONTROL_FIREWALL and device.firewall:
+            return self._control(request, client, self.state, _firewall, now)
+        return self._posted_to_line(request, client, now)
+
+    def _posted_to_line(self, request: Request, client: str, now: float) -> SiteResponse:
+        """The same at the control URL of another WAN service."""
+        line = self._line_at(request.path)
+        if line is None:
+            return _NOT_FOUND
+        if line == "denied":
+            return SiteResponse("second", Response(HTTPStatus.UNAUTHORIZED))
+        if line == "up":
+            return self._control(request, client, self.state, _any_igd, now)
+        return replace(self._control(request, client, self.lines[line], _any_igd, now), heard="second")
+
+    def _line_at(self, path: str) -> str | None:
+        """What the WAN service at this path is, if there is one."""
+        for number, line in enumerate(self.state.quirks.first_lines):
+            kind = line.removeprefix(PPP)
+            if path == f"{LINE}/{number}{CONTROL_IP}" and (kind in self.lines or kind in ("up", "denied")):
+                return kind
+        return None
+
+    def _control(self, request: Request, client: str, state: RouterState, service: Service, now: float) -> SiteResponse:
+        """Make a call on a state; the ways of the whole device are in `self.state`."""
+        heard, call = "unknown", None
+        try:
+            call = soap.read(request)
+            action = service(call, self.state)
+            if action is None:
+                raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
+            heard = action.heard
+            self._keep_pace(now)
+            return SiteResponse(heard, soap.answer(call, action.do(ActionCall(call, client, state, now))), call)
+        except soap.Fault as fault:
+            return SiteResponse(heard, soap.refusal(fault), call)
+        except soap.BareFault as fault:
+            return SiteResponse(heard, Response(fault.status), call)
+
+    def _keep_pace(self, now: float) -> None:
+        """Raises Fault 501 where this router answers nothing, or not so soon."""
+        since, self.state.called = now - self.state.called, now
+        if self.state.quirks.upnp_off or since < self.state.quirks.throttle:
+            raise soap.Fault(501)
 
 
-def _posted(
-    request: Request, path: str, client: str, device: Device, states: tuple[RouterState, RouterState], now: float
-) -> SiteResponse:
-    """`path` is the request's, without that of the second gateway."""
-    state, second = states
-    if path in (CONTROL_IP, CONTROL_COMMON):
-        if path != request.path:
-            return replace(_control(request, client, second, state, _igd, now), heard="second")
-        return _control(request, client, state, state, _igd, now)
-    if request.path == CONTROL_FIREWALL and device.firewall:
-        return _control(request, client, state, state, _firewall, now)
-    return SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
-
-
-def _igd(call: Call, house: RouterState) -> Action | None:
-    return action_of(call, house.igd, schema_prefix(house.quirks))
-
-
-def _firewall(call: Call, house: RouterState) -> Action | None:
-    return firewall_control.action_of(call, schema_prefix(house.quirks))
-
-
-def _control(
-    request: Request, client: str, state: RouterState, house: RouterState, service: Service, now: float
-) -> SiteResponse:
-    """Make a call on a state; `house` knows the ways of the whole device."""
-    heard, call = "unknown", None
+def _is_for_an_address(request: Request) -> bool:
+    """Whether the Host header has an address, if there is one: miniupnpd's guard against DNS rebinding."""
+    host = request.headers.get("host", "")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     try:
-        call = soap.read(request)
-        action = service(call, house)
-        if action is None:
-            raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
-        heard = action.heard
-        _keep_pace(house, now)
-        return SiteResponse(heard, soap.answer(call, action.do(ActionCall(call, client, state, now))), call)
-    except soap.Fault as fault:
-        return SiteResponse(heard, soap.refusal(fault), call)
+        ip_address(name.partition("%")[0])
+    except ValueError:
+        return not host
+    return True
 
 
-def _keep_pace(state: RouterState, now: float) -> None:
-    """Raises Fault 501 where this router answers nothing, or not so soon."""
-    since, state.called = now - state.called, now
-    if state.quirks.upnp_off or since < state.quirks.throttle:
-        raise soap.Fault(501)
+def _igd(call: Call, state: RouterState) -> Action | None:
+    return action_of(call, state, schema_prefix(state.quirks))
+
+
+def _any_igd(call: Call, state: RouterState) -> Action | None:
+    """The same for another WAN service, which has the usual types."""
+    usual = RouterState(quirks=replace(state.quirks, wan_service=None), igd=state.igd)
+    return action_of(call, usual, schema_prefix(state.quirks))
+
+
+def _firewall(call: Call, state: RouterState) -> Action | None:
+    return firewall_control.action_of(call, schema_prefix(state.quirks))

@@ -1,6 +1,6 @@
-"""SOAP as UPnP uses it: request -> call, results -> answer, fault -> answer (UDA 1.1 §3).
+"""SOAP as UPnP uses it, server side: request -> call, results -> answer, fault -> answer (UDA 1.1 §3).
 
-Law: pure. XML with a DTD is not read at all, so there are no entities to expand; the size is capped in `web`.
+Pure. XML with a DTD is not read at all, so there are no entities to expand; `net/http` limits the size.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from portmap.simulator.net.http import Request, Response
 
 SCHEMAS = "urn:schemas-upnp-org"
 WAN_IP = "WANIPConnection"
+WAN_PPP = "WANPPPConnection"
 COMMON = "WANCommonInterfaceConfig"
 FIREWALL = "WANIPv6FirewallControl"
 _ENVELOPE = (
@@ -47,8 +48,24 @@ TEXTS = {
     727: "ExternalPortOnlySupportsWildcard",
     728: "NoPortMapsAvailable",
     729: "ConflictWithOtherMechanisms",
+    730: "PortMappingNotFound",
+    733: "InconsistentParameter",
     732: "WildCardNotPermittedInIntPort",
 }
+
+
+class Raw(str):
+    """A value that is written as it is, unescaped and in Latin-1."""
+
+    __slots__ = ()
+
+
+class BareFault(Exception):
+    """The call is refused with an HTTP status and no body."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(HTTPStatus(status).phrase)
+        self.status = HTTPStatus(status)
 
 
 class Fault(Exception):
@@ -69,11 +86,16 @@ class Call:
 
 
 def read(request: Request) -> Call:
-    """Understand a control request. Raises Fault 401 where the SOAPACTION header is no quoted service#action."""
+    """Understand a control request. The SOAPACTION header need not be quoted, as on miniupnpd.
+
+    Raises BareFault 400 where it is no service#action, Fault 402 for a body that is no plain XML.
+    """
     header = request.headers.get("soapaction", "")
-    service, hash_, action = header[1:-1].partition("#")
-    if not (header.startswith('"') and header.endswith('"') and hash_):
-        raise Fault(401)
+    if len(header) > 1 and header[0] == header[-1] == '"':
+        header = header[1:-1]
+    service, hash_, action = header.partition("#")
+    if not (service and hash_ and action) or '"' in header:
+        raise BareFault(HTTPStatus.BAD_REQUEST)
     return Call(service, action, _arguments(request.body))
 
 
@@ -91,10 +113,19 @@ def _arguments(body: bytes) -> dict[str, str]:
 
 def answer(call: Call, results: dict[str, str]) -> Response:
     """The action was done."""
-    leaves = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in results.items())
+    leaves = b"".join(f"<{name}>".encode() + _encoded(value) + f"</{name}>".encode() for name, value in results.items())
     tag = f"u:{escape(call.action)}Response"
-    body = f'<{tag} xmlns:u="{escape(call.service)}">{leaves}</{tag}>'
-    return Response(body=_ENVELOPE.format(body).encode())
+    head, foot = f'<{tag} xmlns:u="{escape(call.service)}">'.encode(), f"</{tag}>".encode()
+    return Response(body=_enveloped(head + leaves + foot))
+
+
+def _encoded(value: str) -> bytes:
+    return value.encode("latin-1", "replace") if isinstance(value, Raw) else escape(value).encode()
+
+
+def _enveloped(body: bytes) -> bytes:
+    head, _, foot = _ENVELOPE.partition("{}")
+    return head.encode() + body + foot.encode()
 
 
 def refusal(fault: Fault) -> Response:
@@ -104,4 +135,4 @@ def refusal(fault: Fault) -> Response:
         f'<UPnPError xmlns="{SCHEMAS}:control-1-0"><errorCode>{fault.code}</errorCode>'
         f"<errorDescription>{fault}</errorDescription></UPnPError></detail></s:Fault>"
     )
-    return Response(HTTPStatus.INTERNAL_SERVER_ERROR, _ENVELOPE.format(body).encode())
+    return Response(HTTPStatus.INTERNAL_SERVER_ERROR, _enveloped(body.encode()))

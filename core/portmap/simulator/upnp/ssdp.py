@@ -1,6 +1,6 @@
-"""SSDP as a gateway speaks it: an M-SEARCH -> the answers (UDA 1.1 §1.3), and what it says unasked (§1.2).
+"""SSDP, server side: an M-SEARCH -> the answers (UDA 1.1 §1.3), and what is announced unasked (§1.2).
 
-Law: pure. Strict where routers are: the MAN header must be the quoted "ssdp:discover" and there must be an ST.
+Pure. Strict where miniupnpd is: there must be an ST. The MAN header it does not look at.
 """
 
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from portmap.simulator.net.http import SERVER, read_headers
 from portmap.simulator.upnp.description import CONNECTION, GATEWAY, WAN, Device
-from portmap.simulator.upnp.soap import COMMON, FIREWALL, SCHEMAS, WAN_IP
+from portmap.simulator.upnp.soap import COMMON, FIREWALL, SCHEMAS, WAN_IP, WAN_PPP
 
 PORT = 1900  # UDA 1.1 §1.1
 GROUP = "239.255.255.250"
 MAX_AGE = 1800  # seconds; UDA 1.1 §1.2.2: at least 1800
 EVERY = 900  # seconds between announcements: miniupnpd
 ALL = "ssdp:all"
+_PPP = f"{WAN_PPP}:1"  # miniupnpd has it beside WANIPConnection, and does the same for both
 CONFIG = 1  # CONFIGID.UPNP.ORG: the description never changes but for its port
 
 
@@ -31,24 +32,27 @@ def read(data: bytes) -> Search | None:
     """Understand a datagram; None for what a gateway does not answer."""
     first, *lines = data.decode("latin-1").split("\r\n")
     headers = read_headers(lines)
-    if first != "M-SEARCH * HTTP/1.1" or headers.get("man") != '"ssdp:discover"':
+    if first != "M-SEARCH * HTTP/1.1":
         return None
     return Search(headers["st"], headers.get("mx", "")) if headers.get("st") else None
 
 
 def answers(search: Search, device: Device, least: int = 1) -> tuple[bytes, ...]:
     """One datagram for each thing that matches; nothing matches, nothing is said. Versions from `least` on."""
-    found = targets(device, least).items()
-    return tuple(answer(target, udn, device) for target, udn in found if search.target in (ALL, target))
+    if search.target == ALL:
+        return tuple(answer(target, udn, device) for target, udn in targets(device, least).items())
+    udn = targets(device, least, max(device.igd, device.newest)).get(search.target)
+    return () if udn is None else (answer(search.target, udn, device),)
 
 
-def targets(device: Device, least: int = 1) -> dict[str, str]:
-    """All that can be searched for, with the device that answers; a version 2 answers for version 1 as well."""
-    versions = range(least, device.igd + 1)
+def targets(device: Device, least: int = 1, most: int = 0) -> dict[str, str]:
+    """All that can be searched for, with the device that answers, from version `least` to `most` (0: its own)."""
+    versions = range(least, (most or device.igd) + 1)
     found = {"upnp:rootdevice": device.udn(GATEWAY), device.udn(GATEWAY): device.udn(GATEWAY)}
     for name in (GATEWAY, WAN, CONNECTION):
         found |= {f"{SCHEMAS}:device:{name}:{version}": device.udn(name) for version in versions}
-    found |= {f"{SCHEMAS}:service:{WAN_IP}:{version}": device.udn(CONNECTION) for version in versions}
+    wan_services = [device.wan_service] if device.wan_service else [f"{WAN_IP}:{it}" for it in versions] + [_PPP]
+    found |= {f"{SCHEMAS}:service:{name}": device.udn(CONNECTION) for name in wan_services}
     if device.firewall:
         found[f"{SCHEMAS}:service:{FIREWALL}:1"] = device.udn(CONNECTION)
     return found | {f"{SCHEMAS}:service:{COMMON}:1": device.udn(WAN)}
