@@ -6,6 +6,8 @@ firewall_control  the actions of WANIPv6FirewallControl
 gena              event subscriptions
 igd               the actions of WANIPConnection
 page_quirks       how quirks change SSDP answers and pages
+port_listing      how mappings are written in a listing
+scpd              the service descriptions
 site              HTTP request -> page or SOAP response
 soap              SOAP, server side
 ssdp              SSDP, server side
