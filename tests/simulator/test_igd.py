@@ -4,7 +4,8 @@ import pytest
 
 from portmap.model import Protocol
 from portmap.simulator.state import RouterState
-from portmap.simulator.upnp.igd import ACTIONS, ActionCall, action_of
+from portmap.simulator.upnp.action_call import ActionCall
+from portmap.simulator.upnp.igd import ACTIONS, action_of
 from portmap.simulator.upnp.soap import Call, Fault
 from portmap.testing import Entry, Quirks
 

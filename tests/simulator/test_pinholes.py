@@ -16,8 +16,8 @@ from portmap.simulator.pcp.rules import NOWHERE
 from portmap.simulator.pcp.server import answer
 from portmap.simulator.pinhole_table import Pinhole
 from portmap.simulator.state import RouterState
+from portmap.simulator.upnp.action_call import ActionCall, Results
 from portmap.simulator.upnp.firewall_control import action_of
-from portmap.simulator.upnp.igd import ActionCall, Results
 from portmap.simulator.upnp.soap import Call, Fault
 from portmap.testing import Heard, Quirks, Router
 

@@ -1,5 +1,6 @@
 """UPnP IGD, server side: SSDP, descriptions, SOAP, events.
 
+action_call       a call with its router, and readers for its arguments
 description       the device description
 event_sender      delivers events
 firewall_control  the actions of WANIPv6FirewallControl

@@ -9,7 +9,8 @@ from ipaddress import AddressValueError, IPv6Address
 
 from portmap.model import MAX_PORT, Protocol
 from portmap.simulator.pinhole_table import Pinhole
-from portmap.simulator.upnp.igd import Action, ActionCall, Results
+from portmap.simulator.upnp.action_call import ActionCall, Results
+from portmap.simulator.upnp.igd import Action
 from portmap.simulator.upnp.soap import FIREWALL, SCHEMAS, Call, Fault
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP}  # IANA's numbers

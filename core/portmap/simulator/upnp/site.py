@@ -14,6 +14,7 @@ from portmap.simulator.net.http import Request, Response
 from portmap.simulator.quirks import PPP, Quirks
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import firewall_control, soap
+from portmap.simulator.upnp.action_call import ActionCall
 from portmap.simulator.upnp.description import (
     CONTROL_COMMON,
     CONTROL_FIREWALL,
@@ -26,7 +27,7 @@ from portmap.simulator.upnp.description import (
     printer,
     root,
 )
-from portmap.simulator.upnp.igd import Action, ActionCall, action_of
+from portmap.simulator.upnp.igd import Action, action_of
 from portmap.simulator.upnp.page_quirks import schema_prefix
 from portmap.simulator.upnp.scpd import scpd
 from portmap.simulator.upnp.soap import COMMON, FIREWALL, WAN_IP, WAN_PPP, Call
