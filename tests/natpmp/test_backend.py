@@ -155,6 +155,11 @@ def test_a_refused_question_for_the_address_is_refused(talk: Talk) -> None:
         talk("00 80 0003 00000005 00000000").external_ip()
 
 
+@pytest.mark.parametrize("result", [3, 4])
+def test_a_deletion_refused_because_nothing_is_there_is_a_success(talk: Talk, result: int) -> None:
+    talk(f"00 82 000{result} 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303)
+
+
 def test_a_refused_deletion_is_refused(talk: Talk) -> None:
     with pytest.raises(NotAuthorized):
         talk("00 82 0002 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303)

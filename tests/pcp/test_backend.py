@@ -227,6 +227,10 @@ def test_an_ipv6_address_is_none_for_an_ipv4_mapping(address: str, talk: "Talk")
         add(talk(mapped(address=address)))
 
 
+def test_a_deletion_refused_for_want_of_resources_is_a_success(talk: "Talk") -> None:
+    talk(refused(8)).delete_mapping(TCP, 30303, 30303, "")  # as miniupnpd, where there is no such mapping
+
+
 def test_a_deletion_answered_with_a_lease_is_garbled(talk: "Talk") -> None:
     with pytest.raises(Garbled, match="open for 600 s"):
         talk(mapped()).delete_mapping(TCP, 30303, 30303, "")

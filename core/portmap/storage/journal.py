@@ -22,7 +22,8 @@ class JournalEntry:
 
     `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
     `token` is what the backend wants back with it. `inner_port`: the internal port by which the gateway knows it,
-    where the application follows; 0: that is `internal_port`, or nobody has noted it.
+    where the application follows; 0: that is `internal_port`, or nobody has noted it. `spec`: the backend that opened
+    it, empty where it is the session's; `ipv6`: it is a pinhole.
     """
 
     gateway: str
@@ -33,6 +34,8 @@ class JournalEntry:
     held: bool = True
     token: str = ""
     inner_port: int = 0
+    spec: str = ""
+    ipv6: bool = False
 
     @property
     def key(self) -> Key:
@@ -93,6 +96,7 @@ def to_text(journal: Journal) -> str:
             "held": entry.held,
             "token": entry.token,
             "inner_port": entry.inner_port,
+            **({"spec": entry.spec, "ipv6": entry.ipv6} if entry.spec else {}),
         }
         for entry in journal.entries
     ]
@@ -127,6 +131,8 @@ def _entry(row: Any) -> JournalEntry:
         held,
         _text(row.get("token", "")),
         _port(row.get("inner_port", 0), least=0),
+        _text(row.get("spec", "")),
+        bool(row.get("ipv6", False)),
     )
 
 

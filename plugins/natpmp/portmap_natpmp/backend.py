@@ -23,7 +23,7 @@ from portmap_natpmp.announcement import ANNOUNCED_AT, read_announcement
 from portmap_natpmp.argument import hinted_gateway, parse_gateway
 from portmap_natpmp.observation import LastObservation, observation_of, reason_to_alert, reason_when_announced
 from portmap_natpmp.packets import PORT, AddressAnswer, AddressRequest, Answer, MappingRequest, Refusal
-from portmap_natpmp.results import NO_ADDRESS_YET, refused
+from portmap_natpmp.results import NO_ADDRESS_YET, NOTHING_TO_DELETE, refused
 
 log = logging.getLogger("portmap.natpmp")
 
@@ -115,7 +115,13 @@ class NatPmp:
         if internal_port == 0:
             meaning = f"every {protocol} mapping of this host, other programs' too (RFC 6886 §3.4)"
             raise Refused(f"to {self} a deletion of internal port 0 means {meaning}")
-        answer = self._ask(MappingRequest(protocol, internal_port))
+        try:
+            answer = self._ask(MappingRequest(protocol, internal_port))
+        except Refused as error:
+            if error.code not in NOTHING_TO_DELETE:
+                raise
+            log.debug("%s %d is not open: %s", protocol, internal_port, error)
+            return
         if answer.lifetime:
             raise Garbled(
                 f"{self} answered a deletion with a lease: port {internal_port} is open for {answer.lifetime} s"

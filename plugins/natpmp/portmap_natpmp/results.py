@@ -7,6 +7,7 @@ from portmap.errors import NotAuthorized, OutOfResources, Refused
 from portmap_natpmp.packets import UNSUPPORTED_VERSION, error_text
 
 NO_ADDRESS_YET = 3
+NOTHING_TO_DELETE = (3, 4)  # what servers answer to the deletion of a mapping that is not there, beside 0
 
 _MEANINGS: dict[int, tuple[type[Refused], str]] = {
     UNSUPPORTED_VERSION: (Refused, "it may be a PCP-only gateway, which does not speak NAT-PMP: try another backend"),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Generic, TypeVar
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
+from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, OutOfResources, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.model import Address, Grant, PortRequest, Protocol
 from portmap.wire import Peer, Question, Receive, exchange, first_good, receive
@@ -106,7 +106,12 @@ class Client(Generic[A]):
         server = self.server or self._find()
         ours = self._ours(server)
         nonce = self._nonces.of((server, ours, protocol, internal_port), token)
-        answer = self._ask(server, Map(ours, nonce, protocol, internal_port))
+        try:
+            answer = self._ask(server, Map(ours, nonce, protocol, internal_port))
+        except OutOfResources as error:  # miniupnpd's answer where there is no such mapping (8, NO_RESOURCES)
+            log.debug("%s %d is not open: %s", protocol, internal_port, error)
+            self._nonces.forget(protocol, internal_port)
+            return
         if answer.lifetime:
             left = f"port {internal_port} is open for {answer.lifetime} s"
             raise Garbled(f"{SPEAKS} {server} answered a deletion with a lease: {left}")

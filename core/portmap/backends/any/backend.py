@@ -116,7 +116,7 @@ class AnyBackend:
             own = self._strip_backend_name(nat, token)
             wanted = protocol, external_port, internal_port, name, lifetime
             grant = nat.add_mapping(*wanted, token=own, exact=exact)
-            return replace(grant, token=self._add_backend_name(nat, grant.token)) if grant.token else grant
+            return replace(grant, token=self._add_backend_name(nat, grant.token))
 
         return self._holders.add(key, self._backends_for(key), ask, lambda nat: nat is self._winner)
 
@@ -218,7 +218,8 @@ class AnyBackend:
 
     def _strip_backend_name(self, nat: Nat, text: str) -> str:
         mark = f"{self._race.name_of(nat)} "
-        return text.removeprefix(mark) if text.startswith(mark) else ""
+        bare = " " not in text  # from another portmap of this host; each backend checks what it is given
+        return text.removeprefix(mark) if bare or text.startswith(mark) else ""
 
 
 def _list(argument: str) -> str:

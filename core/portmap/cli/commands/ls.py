@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from portmap.cli import logs
-from portmap.cli.commands.open_close import FOLDER
 from portmap.cli.exit_codes import print_error
 from portmap.cli.output.formats import print_json, print_table
 from portmap.doctor.findings import BackendAnswer
@@ -17,6 +16,7 @@ from portmap.model import Listed
 from portmap.network.routes import default_gateways, local_address_to
 from portmap.printable import printable
 from portmap.storage.journal_reader import SessionJournal, read_journals
+from portmap.storage.open_ports import FOLDER
 from portmap.syntax.durations import format_duration
 
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")

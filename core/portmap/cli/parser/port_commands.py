@@ -142,6 +142,8 @@ def open_(
     nat: Nat = "any",
     lease: Lease = None,
     state: State = None,
+    only_ipv4: OnlyIPv4 = False,
+    only_ipv6: OnlyIPv6 = False,
     json: Json = False,
 ) -> None:
     """Open ports, and leave them so until the lease ends.
@@ -153,7 +155,10 @@ def open_(
     from portmap.config.settings import environment_layer, parse_lease  # noqa: PLC0415  # as above
 
     lifetime = environment_layer(os.environ).lease if lease is None else parse_lease(lease, "--lease")
-    open_ports(nat, mappings, lifetime, state_folder(state), as_json=json)
+    if only_ipv4 and only_ipv6:
+        raise SpecError("-4 and -6 together leave nothing out: say neither for both")
+    folder = state_folder(state)
+    raise typer.Exit(open_ports(nat, mappings, lifetime, folder, ipv4=not only_ipv6, ipv6=not only_ipv4, as_json=json))
 
 
 def close(
@@ -161,15 +166,20 @@ def close(
         list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As they were opened.", show_default=False)
     ] = None,
     mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left.")] = False,
-    nat: Nat = "any",
+    nat: MaybeNat = None,
     state: State = None,
     json: Json = False,
 ) -> None:
-    """Close what 'portmap open' left open."""
+    """Close what 'portmap open' left open.
+
+    Each port at the gateway where it was opened. --nat is for what was opened before portmap noted that.
+    """
     from portmap.cli.commands.open_close import close_ports  # noqa: PLC0415  # as above
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # only this command needs it
+    from portmap.config.settings import environment_layer  # noqa: PLC0415  # as above
 
-    close_ports(nat, mappings or [], state_folder(state), mine=mine, as_json=json)
+    nat = nat or environment_layer(os.environ).nat
+    raise typer.Exit(close_ports(nat, mappings or [], state_folder(state), mine=mine, as_json=json))
 
 
 def status(

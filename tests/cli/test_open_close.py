@@ -1,0 +1,236 @@
+"""`portmap open` and `portmap close`, against simulated routers."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import portmap
+from portmap.backends.nat import Nat
+from portmap.cli.commands.open_close import close_ports, open_ports
+from portmap.cli.output.open_ports import OpenedPort, closed_lines, opened_lines
+from portmap.errors import NotAuthorized, SpecError
+from portmap.model import PortRequest, Protocol
+from portmap.storage.journal import JournalEntry
+from portmap.storage.open_ports import OpenPorts
+from portmap.testing import Quirks, Router, loopback_address
+
+Told = Callable[[], list[str]]
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with Router(loopback_address()) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """The lines on stdout and stderr since the last call."""
+
+    def lines() -> list[str]:
+        captured = capsys.readouterr()
+        return [*captured.out.splitlines(), *captured.err.splitlines()]
+
+    return lines
+
+
+def pmp(router: Router) -> str:
+    return f"pmp:{router.address}"
+
+
+def upnp(router: Router) -> str:
+    return f"upnp:{router.description_url}"
+
+
+def open_(spec: str, folder: Path, *mappings: str, **options: Any) -> int:
+    return open_ports(spec, mappings, 600, folder, ipv6=False, **options)
+
+
+def close(folder: Path, *mappings: str, nat: str | None = None) -> int:
+    return close_ports(nat, mappings, folder, mine=not mappings)
+
+
+def left(folder: Path) -> tuple[JournalEntry, ...]:
+    """What is noted as open."""
+    ports = OpenPorts(folder)
+    ports.close()
+    return ports.entries
+
+
+def outside(router: Router) -> list[int]:
+    return sorted(entry.external_port for entry in router.entries)
+
+
+# What is there no more
+
+
+@pytest.mark.parametrize("protocol", ["pmp", "pcp", "upnp"])
+def test_closing_what_is_gone_is_a_success(router: Router, tmp_path: Path, told: Told, protocol: str) -> None:
+    open_(upnp(router) if protocol == "upnp" else f"{protocol}:{router.address}", tmp_path, "8080")
+    router.reboot()
+    assert close(tmp_path, "8080") == 0
+    assert told()[-1] == "8080/tcp is closed"
+    assert left(tmp_path) == ()
+
+
+def test_a_port_that_cannot_be_closed_is_told_and_noted_on(
+    router: Router, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotAuthorized("not yours")
+
+    open_(pmp(router), tmp_path, "80-82")
+    told()
+    monkeypatch.setattr(Nat, "delete_mapping", refuse)
+    assert close(tmp_path) == 4
+    assert told() == ["portmap: 80/tcp 81/tcp 82/tcp: not yours"]
+    assert len(left(tmp_path)) == 3
+
+
+# Where each was opened
+
+
+def test_each_port_is_closed_by_the_backend_and_gateway_that_opened_it(router: Router, tmp_path: Path) -> None:
+    with Router(loopback_address()) as other:
+        open_(pmp(router), tmp_path, "8080")
+        open_(upnp(other), tmp_path, "8080", "8081")
+        assert (outside(router), outside(other)) == ([8080], [8080, 8081])
+        assert close(tmp_path) == 0
+        assert (outside(router), outside(other)) == ([], [])
+
+
+def test_what_any_opened_is_closed_by_the_backend_that_it_chose(router: Router, tmp_path: Path) -> None:
+    both = f"{upnp(router)},{pmp(router)}"
+    open_(both, tmp_path, "8080")
+    assert left(tmp_path)[0].spec in (upnp(router), pmp(router))
+    assert close(tmp_path, "8080", nat="pcp:127.0.0.99") == 0
+    assert outside(router) == []
+
+
+def test_any_that_maps_through_another_than_its_winner_notes_that_one(router: Router, tmp_path: Path) -> None:
+    router.quirks = Quirks(pmp_result=2)  # it tells its address by NAT-PMP, and maps by UPnP only
+    open_(f"{pmp(router)},{upnp(router)}", tmp_path, "8080")
+    assert left(tmp_path)[0].spec == upnp(router)
+    assert close(tmp_path, "8080") == 0
+    assert outside(router) == []
+
+
+def test_a_gateway_that_is_gone_keeps_no_other_one_open(router: Router, tmp_path: Path, told: Told) -> None:
+    with Router(loopback_address()) as gone:
+        open_(pmp(gone), tmp_path, "80-82")
+    open_(pmp(router), tmp_path, "8080")
+    told()
+    assert close(tmp_path) in (3, 7)
+    assert outside(router) == []
+    lines = told()
+    assert lines[0] == "8080/tcp is closed"
+    assert lines[1].startswith("portmap: 80/tcp 81/tcp 82/tcp: ")
+    assert len(left(tmp_path)) == 3
+
+
+def test_what_was_never_opened_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="80/tcp was not opened by 'portmap open'"):
+        close(tmp_path, "80")
+
+
+def test_what_a_running_portmap_holds_is_left_to_it(router: Router, tmp_path: Path, told: Told) -> None:
+    open_(pmp(router), tmp_path, "8080")
+    told()
+    with portmap.open(pmp(router), ["8080"]) as session:
+        session.wait(10)
+        assert close(tmp_path, "8080") == 0
+        assert told() == ["8080/tcp is left open for another session of this process"]
+        assert outside(router) == [8080]
+
+
+def test_what_a_running_portmap_holds_is_not_asked_for_again(router: Router, tmp_path: Path, told: Told) -> None:
+    with portmap.open(pmp(router), ["8080"]) as session:
+        session.wait(10)
+        asked = router.heard.map
+        assert open_(pmp(router), tmp_path, "8080") == 0
+        assert router.heard.map == asked
+    assert told() == ["8080/tcp is open at 1.2.3.4:8080 as long as another session of this process holds it"]
+
+
+# What is said
+
+
+def test_another_port_than_asked_for_is_said(tmp_path: Path, told: Told) -> None:
+    with Router(loopback_address(), quirks=Quirks(conflict=frozenset({8080}))) as router:
+        assert open_(pmp(router), tmp_path, "8080") == 0
+        (line,) = told()
+        assert line == f"8080/tcp is open at 1.2.3.4:{outside(router)[0]} for 10m, not at 8080, which is taken"
+
+
+@pytest.mark.parametrize("protocol", ["pmp", "pcp", "upnp"])
+def test_one_taken_port_does_not_shift_a_range(tmp_path: Path, told: Told, protocol: str) -> None:
+    with Router(loopback_address(), quirks=Quirks(conflict=frozenset({25570}))) as router:
+        spec = upnp(router) if protocol == "upnp" else f"{protocol}:{router.address}"
+        assert open_(spec, tmp_path, "25565-25580") == 0
+        (other,) = set(outside(router)) - set(range(25565, 25581))
+        assert told() == [
+            "25565-25569/tcp are open at 1.2.3.4:25565-25569 for 10m",
+            f"25570/tcp is open at 1.2.3.4:{other} for 10m, not at 25570, which is taken",
+            "25571-25580/tcp are open at 1.2.3.4:25571-25580 for 10m",
+        ]
+
+
+def test_a_wanted_port_that_is_free_again_is_asked_for_first(tmp_path: Path) -> None:
+    with Router(loopback_address(), quirks=Quirks(conflict=frozenset({8080}))) as router:
+        open_(pmp(router), tmp_path, "8080")
+        router.quirks = Quirks()
+        open_(pmp(router), tmp_path, "8080")
+        assert outside(router) == [8080]
+
+
+def test_a_failing_port_is_told_and_the_rest_is_open(tmp_path: Path, told: Told) -> None:
+    with Router(loopback_address(), quirks=Quirks(high_ports_only=True, no_port_zero=True)) as router:
+        code = open_(pmp(router), tmp_path, "80", "8080")
+        assert outside(router)[-1] == 8080
+    lines = told()
+    assert any(line.startswith("8080/tcp is open at 1.2.3.4:8080") for line in lines)
+    assert code == 0 or any(line.startswith("portmap: 80/tcp: ") for line in lines)
+
+
+def test_json_has_an_object_for_each_port(router: Router, tmp_path: Path, told: Told) -> None:
+    open_(pmp(router), tmp_path, "80:8080", "53/udp", as_json=True)
+    objects = [json.loads(line) for line in told()]
+    assert [(it["event"], it["internal_port"], it["external_port"], it["requested_port"]) for it in objects] == [
+        ("opened", 8080, 80, 80),
+        ("opened", 53, 53, 53),
+    ]
+
+
+def opened(internal: int, external: int, protocol: Protocol = Protocol.TCP, **more: Any) -> OpenedPort:
+    return OpenedPort(PortRequest(protocol, internal, more.pop("wish", 0)), external, 600, "1.2.3.4", **more)
+
+
+def test_a_range_moved_outside_is_one_line() -> None:
+    ports = [opened(port, port + 10, wish=port + 10) for port in range(80, 84)]
+    assert opened_lines(ports) == ["80-83/tcp are open at 1.2.3.4:90-93 for 10m"]
+
+
+def test_two_protocols_are_two_lines() -> None:
+    ports = [opened(port, port, protocol) for port in (80, 81) for protocol in Protocol]
+    assert opened_lines(ports) == [
+        "80-81/tcp are open at 1.2.3.4:80-81 for 10m",
+        "80-81/udp are open at 1.2.3.4:80-81 for 10m",
+    ]
+
+
+def test_an_ipv6_address_is_in_brackets() -> None:
+    port = OpenedPort(PortRequest(Protocol.TCP, 80), 80, 0, "2600::1")
+    assert opened_lines([port]) == ["80/tcp is open at [2600::1]:80 until it is closed: leases are not known there"]
+
+
+def test_a_closed_range_is_one_line() -> None:
+    entries = [JournalEntry("G", Protocol.TCP, port, port) for port in (80, 81, 83)]
+    pinhole = JournalEntry("G", Protocol.TCP, 84, 84, spec="pcp", ipv6=True)
+    assert closed_lines([*entries, pinhole]) == [
+        "80-81/tcp are closed",
+        "83/tcp is closed",
+        "84/tcp is closed over IPv6",
+    ]
