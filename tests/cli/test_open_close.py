@@ -9,7 +9,8 @@ import pytest
 
 import portmap
 from portmap.backends.nat import Nat
-from portmap.cli.commands.open_close import close_ports, open_ports
+from portmap.cli.commands.close import close_ports
+from portmap.cli.commands.open import open_ports
 from portmap.cli.output.open_ports import OpenedPort, closed_lines, opened_lines
 from portmap.errors import NotAuthorized, SpecError
 from portmap.model import PortRequest, Protocol

@@ -1,15 +1,17 @@
 """One module for each subcommand that asks once and prints.
 
-config      `portmap config check`
-demo        `portmap demo`
-doctor      `portmap doctor`
-ip          `portmap ip`
-ls          `portmap ls`
-open_close  `portmap open`, `portmap close`
-plugins     `portmap plugins`, `portmap backends`
-router      `portmap router`
-service     `portmap service print`
-status      `portmap status`
-check       `portmap check`
-echo        `portmap echo`
+check         `portmap check`
+close         `portmap close`
+config        `portmap config check`
+demo          `portmap demo`
+doctor        `portmap doctor`
+echo          `portmap echo`
+ip            `portmap ip`
+ls            `portmap ls`
+open          `portmap open`
+plugins       `portmap plugins`, `portmap backends`
+port_results  prints what became of the ports of `open` and `close`
+router        `portmap router`
+service       `portmap service print`
+status        `portmap status`
 """

@@ -150,7 +150,7 @@ def open_(
 
     'portmap close' closes them before. Ctrl-C while at it takes back what was opened so far.
     """
-    from portmap.cli.commands.open_close import open_ports  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.commands.open import open_ports  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
     from portmap.config.settings import environment_layer, parse_lease  # noqa: PLC0415  # as above
 
@@ -174,7 +174,7 @@ def close(
 
     Each port at the gateway where it was opened. --nat is for what was opened before portmap noted that.
     """
-    from portmap.cli.commands.open_close import close_ports  # noqa: PLC0415  # as above
+    from portmap.cli.commands.close import close_ports  # noqa: PLC0415  # as above
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # only this command needs it
     from portmap.config.settings import environment_layer  # noqa: PLC0415  # as above
 

@@ -1,27 +1,24 @@
-"""`portmap open` and `portmap close`: one shot. A lease is left at the gateway, or taken back.
+"""`portmap open`: maps ports and leaves them so until their lease ends.
 
 Rules:
-What is left open is noted with the backend and gateway that opened it; only that is closed, and there.
+What is left open is noted with the backend and gateway that opened it, for `portmap close`.
 Ctrl-C before all is open takes back what was opened so far.
 A port that fails stops no other one; a gateway that does not answer stops all of its ports.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from portmap.backends.any.backend import AnyBackend
-from portmap.backends.load import load, load_ipv6
 from portmap.backends.nat import Nat
 from portmap.cli import logs
-from portmap.cli.exit_codes import OK, exit_code_of, print_error
-from portmap.cli.output.formats import print_json
-from portmap.cli.output.open_ports import OpenedPort, closed_lines, opened_lines
+from portmap.cli.commands.port_results import print_opened, report_failures
+from portmap.cli.exit_codes import OK, print_error
+from portmap.cli.output.open_ports import OpenedPort, opened_lines
 from portmap.cli.signals import StopSignals
-from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
+from portmap.errors import SILENCE, NATError, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS
-from portmap.host.claims import gateway_address
 from portmap.loading.catalog import Catalogue
 from portmap.model import Grant, Kind, PortRequest
 from portmap.session.open import load_backends
@@ -29,8 +26,6 @@ from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
 from portmap.syntax.specs import parse_backend_spec
-
-SHOWN = 8  # ports that are told one by one in an error
 
 
 def open_ports(
@@ -94,10 +89,10 @@ class _Opener:
         opened = self._open_all(requests)
         for port in opened:
             if as_json:
-                _print_opened(port, ipv6=self._nat.ipv6)
+                print_opened(port, ipv6=self._nat.ipv6)
         for line in () if as_json else opened_lines(opened):
             print(line, flush=True)
-        return OK if optional else _report(self._failures, as_json=as_json)
+        return OK if optional else report_failures(self._failures, as_json=as_json)
 
     def _open_all(self, requests: Sequence[PortRequest]) -> list[OpenedPort]:
         """First each port as it was asked for; then those that were taken, at another one.
@@ -206,125 +201,3 @@ class _Opener:
                 continue
             self._open_ports.remove([entry])
             self._made.remove(entry)
-
-
-def close_ports(
-    nat: str | None, mappings: Sequence[str], folder: Path | None, *, mine: bool, as_json: bool = False
-) -> int:
-    """Take back what `open` left; with `mine` all of it. The exit code: of what went worst.
-
-    `nat` is for a mapping of which it is not known which backend opened it. Raises SpecError.
-    """
-    if mine == bool(mappings):
-        raise SpecError("name the mappings to close, or say --mine for all that 'portmap open' left")
-    logs.set_up(0)
-    if nat is not None:
-        load(nat)
-    wanted = {request.key for request in parse_mappings(mappings)}
-    open_ports = OpenPorts(folder)
-    try:
-        entries = [entry for entry in open_ports.entries if mine or entry.key in wanted]
-        if missing := wanted - {entry.key for entry in entries}:
-            protocol, port = min(missing)
-            raise SpecError(f"{port}/{protocol.lower()} was not opened by 'portmap open': see 'portmap ls'")
-        failures: list[tuple[JournalEntry, PortmapError]] = []
-        groups = dict.fromkeys((entry.spec or nat or "any", entry.ipv6, entry.gateway) for entry in entries)
-        for spec, ipv6, gateway in groups:
-            group = [it for it in entries if (it.spec or nat or "any", it.ipv6, it.gateway) == (spec, ipv6, gateway)]
-            failures += _close_group(spec, gateway, group, open_ports, as_json=as_json)
-        return _report(failures, as_json=as_json)
-    finally:
-        open_ports.close()
-
-
-def _close_group(
-    spec: str, gateway: str, entries: Sequence[JournalEntry], open_ports: OpenPorts, *, as_json: bool
-) -> list[tuple[JournalEntry, PortmapError]]:
-    """Close what one backend opened at one gateway, and tell; what failed."""
-    try:
-        nat = _backend_at(spec, gateway, open_ports.hint_for(spec), ipv6=entries[0].ipv6)
-    except PortmapError as error:
-        return [(entry, error) for entry in entries]
-    failures: list[tuple[JournalEntry, PortmapError]] = []
-    closed: list[JournalEntry] = []
-    left: dict[str, list[JournalEntry]] = {}
-    for entry in entries:
-        try:
-            if failures and isinstance(failures[-1][1], SILENCE):
-                raise failures[-1][1]
-            nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=entry.token)
-        except (NATError, PluginError) as error:
-            failures.append((entry, error))
-            continue
-        note = nat.sharing_note(entry.key)
-        left.setdefault(note, []).append(entry) if note else closed.append(entry)
-        open_ports.remove([entry])
-    for note, group in (("closed", closed), *left.items()):
-        _print_closed(group, note, as_json=as_json)
-    return failures
-
-
-def _backend_at(spec: str, gateway: str, hint: str, *, ipv6: bool) -> Nat:
-    """The backend, once it has found that gateway. Raises PortmapError."""
-    nat = load_ipv6(spec) if ipv6 else load(spec)
-    if nat is None:
-        raise SpecError(f"{spec!r} knows no IPv6")
-    if hint:
-        nat.take_hint(hint)
-    with suppress(Refused):  # then it is there
-        nat.external_ip()
-    here = str(nat)
-    if (gateway_address(here) or here) != (gateway_address(gateway) or gateway):
-        raise NoGateway(f"it was opened at {gateway}, and the gateway here is {here}: close it in that network")
-    return nat
-
-
-def _report(failures: Sequence[tuple[PortRequest | JournalEntry, PortmapError]], *, as_json: bool) -> int:
-    """Tell each failure; the highest exit code. Ports that failed for the same reason share a line."""
-    ports: dict[str, list[str]] = {}
-    for what, error in failures:
-        ports.setdefault(str(error), []).append(f"{what.internal_port}/{what.protocol.lower()}")
-        if as_json:
-            print_json(
-                event="error",
-                error=type(error).__name__,
-                reason=str(error),
-                exit=exit_code_of(error),
-                protocol=what.protocol,
-                internal_port=what.internal_port,
-            )
-    for reason, names in ports.items():
-        shown = (
-            " ".join(names) if len(names) <= SHOWN else f"{names[0]} … {names[-1]} ({len(names)} ports)"
-        )  # a line's worth
-        print_error(f"{shown}: {reason}")
-    return max((exit_code_of(error) for _, error in failures), default=OK)
-
-
-def _print_opened(port: OpenedPort, *, ipv6: bool) -> None:
-    print_json(
-        event="opened",
-        protocol=port.request.protocol,
-        internal_port=port.request.internal_port,
-        requested_port=None if port.request.follow else port.request.wish,
-        external_ip=port.address,
-        external_port=port.external_port,
-        lifetime=port.lifetime,
-        ipv6=ipv6,
-        reason=port.remark,
-    )
-
-
-def _print_closed(entries: Sequence[JournalEntry], what: str, *, as_json: bool) -> None:
-    if not as_json:
-        for line in closed_lines(entries, what):
-            print(line, flush=True)
-        return
-    for entry in entries:
-        print_json(
-            event="closed" if what == "closed" else "left",
-            protocol=entry.protocol,
-            internal_port=entry.internal_port,
-            ipv6=entry.ipv6,
-            reason="" if what == "closed" else what,
-        )

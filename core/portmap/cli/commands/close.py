@@ -1,0 +1,89 @@
+"""`portmap close`: takes back what `portmap open` left, by the backend and at the gateway that opened it.
+
+A port that fails stops no other one. Only what `portmap open` noted is closed.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from portmap.backends.load import load, load_ipv6
+from portmap.backends.nat import Nat
+from portmap.cli import logs
+from portmap.cli.commands.port_results import print_closed, report_failures
+from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
+from portmap.host.claims import gateway_address
+from portmap.storage.journal import JournalEntry
+from portmap.storage.open_ports import OpenPorts
+from portmap.syntax.mappings import parse_mappings
+
+
+def close_ports(
+    nat: str | None, mappings: Sequence[str], folder: Path | None, *, mine: bool, as_json: bool = False
+) -> int:
+    """Take back what `open` left; with `mine` all of it. The exit code: of what went worst.
+
+    `nat` is for a mapping of which it is not known which backend opened it. Raises SpecError.
+    """
+    if mine == bool(mappings):
+        raise SpecError("name the mappings to close, or say --mine for all that 'portmap open' left")
+    logs.set_up(0)
+    if nat is not None:
+        load(nat)
+    wanted = {request.key for request in parse_mappings(mappings)}
+    open_ports = OpenPorts(folder)
+    try:
+        entries = [entry for entry in open_ports.entries if mine or entry.key in wanted]
+        if missing := wanted - {entry.key for entry in entries}:
+            protocol, port = min(missing)
+            raise SpecError(f"{port}/{protocol.lower()} was not opened by 'portmap open': see 'portmap ls'")
+        failures: list[tuple[JournalEntry, PortmapError]] = []
+        groups = dict.fromkeys((entry.spec or nat or "any", entry.ipv6, entry.gateway) for entry in entries)
+        for spec, ipv6, gateway in groups:
+            group = [it for it in entries if (it.spec or nat or "any", it.ipv6, it.gateway) == (spec, ipv6, gateway)]
+            failures += _close_group(spec, gateway, group, open_ports, as_json=as_json)
+        return report_failures(failures, as_json=as_json)
+    finally:
+        open_ports.close()
+
+
+def _close_group(
+    spec: str, gateway: str, entries: Sequence[JournalEntry], open_ports: OpenPorts, *, as_json: bool
+) -> list[tuple[JournalEntry, PortmapError]]:
+    """Close what one backend opened at one gateway, and tell; what failed."""
+    try:
+        nat = _backend_at(spec, gateway, open_ports.hint_for(spec), ipv6=entries[0].ipv6)
+    except PortmapError as error:
+        return [(entry, error) for entry in entries]
+    failures: list[tuple[JournalEntry, PortmapError]] = []
+    closed: list[JournalEntry] = []
+    left: dict[str, list[JournalEntry]] = {}
+    for entry in entries:
+        try:
+            if failures and isinstance(failures[-1][1], SILENCE):
+                raise failures[-1][1]
+            nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=entry.token)
+        except (NATError, PluginError) as error:
+            failures.append((entry, error))
+            continue
+        note = nat.sharing_note(entry.key)
+        left.setdefault(note, []).append(entry) if note else closed.append(entry)
+        open_ports.remove([entry])
+    for note, group in (("closed", closed), *left.items()):
+        print_closed(group, note, as_json=as_json)
+    return failures
+
+
+def _backend_at(spec: str, gateway: str, hint: str, *, ipv6: bool) -> Nat:
+    """The backend, once it has found that gateway. Raises PortmapError."""
+    nat = load_ipv6(spec) if ipv6 else load(spec)
+    if nat is None:
+        raise SpecError(f"{spec!r} knows no IPv6")
+    if hint:
+        nat.take_hint(hint)
+    with suppress(Refused):  # then it is there
+        nat.external_ip()
+    here = str(nat)
+    if (gateway_address(here) or here) != (gateway_address(gateway) or gateway):
+        raise NoGateway(f"it was opened at {gateway}, and the gateway here is {here}: close it in that network")
+    return nat

@@ -1,0 +1,65 @@
+"""Prints what became of the ports that `portmap open` and `portmap close` were asked for."""
+
+from collections.abc import Sequence
+
+from portmap.cli.exit_codes import OK, exit_code_of, print_error
+from portmap.cli.output.formats import print_json
+from portmap.cli.output.open_ports import OpenedPort, closed_lines
+from portmap.errors import PortmapError
+from portmap.model import PortRequest
+from portmap.storage.journal import JournalEntry
+
+SHOWN = 8  # ports that are told one by one in an error
+
+
+def report_failures(failures: Sequence[tuple[PortRequest | JournalEntry, PortmapError]], *, as_json: bool) -> int:
+    """Tell each failure; the highest exit code. Ports that failed for the same reason share a line."""
+    ports: dict[str, list[str]] = {}
+    for what, error in failures:
+        ports.setdefault(str(error), []).append(f"{what.internal_port}/{what.protocol.lower()}")
+        if as_json:
+            print_json(
+                event="error",
+                error=type(error).__name__,
+                reason=str(error),
+                exit=exit_code_of(error),
+                protocol=what.protocol,
+                internal_port=what.internal_port,
+            )
+    for reason, names in ports.items():
+        shown = (
+            " ".join(names) if len(names) <= SHOWN else f"{names[0]} … {names[-1]} ({len(names)} ports)"
+        )  # a line's worth
+        print_error(f"{shown}: {reason}")
+    return max((exit_code_of(error) for _, error in failures), default=OK)
+
+
+def print_opened(port: OpenedPort, *, ipv6: bool) -> None:
+    """An open port as JSON."""
+    print_json(
+        event="opened",
+        protocol=port.request.protocol,
+        internal_port=port.request.internal_port,
+        requested_port=None if port.request.follow else port.request.wish,
+        external_ip=port.address,
+        external_port=port.external_port,
+        lifetime=port.lifetime,
+        ipv6=ipv6,
+        reason=port.remark,
+    )
+
+
+def print_closed(entries: Sequence[JournalEntry], what: str, *, as_json: bool) -> None:
+    """What is closed, or `what` else it is."""
+    if not as_json:
+        for line in closed_lines(entries, what):
+            print(line, flush=True)
+        return
+    for entry in entries:
+        print_json(
+            event="closed" if what == "closed" else "left",
+            protocol=entry.protocol,
+            internal_port=entry.internal_port,
+            ipv6=entry.ipv6,
+            reason="" if what == "closed" else what,
+        )
