@@ -17,17 +17,17 @@ _PATIENCE = 10  # seconds for the daemon to start
 
 
 @contextlib.contextmanager
-def coturn(namespace: Namespace, home: Path, *addresses: str) -> Iterator[None]:
-    """The daemon, STUN only, with all its files in `home`; the namespace's end is its end, too."""
+def coturn(namespace: Namespace, home: Path, *addresses: str, discovery: bool = False) -> Iterator[None]:
+    """The daemon, STUN only, with all its files in `home`; with `discovery` it speaks RFC 5780."""
     files = ["--db", str(home / "turndb"), "--pidfile", str(home / "pid"), "--log-file", "stdout"]
-    modest = ["--no-cli", "--no-tls", "--no-dtls", "--no-rfc5780", "--simple-log", "-m", "1"]
+    modest = ["--no-cli", "--no-tls", "--no-dtls", *([] if discovery else ["--no-rfc5780"]), "--simple-log", "-m", "1"]
     listening = [word for address in addresses for word in ("-L", address)]
     log = home / "log"
     with log.open("w") as out:
         words = ["turnserver", "-n", "--stun-only", "-v", *modest, *files, *listening]
         daemon = namespace.popen(words, stdout=out, stderr=out)
     deadline = time.monotonic() + _PATIENCE
-    while log.read_text().count("UDP listener opened") < len(addresses):
+    while log.read_text().count("UDP listener opened") < len(addresses) * (2 if discovery else 1):
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)
     try:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, PortHolder
 from portmap.doctor.probes.backends import PATIENCE, BackendProbe, ProbeTarget
 from portmap.doctor.probes.firewall import read_firewall
+from portmap.doctor.probes.nat_type import measure_nat
 from portmap.doctor.probes.network import read_host_network
 from portmap.doctor.probes.trial import try_mappings
 from portmap.model import PortRequest
 from portmap.network.listening_sockets import ListeningSocket, listening
 from portmap.storage.journal_reader import SessionJournal
+from portmap.wire.stun.servers import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def examine(
     try_it: bool = False,
     patience: float = PATIENCE,
     senses: HostProbes = HostProbes(),
+    nat_servers: tuple[Server, ...] = (),
 ) -> Findings:
     """All that can be found out. `outside` tells how the world sees us, `holdings` are this host's journals."""
     hearing = BackendProbe(witnesses, patience)
@@ -53,6 +56,7 @@ def examine(
         firewall=firewall,
         outside=seen[0] if seen else None,
         holders=tuple(_holders(holdings)),
+        nat=measure_nat(nat_servers) if len(nat_servers) > 1 else None,
     )
     return replace(findings, attempts=try_mappings(findings, hearing)) if try_it else findings
 

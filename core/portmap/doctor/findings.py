@@ -7,6 +7,7 @@ from portmap.errors import SILENCE, NoPublicAddress, PluginError, PortmapError
 from portmap.model import Address, Key, Listed, PortRequest, Protocol, Scope, scope_of
 from portmap.network.egress import address_in
 from portmap.network.listening_sockets import ListeningSocket
+from portmap.reachability.nat_type import NatType
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Findings:
     outside: BackendAnswer | None = None
     attempts: tuple[TrialResult, ...] = ()
     holders: tuple[PortHolder, ...] = ()
+    nat: NatType | str | None = None
 
     @property
     def rooted(self) -> tuple[PortRequest, ...]:

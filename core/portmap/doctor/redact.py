@@ -9,6 +9,7 @@ Rules:
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from portmap import errors
@@ -24,6 +25,7 @@ from portmap.doctor.rules.vendors import vendor_words
 from portmap.errors import NoPublicAddress, PortmapError, Refused, error_name
 from portmap.model import Address, Listed, PortRequest, Scope, scope_of
 from portmap.network.listening_sockets import ListeningSocket
+from portmap.reachability.nat_type import NatType
 
 HIDDEN = "(hidden)"
 OTHER_BACKEND = "another backend"
@@ -78,9 +80,17 @@ def redacted_findings(findings: Findings, known: Collection[str]) -> Findings:
         listening=None if findings.listening is None else tuple(map(_socket, findings.listening)),
         firewall=findings.firewall and HostFirewall(findings.firewall.shut, _FIREWALL[findings.firewall.shut]),
         outside=findings.outside and _answer(findings.outside, known),
+        nat=_nat(findings.nat),
         attempts=tuple(_attempt(attempt, findings, known) for attempt in findings.attempts),
         holders=tuple(PortHolder(it.pid, it.key, it.external_port) for it in findings.holders),
     )
+
+
+def _nat(nat: NatType | str | None) -> NatType | str | None:
+    """The kind of NAT tells nothing of the user; why it could not be measured may name a server."""
+    if isinstance(nat, NatType):
+        return replace(nat, external=(masked(nat.external[0]) or nat.external[0], nat.external[1]))
+    return nat and HIDDEN
 
 
 def _network(network: HostNetwork) -> HostNetwork:

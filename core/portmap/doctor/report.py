@@ -8,6 +8,7 @@ from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork, TrialR
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused
 from portmap.model import PortRequest, Scope
 from portmap.network.listening_sockets import ListeningSocket
+from portmap.reachability.nat_type import NatType
 
 
 class Mark(Enum):
@@ -43,6 +44,7 @@ def report_lines(findings: Findings) -> list[ReportLine]:
         _network(findings),
         *(line for answer in findings.answers for line in _protocol(answer)),
         *_addresses(findings),
+        *_nat(findings.nat),
         *(line for request in findings.rooted for line in _mapping(request, findings)),
         *(_attempt(attempt) for attempt in findings.attempts),
         *_local(findings),
@@ -112,6 +114,19 @@ def _addresses(findings: Findings) -> Iterator[ReportLine]:
     same = outside.address in {answer.address for answer in findings.good}
     mark = Mark.YES if same else Mark.NO
     yield ReportLine("Address", mark, f"the world sees {outside.address}  {'the same' if same else 'another one'}")
+
+
+def _nat(nat: NatType | str | None) -> Iterator[ReportLine]:
+    """How the NAT treats UDP, as two STUN servers saw it; the address is not part of it."""
+    if nat is None:
+        return
+    if isinstance(nat, str):
+        yield ReportLine("NAT", Mark.UNKNOWN, f"its type could not be measured: {nat}")
+        return
+    loops = {True: "loops back", False: "does not loop back", None: "unknown whether it loops back"}[nat.loops_back]
+    if nat.translated:
+        yield ReportLine("NAT", Mark.NOTE, f"mapping {nat.mapping}, filtering {nat.filtering}, {loops}")
+    yield ReportLine("NAT", Mark.NOTE, nat.meaning)
 
 
 def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:

@@ -29,6 +29,7 @@ from portmap.loading.catalog import DISTRIBUTION, Catalogue
 from portmap.model import PortRequest
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.syntax.mappings import parse_mapping
+from portmap.wire.stun.servers import Server, parse_servers
 
 _WITNESS_OUTSIDE = "stun"  # the backend that --stun HOST:PORT stands for
 
@@ -40,6 +41,7 @@ class DoctorArguments:
     witnesses: tuple[ProbeTarget, ...]
     requests: tuple[PortRequest, ...]
     outside: ProbeTarget | None
+    nat_servers: tuple[Server, ...]
     try_it: bool
     capture: Path | None
 
@@ -50,8 +52,9 @@ class DoctorArguments:
         if try_it and not requests:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun) if stun is not None else None
+        servers = parse_servers(stun) if stun is not None else ()
         path = path_of(capture, "--capture") if capture is not None else None
-        return cls(probe_targets(nat), requests, outside, try_it, path)
+        return cls(probe_targets(nat), requests, outside, servers, try_it, path)
 
 
 def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
@@ -61,7 +64,12 @@ def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> O
     logs.set_up(0)
     with _capturing(wish.capture), _progress(shown=not as_one_object), _giving_back(wish):
         findings = examine(
-            wish.witnesses, wish.requests, outside=wish.outside, holdings=_holdings(), try_it=wish.try_it
+            wish.witnesses,
+            wish.requests,
+            outside=wish.outside,
+            holdings=_holdings(),
+            try_it=wish.try_it,
+            nat_servers=wish.nat_servers,
         )
     verdict = diagnose(findings)
     if as_one_object:

@@ -13,6 +13,7 @@ from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
 from portmap.doctor.verdict import Outcome, Verdict
 from portmap.printable import printable
+from portmap.reachability.nat_type import NatType
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
 _ASCII = {Mark.YES: "+", Mark.NO: "x", Mark.UNKNOWN: "?", Mark.NOTE: "-"}
@@ -87,6 +88,7 @@ def as_json(findings: Findings, verdict: Verdict, story: Iterable[ReportLine]) -
         },
         "backends": [_answer(answer) for answer in findings.answers],
         "outside": _answer(findings.outside) if findings.outside else None,
+        "nat": _nat(findings.nat),
         "attempts": [_attempt(attempt) for attempt in findings.attempts],
         "lines": [{"section": line.section, "mark": line.mark.value, "text": line.text} for line in story],
     }
@@ -104,6 +106,22 @@ def _answer(answer: BackendAnswer) -> dict[str, Any]:
         "evidence": list(answer.evidence),
         "mappings": None if answer.table is None else len(answer.table),
         "chosen": answer.chosen,
+    }
+
+
+def _nat(nat: NatType | str | None) -> dict[str, Any] | None:
+    if nat is None:
+        return None
+    if isinstance(nat, str):
+        return {"reason": nat}
+    return {
+        "external_ip": str(nat.external[0]),
+        "external_port": nat.external[1],
+        "translated": nat.translated,
+        "mapping": nat.mapping.value,
+        "filtering": nat.filtering.value,
+        "loops_back": nat.loops_back,
+        "meaning": nat.meaning,
     }
 
 

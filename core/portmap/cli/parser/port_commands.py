@@ -207,7 +207,12 @@ def doctor(
     ] = None,
     nat: Nat = "any",
     stun: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Ask this server how the world sees us.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Ask this server how the world sees us; two, as in A:PORT+B:PORT, how the NAT maps and filters.",
+            show_default=False,
+        ),
     ] = None,
     try_it: Annotated[bool, typer.Option("--try", help="Really map the port for a minute, and remove it.")] = False,
     report: Annotated[bool, typer.Option("--report", help="A block to paste; your addresses made unreadable.")] = False,

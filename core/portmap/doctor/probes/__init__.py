@@ -2,6 +2,7 @@
 
 backends  ask every backend at once
 firewall  this host's firewall
+nat_type  how the NAT maps and filters
 network   routes, interfaces, container bridge
 trial     --try: map the port and remove it
 """
