@@ -48,7 +48,12 @@ CLI_ROW_OF = {room: number for number, row in enumerate(CLI_ROWS) for room in ro
 # The modules of portmap that a plugin may import.
 PUBLIC = {"errors", "model", "events", "endpoints", "hookspecs", "node", "network", "host", "wire"}
 PUBLIC_NAMES = {"portmap.load", "portmap.Nat", "portmap.__version__"}
-LIBRARIES = {"upnp": {"miniupnpc"}, "natpmp": {"natpmp"}, "enr": {"cryptography", "Crypto"}}  # others: none
+LIBRARIES = {
+    "upnp": {"miniupnpc"},
+    "natpmp": {"natpmp"},
+    "enr": {"cryptography", "Crypto"},
+    "torrent": {"qbittorrentapi", "transmission_rpc", "requests"},
+}  # others: none
 PROTOCOL_NAMES = {"upnp", "pmp", "natpmp", "nat-pmp", "extip"}
 MAX_LINES = 300
 MAX_ROOT_MODULES = 15

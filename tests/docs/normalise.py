@@ -14,6 +14,7 @@ _RULES = (
     (r'"(ts|seq|ms)":[\d.]+', r'"\1":0'),
     (r"127(\.\d+){3}|192\.168\.1\.20\b", "LOOPBACK"),
     (r"(LOOPBACK|1\.2\.3\.4|router's port|demo|demo=)([: ]?)(3[2-9]|[4-6]\d)\d{3}\b", r"\1\2PORT"),  # drawn
+    (r"(localhost:\d+ has) \d+", r"\1 PORT"),
     (r"from \d+ s to \d+ s", "from N s to N s"),
     (r"enr:-\S+", "enr:-…"),
     (r"portmap:[0-9a-f]{6}:", "portmap:HOST:"),

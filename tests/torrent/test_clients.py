@@ -1,12 +1,31 @@
-"""What all three publishers promise, each against a small web interface of its kind."""
+"""What all three publishers promise, each against a small web interface of its kind; then what each has of its own."""
+
+import base64
+import logging
+import re
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import quote
 
 import pytest
 from tests.torrent.conftest import KINDS, at
-from tests.torrent.fakes import PASSWORD, Fake, FakeDeluge, FakeQBittorrent
+from tests.torrent.fakes import PASSWORD, USER, Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
+from tests.wire.website import WebSite
 
+import portmap_torrent.client as client_module
 from portmap.endpoints import Endpoints
-from portmap.errors import PortmapError, Refused, SpecError
-from portmap_torrent import Deluge, QBittorrent
+from portmap.errors import PluginError, PortmapError, Refused, SpecError
+from portmap.model import Protocol
+from portmap.network.listening_sockets import ListeningSocket
+from portmap.publishers.runner import _retry_schedule
+from portmap.wire.http import BODY_LIMIT
+from portmap.wire.site import Site
+from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_torrent.client import TorrentClient
 
 
@@ -16,7 +35,7 @@ def test_the_client_listens_on_the_open_port_and_chooses_none_itself(client: Tor
     assert [value for value in fake.settings.values() if value is True] == ([True] if "dht" in fake.settings else [])
 
 
-def test_what_holds_is_not_written_again(client: TorrentClient, fake: Fake) -> None:
+def test_settings_that_are_right_are_not_written_again(client: TorrentClient, fake: Fake) -> None:
     for _ in range(3):
         client.converge(at(43210))
     assert fake.writes == 1
@@ -30,12 +49,12 @@ def test_a_client_that_was_restarted_with_old_settings_is_told_again(client: Tor
 
 
 def test_without_a_port_the_client_keeps_the_one_it_has(client: TorrentClient, fake: Fake) -> None:
-    client.converge(at(43210))
-    client.converge(Endpoints())
+    assert client.converge(at(43210)) == "43210"
+    assert client.converge(Endpoints()) == ""
     assert (fake.port, fake.writes) == (43210, 1)
 
 
-def test_a_client_that_says_yes_and_does_nothing_is_an_error(client: TorrentClient, fake: Fake) -> None:
+def test_a_client_that_agrees_and_changes_nothing_is_an_error(client: TorrentClient, fake: Fake) -> None:
     fake.stubborn = True
     with pytest.raises(PortmapError, match="did not take port 43210"):
         client.converge(at(43210))
@@ -77,7 +96,7 @@ def test_its_name_has_no_secret(client: TorrentClient, kind: type[TorrentClient]
 
 
 @pytest.mark.parametrize("tail", ["?", "?x=1", "?name", "?name=a&name=b", "#x"])
-def test_what_is_no_option_is_the_users_mistake(tail: str, kind: type[TorrentClient]) -> None:
+def test_an_unknown_option_is_the_users_mistake(tail: str, kind: type[TorrentClient]) -> None:
     if tail == "?":
         kind.from_argument(f"http://u:word@h{tail}")
         return
@@ -87,16 +106,133 @@ def test_what_is_no_option_is_the_users_mistake(tail: str, kind: type[TorrentCli
 
 
 @pytest.mark.parametrize("argument", [None, "", "//h", "h:1", "ftp://h", "http://h:0"])
-def test_what_is_no_url_is_the_users_mistake(argument: str | None, kind: type[TorrentClient]) -> None:
+def test_a_text_that_is_no_url_is_the_users_mistake(argument: str | None, kind: type[TorrentClient]) -> None:
     with pytest.raises(SpecError, match=f"{kind.spec}:http://"):
         kind.from_argument(argument)
 
 
-def test_a_page_below_another_is_found_there(kind: type[TorrentClient], fake: Fake) -> None:
-    client = kind.from_argument(f"{fake.url()}/below/")
-    with pytest.raises(PortmapError):  # the small interfaces live at the top
-        client.call("/x", b"{").json()
-    assert client.site.path == "/below/"
+def test_a_web_interface_below_a_path_is_found_there(kind: type[TorrentClient], fake: Fake) -> None:
+    fake.base = "/below"
+    kind.from_argument(f"{fake.url()}/below/?name=bt").converge(at(43210, name="bt"))
+    assert fake.port == 43210
+
+
+def test_without_its_port_the_client_is_not_even_asked(client: TorrentClient, fake: Fake) -> None:
+    fake.password = "another"  # noqa: S105
+    assert client.converge(Endpoints()) == ""
+    assert fake.logins == 0
+
+
+def test_another_mapping_than_the_named_one_is_no_success(kind: type[TorrentClient], fake: Fake) -> None:
+    assert kind.from_argument(f"{fake.url()}?name=bt").converge(at(1111, name="web")) == ""
+
+
+def test_a_reverse_proxy_with_a_cookie_of_its_own_is_no_obstacle(client: TorrentClient, fake: Fake) -> None:
+    fake.proxy = True
+    for port in (43210, 43211):
+        client.converge(at(port))
+    assert fake.port == 43211
+
+
+def test_one_login_is_enough(client: TorrentClient, fake: Fake) -> None:
+    for port in (43210, 43211, 43211):
+        client.converge(at(port))
+    assert fake.logins <= 1
+
+
+def test_a_client_is_looked_at_twice_a_minute(kind: type[TorrentClient]) -> None:
+    assert kind.reassert_every == 30
+
+
+def test_a_dead_client_is_tried_as_often_as_a_living_one_is_looked_at(client: TorrentClient) -> None:
+    schedule = _retry_schedule(client, "x")
+    assert (schedule.every, schedule.last) == (30, 30)
+
+
+@pytest.mark.parametrize("status", [403, 421, 500])
+def test_a_refusal_is_told_in_the_clients_own_words(status: int, client: TorrentClient, fake: Fake) -> None:
+    fake.refusal = status, b"<h1>Go away</h1>\r\n<p>since it is late.</p>"
+    with pytest.raises(Refused, match=rf"HTTP status {status} \('Go away since it is late\.'\)") as caught:
+        client.converge(at(43210))
+    assert (caught.value.code, caught.value.text) == (status, "Go away since it is late.")
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 421, 500])
+def test_a_client_that_repeats_the_login_does_not_get_it_into_a_message(
+    status: int, client: TorrentClient, fake: Fake, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    fake.refusal = status, f"wrong: {PASSWORD} {quote(PASSWORD, safe='')} {basic}".encode()
+    with pytest.raises(PortmapError) as caught:
+        client.converge(at(43210))
+    told = "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert not [secret for secret in (PASSWORD, quote(PASSWORD, safe=""), basic) if secret in told]
+
+
+def test_no_login_and_no_cookie_is_logged(client: TorrentClient, fake: Fake, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client.converge(at(43210))
+    fake.password = "another"  # noqa: S105
+    with suppress(PortmapError):
+        type(client).from_argument(fake.url()).converge(at(43210))
+    basic = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    secrets = (PASSWORD, quote(PASSWORD), quote(PASSWORD, safe=""), repr(PASSWORD)[1:-1], basic, "abc")
+    assert not [secret for secret in secrets if secret in caplog.text]
+
+
+def test_an_endless_answer_is_hung_up_on(kind: type[TorrentClient]) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"
+    with WebSite(answer=chunked, flood=b"x" * 65536) as site:
+        with pytest.raises(PortmapError, match="the answer is too long"):
+            kind.from_argument(f"http://u:word@127.0.0.1:{site.port}").converge(at(43210))
+        assert site.sent < 16 * BODY_LIMIT * 2  # the libraries try twice
+
+
+def test_a_silent_client_is_an_error_in_time(kind: type[TorrentClient]) -> None:
+    with WebSite(answer=b"") as site:
+        client = kind(Site.parse(f"http://u:word@127.0.0.1:{site.port}"), deadline=0.3)
+        begun = time.monotonic()
+        with pytest.raises(PortmapError, match="did not answer within"):
+            client.converge(at(43210))
+        assert time.monotonic() - begun < 3
+
+
+def test_a_redirect_to_another_host_is_not_followed(kind: type[TorrentClient]) -> None:
+    with WebSite() as other, WebSite(answer=redirect_to(other)) as site:
+        with pytest.raises(PortmapError, match=r"redirect|HTTP status 302"):
+            kind.from_argument(f"http://u:word@127.0.0.1:{site.port}").converge(at(43210))
+        assert not other.requests
+
+
+def redirect_to(site: WebSite) -> bytes:
+    return f"HTTP/1.1 302 Found\r\nLocation: {site.url}/\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("character", "/?#%")
+def test_the_error_names_the_character_of_a_password(character: str, kind: type[TorrentClient]) -> None:
+    with pytest.raises(SpecError, match=re.escape(f"'{character}' cannot stand")) as caught:
+        kind.from_argument(f"http://u:se{character}cret@h:8080")
+    assert "cret" not in str(caught.value)
+    assert quote(character, safe="") in str(caught.value)
+
+
+def test_a_missing_library_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QBittorrent, "library", "no_such_library")
+    with pytest.raises(PluginError, match=r"pip install portmap-nat\[torrent\]"):
+        QBittorrent.from_argument("http://h:8080")
+
+
+def test_the_libraries_are_imported_by_those_who_use_them_only() -> None:
+    program = """if True:
+        import sys
+        from portmap_torrent import QBittorrent, Transmission, Deluge
+        for kind in (QBittorrent, Transmission, Deluge):
+            kind.from_argument("http://u:word@127.0.0.1:1")
+        print({"requests", "qbittorrentapi", "transmission_rpc", "http.client"} & sys.modules.keys())
+    """
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout == "set()\n"
 
 
 def test_every_kind_is_here() -> None:
@@ -111,6 +247,150 @@ def test_qbittorrent_may_let_this_host_in_without_a_user() -> None:
         client = QBittorrent.from_argument(fake.url().replace(fake.url().partition("@")[0] + "@", "http://"))
         with pytest.raises(Refused, match="write qbittorrent:http://USER:PASSWORD@HOST:8080"):
             client.converge(at(43210))
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_qbittorrent_of_either_version_lets_us_in(version: int) -> None:
+    with FakeQBittorrent() as fake:
+        fake.version = version
+        QBittorrent.from_argument(fake.url()).converge(at(43210))
+        assert (fake.port, fake.logins) == (43210, 1)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_qbittorrent_of_either_version_refuses_a_wrong_password_once(version: int) -> None:
+    with FakeQBittorrent() as fake:
+        fake.version = version
+        with pytest.raises(Refused, match="refuses the user name or password") as caught:
+            QBittorrent.from_argument(fake.url(password="wrong")).converge(at(43210))  # noqa: S106
+        assert (caught.value.retry_after, fake.logins) == (900, 1)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_qbittorrent_that_was_restarted_is_logged_in_to_again(version: int) -> None:
+    with FakeQBittorrent() as fake:
+        fake.version = version
+        client = QBittorrent.from_argument(fake.url())
+        client.converge(at(43210))
+        fake.session = "new"
+        client.converge(at(43211))
+        assert (fake.port, fake.logins) == (43211, 2)
+
+
+def test_qbittorrent_takes_an_api_key_without_a_login() -> None:
+    with FakeQBittorrent() as fake:
+        fake.key = "qbt_0123456789"
+        QBittorrent.from_argument(fake.url(user="", password=fake.key)).converge(at(43210))
+        assert (fake.port, fake.logins) == (43210, 0)
+
+
+def test_a_wrong_api_key_is_told_and_not_tried_so_soon_again() -> None:
+    with FakeQBittorrent() as fake:
+        fake.key = "qbt_0123456789"
+        with pytest.raises(Refused, match="HTTP status 403") as caught:
+            QBittorrent.from_argument(fake.url(user="", password="qbt_wrong")).converge(at(43210))  # noqa: S106
+        assert (caught.value.retry_after, fake.logins) == (900, 0)
+        assert "qbt_" not in str(caught.value)
+
+
+def test_a_ban_is_told_in_qbittorrents_words() -> None:
+    with FakeQBittorrent() as fake:
+        fake.banned = True
+        with pytest.raises(Refused, match="banned after too many failed authentication attempts") as caught:
+            QBittorrent.from_argument(fake.url()).converge(at(43210))
+        assert caught.value.retry_after == 900
+
+
+def test_a_host_name_that_qbittorrent_does_not_take_is_told_as_such() -> None:
+    with FakeQBittorrent() as fake:
+        fake.own_name = False
+        with pytest.raises(
+            Refused, match=r"does not take '127.0.0.1:\d+' for its own name: add it to 'Server domains'"
+        ):
+            QBittorrent.from_argument(fake.url()).converge(at(43210))
+        assert fake.logins == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("", "/transmission/rpc"),
+        ("/", "/transmission/rpc"),
+        ("/transmission", "/transmission/rpc"),
+        ("/transmission/", "/transmission/rpc"),
+        ("/transmission/rpc", "/transmission/rpc"),
+        ("/transmission/rpc/", "/transmission/rpc"),
+        ("/transmission/web/", "/transmission/rpc"),
+        ("/transmission/web/index.html", "/transmission/rpc"),
+        ("/other/rpc", "/other/rpc"),
+        ("/other/web/", "/other/rpc"),
+        ("/rpc", "/rpc"),
+        ("/below", "/below/transmission/rpc"),
+        ("/below/transmission/web/", "/below/transmission/rpc"),
+    ],
+)
+def test_transmission_is_found_by_every_url_that_people_paste(written: str, path: str) -> None:
+    with FakeTransmission() as fake:
+        fake.rpc = path
+        Transmission.from_argument(f"{fake.url()}{written}").converge(at(43210))
+        assert fake.port == 43210
+
+
+def test_a_transmission_that_is_elsewhere_is_told_with_the_remedy() -> None:
+    with FakeTransmission() as fake:
+        fake.rpc = "/other/rpc"
+        with pytest.raises(Refused, match=r"404 \('404: Not Found'\): write the URL up to and with its /rpc"):
+            Transmission.from_argument(fake.url()).converge(at(43210))
+
+
+def test_deluge_that_listens_elsewhere_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LISTEN_WAIT", 0.0)
+    with FakeDeluge() as fake:
+        fake.heard = 6881
+        with pytest.raises(
+            PortmapError, match=r"has port 43210 in its settings, but does not listen on it: .* on 6881"
+        ):
+            Deluge.from_argument(fake.url()).converge(at(43210))
+
+
+# What this host's socket table tells about a client ---------------------------------------------------------------
+
+WEB = ListeningSocket(Protocol.TCP, IPv4Address("127.0.0.1"), 8080, "qbittorrent-nox (7)")
+
+
+def obstacle(monkeypatch: pytest.MonkeyPatch, *sockets: ListeningSocket, host: str = "127.0.0.1") -> str | None:
+    monkeypatch.setattr(client_module, "listening", lambda _: sockets)
+    return QBittorrent.from_argument(f"http://{host}:8080").obstacle(43210)
+
+
+def test_a_client_of_this_host_that_listens_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert obstacle(monkeypatch, WEB, replace(WEB, port=43210)) is None
+
+
+def test_a_client_of_this_host_that_does_not_listen_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nothing does" in str(obstacle(monkeypatch, WEB))
+    assert "nothing does" in str(obstacle(monkeypatch, WEB, replace(WEB, port=43210, protocol=Protocol.UDP)))
+
+
+def test_a_client_that_listens_by_ipv6_only_does_not_get_what_the_gateway_forwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_ipv6 = replace(WEB, port=43210, address=IPv6Address("::1"))
+    assert "nothing does" in str(obstacle(monkeypatch, WEB, by_ipv6))
+    assert obstacle(monkeypatch, WEB, replace(by_ipv6, address=IPv6Address("::"))) is None
+
+
+def test_another_program_on_the_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert obstacle(monkeypatch, WEB, replace(WEB, port=43210, program="nc (9)")) == "nc (9) does"
+
+
+@pytest.mark.parametrize("program", ["docker-proxy (1)", "rootlessport (1)", "nginx (1)", ""])
+def test_a_client_that_may_be_in_a_container_is_not_judged(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert obstacle(monkeypatch, replace(WEB, program=program)) is None
+
+
+def test_a_client_of_another_host_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert obstacle(monkeypatch, WEB, host="nas.lan") is None
 
 
 def test_deluge_wants_a_password() -> None:

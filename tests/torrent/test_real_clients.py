@@ -86,7 +86,6 @@ def listens(port: int) -> bool:
 
 
 def listening_ports(client: TorrentClient) -> object:
-    client.log_in()
     return client.read()[next(iter(client.wanted(0)))]
 
 
@@ -104,14 +103,14 @@ def test_a_client_that_starts_later_and_restarts_has_the_port_in_the_end(
     client, daemon = running
     daemon.stop()
     port = free_port()
-    desk = PublisherRunner(client, client.spec, RetrySchedule(settle=0.0, first=0.1, last=0.2, every=0.2))
+    runner = PublisherRunner(client, client.spec, RetrySchedule(settle=0.0, first=0.1, last=0.2, every=0.2))
     try:
-        desk.handle(MappingAdded(protocol=Protocol.TCP, internal_port=1, external_port=port, follow=True))
-        in_time(lambda: desk.status.failures >= 2)
+        runner.handle(MappingAdded(protocol=Protocol.TCP, internal_port=1, external_port=port, follow=True))
+        in_time(lambda: runner.status.failures >= 2)
         daemon.start()
-        in_time(lambda: desk.status.ok)
+        in_time(lambda: runner.status.ok)
     finally:
-        desk.close()
+        runner.close()
     assert listening_ports(client) in (port, [port, port])
 
 
@@ -130,6 +129,24 @@ def test_a_wrong_password_is_told_as_such(running: tuple[TorrentClient, Daemon])
     stranger = type(client).from_argument(f"http://{USER}:wrong@127.0.0.1:{daemon.port}")
     with pytest.raises(Refused, match="refuses the user name or password"):
         stranger.converge(at(4321))
+
+
+def test_a_client_whose_port_another_program_holds_is_an_error(running: tuple[TorrentClient, Daemon]) -> None:
+    client, daemon = running
+    daemon.until_it_answers()
+    in_time(partial(taken, client, at(free_port())))
+    with socket.create_server(("127.0.0.1", 0)) as holder, pytest.raises(PortmapError, match="does not listen on it"):
+        client.converge(at(holder.getsockname()[1]))
+
+
+def test_a_client_that_was_given_another_port_by_hand_is_set_right(running: tuple[TorrentClient, Daemon]) -> None:
+    client, daemon = running
+    daemon.until_it_answers()
+    port, other = free_port(), free_port()
+    in_time(partial(taken, client, at(port)))
+    client.write(client.wanted(other))
+    assert client.converge(at(port)) == str(port)
+    assert listening_ports(client) in (port, [port, port])
 
 
 @pytest.mark.parametrize("login", ["", LOGIN])

@@ -1,10 +1,13 @@
 """Torrent clients: each is given the port that is open.
 
-client        TorrentClient: look, write, look again
-deluge        the publisher `deluge`
-port_choice   which open port the client shall use; pure
-qbittorrent   the publisher `qbittorrent`
-transmission  the publisher `transmission`
+bounded_adapter       the transport of `requests`, bounded, that both libraries speak through
+client                TorrentClient: read the settings, write them, read again
+deluge                the publisher `deluge`
+port_choice           which open port the client shall use; pure
+qbittorrent           the publisher `qbittorrent`
+qbittorrent_library   the library qbittorrent-api, with that transport
+transmission          the publisher `transmission`
+transmission_library  the library transmission-rpc, with that transport
 """
 
 from portmap_torrent.deluge import Deluge

@@ -1,35 +1,51 @@
-"""What the torrent clients have in common: look at the settings, write them only where they differ, look again.
+"""TorrentClient: what the three publishers have in common: read the settings, write them where they differ, read again.
 
-Law: no port, no change - a client without a port is worse off than one with yesterday's. The client's own port mapping
-is switched off with its random port: two who hold one port shut each other's.
+Rules:
+- without an open port the client is left alone: yesterday's port is better than none;
+- success means that the client has the port in its settings and, as far as that can be seen, listens on it;
+- the client's own port mapping and its random port are switched off: two programs that map one port close each other's.
 """
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs
 
 from portmap.endpoints import Endpoints
-from portmap.errors import Garbled, PortmapError, Refused, SpecError
+from portmap.errors import Garbled, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import hookimpl
-from portmap.wire.http import DEADLINE, SiteResponse, request
+from portmap.model import Protocol
+from portmap.network.listening_sockets import ListeningSocket, listening
+from portmap.wire.http import DEADLINE, SiteResponse
 from portmap.wire.site import Site
 from portmap_torrent.port_choice import choose_port
 
 logger = logging.getLogger("portmap.torrent")
 
-REASSERT_EVERY = 300.0  # seconds: a client that was restarted may have its old settings again
-PEACE = 900.0  # seconds after a wrong password: qBittorrent shuts an address out for an hour after five
+REASSERT_EVERY = 30.0  # seconds: a client that was restarted with another port is set right within a minute
+WRONG_LOGIN_WAIT = 900.0  # seconds: qBittorrent bans an address for an hour after five wrong passwords
+LISTEN_WAIT = 3.0  # seconds that a client gets until it listens on a port that it was just given
+LISTEN_POLL = 0.1  # seconds
 
 
 class TorrentClient(ABC):
-    """A client with a web interface at `site`. `name`: of the mapping whose port it is to have."""
+    """A client with a web interface at `site`. `name`: of the mapping whose port it gets; empty for any.
+
+    `deadline`: seconds for all requests of one call.
+    """
 
     reassert_every: ClassVar[float] = REASSERT_EVERY
     spec: ClassVar[str]
     title: ClassVar[str]
     form: ClassVar[str]
+    program: ClassVar[str]
+    """How the name of its process begins."""
+    library: ClassVar[str] = ""
+    """The module that it needs, of the extra [torrent]."""
 
     def __init__(self, site: Site, name: str = "", deadline: float = DEADLINE) -> None:
         self.site = site
@@ -38,37 +54,40 @@ class TorrentClient(ABC):
 
     @classmethod
     def from_argument(cls, argument: str | None) -> Self:
-        """A URL, after which `?name=NAME` may name a mapping. Raises SpecError, which does not repeat it."""
-        url, _, query = (argument or "").partition("?")
-        if not url:
+        """A URL, in whose query `name=NAME` may name a mapping. Raises SpecError, which does not repeat it."""
+        if not argument:
             raise SpecError(f"publisher {cls.spec} needs its web interface's URL: write {cls.form}")
-        options = parse_qs(query, keep_blank_values=True)
-        names = options.pop("name", [""])
-        if options or len(names) != 1 or "=" not in (query or "="):
-            raise SpecError(f"publisher {cls.spec} knows one option: write {cls.form}?name=MAPPING")
+        if cls.library and find_spec(cls.library) is None:
+            raise PluginError(f"publisher {cls.spec} needs {cls.library}: pip install portmap-nat[torrent]")
         try:
-            return cls(Site.parse(url), names[0])
+            site = Site.parse(argument)
+            query = site.path.partition("?")[2]
+            return cls(site, _mapping_name(query))
         except SpecError as error:
-            raise SpecError(f"publisher {cls.spec}: {error}; in all {cls.form}") from error
+            raise SpecError(f"publisher {cls.spec}: {error}; in all {cls.form}") from None
 
     def __str__(self) -> str:
         return f"{self.title} {self.site}"
 
+    @property
+    def path(self) -> str:
+        """The path of the URL, without its query and a slash at the end."""
+        return self.site.path.partition("?")[0].rstrip("/")
+
     @hookimpl
-    def converge(self, state: Endpoints) -> None:
-        """Have it listen on the open port. Raises PortmapError where that did not take."""
+    def converge(self, state: Endpoints) -> str:
+        """Have the client listen on the open port. Returns the port. Raises PortmapError where that failed."""
         port = choose_port(state, self._name)
         if port is None:
             logger.info("%s: no port is open for it, so it keeps the one that it has", self)
-            return
+            return ""
         wanted = self.wanted(port)
-        self.log_in()
-        if _holds(self.read(), wanted):
-            return
-        self.write(wanted)
         if not _holds(self.read(), wanted):
-            raise PortmapError(f"{self} did not take port {port}: look at its connection settings")
-        logger.info("%s listens on port %d now", self, port)
+            self.write(wanted)
+            if not _holds(self.read(), wanted):
+                raise PortmapError(f"{self} did not take port {port}: look at its connection settings")
+        self._check_that_it_listens(port)
+        return str(port)
 
     # What each client has of its own.
 
@@ -77,36 +96,89 @@ class TorrentClient(ABC):
         """The settings for a port; the port's own comes first."""
 
     @abstractmethod
-    def log_in(self) -> None:
-        """Begin anew: the client may have been restarted since."""
-
-    @abstractmethod
     def read(self) -> Mapping[str, Any]:
-        """The settings, more of them than are wanted, perhaps."""
+        """The settings, possibly more of them than are wanted. Logs in where that is needed."""
 
     @abstractmethod
     def write(self, settings: Mapping[str, Any]) -> None:
         """Change these settings."""
 
-    # What they speak with.
+    def obstacle(self, port: int) -> str | None:
+        """Why the client does not listen on the port; None where it does, or where that cannot be seen.
 
-    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> SiteResponse:
-        """One exchange; `path` goes behind the site's own."""
-        return request(self.site, self.site.path.rstrip("/") + path, body, headers, deadline=self._deadline)
+        It can be seen where the client's process is one of this host and network namespace, and /proc shows it.
+        """
+        if not _is_loopback(self.site.host):
+            return None
+        sockets = [it for it in listening({port, self.site.port}) or () if it.protocol is Protocol.TCP]
+        if not any(it.port == self.site.port and it.program.startswith(self.program) for it in sockets):
+            return None
+        holders = [it.program for it in sockets if it.port == port and _takes_ipv4(it)]
+        if any(not holder or holder.startswith(self.program) for holder in holders):
+            return None
+        return f"{holders[0]} does" if holders else "nothing does: see its log and its network interface settings"
 
-    def wrong_password(self, code: int = 0) -> Refused:
-        """It does not let us in."""
-        text = f"{self} refuses the user name or password: write {self.form}"
-        return Refused(text, code=code, retry_after=PEACE)
+    def _check_that_it_listens(self, port: int) -> None:
+        """Raises PortmapError where the client does not listen on the port within LISTEN_WAIT seconds."""
+        until = time.monotonic() + LISTEN_WAIT
+        while (obstacle := self.obstacle(port)) is not None:
+            if time.monotonic() >= until:
+                raise PortmapError(f"{self} has port {port} in its settings, but does not listen on it: {obstacle}")
+            time.sleep(LISTEN_POLL)
+
+    # Errors.
+
+    def wrong_login(self, words: str = "", code: int = 0) -> Refused:
+        """The client refuses user and password; `words` are its own."""
+        return Refused(
+            f"{self} refuses the user name or password{self._quoted(words)}: write {self.form}",
+            code=code,
+            text=self.site.masked(words),
+            retry_after=WRONG_LOGIN_WAIT,
+        )
+
+    def refusal(self, answer: SiteResponse, hint: str = "", retry_after: float = 0.0) -> Refused:
+        """The client refuses a request, in its own words."""
+        text = f"{self} answered with HTTP status {answer.status}{self._quoted(answer.words)}"
+        return Refused(
+            text + (f": {hint}" if hint else ""),
+            code=answer.status,
+            text=self.site.masked(answer.words),
+            retry_after=retry_after,
+        )
 
     def table(self, value: Any) -> Mapping[str, Any]:
         """A JSON object, if it is one. Raises Garbled."""
-        if not isinstance(value, dict):
-            raise Garbled(f"{self} answered what makes no sense: is that the right URL?")
+        if not isinstance(value, Mapping):
+            raise Garbled(f"{self} gave an answer that makes no sense: is that the right URL?")
         return value
+
+    def _quoted(self, words: str) -> str:
+        return f" ({self.site.masked(words)!r})" if words else ""
+
+
+def _mapping_name(query: str) -> str:
+    """The value of `name=`. Raises SpecError for any other query."""
+    options = parse_qs(query, keep_blank_values=True)
+    names = options.pop("name", [""])
+    if options or len(names) != 1 or "=" not in (query or "="):
+        raise SpecError("the query has what is no option: write ?name=MAPPING")
+    return names[0]
 
 
 def _holds(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether they are as wanted; what this version does not know is no matter, but for the port."""
+    """Whether the settings are as wanted. A setting that this version does not know is ignored, but for the port."""
     port = next(iter(wanted))
     return port in settings and all(settings.get(key, value) == value for key, value in wanted.items())
+
+
+def _takes_ipv4(listener: ListeningSocket) -> bool:
+    """Whether what the gateway forwards by IPv4 may arrive there; `::` usually takes both."""
+    return listener.address.version == 4 or listener.address.is_unspecified
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
