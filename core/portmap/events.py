@@ -57,9 +57,13 @@ class GatewayFound(GatewayEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLost(GatewayEvent):
-    """The gateway no longer answers, or was not found at all; everything is tried again with back-off."""
+    """The gateway no longer answers, or was not found at all; everything is tried again with back-off.
+
+    `retry_in`: seconds until the next try; the later ones come less and less often.
+    """
 
     event: ClassVar[str] = "gateway.lost"
+    retry_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

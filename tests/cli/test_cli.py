@@ -501,9 +501,9 @@ def test_a_duration_is_written_as_short_as_can_be(seconds: int, text: str) -> No
 # the lines
 
 
-def shown(event: Event, **how: bool) -> str | None:
+def shown(event: Event, **how: Any) -> str | None:
     """The line, without its time."""
-    text = events.human_renderer(**how)(event, 0.0)
+    text = events.HumanRenderer(**how)(event, 0.0)
     return text if text is None else text.partition(" ")[2]
 
 
@@ -512,7 +512,10 @@ def shown(event: Event, **how: bool) -> str | None:
     [
         (GatewayFound(gateway="NAT-PMP 192.168.1.1"), "gateway  NAT-PMP 192.168.1.1"),
         (GatewayLost(gateway="g", reason="no reply"), "gateway  lost: no reply"),
-        (GatewayRebooted(gateway="g", reason="its clock went back"), "gateway  g may have forgotten us: its clock"),
+        (
+            GatewayRebooted(gateway="g", reason="its clock went back"),
+            "gateway  g may have forgotten our mappings: its clock",
+        ),
         (ExternalIPChanged(external_ip=OPEN.external_ip, scope=Scope.PUBLIC), "external 1.2.3.4  public"),
         (ExternalIPFailed(external_ip=None, scope=Scope.UNKNOWN, reason="no uplink"), "external unknown: no uplink"),
         (MappingAdded.of(OPEN), "mapped   web 8080/tcp at 1.2.3.4:80  lease 10m"),

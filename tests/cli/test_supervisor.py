@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from portmap.cli.hold.human_lines import HumanLines
 from portmap.cli.hold.supervisor import supervise
-from portmap.cli.output.events import human_renderer, json_with_instance_name, with_instance_names
+from portmap.cli.output.events import HumanRenderer, json_with_instance_name
 from portmap.config.settings import Instance, MappingText
 from portmap.errors import PortmapError, SpecError
 from portmap.events import Event, MappingAdded
@@ -226,6 +227,7 @@ def test_one_that_falls_takes_no_other_with_it(
 
 SERVICE = """
 import sys
+from portmap.cli.hold.human_lines import HumanLines
 from portmap.cli.hold.supervisor import supervise
 from portmap.config.settings import Instance, MappingText
 wanted = [Instance(name="home", nat=sys.argv[1], mappings=(MappingText("80"),), state="none")]
@@ -267,23 +269,19 @@ ADDED = MappingAdded(protocol=Protocol.TCP, internal_port=80, external_port=80)
 
 
 def test_lines_have_the_instances_name_in_front() -> None:
-    show = with_instance_names(human_renderer(), [Instance(name="home"), Instance(name="protonvpn")])
+    show = HumanLines([Instance(name="home"), Instance(name="protonvpn")])
     line = show("home", ADDED, 0)
     assert line is not None
     assert line.startswith("home      ")
-    assert line.endswith(human_renderer()(ADDED, 0) or "")
+    assert line.endswith(HumanRenderer()(ADDED, 0) or "")
 
 
 def test_a_single_instance_needs_no_name() -> None:
-    assert with_instance_names(human_renderer(), [Instance(name="home")])("home", ADDED, 0) == human_renderer()(
-        ADDED, 0
-    )
+    assert HumanLines([Instance(name="home")])("home", ADDED, 0) == HumanRenderer()(ADDED, 0)
 
 
 def test_what_people_need_not_see_stays_unseen() -> None:
-    assert (
-        with_instance_names(human_renderer(quiet=True), [Instance(name="a"), Instance(name="b")])("a", ADDED, 0) is None
-    )
+    assert HumanLines([Instance(name="a"), Instance(name="b")], quiet=True)("a", ADDED, 0) is None
 
 
 def test_json_names_the_instance() -> None:

@@ -11,7 +11,7 @@ from portmap import errors
 from portmap.backends.nat import Nat
 from portmap.cli import logs
 from portmap.cli.exit_codes import print_error
-from portmap.cli.output.events import human_renderer
+from portmap.cli.output.events import HumanRenderer
 from portmap.errors import PortmapError, Refused
 from portmap.events import GatewayLost
 from portmap.hookspecs import hookimpl
@@ -57,7 +57,7 @@ def test_plain_text_stays_as_it_is() -> None:
 
 
 def test_an_event_line_is_printable() -> None:
-    shown = human_renderer()(GatewayLost(gateway="x", reason=HOSTILE), 0.0)
+    shown = HumanRenderer()(GatewayLost(gateway="x", reason=HOSTILE), 0.0)
     assert shown is not None
     assert shown.isprintable()
 

@@ -1,6 +1,6 @@
-"""docs/portmap.svg, the picture of the demo: `python -m tests.docs.picture` draws it anew.
+"""Draws docs/portmap.svg, the picture of the demo: `python -m tests.docs.picture`.
 
-Law: nothing in it is invented. Each line is one that `portmap demo` printed, as one text element.
+Each line is one that `portmap demo` printed, as one text element, in the colours of a terminal.
 """
 
 import subprocess
@@ -10,20 +10,22 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from portmap.cli.output import style
+
 PICTURE = Path(__file__).parents[2] / "docs" / "portmap.svg"
 COMMAND = "$ portmap demo"
 
 _WIDTH, _HEIGHT, _LINE, _LEFT, _TOP = 7.23, 12, 18, 16, 52  # pixels; the first is a letter's
 _HEAD = 18  # columns of time and word, as `portmap.cli.output.events` aligns them
-_COLOURS = {
-    "mapped": "#7ee787",
-    "renewed": "#7ee787",
-    "gateway": "#79c0ff",
-    "external": "#79c0ff",
-    "outside": "#d2a8ff",
-    "removed": "#ffa657",
-    "$": "#ffffff",
+_SHADES = {
+    style.GREEN: "#7ee787",
+    style.BLUE: "#79c0ff",
+    style.MAGENTA: "#d2a8ff",
+    style.YELLOW: "#ffa657",
+    style.RED: "#ff7b72",
+    style.BOLD: "#ffffff",
 }
+_COLOURS = {word: _SHADES[code] for word, code in style.COLOURS.items()}
 _PLAIN, _FAINT, _GROUND = "#c9d1d9", "#8b949e", "#0d1117"
 _FRAME = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">

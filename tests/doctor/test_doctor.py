@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from portmap.backends.nat import Nat
 from portmap.cli.commands.doctor import DoctorArguments, run_doctor
-from portmap.cli.output.diagnosis import Style, lines_of
+from portmap.cli.output.diagnosis import lines_of
+from portmap.cli.output.style import Style
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.examine import HostProbes, examine

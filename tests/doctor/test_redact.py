@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from portmap import errors
-from portmap.cli.output.diagnosis import Style, lines_of, report_of
+from portmap.cli.output.diagnosis import lines_of, report_of
+from portmap.cli.output.style import Style
 from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.findings import (
     BackendAnswer,

@@ -21,10 +21,10 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def can_show(signs: str) -> bool:
-    """Whether stdout has these letters."""
+def can_show(stream: TextIO, letters: str) -> bool:
+    """Whether the stream's encoding has these letters."""
     try:
-        signs.encode(sys.stdout.encoding or "ascii")
+        letters.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

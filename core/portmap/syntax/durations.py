@@ -34,6 +34,11 @@ def format_duration(seconds: int) -> str:
     return "".join(parts) or "0s"
 
 
+def format_lifetime(seconds: int | None) -> str:
+    """A lease's lifetime for people: a duration, or `permanent` for 0 or None."""
+    return format_duration(seconds) if seconds else "permanent"
+
+
 def clock_time(at: float) -> str:
     """Unix time in seconds as the local time of day, to the second."""
     return time.strftime("%H:%M:%S", time.localtime(at))

@@ -1,10 +1,11 @@
-"""`portmap demo`: the whole story in a few seconds, against a simulated router on this machine's loopback.
+"""`portmap demo`: what portmap does, in a few seconds, against a simulated router on this machine's loopback.
 
-Law: nothing is pretended. The lines are the real command's, the router is really spoken to, the bytes really travel.
+The lines are those of the real command: the router is really asked, and bytes really pass.
 """
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from contextlib import contextmanager
 
 import portmap
 from portmap.cli import logs
-from portmap.cli.output.events import format_line, human_renderer
+from portmap.cli.output.events import HumanRenderer
+from portmap.cli.output.style import format_line, style_of
 from portmap.errors import PortmapError
 from portmap.events import Event
 from portmap.session.session import Session
@@ -50,7 +52,7 @@ class _EventFollower:
     """Prints the session's events as they come, and lets the story wait for one of them."""
 
     def __init__(self, session: Session) -> None:
-        self._render = human_renderer(renewals=True)
+        self._render = HumanRenderer(renewals=True, style=style_of(sys.stdout))
         self._names: list[str] = []
         self._changed = threading.Condition()
         threading.Thread(target=self._follow, args=(session.events(),), daemon=True).start()
@@ -101,4 +103,4 @@ def _greet_all(listener: socket.socket) -> None:
 
 
 def _say(word: str, text: str) -> None:
-    print(format_line(word, text, time.time()), flush=True)
+    print(format_line(word, text, time.time(), style_of(sys.stdout)), flush=True)

@@ -1,6 +1,5 @@
 """`portmap doctor`: one verdict, what it stands on, and what to do next."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,11 +9,11 @@ from typing import Self
 
 import portmap
 from portmap.cli import logs
-from portmap.cli.output.diagnosis import Style, as_json, lines_of, report_of
+from portmap.cli.output.diagnosis import as_json, lines_of, report_of
 from portmap.cli.output.formats import print_json
+from portmap.cli.output.style import Style, style_of
 from portmap.cli.signals import StopSignals
 from portmap.cli.state_folder import default_state_folder, path_of
-from portmap.cli.terminal import can_show
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.examine import examine
@@ -77,7 +76,7 @@ def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> O
     elif report:
         print(_report(findings))
     else:
-        print("\n".join(lines_of(report_lines(findings), verdict, _style())))
+        print("\n".join(lines_of(report_lines(findings), verdict, style_of(sys.stdout))))
     return verdict.outcome
 
 
@@ -85,7 +84,7 @@ def _report(findings: Findings) -> str:
     plugins = [plugin for group in (BACKENDS, PUBLISHERS) for plugin in Catalogue(group).plugins]
     ours = [plugin for plugin in plugins if plugin.distribution == DISTRIBUTION]
     shown = redacted_findings(findings, {name for plugin in ours for name in plugin.names})
-    lines = lines_of(report_lines(shown), diagnose(shown), Style(ascii=_is_ascii()))
+    lines = lines_of(report_lines(shown), diagnose(shown), Style(ascii=style_of(sys.stdout).ascii))
     return report_of(lines, portmap.__version__, [plugin.names[0] for plugin in ours], len(plugins) - len(ours))
 
 
@@ -134,13 +133,3 @@ def _progress(*, shown: bool) -> Iterator[None]:
     finally:
         if shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-def _style() -> Style:
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Style(colour=colour, ascii=_is_ascii())
-
-
-def _is_ascii() -> bool:
-    """Whether stdout lacks the marks' signs."""
-    return not can_show("✓✗–")  # noqa: RUF001  # a dash, and meant as one

@@ -17,7 +17,7 @@ from portmap.network.routes import default_gateways, local_address_to
 from portmap.printable import printable
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
-from portmap.syntax.durations import format_duration
+from portmap.syntax.durations import format_lifetime
 
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
 _PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.backends.nat` allows 15
@@ -98,7 +98,7 @@ def _rows(holding: SessionJournal, now: float) -> Iterable[Listed]:
 
 
 def _cells(row: Listed) -> tuple[str, ...]:
-    lease = format_duration(row.lifetime) if row.lifetime else "permanent"
+    lease = format_lifetime(row.lifetime)
     ours = "yes" if row.ours else "-"
     client, words = printable(row.client), printable(row.description) or "-"
     return row.protocol.value, str(row.external_port), client, str(row.internal_port), lease, words, ours

@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import Self
 
 from portmap.cli import logs
-from portmap.cli.output.events import format_line
 from portmap.cli.output.formats import print_json
+from portmap.cli.output.style import format_line
 from portmap.cli.signals import StopSignals
 from portmap.errors import SpecError
 from portmap.model import Scope, scope_of

@@ -2,6 +2,7 @@
 
 arguments        HoldArguments: flags, environment and file -> instances
 child_process    ChildProcess: start, pass signals on, exit code
+human_lines      HumanLines, HumanMessages: what people read while ports are held
 metrics          --metrics: the Prometheus endpoint
 metrics_totals   MetricTotals: the counted numbers; pure
 page_server      PageServer: a small HTTP server for one page, bounded

@@ -6,16 +6,18 @@ Law: standard output is the program's; what portmap has to say goes to stderr.
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from portmap.cli import logs
 from portmap.cli.hold.arguments import HoldArguments
 from portmap.cli.hold.child_process import ChildProcess, check_program
 from portmap.cli.hold.sessions import session_opener
-from portmap.cli.output.events import Renderer, as_json_line, human_renderer
+from portmap.cli.output.events import HumanRenderer, as_json_line
+from portmap.cli.output.style import style_of
 from portmap.cli.signals import INTERRUPTED
 from portmap.cli.state_folder import state_folder
 from portmap.errors import NATError
+from portmap.events import Event
 from portmap.model import Mapping
 from portmap.session.session import Session
 
@@ -40,7 +42,8 @@ def run_with_child(
     (instance,) = wish.instances()  # mappings on the command line make one
     open_session = session_opener(state_folder(wish.flags.state))
     with child.signals(), open_session(instance).session as session:
-        _tell(session, as_json_line if as_json else human_renderer(quiet=quiet, renewals=verbosity > 0))
+        human = HumanRenderer(quiet=quiet, renewals=verbosity > 0, style=style_of(sys.stderr))
+        _tell(session, as_json_line if as_json else human)
         child.on_stop_before_start(session.stop)
         try:
             session.wait(patience)
@@ -74,7 +77,7 @@ def _word(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
 
 
-def _tell(session: Session, show: Renderer) -> None:
+def _tell(session: Session, show: Callable[[Event, float], str | None]) -> None:
     def tell() -> None:
         for event in session.events():
             if (text := show(event, time.time())) is not None:

@@ -1,26 +1,19 @@
-"""Keeps what was asked for: what is shown, who listens, and what is said to people beside the events."""
+"""Runs the instances with everything around them: log, output, metrics, reload, state folder."""
 
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 from portmap.cli import logs
 from portmap.cli.hold.arguments import HoldArguments
-from portmap.cli.hold.sessions import RunningSession
+from portmap.cli.hold.human_lines import HumanLines, HumanMessages
 from portmap.cli.hold.supervisor import EventConsumer, supervise
-from portmap.cli.output.events import (
-    LineFormatter,
-    as_json_line,
-    format_line,
-    human_renderer,
-    json_with_instance_name,
-    with_instance_names,
-)
+from portmap.cli.output.events import LineFormatter, as_json_line, json_with_instance_name
+from portmap.cli.output.style import style_of
 from portmap.cli.signals import StopSignals
 from portmap.cli.state_folder import state_folder
 from portmap.config.settings import Instance
-from portmap.events import Event, MappingAdded, PinholeAdded
-from portmap.model import Key, Kind
 
 
 def run_instances(
@@ -35,48 +28,30 @@ def run_instances(
 ) -> None:
     """Keep these instances until the end is asked for. Raises PortmapError."""
     logs.set_up(verbosity)
+    style = style_of(sys.stdout)
+    lines = HumanLines(instances, quiet=quiet, renewals=verbosity > 0, style=style)
+
+    def reload() -> Sequence[Instance]:
+        wanted = wish.instances()
+        lines.expect(wanted)
+        return wanted
+
     with ExitStack() as stack:
         supervise(
             instances,
-            _shown(instances, as_json=as_json, quiet=quiet, renewals=verbosity > 0),
+            _json_lines(instances) if as_json else lines,
             ending=ending,
-            greeting=None if as_json or quiet else HumanMessages(),
-            reload=None if wish.config is None else wish.instances,
+            greeting=None if as_json or quiet else HumanMessages(style),
+            reload=None if wish.config is None else reload,
             state=state_folder(wish.flags.state),
             seconds=wish.seconds,
             ears=_event_consumers(metrics, stack),
         )
+    if (rest := lines.rest(time.time())) is not None:
+        print(rest, flush=True)
 
 
-class HumanMessages:
-    """That nothing will happen where there is no NAT, and when all the ports are open, how to end it."""
-
-    def __init__(self) -> None:
-        self._opened: dict[str, set[Key]] = {}
-
-    def on_start(self, running: RunningSession) -> list[str]:
-        """As a session begins."""
-        if running.session.kind is not Kind.NONE:
-            return []
-        text = "no NAT is spoken to: nothing is mapped, the record keeps the local ports"
-        return [format_line("none", text, time.time())]
-
-    def after_event(self, running: RunningSession, event: Event) -> list[str]:
-        """Once, when all the ports of a session are open."""
-        if not isinstance(event, MappingAdded | PinholeAdded):
-            return []
-        opened = self._opened.setdefault(running.name, set())
-        wanted = {request.key for request in running.session.requests}
-        before = wanted <= opened
-        opened.add(event.key)
-        if before or not wanted <= opened:
-            return []
-        return [format_line("holding", f"{_count(len(wanted))}; Ctrl-C closes", time.time())]
-
-
-def _shown(instances: Sequence[Instance], *, as_json: bool, quiet: bool, renewals: bool) -> LineFormatter:
-    if not as_json:
-        return with_instance_names(human_renderer(quiet=quiet, renewals=renewals), instances)
+def _json_lines(instances: Sequence[Instance]) -> LineFormatter:
     return json_with_instance_name if len(instances) > 1 else lambda _, event, at: as_json_line(event, at)
 
 
@@ -88,7 +63,3 @@ def _event_consumers(metrics: str | None, stack: ExitStack) -> list[EventConsume
     meter = Metrics()
     stack.enter_context(serve_metrics(meter, metrics))
     return [meter]
-
-
-def _count(mappings: int) -> str:
-    return f"{mappings} mapping" + ("s" if mappings != 1 else "")

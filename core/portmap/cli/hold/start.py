@@ -1,18 +1,18 @@
 """The bare form: hold what was asked for until a signal, or until the time is up.
 
-Law: what was asked for is said before anything that takes time is imported: whoever typed it shall not look at nothing.
+What was asked for is printed before anything that takes time is imported, so that the user sees something at once.
 """
 
+import sys
 import time
 from collections.abc import Sequence
 
 from portmap.cli.hold.arguments import HoldArguments
+from portmap.cli.output.ports import asked_text
+from portmap.cli.output.style import format_line, style_of
 from portmap.cli.signals import StopSignals
 from portmap.config.settings import Instance
 from portmap.model import DEFAULT_LIFETIME
-from portmap.syntax.durations import clock_time
-
-SHOWN = 8  # ports that are greeted one by one
 
 
 def hold_ports(wish: HoldArguments, *, metrics: str | None, as_json: bool, quiet: bool, verbosity: int) -> None:
@@ -22,7 +22,7 @@ def hold_ports(wish: HoldArguments, *, metrics: str | None, as_json: bool, quiet
     with StopSignals(reloads=wish.config is not None) as ending:
         if plain:
             _print_asked(named)
-        from portmap.cli.hold.setup import run_instances  # noqa: PLC0415  # the law
+        from portmap.cli.hold.setup import run_instances  # noqa: PLC0415  # it takes time
 
         instances = wish.instances()
         if plain and not named:
@@ -31,12 +31,8 @@ def hold_ports(wish: HoldArguments, *, metrics: str | None, as_json: bool, quiet
 
 
 def _print_asked(instances: Sequence[Instance], remark: str = "") -> None:
+    style = style_of(sys.stdout)
     for instance in instances:
-        ports = [f"{it.internal_port}/{it.protocol.lower()}" for it in instance.requests(DEFAULT_LIFETIME)]
-        print(f"{clock_time(time.time())} asked    {_briefly(ports)} via {instance.nat or 'none'}{remark}", flush=True)
-
-
-def _briefly(ports: Sequence[str]) -> str:
-    if len(ports) <= SHOWN:
-        return " ".join(ports)
-    return f"{ports[0]} … {ports[-1]} ({len(ports)} ports)"
+        ports = asked_text(mapping.requests(DEFAULT_LIFETIME) for mapping in instance.mappings)
+        text = f"{ports} via {instance.nat or 'none'}{remark}"
+        print(format_line("asked", text, time.time(), style), flush=True)

@@ -1,63 +1,46 @@
-"""How the doctor's findings are shown: aligned lines, one JSON object, a report to paste.
-
-Law: pure - values and a style in, text out.
-"""
+"""How the doctor's findings are shown: aligned lines, one JSON object, a report to paste. Pure."""
 
 import platform
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from portmap.cli.output.style import BOLD, FAINT, GREEN, RED, YELLOW, Style
 from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
 from portmap.doctor.verdict import Outcome, Verdict
-from portmap.printable import printable
 from portmap.reachability.nat_type import NatType
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
 _ASCII = {Mark.YES: "+", Mark.NO: "x", Mark.UNKNOWN: "?", Mark.NOTE: "-"}
-_COLOURS = {Mark.YES: "32", Mark.NO: "31", Mark.UNKNOWN: "33", Mark.NOTE: "2"}  # ECMA-48 SGR
-_BOLD = "1"
+_COLOURS = {Mark.YES: GREEN, Mark.NO: RED, Mark.UNKNOWN: YELLOW, Mark.NOTE: FAINT}
+_SECTION = 10  # columns
+_VERDICT = 9  # columns
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """What the terminal can show."""
-
-    colour: bool = False
-    ascii: bool = False
-
-    def paint(self, text: str, code: str) -> str:
-        """The text in that colour, where there are colours."""
-        return f"\033[{code}m{text}\033[0m" if self.colour else text
-
-    def mark(self, mark: Mark) -> str:
-        """The sign of a mark."""
-        return self.paint((_ASCII if self.ascii else _MARKS)[mark], _COLOURS[mark])
-
-    def plain(self, text: str) -> str:
-        """The text in letters that the terminal has, and nothing that drives it."""
-        text = printable(text)
-        return text.replace("…", "...").encode("ascii", "replace").decode() if self.ascii else text
-
-
-def lines_of(story: Iterable[ReportLine], verdict: Verdict, style: Style) -> list[str]:
+def lines_of(report: Iterable[ReportLine], verdict: Verdict, style: Style) -> list[str]:
     """Everything for people, verdict and next steps last."""
-    told = ""
-    lines = []
-    for line in story:
-        section = line.section if line.section != told else ""
-        lines.append(f"{section:<10} {style.mark(line.mark)} {style.plain(line.text)}")
-        told = line.section
-    lines += [
-        "",
-        f"{style.paint('VERDICT', _BOLD)}  {style.plain(verdict.title)}",
-        f"         {style.plain(verdict.explanation)}",
-    ]
-    heads = [style.paint("NEXT", _BOLD), *["    "] * len(verdict.next_steps)]
-    steps = enumerate(zip(heads, verdict.next_steps, strict=False), 1)
-    return lines + [f"{head}     {number} {style.plain(step)}" for number, (head, step) in steps]
+    lines, before = [], ""
+    for line in report:
+        section = "" if line.section == before else line.section
+        before = line.section
+        lines += _with_indent(f"{section:<{_SECTION}} {_mark(line.mark, style)} ", _SECTION + 3, line.text, style)
+    lines += ["", *_with_indent(f"{style.paint('VERDICT', BOLD)}  ", _VERDICT, verdict.title, style)]
+    lines += _with_indent(" " * _VERDICT, _VERDICT, verdict.explanation, style)
+    for number, step in enumerate(verdict.next_steps, 1):
+        head = style.paint("NEXT", BOLD) if number == 1 else "    "
+        lines += _with_indent(f"{head}     {number} ", _VERDICT + 2, step, style)
+    return lines
+
+
+def _mark(mark: Mark, style: Style) -> str:
+    return style.paint((_ASCII if style.ascii else _MARKS)[mark], _COLOURS[mark])
+
+
+def _with_indent(head: str, columns: int, text: str, style: Style) -> list[str]:
+    """The head and the text, which goes on below itself; `columns` is what the head takes."""
+    first, *more = style.wrap(style.plain(text), columns)
+    return [head + first, *(" " * columns + line for line in more)]
 
 
 def report_of(lines: Sequence[str], version: str, plugins: Iterable[str], others: int) -> str:

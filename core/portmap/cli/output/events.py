@@ -1,16 +1,15 @@
-"""Events as lines: for people, changes only and aligned; for programs, one JSON object a line.
+"""Events as lines: for people, changes only and aligned; for programs, one JSON object a line. Pure.
 
-Law: pure - an event and a wall-clock time in, text out.
-
-The lines of several instances: each with its instance's name.
-
-Law: pure, as `portmap.cli.output.events`.
+Where there are several instances, each line has its instance's name.
 """
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from portmap.cli.output.formats import json_line
+from portmap.cli.output.port_runs import PortRun, Shown
+from portmap.cli.output.ports import span
+from portmap.cli.output.style import PLAIN, Style, format_line
 from portmap.config.settings import Instance
 from portmap.events import (
     Event,
@@ -41,9 +40,10 @@ from portmap.events import (
     RecordChanged,
 )
 from portmap.model import Address, meaning_of
-from portmap.printable import printable
-from portmap.syntax.durations import clock_time, format_duration
+from portmap.syntax.durations import format_lifetime
 
+DOCTOR = "`portmap doctor` says why"
+_LONG = 100  # characters of a reason; a longer one loses its details in brackets
 _HEADS: dict[type[PortEvent], str] = {
     MappingAdded: "mapped",
     MappingChanged: "changed",
@@ -58,7 +58,9 @@ _HEADS: dict[type[PortEvent], str] = {
     PinholeLost: "lost",
     PinholeRemoved: "removed",
 }
-Renderer: TypeAlias = Callable[[Event, float], str | None]
+_SILENCE = {"NoGateway", "GatewayTimeout"}  # errors that say nothing more than that the gateway is lost
+Renderer: TypeAlias = Callable[[Shown, float], str | None]
+"""An event, or a run of them, and unix time in seconds to a line; None for none."""
 
 
 def as_json_line(event: Event, at: float) -> str:
@@ -66,34 +68,44 @@ def as_json_line(event: Event, at: float) -> str:
     return json_line(ts=round(at, 3), **event.to_dict())
 
 
-def human_renderer(*, quiet: bool = False, renewals: bool = False) -> Renderer:
-    """A renderer of lines for people; None for what they need not see. `quiet`: only what went wrong."""
-    failing: set[str] = set()
+class HumanRenderer:
+    """One session's lines for people. `quiet`: only what went wrong; `renewals`: successful renewals too."""
 
-    def render(event: Event, at: float) -> str | None:
-        if isinstance(event, PublisherEvent) and not _is_worth_telling(event, failing):
+    def __init__(self, *, quiet: bool = False, renewals: bool = False, style: Style = PLAIN) -> None:
+        self._quiet = quiet
+        self._renewals = renewals
+        self._style = style
+        self._failing: set[str] = set()
+        self._gateway_is_lost = False
+
+    def __call__(self, shown: Shown, at: float) -> str | None:
+        """The line, or None where the event is not worth one; `at` is unix time in seconds."""
+        event = shown.first if isinstance(shown, PortRun) else shown
+        if not self._is_worth_a_line(event):
             return None
-        if (isinstance(event, MappingRenewed | PinholeRenewed) and not renewals) or (quiet and not _is_trouble(event)):
-            return None
-        word, text = _head_and_text(event)
-        return format_line(word, text, at) if text else None
+        word, text = _head_and_text(event, shown.last if isinstance(shown, PortRun) else None)
+        return format_line(word, text, at, self._style) if text else None
 
-    return render
+    def _is_worth_a_line(self, event: Event) -> bool:
+        match event:
+            case PublisherEvent():
+                return self._is_news(event) and not (self._quiet and isinstance(event, PublisherOk))
+            case GatewayFound() | GatewayLost():
+                self._gateway_is_lost = isinstance(event, GatewayLost)
+            case MappingFailed() if self._gateway_is_lost and event.error in _SILENCE:
+                return False  # the line about the gateway has said it
+            case MappingRenewed() | PinholeRenewed():
+                return self._renewals and not self._quiet
+        return _is_trouble(event) or not self._quiet
 
-
-def format_line(word: str, text: str, at: float) -> str:
-    """One aligned line: local time, a word, the rest."""
-    return f"{clock_time(at)} {word:<9}{printable(text)}"
-
-
-def _is_worth_telling(event: PublisherEvent, failing: set[str]) -> bool:
-    """Every failure; a success that names what the target has, or that follows a failure."""
-    known = event.publisher in failing
-    if not isinstance(event, PublisherOk):
-        failing.add(event.publisher)
-        return True
-    failing.discard(event.publisher)
-    return known or bool(event.has)
+    def _is_news(self, event: PublisherEvent) -> bool:
+        """Every failure; a success that names what the target has, or that follows a failure."""
+        known = event.publisher in self._failing
+        if not isinstance(event, PublisherOk):
+            self._failing.add(event.publisher)
+            return True
+        self._failing.discard(event.publisher)
+        return known or bool(event.has)
 
 
 def _is_trouble(event: Event) -> bool:
@@ -103,8 +115,8 @@ def _is_trouble(event: Event) -> bool:
     return isinstance(event, troubles)
 
 
-def _head_and_text(event: Event) -> tuple[str, str]:
-    """The word at the line's head, and the rest; an empty rest: not worth a line."""
+def _head_and_text(event: Event, last: PortEvent | None) -> tuple[str, str]:
+    """The word at the line's head, and the rest; an empty rest: not worth a line. `last`: of a run of ports."""
     word, text = event.event, ""
     match event:
         case GatewayEvent():
@@ -112,7 +124,7 @@ def _head_and_text(event: Event) -> tuple[str, str]:
         case ExternalIPEvent():
             word, text = "external", _address(event)
         case PortEvent():
-            word, text = _HEADS[type(event)], _port(event)
+            word, text = _HEADS[type(event)], _port(event, last or event)
         case NetworkChanged():
             word, text = "network", event.reason
         case PublisherEvent():
@@ -125,42 +137,57 @@ def _head_and_text(event: Event) -> tuple[str, str]:
 def _publisher(event: PublisherEvent) -> str:
     if isinstance(event, PublisherFailed):
         return f"{event.publisher} does not have it yet: {event.reason}"
-    return (
-        f"{event.publisher} has {event.has}"
-        if isinstance(event, PublisherOk) and event.has
-        else f"{event.publisher} works again"
-    )
+    has = event.has if isinstance(event, PublisherOk) else ""
+    return f"{event.publisher} has {has}" if has else f"{event.publisher} works again"
 
 
 def _gateway(event: GatewayEvent) -> str:
     match event:
         case GatewayLost():
-            return f"lost: {event.reason}"
+            return _lost(event)
         case GatewayRebooted():
-            return f"{event.gateway} may have forgotten us: {event.reason}"
+            return f"{event.gateway} may have forgotten our mappings: {event.reason}"
         case GatewayFound(ms=int()):
             return f"{event.gateway}  answered in {event.ms} ms"
     return event.gateway
 
 
+def _lost(event: GatewayLost) -> str:
+    again = "trying again" if event.retry_in is None else f"trying again in {max(1, round(event.retry_in))} s"
+    head = _head(event.reason)
+    return f"lost: {event.reason}; {again}" if head == event.reason else f"{head}; {again}; {DOCTOR}"
+
+
+def _short(reason: str) -> str:
+    head = _head(reason)
+    return reason if head == reason else f"{head}; {DOCTOR}"
+
+
+def _head(reason: str) -> str:
+    """A reason without the details in brackets, if it is long."""
+    head, bracket, _ = reason.partition(" (")
+    return head if bracket and len(reason) > _LONG else reason
+
+
 def _address(event: ExternalIPEvent) -> str:
     if isinstance(event, ExternalIPFailed):
-        return f"unknown: {event.reason}"
+        return f"unknown: {_short(event.reason)}"
     before = f" (was {event.previous_ip})" if event.previous_ip else ""
     meaning = meaning_of(event.scope)
     return f"{event.external_ip}{before}  {event.scope}{f': {meaning}' if meaning else ''}"
 
 
-def _port(event: PortEvent) -> str:
+def _port(event: PortEvent, last: PortEvent) -> str:
     what = f"{event.name} " if event.name else ""
-    what += f"{event.internal_port}/{event.protocol.lower()}"
+    what += f"{span(event.internal_port, last.internal_port)}/{event.protocol.lower()}"
     if isinstance(event, MappingFailed | PinholeFailed):
         over = " over IPv6" if isinstance(event, PinholeEvent) else ""
-        return f"{what}{over}: {event.reason}"
+        return f"{what}{over}: {_short(event.reason)}"
     because = f"  ({event.reason})" if event.reason else ""
     shut = isinstance(event, MappingLost | MappingRemoved | PinholeLost | PinholeRemoved)
     lease = "" if shut else f"  {_lease(event)}"
-    return f"{what} at {_authority(event.external_ip)}:{event.external_port}{lease}{because}"
+    outside = span(event.external_port or 0, last.external_port or 0)
+    return f"{what} at {_authority(event.external_ip)}:{outside}{lease}{because}"
 
 
 def _authority(address: Address | None) -> str:
@@ -172,22 +199,24 @@ def _authority(address: Address | None) -> str:
 def _lease(event: PortEvent) -> str:
     if event.static:
         return "nothing sent: taken as open"
-    return f"lease {format_duration(event.lifetime)}" if event.lifetime else "permanent"
+    return f"lease {format_lifetime(event.lifetime)}" if event.lifetime else format_lifetime(0)
 
 
 LineFormatter: TypeAlias = Callable[[str, Event, float], str | None]
-"""An instance's name, an event and unix time in seconds to a line; None for none."""
+"""An instance's name, an event and unix time in seconds to a line, or several; None for none."""
 
 
-def with_instance_names(render: Renderer, instances: Sequence[Instance]) -> LineFormatter:
-    """Lines for people, with the instance's name in front; without, where there is but one at the start."""
-    width = max((len(instance.name) for instance in instances), default=0)
+def with_instance_name(text: str, instance: str, instances: Sequence[Instance]) -> str:
+    """The line with the instance's name in front; as it is where there was only one instance at the start."""
+    if len(instances) < 2:
+        return text
+    width = name_width(instances)
+    return f"{instance:<{width - 1}} " + text.replace("\n", "\n" + " " * width)
 
-    def show(instance: str, event: Event, at: float) -> str | None:
-        text = render(event, at)
-        return f"{instance:<{width}} {text}" if text is not None and len(instances) > 1 else text
 
-    return show
+def name_width(instances: Sequence[Instance]) -> int:
+    """The columns that `with_instance_name` puts in front."""
+    return max(len(instance.name) for instance in instances) + 1 if len(instances) > 1 else 0
 
 
 def json_with_instance_name(instance: str, event: Event, at: float) -> str:
