@@ -29,6 +29,7 @@ class Peer:
     def __init__(self, *script: str, address: str = "127.0.0.1", port: int = 0) -> None:
         self.heard: list[bytes] = []
         self.senders: list[str] = []
+        self.ports: list[int] = []
         self._script = script or ("",)
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -60,6 +61,7 @@ class Peer:
             line = self._script[min(len(self.heard), len(self._script) - 1)]
             self.heard.append(request)
             self.senders.append(sender[0])
+            self.ports.append(sender[1])
             for datagram in filter(None, line.replace("N", request[24:36].hex()).split(";")):
                 voice = self._stranger if "~" in datagram else self._socket
                 voice.sendto(bytes.fromhex(datagram.strip(" ~")), sender)

@@ -104,4 +104,4 @@ def _forget(port: int, nonce: object) -> None:
     if isinstance(nonce, bytes):
         _bare_pcp(port, nonce, 0)
     else:
-        NatPmp(IPv4Address(LAN)).delete_mapping(Protocol.TCP, port)
+        NatPmp(IPv4Address(LAN)).delete_mapping(Protocol.TCP, port, port)

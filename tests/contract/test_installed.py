@@ -107,7 +107,7 @@ class TestPcp(BackendContract):
 
     def make(self, gateway: RouterGateway) -> Pcp:
         router = gateway.router
-        return Pcp(IPv4Address(router.address), pcp_at(router), stand_in=lambda _: Nat(natpmp_at(router), "natpmp"))
+        return Pcp(IPv4Address(router.address), pcp_at(router), fallback=lambda _: Nat(natpmp_at(router), "natpmp"))
 
 
 class TestPcpThatLooksForItsGateway(TestPcp):

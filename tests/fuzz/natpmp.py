@@ -30,7 +30,7 @@ def address(data: bytes) -> None:
 
 
 def announcement(data: bytes) -> None:
-    assert 0 <= read_announcement(data).epoch < 2**32
+    assert 0 <= read_announcement(data) < 2**32
 
 
 def mapping(data: bytes) -> None:
@@ -46,7 +46,7 @@ def mapping(data: bytes) -> None:
 
 def _is_told(refusal: Refusal) -> None:
     """A refusal has a code and becomes an error with words."""
-    error = refused("NAT-PMP 192.168.1.1", refusal.result)
+    error = refused("NAT-PMP 192.168.1.1", refusal.result, AddressRequest())
     assert isinstance(error, Refused)
     assert error.code == refusal.result != 0
     assert error.text

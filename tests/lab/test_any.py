@@ -55,8 +55,8 @@ def test_where_nat_pmp_and_pcp_are_off_upnp_is_taken_and_their_reasons_are_told(
     event = found(quiet_lab, "pcp,pmp,upnp")
     assert event["gateway"].startswith(UPNP)
     told = "; ".join(event["evidence"])
-    assert f"nobody speaks PCP at {LAN}:5351" in told
-    assert f"nobody speaks NAT-PMP at {LAN}:5351" in told
+    assert f"no program speaks PCP at {LAN}:5351" in told
+    assert f"no program speaks NAT-PMP at {LAN}:5351" in told
 
 
 def test_where_their_port_is_silent_upnp_is_taken_and_it_is_told_that_they_had_not_answered(lab: Lab) -> None:

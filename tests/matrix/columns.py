@@ -52,7 +52,7 @@ def upnp_backend(router: Router, _clock: Clock, *, given: bool, backend: type[Up
 def _pcp(router: Router, clock: Clock, *, given: bool, raced: bool = False) -> Pcp:
     gateway, settings = IPv4Address(router.address), Settings(clock=clock, announced_at=())
     pmp = None if raced else lambda _: Nat(_pmp(router, clock, given=True), "pmp")
-    return Pcp(gateway if given else None, settings, candidates=lambda: [gateway], stand_in=pmp)
+    return Pcp(gateway if given else None, settings, candidates=lambda: [gateway], fallback=pmp)
 
 
 def _any(router: Router, clock: Clock) -> AnyBackend:

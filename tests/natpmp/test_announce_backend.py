@@ -80,14 +80,27 @@ def test_an_address_is_noticed_when_it_is_announced(peer: "MakePeer", watch: Wat
     assert watched.next() == "external address announced: 203.0.113.7 -> 203.0.113.8"
 
 
-def test_what_the_gateway_itself_does_not_confirm_is_no_alert(
-    peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
+@pytest.mark.parametrize("announcement", [OLD, YOUNG, PCP])
+def test_an_announcement_that_the_epoch_does_not_prove_is_one_alert(
+    announcement: str, peer: "MakePeer", watch: Watch, announce: "Announce"
 ) -> None:
-    gateway = peer(OLD)
+    gateway = peer(OLD)  # the tables are flushed, and the epoch goes on: `system_uptime=yes`
     watched = watch(gateway)
     watched.backend.external_ip()
-    announce(YOUNG, MOVED, PCP)  # forged: the gateway is as it was
-    until(lambda: len(gateway.heard_hex) == 2)
+    announce(announcement)
+    assert watched.next() == "127.0.0.1 announced itself"
+    assert watched.none_until_closed()
+
+
+def test_a_flood_of_announcements_is_an_alert_a_second(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
+    watched = watch(peer(OLD))
+    watched.backend.external_ip()
+    announce(*[OLD] * 20)
+    watched.next()
+    begun = time.monotonic()
+    announce(*[OLD] * 20)
+    watched.next()
+    assert time.monotonic() - begun > 0.9
     assert watched.none_until_closed()
 
 
@@ -107,27 +120,44 @@ def test_a_restart_without_an_address_yet_is_noticed_too(peer: "MakePeer", watch
     assert watched.next() == RESTARTED
 
 
-def test_a_strangers_announcement_is_not_even_asked_about(
+def test_another_addresss_announcement_is_asked_about_and_proves_nothing_by_itself(
     peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
-    gateway, stranger = peer(OLD, YOUNG), peer(YOUNG, address=str(OTHER))
+    gateway, stranger = peer(OLD), peer(YOUNG, address=str(OTHER))
     watched = watch(gateway)
     watched.backend.external_ip()
     announce(YOUNG, by=str(OTHER))
-    announce(YOUNG)
-    assert watched.next() == RESTARTED
+    until(lambda: len(gateway.heard_hex) == 2)
+    assert watched.none_until_closed()
     assert stranger.heard_hex == []
 
 
-def test_a_mapping_that_was_never_followed_by_the_address_is_no_reason(
-    peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
+def test_another_address_that_announces_the_gateways_epoch_is_the_gateways_own(
+    peer: "MakePeer", watch: Watch, announce: "Announce"
+) -> None:
+    watched = watch(peer(OLD))
+    watched.backend.external_ip()
+    announce(OLD, by=str(OTHER))
+    assert watched.next() == "127.0.0.1 announced itself"
+
+
+def test_a_restart_is_noticed_whatever_address_announces_it(
+    peer: "MakePeer", watch: Watch, announce: "Announce"
+) -> None:
+    watched = watch(peer(OLD, YOUNG))
+    watched.backend.external_ip()
+    announce(YOUNG, by=str(OTHER))
+    assert watched.next() == RESTARTED
+
+
+def test_an_announced_address_is_no_change_where_none_was_known(
+    peer: "MakePeer", watch: Watch, announce: "Announce"
 ) -> None:
     gateway = peer("00 82 0000 00001388 765f 765f 00000258", MOVED)
     watched = watch(gateway)
     watched.backend.add_mapping(Protocol.TCP, 0, 30303, 600)
     announce(MOVED)
-    until(lambda: len(gateway.heard_hex) == 2)
-    assert watched.none_until_closed()
+    assert watched.next() == "127.0.0.1 announced itself"
 
 
 # while there is no gateway
@@ -139,12 +169,14 @@ def test_a_candidate_that_announces_itself_is_news(peer: "MakePeer", watch: Watc
     assert watched.next() == "127.0.0.1 announced itself"
 
 
-def test_somebody_else_who_announces_himself_is_not(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
-    gateway, stranger = peer(OLD), peer(OLD, address=str(OTHER))
+def test_another_host_that_announces_itself_is_not(
+    peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
+) -> None:
+    gateway, stranger = peer(OLD), peer(YOUNG, address=str(OTHER))
     watched = watch(gateway, given=None, candidates=lambda: [HERE])
-    announce(OLD, by=str(OTHER))
-    announce(OLD)
-    assert watched.next() == "127.0.0.1 announced itself"
+    announce(YOUNG, by=str(OTHER))
+    until(lambda: gateway.heard_hex)
+    assert watched.none_until_closed()
     assert stranger.heard_hex == []
 
 

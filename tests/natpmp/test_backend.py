@@ -11,10 +11,12 @@ from portmap.errors import (
     GatewayTimeout,
     NATError,
     NoGateway,
+    NoPublicAddress,
     NotAuthorized,
     OutOfResources,
     Refused,
     SpecError,
+    UnverifiedGateway,
 )
 from portmap.hookspecs import PROJECT, BackendSpec
 from portmap.model import Grant, Kind, Protocol
@@ -95,13 +97,13 @@ def test_one_packet_maps_at_a_given_gateway(peer: "MakePeer", talk_to: TalkTo) -
 
 def test_a_deletion_names_the_internal_port_only(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 81 0000 00000005 765f 0000 00000000")
-    talk_to(gateway).delete_mapping(Protocol.UDP, 30303)
+    talk_to(gateway).delete_mapping(Protocol.UDP, 30303, 30303)
     assert gateway.heard_hex == ["00010000765f000000000000"]
 
 
 def test_a_deletion_answered_with_a_lease_is_garbled(talk: Talk) -> None:
     with pytest.raises(Garbled, match="open for 600 s"):
-        talk(GRANT).delete_mapping(Protocol.TCP, 30303)
+        talk(GRANT).delete_mapping(Protocol.TCP, 30303, 30303)
 
 
 # what cannot be asked
@@ -122,7 +124,7 @@ def test_an_impossible_mapping_is_the_callers_mistake(
 def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 82 0000 00000005 0000 0000 00000000")
     with pytest.raises(Refused, match="internal port 0 means every TCP mapping of this host, other programs' too"):
-        talk_to(gateway).delete_mapping(Protocol.TCP, 0)
+        talk_to(gateway).delete_mapping(Protocol.TCP, 0, 30303)
     assert gateway.heard_hex == []
 
 
@@ -134,8 +136,8 @@ def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to
     [
         (1, Refused, "PCP-only"),
         (2, NotAuthorized, "switch NAT-PMP on"),
-        (3, Refused, "no external address yet"),
-        (4, OutOfResources, "table is full"),
+        (3, NoPublicAddress, "double NAT"),
+        (4, OutOfResources, "table is full, or the port is taken or forbidden"),
         (5, Refused, "does not know this operation"),
         (77, Refused, "RFC 6886 does not know"),
     ],
@@ -151,18 +153,43 @@ def test_a_result_code_becomes_the_error_that_it_means(
 
 
 def test_a_refused_question_for_the_address_is_refused(talk: Talk) -> None:
-    with pytest.raises(Refused, match="no external address yet"):
+    with pytest.raises(NoPublicAddress, match=r"no public address.*double NAT.*uplink is down"):
         talk("00 80 0003 00000005 00000000").external_ip()
 
 
 @pytest.mark.parametrize("result", [3, 4])
 def test_a_deletion_refused_because_nothing_is_there_is_a_success(talk: Talk, result: int) -> None:
-    talk(f"00 82 000{result} 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303)
+    talk(f"00 82 000{result} 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303, 30303)
 
 
 def test_a_refused_deletion_is_refused(talk: Talk) -> None:
     with pytest.raises(NotAuthorized):
-        talk("00 82 0002 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303)
+        talk("00 82 0002 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303, 30303)
+
+
+def test_a_port_that_is_refused_as_taken_leaves_the_choice_to_the_gateway(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer("00 82 0004 00000005 765f 765f 00000000", "00 82 0000 00000005 765f 9dd4 00000258")
+    assert talk_to(gateway).add_mapping(Protocol.TCP, 30303, 30303, 600) == Grant(40404, 600)
+    assert gateway.heard_hex == ["00020000765f765f00000258", "00020000765f000000000258"]
+
+
+@pytest.mark.parametrize("result", [2, 3, 4])
+def test_where_no_port_at_all_is_granted_the_first_refusal_counts(
+    result: int, peer: "MakePeer", talk_to: TalkTo
+) -> None:
+    gateway = peer("00 82 0004 00000005", f"00 82 {result:04x} 00000005")
+    with pytest.raises(OutOfResources, match="result 4"):
+        talk_to(gateway).add_mapping(Protocol.TCP, 30303, 30303, 600)
+
+
+GONE = "00 82 0003 00000005 765f 0000 00000000"
+DELETED = "00 82 0000 00000005 765f 0000 00000000"
+
+
+def test_a_gateway_that_deletes_by_the_external_port_is_told_that(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer(GONE, DELETED)
+    talk_to(gateway).delete_mapping(Protocol.TCP, 30303, 40404)
+    assert gateway.heard_hex == ["00020000765f000000000000", "00020000765f9dd400000000"]
 
 
 def test_a_pcp_gateway_is_recognised(talk: Talk) -> None:
@@ -301,6 +328,62 @@ def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient:
     assert str(backend) == "NAT-PMP"
 
 
+# gateways that neither the user nor a route names
+
+
+def test_a_guess_is_asked_only_without_a_default_route(gateway: "Peer", patient: Timeouts) -> None:
+    candidates, guessed = Candidates([HERE]), Candidates([GOOD])
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, guesses=guessed, announced_at=())
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    assert gateway.heard_hex == []
+
+
+def test_the_word_of_a_guess_is_not_taken_and_it_is_said_that_it_is_used(
+    gateway: "Peer", patient: Timeouts, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=list, guesses=lambda: [GOOD], announced_at=())
+    for _ in range(2):
+        with pytest.raises(UnverifiedGateway, match=r"no default route leads there.*--nat pmp:127\.0\.0\.4"):
+            backend.external_ip()
+    assert str(backend) == "NAT-PMP 127.0.0.4"
+    assert caplog.messages == ["NAT-PMP 127.0.0.4 is used, although no default route names it"]
+
+
+def test_a_faster_neighbour_does_not_answer_for_the_default_gateway(peer: "MakePeer", patient: Timeouts) -> None:
+    gateway = peer("", ADDRESS, address="127.0.0.4")  # answers the second packet
+    peer("00 80 0000 00000005 08080808", address="127.0.0.5", port=gateway.port)
+    candidates = Candidates([GOOD, IPv4Address("127.0.0.5")])
+    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
+    assert backend.external_ip() == EXTERNAL
+
+
+# a changed address
+
+
+OTHER_ADDRESS = "00 80 0000 00000006 08080808"
+
+
+def test_a_changed_address_is_asked_for_twice_by_two_ports(peer: "MakePeer", talk_to: TalkTo) -> None:
+    gateway = peer(ADDRESS, OTHER_ADDRESS)
+    backend = talk_to(gateway)
+    assert [str(backend.external_ip()) for _ in range(3)] == ["203.0.113.7", "8.8.8.8", "8.8.8.8"]
+    assert gateway.heard_hex == ["0000"] * 4
+    assert len(set(gateway.ports[1:3])) == 2
+
+
+def test_an_address_that_was_sprayed_at_one_port_is_not_believed(talk: Talk) -> None:
+    backend = talk(ADDRESS, OTHER_ADDRESS, ADDRESS)
+    assert [str(backend.external_ip()) for _ in range(3)] == ["203.0.113.7"] * 3
+
+
+def test_two_new_addresses_are_one_too_many(talk: Talk) -> None:
+    backend = talk(ADDRESS, OTHER_ADDRESS, "00 80 0000 00000006 09090909")
+    backend.external_ip()
+    with pytest.raises(Garbled, match=r"stated 8\.8\.8\.8, then 9\.9\.9\.9"):
+        backend.external_ip()
+
+
 # the watch; what is announced is in test_announce_backend.py
 
 
@@ -338,7 +421,7 @@ def test_a_gateway_too_young_for_the_time_that_passed_raises_an_alert(
     backend.external_ip()
     now[0] += 800.0
     backend.external_ip()
-    assert alerts == ["gateway restarted: its clock went from 705 s to 100 s"]
+    assert alerts == ["gateway restarted: its clock went from 805 s to 100 s"]
 
 
 def test_a_refusal_tells_of_the_restart_too(talk: Talk, watch: Watch) -> None:
@@ -348,6 +431,35 @@ def test_a_refusal_tells_of_the_restart_too(talk: Talk, watch: Watch) -> None:
     with pytest.raises(Refused):
         backend.external_ip()
     assert len(alerts) == 1
+
+
+def test_a_refused_mapping_tells_of_the_restart_if_the_address_question_confirms_it(talk: Talk, watch: Watch) -> None:
+    backend = talk("00 80 0000 00001388 cb007107", "00 82 0002 00000000", ADDRESS)
+    alerts = watch(backend)
+    backend.external_ip()
+    with pytest.raises(NotAuthorized):
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+    assert alerts == ["gateway restarted: its clock went from 5000 s to 5 s"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "confirmed"),
+    [
+        ("00 82 0002 765f 765f 00000258", False),  # NATPMP-Suite: 12 bytes, no epoch
+        ("00 82 0002 00000000 765f 765f 00000258", True),  # 16 bytes, and nothing where the epoch belongs
+        ("00 82 0002 00000000", True),
+    ],
+)
+def test_a_refusal_that_has_no_epoch_is_no_restart(refusal: str, confirmed: bool, talk: Talk, watch: Watch) -> None:
+    steady = "00 80 0000 00001388 cb007107"
+    backend = talk(steady, *[refusal, *[steady] * (1 + confirmed)] * 5)
+    alerts = watch(backend)
+    backend.external_ip()
+    for _ in range(5):
+        with pytest.raises(NotAuthorized):
+            backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+        backend.external_ip()
+    assert alerts == []
 
 
 def test_a_steady_gateway_raises_none(talk: Talk, watch: Watch) -> None:
@@ -440,7 +552,7 @@ def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Route
     port = backend.add_mapping(protocol, 0, 30303, 600).external_port
     assert backend.add_mapping(protocol, port, 30303, 600) == Grant(port, 600)
     assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(protocol, port)]
-    backend.delete_mapping(protocol, 30303)
+    backend.delete_mapping(protocol, 30303, port)
     assert router.entries == ()
     assert router.heard == Heard(map=2, unmap=1)
 
@@ -448,12 +560,12 @@ def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Route
 def test_a_deletion_leaves_the_other_protocol_alone(router: Router, backend: NatPmp) -> None:
     backend.add_mapping(Protocol.TCP, 0, 30303, 600)
     backend.add_mapping(Protocol.UDP, 0, 30303, 600)
-    backend.delete_mapping(Protocol.TCP, 30303)
+    backend.delete_mapping(Protocol.TCP, 30303, 30303)
     assert [entry.protocol for entry in router.entries] == [Protocol.UDP]
 
 
 def test_deleting_what_is_not_there_is_a_success(router: Router, backend: NatPmp) -> None:
-    backend.delete_mapping(Protocol.TCP, 30303)
+    backend.delete_mapping(Protocol.TCP, 30303, 30303)
     assert router.heard == Heard(unmap=1)
 
 
@@ -475,7 +587,7 @@ def test_a_taken_port_gives_another(router: Router, backend: NatPmp) -> None:
 
 def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> None:
     router.quirks = Quirks(no_wan=True)
-    with pytest.raises(Refused, match="no external address yet"):
+    with pytest.raises(NoPublicAddress, match="its uplink is down"):
         backend.external_ip()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portmap.backends.nat import Nat
-from portmap.errors import NoGateway
+from portmap.errors import NoGateway, UnverifiedGateway
 from portmap_natpmp import NatPmp, Timeouts
 from portmap_natpmp.argument import hinted_gateway
 
@@ -25,8 +25,8 @@ def gateway(peer: "MakePeer") -> "Peer":
 
 @pytest.fixture
 def natpmp(gateway: "Peer", patient: Timeouts) -> NatPmp:
-    """One whose routes name nobody."""
-    return NatPmp(port=gateway.port, patience=patient, candidates=list, announced_at=())
+    """One whose routes name no gateway."""
+    return NatPmp(port=gateway.port, patience=patient, candidates=list, guesses=list, announced_at=())
 
 
 def test_before_a_gateway_has_answered_there_is_no_hint() -> None:
@@ -41,7 +41,8 @@ def test_the_hint_is_the_gateways_address(gateway: "Peer", patient: Timeouts) ->
 
 def test_a_remembered_gateway_is_asked_though_no_route_names_it(natpmp: NatPmp) -> None:
     Nat(natpmp, "pmp").take_hint(GATEWAY)
-    natpmp.external_ip()
+    with pytest.raises(UnverifiedGateway):  # it is used, and its word on our address is not taken
+        natpmp.external_ip()
     assert str(natpmp) == f"NAT-PMP {GATEWAY}"
 
 

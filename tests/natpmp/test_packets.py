@@ -80,11 +80,20 @@ def test_bytes_behind_an_answer_are_let_pass() -> None:
         "00 82 0002 00000e10",  # ends after the header, as RFC 6886 allows
         "00 82 0002 00000e10 765f 0000 00000000",  # complete
         "00 82 0002 00000e10 0000 0000 00000000",  # complete, port not echoed
-        "00 82 0002 00000e10 765f",  # cut anywhere
+        "00 82 0002 00000e10 0000 0000 00000000 00",  # more than complete
     ],
 )
 def test_a_refusal_may_be_short(datagram: str) -> None:
     assert MAP_TCP.read(bytes.fromhex(datagram)) == Refusal(epoch=3600, result=2)
+
+
+@pytest.mark.parametrize("datagram", ["00 82 0002 765f 765f 00000258", "00 82 0002 00000e10 765f"])
+def test_a_refusal_of_another_length_has_no_epoch(datagram: str) -> None:
+    assert MAP_TCP.read(bytes.fromhex(datagram)) == Refusal(epoch=None, result=2)
+
+
+def test_a_refused_address_question_has_its_epoch_in_its_12_bytes() -> None:
+    assert AddressRequest().read(bytes.fromhex("00 80 0003 00000e10 00000000")) == Refusal(epoch=3600, result=3)
 
 
 @pytest.mark.parametrize(

@@ -79,13 +79,13 @@ def test_the_port_that_was_drawn_is_asked_for_again(talk: Talk) -> None:
 def test_every_programs_mappings_are_never_deleted_at_once(talk: Talk, internal: int) -> None:
     backend, gateway = talk(GRANT)
     with pytest.raises(Refused, match="other programs' too"):
-        backend.delete_mapping(TCP, internal)
+        backend.delete_mapping(TCP, internal, 37713)
     assert gateway.heard_hex == []
 
 
 def test_a_mapping_of_one_internal_port_is_deleted_as_ever(talk: Talk) -> None:
     backend, gateway = talk("00 82 0000 00000005 1ae1 0000 00000000")
-    backend.delete_mapping(TCP, 6881)
+    backend.delete_mapping(TCP, 6881, 6881)
     assert gateway.heard_hex == ["000200001ae1000000000000"]
 
 

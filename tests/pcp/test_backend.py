@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 import pytest
-from tests.pcp.conftest import ADDRESS, EXTERNAL, HERE, Peer, announced, mapped, refused
+from tests.pcp.conftest import ADDRESS, EXTERNAL, HERE, NATPMP_ONLY, Peer, announced, mapped, refused
 
 from portmap.errors import (
     Conflict,
@@ -12,10 +12,12 @@ from portmap.errors import (
     GatewayTimeout,
     NATError,
     NoGateway,
+    NoPublicAddress,
     NotAuthorized,
     OutOfResources,
     Refused,
     SpecError,
+    UnverifiedGateway,
 )
 from portmap.hookspecs import PROJECT, BackendSpec
 from portmap.model import Grant, Kind, Protocol
@@ -276,10 +278,86 @@ def test_where_natpmp_is_not_spoken_the_address_is_not_known_yet(answer: str, ta
         talk(announced(), answer).external_ip()
 
 
-@pytest.mark.parametrize("answer", ["00 80 0003 00000005", "00 80 0000 00000005 00000000"])
-def test_a_gateway_without_an_address_says_so(answer: str, talk: "Talk") -> None:
-    with pytest.raises(Refused, match="is its uplink connected"):
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("00 80 0003 00000005", r"no public address.*double NAT.*uplink is down"),
+        ("00 80 0000 00000005 00000000", "is its uplink connected"),
+    ],
+)
+def test_a_gateway_without_an_address_says_so(answer: str, words: str, talk: "Talk") -> None:
+    with pytest.raises(Refused, match=words):
         talk(announced(), answer).external_ip()
+
+
+def test_each_check_learns_the_address_in_natpmp(talk: "Talk") -> None:
+    moved = "00 80 0000 00000005 08080808"
+    backend = talk(mapped(), announced(), ADDRESS, announced(), moved, moved)
+    add(backend)
+    assert [str(backend.external_ip()) for _ in range(2)] == ["203.0.113.7", "8.8.8.8"]
+
+
+def test_a_changed_address_that_is_not_confirmed_is_not_taken(talk: "Talk") -> None:
+    backend = talk(mapped(), announced(), "00 80 0000 00000005 08080808", "00 80 0000 00000005 09090909")
+    add(backend)
+    assert backend.external_ip() == EXTERNAL
+
+
+def test_a_server_that_speaks_no_natpmp_is_asked_for_the_address_once(peer: "MakePeer", talk_to: TalkTo) -> None:
+    server = peer(mapped(), announced(), "ffff", "ffff", "ffff", announced())
+    backend = talk_to(server)
+    add(backend)
+    assert [backend.external_ip() for _ in range(2)] == [EXTERNAL] * 2
+    assert server.heard_hex[-1][:4] == "0200"
+
+
+def test_the_word_of_a_guess_is_not_taken(peer: "MakePeer", caplog: pytest.LogCaptureFixture) -> None:
+    server = peer(announced(), ADDRESS, mapped())
+    settings = Settings(port=server.port, patience=WORKS, announced_at=())
+    backend = Pcp(None, settings, candidates=list, guesses=lambda: [HERE], own_address=lambda _: HERE)
+    with pytest.raises(UnverifiedGateway, match="no default route leads there"):
+        backend.external_ip()
+    assert add(backend).external_ip is None
+    assert caplog.messages == ["PCP 127.0.0.1 is used, although no default route names it"]
+
+
+def test_a_guess_is_asked_only_without_a_default_route(peer: "MakePeer") -> None:
+    server = peer(announced(), ADDRESS)
+    settings = Settings(port=server.port, patience=Timeouts(0.01, 0.05), announced_at=())
+    silent = IPv4Address("127.0.0.9")
+    backend = Pcp(None, settings, candidates=lambda: [silent], guesses=lambda: [HERE], own_address=lambda _: HERE)
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    assert server.heard == []
+
+
+# refusals without a nonce, which another host may have made up
+
+
+SHUT_FOR_A_DAY = refused(2, lifetime=86400)
+
+
+def test_a_full_answer_counts_more_than_a_refusal_without_a_nonce(talk: "Talk") -> None:
+    assert add(talk(f"{SHUT_FOR_A_DAY}; {mapped()}")).external_port == 30303
+
+
+def test_a_version_error_does_not_count_more_than_a_full_answer(talk: "Talk") -> None:
+    assert add(talk(f"{NATPMP_ONLY}; {mapped()}")).external_port == 30303
+
+
+def test_a_refusal_without_a_nonce_does_not_shut_us_for_long(peer: "MakePeer", talk_to: TalkTo) -> None:
+    server = peer(SHUT_FOR_A_DAY)
+    with pytest.raises(NotAuthorized) as caught:
+        add(talk_to(server))
+    assert caught.value.retry_after == 30
+    assert len(server.heard) == 1  # there was an answer: nothing is repeated
+
+
+def test_double_nat_is_told_with_the_address_that_the_answer_has(talk: "Talk") -> None:
+    body = "N 06 000000 765f 765f" + IPv6Address("::ffff:100.64.1.1").packed.hex()
+    with pytest.raises(NoPublicAddress, match=r"100\.64\.1\.1 is not public.*double NAT") as caught:
+        add(talk(refused(8, lifetime=30) + body))
+    assert (caught.value.external_ip, caught.value.retry_after) == (IPv4Address("100.64.1.1"), 30)
 
 
 def test_asking_for_the_address_opens_nothing(peer: "MakePeer", talk_to: TalkTo) -> None:
@@ -412,7 +490,7 @@ def test_without_the_token_an_earlier_lifes_mapping_is_out_of_reach(
 ) -> None:
     add(backend)
     another = Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))
-    with pytest.raises(NotAuthorized, match="a mapping of an earlier life holds this one") as caught:
+    with pytest.raises(NotAuthorized, match="a mapping of an earlier session holds this one") as caught:
         add(another)
     assert 0 < caught.value.retry_after <= 600
 

@@ -35,7 +35,7 @@ def natpmp(port: int, patience: Timeouts) -> Load:
 def make(patient: Timeouts) -> Make:
     def make(port: int, patience: Timeouts = patient, given: IPv4Address | None = HERE, **more: object) -> Pcp:
         settings = Settings(port=port, patience=patience, announced_at=())
-        chosen = {"stand_in": natpmp(port, patience), "candidates": lambda: [HERE], **more}
+        chosen = {"fallback": natpmp(port, patience), "candidates": lambda: [HERE], **more}
         return Pcp(given, settings, **chosen)  # type: ignore[arg-type]  # its keywords
 
     return make
@@ -74,7 +74,7 @@ def test_the_door_is_that_of_the_installed_backend() -> None:
 
 def test_in_a_race_nobody_stands_in(router: Router, make: Make) -> None:
     with pytest.raises(NoGateway, match="speaks NAT-PMP only, not PCP: use the backend pmp"):
-        make(router.pmp_port, stand_in=None).external_ip()
+        make(router.pmp_port, fallback=None).external_ip()
 
 
 def test_a_backend_that_cannot_be_had_is_named(router: Router, make: Make) -> None:
@@ -82,7 +82,7 @@ def test_a_backend_that_cannot_be_had_is_named(router: Router, make: Make) -> No
         raise PluginError("natpmp is broken")
 
     with pytest.raises(NoGateway, match=r"speaks NAT-PMP only.*natpmp is broken"):
-        make(router.pmp_port, stand_in=broken).external_ip()
+        make(router.pmp_port, fallback=broken).external_ip()
 
 
 def test_a_server_that_falls_silent_is_asked_for_pcp_again(peer: "MakePeer", make: Make) -> None:

@@ -156,7 +156,7 @@ def test_a_refusal_may_end_anywhere_before_the_end_of_the_copy() -> None:
 
 def test_a_complete_refusal_is_for_us() -> None:
     body = MAP.to_bytes()[24:]
-    assert MAP.read(answer(refused(8, 30)) + body) == Refusal(5, 8, 30)
+    assert MAP.read(answer(refused(8, 30)) + body) == Refusal(5, 8, 30, has_nonce=True)
     with pytest.raises(Garbled, match="another nonce"):
         MAP.read(answer(refused(8, 30)) + bytes(12) + body[12:])
 
@@ -237,8 +237,25 @@ def test_an_announcement_is_an_announce_answer_that_nobody_asked_for() -> None:
     assert read_announcement(answer(announced(7))) == 7
 
 
+def test_nat_pmps_announcement_of_an_address_is_one_too() -> None:
+    assert read_announcement(bytes.fromhex("00 80 0000 00000007 cb007107")) == 7
+
+
+def test_a_refusal_tells_the_address_that_the_server_had_for_the_mapping() -> None:
+    body = MAP.to_bytes()[24:44] + IPv6Address("::ffff:100.64.1.1").packed
+    assert MAP.read(answer(refused(8, 30)) + body) == Refusal(5, 8, 30, IPv4Address("100.64.1.1"), has_nonce=True)
+
+
 @pytest.mark.parametrize(
-    "datagram", ["", "02 80 00 00", announced(result=3), refused(0), "00 80 0000 00000005 cb007107" + "00" * 12]
+    "datagram",
+    [
+        "",
+        "02 80 00 00",
+        announced(result=3),
+        refused(0),
+        "00 80 0003 00000005 00000000",
+        "00 81 0000 00000005" + "00" * 8,
+    ],
 )
 def test_what_announces_nothing_is_garbled(datagram: str) -> None:
     with pytest.raises(Garbled):

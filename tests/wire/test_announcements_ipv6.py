@@ -20,7 +20,7 @@ LOOPBACK = socket.if_nameindex()[0][1] if hasattr(socket, "if_nameindex") else "
 
 def listen(at: Peer, expected: IPv6Address, heard: "SimpleQueue[IPv6Address]") -> AnnouncementListener:
     return AnnouncementListener(
-        [at], lambda: [expected], read_announcement, lambda sender, _: heard.put(sender), lambda: 0.0, 0.0
+        [at], lambda: [expected], read_announcement, lambda gateway, _, __: heard.put(gateway), lambda: 0.0, 0.0
     )
 
 
@@ -56,7 +56,7 @@ def test_groups_of_both_ip_versions_are_joined_each_on_its_own_network(
     caplog.set_level(logging.DEBUG, "portmap.wire")
     port = announced_at_6[1]
     listener = AnnouncementListener(
-        [("224.0.0.1", port), (GROUP6, port)], lambda: [HERE6], read_announcement, lambda _, __: None, lambda: 0.0
+        [("224.0.0.1", port), (GROUP6, port)], lambda: [HERE6], read_announcement, lambda _, __, ___: None, lambda: 0.0
     )
     listener.join_towards(HERE6)
     listener.close()

@@ -16,11 +16,10 @@ from math import inf
 from typing import Any, TypeAlias
 
 from portmap.model import Key, PortRequest
+from portmap.wire.clock import boottime
 
 POLL_INTERVAL = 5.0  # seconds; a wait does not count the time of a suspended machine, so the clock is read as often
 SUSPEND_THRESHOLD = 1.0  # seconds; less is no suspension but two clocks read one after the other
-
-_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux 2.6.39
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +67,6 @@ Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Reche
 
 class Interrupted(Exception):
     """A wait ended early because a stop is waiting in the inbox."""
-
-
-def boottime() -> float:
-    """Seconds that never jump, and that go on while the machine is suspended, where the system counts those."""
-    return time.clock_gettime(_BOOTTIME) if _BOOTTIME is not None else time.monotonic()
 
 
 class Inbox:

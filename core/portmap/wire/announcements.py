@@ -1,8 +1,9 @@
-"""Listens for a protocol's announcements on a daemon thread of its own, and has each verified. Both IP versions.
+"""Receives a protocol's announcements on a daemon thread of its own, and has each verified. Both IP versions.
 
-Law: announcements are a bonus. What cannot be heard is logged once and costs nobody anything; what is heard is
-hostile, so a flood leads to one verification a second and to a few looks at the sockets, which stay small. The thread
-sleeps until something comes, and is gone as soon as the listener is closed.
+Rules:
+- Announcements only help: where a group cannot be joined, that is logged, and nothing fails.
+- Anybody on the link can send one, so it only leads to a question to the gateway, once a second at the most.
+- The thread sleeps until something comes, and has ended when `close` returns.
 """
 
 import logging
@@ -10,101 +11,139 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any, TypeVar
+from math import inf
+from typing import Any, TypeAlias, TypeVar
 
 from portmap.errors import Garbled
 from portmap.model import Address
 from portmap.wire import multicast
 from portmap.wire.exchange import Peer, Receive
+from portmap.wire.token_bucket import TokenBucket
 from portmap.wire.waiter import Waiter, WaiterClosed
 
 log = logging.getLogger("portmap.wire")
 
 A = TypeVar("A", bound=Address)
+Verify: TypeAlias = Callable[[A, frozenset[int], Receive], None]
 
-REST = 1.0  # seconds of rest after a verification, whoever may be flooding us
-_NONSENSE = 0.1  # seconds of rest after a look that found nothing: a flood of that must not keep us busy either
-_SHOWN = 64
+REST = 1.0  # seconds of rest after a verification, also while the announcements are a flood
+_REST_AFTER_GARBAGE = 0.1  # seconds of rest after datagrams that announce nothing: a flood of those costs little, too
+_MAX_EPOCHS = 16  # epochs kept of other senders; a router has a few addresses
+_SHOWN = 64  # bytes of a datagram that the log shows
+_ALERTS_AT_ONCE = 10  # a gateway announces itself ten times: RFC 6886 §3.2.1, RFC 6887 §14.1.1
+_ALERT_INTERVAL = 60.0  # seconds
+SAME_EPOCH = 3.0  # seconds; what is announced is verified within 1.25 s, and an epoch is a whole number
+
+
+class AlertBudget:
+    """How often an announcement may lead to an alert though the gateway's own epoch does not prove it.
+
+    Some gateways lose their state and keep their epoch, so such an announcement counts; but anybody on the link can
+    send one. The thread of the listener calls `allows`, any thread `alerted`.
+    """
+
+    def __init__(self) -> None:
+        self._bucket = TokenBucket(_ALERTS_AT_ONCE, _ALERT_INTERVAL)
+        self._alerted_at = -inf
+
+    def alerted(self, now: float) -> None:
+        """Note that an alert was given, for whatever reason. `now` in seconds."""
+        self._alerted_at = now
+
+    def allows(self, now: float) -> bool:
+        """Whether there may be such an alert now: none was given within a second, and there were not too many."""
+        return now - self._alerted_at >= REST and self._bucket.take(now)
 
 
 class AnnouncementListener:
-    """Hears what is announced at `addresses`, (group, port) each, from the moment it is made until `close`.
+    """Receives what is announced at `addresses`, (group, port) each, from the moment it is made until `close`.
 
-    `expected` tells whose announcements count, `understand` reads one: it raises Garbled for what is none. After
-    `delay()` seconds `verify` is called with the sender and with the way to receive there, which ends (HungUp) when
-    the listener is closed. All are called on the thread. A `rest` in seconds follows; what comes meanwhile is looked
-    at after it.
+    `expected` gives the gateways whose announcements count. `parse` returns the epoch that a datagram announces, or
+    raises Garbled. `verify` is called after `delay()` seconds with the gateway to ask, with the epochs that other
+    addresses of its link announced (none if it announced something itself), and with the function to receive its
+    answer by, which raises WaiterClosed once the listener is closed. Other addresses count only while exactly one
+    gateway is expected: a router may announce itself by another address than its clients know. All are called on the
+    thread. `rest` seconds follow; what comes meanwhile is verified after it.
     """
 
     def __init__(
         self,
         addresses: Sequence[Peer],
         expected: Callable[[], Collection[A]],
-        understand: Callable[[bytes], object],
-        verify: Callable[[A, Receive], None],
+        parse: Callable[[bytes], int],
+        verify: Verify[A],
         delay: Callable[[], float],
         rest: float = REST,
     ) -> None:
         self._expected = expected
-        self._understand = understand
-        self._verify: Callable[[Any, Receive], None] = verify  # of what `expected` gives: the two belong together
+        self._parse = parse
+        self._verify: Verify[Any] = verify  # of what `expected` gives: the two belong together
         self._delay = delay
         self._rest = rest
-        self._ears: dict[socket.socket, str] = {
-            ear: group for group, port in addresses if (ear := multicast.open_multicast_socket(group, port))
+        self._sockets: dict[socket.socket, str] = {
+            sock: group for group, port in addresses if (sock := multicast.open_multicast_socket(group, port))
         }
-        self._faced: set[Address | int] = set()
-        self._line = Waiter()
+        self._joined: set[Address | int] = set()
+        self._waiter = Waiter()
         self._thread = threading.Thread(target=self._run, name="portmap announcements", daemon=True)
         self._thread.start()
 
     def join_towards(self, gateway: Address) -> None:
-        """Join the groups on the network that leads to the gateway. Linux hears all hosts' groups without."""
+        """Join the groups on the network that leads to the gateway. Linux receives 224.0.0.1 without."""
         network = multicast.interface_towards(gateway)
-        if network is not None and network not in self._faced:
-            self._faced.add(network)
-            for ear, group in self._ears.items():
-                multicast.join_group(ear, group, network)
+        if network is not None and network not in self._joined:
+            self._joined.add(network)
+            for sock, group in self._sockets.items():
+                multicast.join_group(sock, group, network)
 
     def close(self) -> None:
-        """End the thread, which closes what it holds. A second time does nothing."""
-        self._line.close()
+        """End the thread, which closes its sockets. A second time does nothing."""
+        self._waiter.close()
         if self._thread is not threading.current_thread():  # as when an alert leads to the end of the watch
             self._thread.join()
 
     def _run(self) -> None:
         with ExitStack() as held, suppress(WaiterClosed):
-            held.enter_context(self._line)
-            for ear in self._ears:
-                held.enter_context(ear)
+            held.enter_context(self._waiter)
+            for sock in self._sockets:
+                held.enter_context(sock)
             while True:
-                self._line.wait(self._ears)
-                self._line.wait(timeout=self._rest if self._attend() else _NONSENSE)
+                self._waiter.wait(self._sockets)
+                self._waiter.wait(timeout=self._rest if self._handle_received() else _REST_AFTER_GARBAGE)
 
-    def _attend(self) -> bool:
-        """Look what came, and have it verified; False if it was nothing."""
-        senders = self._heard()
-        if senders:
-            self._line.wait(timeout=self._delay())
-            for sender in senders | self._heard():  # what came meanwhile is answered by the same question
-                self._verify(sender, self._line.receive)
-        return bool(senders)
+    def _handle_received(self) -> bool:
+        """Have what was received verified; False if it announced nothing."""
+        announced = self._announced()
+        if announced:
+            self._waiter.wait(timeout=self._delay())
+            announced |= self._announced()  # what came meanwhile is answered by the same question
+            for gateway, epochs in announced.items():
+                self._verify(gateway, epochs, self._waiter.receive)
+        return bool(announced)
 
-    def _heard(self) -> set[Address]:
-        """Who announced something since the last look, of those whose word counts."""
+    def _announced(self) -> dict[Any, frozenset[int]]:
+        """Which gateways to ask, with the epochs that other addresses announced since the last look."""
         expected = {multicast.with_numeric_zone(address): address for address in self._expected()}
-        announced = ((sender, datagram) for ear in self._ears for sender, datagram in multicast.read_datagrams(ear))
-        return {
-            expected[sender]
-            for sender, datagram in announced
-            if sender in expected and self._reads(expected[sender], datagram)
-        }
+        by_itself: dict[Any, frozenset[int]] = {}
+        others: set[int] = set()
+        for sender, datagram in (item for sock in self._sockets for item in multicast.read_datagrams(sock)):
+            known = sender in expected
+            if not known and (len(expected) != 1 or len(others) >= _MAX_EPOCHS or sender.is_global):
+                continue
+            epoch = self._epoch_of(sender, datagram)
+            if epoch is not None and known:
+                by_itself[expected[sender]] = frozenset()
+            elif epoch is not None:
+                others.add(epoch)
+        if others and not by_itself:
+            return dict.fromkeys(expected.values(), frozenset(others))
+        return by_itself
 
-    def _reads(self, sender: Address, datagram: bytes) -> bool:
+    def _epoch_of(self, sender: Address, datagram: bytes) -> int | None:
         try:
-            announcement = self._understand(datagram)
+            epoch = self._parse(datagram)
         except Garbled as error:
             log.debug("ignored, announced by %s: %s: %s", sender, datagram[:_SHOWN].hex(), error)
-            return False
-        log.debug("<- %s announced by %s: %s", datagram[:_SHOWN].hex(), sender, announcement)
-        return True
+            return None
+        log.debug("<- %s announced by %s: epoch %d", datagram[:_SHOWN].hex(), sender, epoch)
+        return epoch

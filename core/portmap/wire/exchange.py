@@ -1,8 +1,11 @@
 """One question to one peer, over UDP: send, wait, send again, until it answers or the deadline has come.
 
-Law: no OSError leaves this file. The socket is connected, so the kernel drops whatever does not come from the peer's
-own address and port, and tells when nobody listens there. A datagram that is no answer is waited past: it must not
-cost us the answer behind it. There is no select(): descriptors above 1023 work.
+Rules:
+- Raises portmap errors only.
+- The socket is connected, so the kernel drops what does not come from the peer's own address and port, and reports
+  that no program listens there.
+- A datagram that is no answer is passed over: the answer may be behind it.
+- There is no select(): descriptors above 1023 work.
 """
 
 import logging
@@ -10,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
@@ -42,10 +46,10 @@ class Question(Protocol[T_co]):
 class Timeouts:
     """How long to wait, in seconds: for the first answer, doubled with each packet (RFC 6886 §3.1), and in all.
 
-    The RFCs' packets take 128 s and more, the last wait 64 s. Eight are sent here, in the 3.75 s after which a gateway
-    on the same link may be called silent; the core loop asks again. No wait is longer than `longest_wait`: a gateway
-    that comes back meanwhile is asked at once, and where a third of all packets is lost one question in two hundred
-    stays unanswered, not one in thirty.
+    The RFCs' packets take 128 s and more, the last wait 64 s. Eight are sent here, in 3.75 s: after that a gateway on
+    the same link counts as silent, and the core loop asks again. No wait is longer than `longest_wait`: a gateway that
+    comes back meanwhile is asked at once, and where a third of all packets is lost one question in two hundred stays
+    unanswered, not one in thirty.
     """
 
     first_wait: float = 0.25
@@ -54,7 +58,7 @@ class Timeouts:
 
 
 def receive(sock: socket.socket, timeout: float) -> bytes:
-    """The next datagram, for one who has nothing else to wait for."""
+    """The next datagram, where there is nothing else to wait for. Raises OSError."""
     sock.settimeout(timeout)
     return sock.recv(_MAX_DATAGRAM)
 
@@ -62,31 +66,33 @@ def receive(sock: socket.socket, timeout: float) -> bytes:
 def exchange(
     peer: Peer,
     question: Question[T],
-    patience: Timeouts,
+    timeouts: Timeouts,
     clock: Callable[[], float] = time.monotonic,
     receive: Receive = receive,
     *,
     speaks: str,
     source: Address | None = None,
+    is_certain: Callable[[T], bool] = lambda _: True,
 ) -> T:
     """The peer's answer, good or refusing. `speaks` names the protocol in errors, `source` is our own address.
 
-    Raises NoGateway if nobody is there, GatewayTimeout for silence, Garbled if only garbage came; and what `receive`
-    raises, if that is no OSError.
+    After an answer that is not certain, which another host may have made up, `first_wait` seconds remain for one that
+    is. Raises NoGateway if no program answers there, GatewayTimeout for silence, Garbled if only garbage came; and what
+    `receive` raises, if that is no OSError.
     """
     name = _name(peer)
     try:
         with connected(peer, source) as sock:
-            datagrams = _datagrams(sock, question.to_bytes(), patience, clock, receive, name)
-            return _first_answer(datagrams, question, name, patience, speaks)
+            datagrams = _Datagrams(sock, question.to_bytes(), timeouts, clock, receive, name)
+            return _first_answer(datagrams, question, is_certain, speaks)
     except ConnectionError as error:  # an ICMP "port unreachable" came back, at once: RFC 6886 §3.1 says to believe it
-        raise NoGateway(f"nobody speaks {speaks} at {name}: is it switched on there?") from error
+        raise NoGateway(f"no program speaks {speaks} at {name}: is it switched on there?") from error
     except OSError as error:
         raise NoGateway(f"{name} cannot be reached: {error.strerror or error}; is the network up?") from error
 
 
 def connected(peer: Peer, source: Address | None = None) -> socket.socket:
-    """A UDP socket that hears nobody but the peer. Raises OSError."""
+    """A UDP socket that receives from the peer only. Raises OSError."""
     family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -100,47 +106,78 @@ def connected(peer: Peer, source: Address | None = None) -> socket.socket:
     return sock
 
 
-def _first_answer(datagrams: Iterator[bytes], question: Question[T], name: str, patience: Timeouts, speaks: str) -> T:
-    """The first datagram that is an answer."""
+def _first_answer(datagrams: "_Datagrams", question: Question[T], is_certain: Callable[[T], bool], speaks: str) -> T:
+    """The first datagram that is a certain answer, else the first answer."""
     garbage: Garbled | None = None
+    uncertain: list[T] = []
     for datagram in datagrams:
         try:
-            return question.read(datagram)
+            answer = question.read(datagram)
         except Garbled as error:
-            log.debug("ignored, from %s: %s", name, error)
+            log.debug("ignored, from %s: %s", datagrams.name, error)
             garbage = error
+            continue
+        if is_certain(answer):
+            return answer
+        uncertain.append(answer)
+        datagrams.send_no_more()
+    if uncertain:
+        return uncertain[0]
+    name, deadline = datagrams.name, datagrams.timeouts.deadline
     if garbage is None:
         raise GatewayTimeout(
-            f"no {speaks} answer from {name} within {patience.deadline:g} s: is it the gateway, and switched on?"
+            f"no {speaks} answer from {name} within {deadline:g} s: is it the gateway, and switched on?"
         )
-    raise Garbled(f"{name} answered nothing but garbage: {garbage}; is {speaks} what it speaks?") from garbage
+    raise Garbled(f"{name} answered only garbage: {garbage}; is {speaks} what it speaks?") from garbage
 
 
-def _datagrams(
-    sock: socket.socket, request: bytes, patience: Timeouts, clock: Callable[[], float], receive: Receive, name: str
-) -> Iterator[bytes]:
+class _Datagrams:
     """Everything that the peer sends until the deadline, while the request is repeated ever more slowly."""
-    now = send_at = clock()
-    end = now + patience.deadline
-    wait = patience.first_wait
-    while now < end:
-        if now >= send_at:
-            log.debug("-> %s", request.hex(), extra=_wire("out", name, request))
-            sock.send(request)
-            send_at = now + wait
-            wait = min(wait * 2, patience.longest_wait)
-        try:
-            datagram = receive(sock, min(send_at, end) - now)
-        except TimeoutError:
-            pass
-        else:
-            log.debug("<- %s", datagram[:_SHOWN].hex(), extra=_wire("in", name, datagram))
-            yield datagram
-        now = clock()
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        request: bytes,
+        timeouts: Timeouts,
+        clock: Callable[[], float],
+        receive: Receive,
+        name: str,
+    ) -> None:
+        self.timeouts = timeouts
+        self.name = name
+        self._sock = sock
+        self._request = request
+        self._clock = clock
+        self._receive = receive
+        self._now = self._send_at = clock()
+        self._end = self._now + timeouts.deadline
+
+    def send_no_more(self) -> None:
+        """There is an answer: only what comes within the first wait still counts."""
+        if self._send_at < inf:
+            self._send_at = inf
+            self._end = min(self._end, self._clock() + self.timeouts.first_wait)
+
+    def __iter__(self) -> Iterator[bytes]:
+        wait = self.timeouts.first_wait
+        while self._now < self._end:
+            if self._now >= self._send_at:
+                log.debug("-> %s", self._request.hex(), extra=_wire("out", self.name, self._request))
+                self._sock.send(self._request)
+                self._send_at = self._now + wait
+                wait = min(wait * 2, self.timeouts.longest_wait)
+            try:
+                datagram = self._receive(self._sock, min(self._send_at, self._end) - self._now)
+            except TimeoutError:
+                pass
+            else:
+                log.debug("<- %s", datagram[:_SHOWN].hex(), extra=_wire("in", self.name, datagram))
+                yield datagram
+            self._now = self._clock()
 
 
 def _wire(way: str, peer: str, data: bytes) -> dict[str, object]:
-    """The datagram itself, for whoever records what is said."""
+    """The datagram itself, for a capture."""
     return {"wire": {"way": way, "over": "udp", "peer": peer, "data": data}}
 
 

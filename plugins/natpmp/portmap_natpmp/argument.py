@@ -1,7 +1,6 @@
-"""The ARGUMENT of `pmp:ARGUMENT` or `protonvpn:ARGUMENT`: the gateway's IPv4 address, nothing else.
+"""The ARGUMENT of `pmp:ARGUMENT` or `protonvpn:ARGUMENT`: the gateway's IPv4 address. Pure; nothing is looked up.
 
-Law: pure; nothing is looked up. Accepted is what go-ethereum accepts (net.ParseIP), save the addresses that no NAT-PMP
-gateway can have.
+It accepts what go-ethereum accepts (net.ParseIP), but for the addresses that no NAT-PMP gateway can have.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -26,9 +25,9 @@ def parse_gateway(argument: str, form: str = "pmp:192.168.1.1") -> IPv4Address:
 
 
 def hinted_gateway(hint: str) -> tuple[IPv4Address, ...]:
-    """The gateway that an earlier life noted down; none if that is no address of a private network.
+    """The gateway that an earlier session noted; none if that is no address of a private network.
 
-    A file may have been tampered with: a gateway elsewhere is for the user to name, or for the routes.
+    A file may have been tampered with: only the user or the routes can name a gateway elsewhere.
     """
     try:
         address = parse_gateway(hint)
@@ -49,7 +48,7 @@ def _as_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address:
 def _judge(address: IPv4Address) -> IPv4Address:
     """The address, if a gateway can have it."""
     if address.is_unspecified:
-        raise SpecError(f"gateway {address} is the unspecified address, which nobody has")
+        raise SpecError(f"gateway {address} is the unspecified address, which no host has")
     if address.is_multicast:
         raise SpecError(f"gateway {address} is a multicast address, NAT-PMP speaks to one gateway")
     if address == _BROADCAST:

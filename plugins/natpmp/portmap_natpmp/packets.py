@@ -1,8 +1,7 @@
-"""NAT-PMP packets (RFC 6886 §3): requests to bytes, bytes to answers.
+"""NAT-PMP packets (RFC 6886 §3): requests to bytes, bytes to answers. Pure.
 
-Law: pure; no socket, no clock, no gateway's name. A datagram is hostile until `read` has checked its version, opcode,
-length and echoed port. The library's classes lay the packets out, but check nothing: they only ever see bytes that
-are checked already.
+A datagram is hostile until `read` has checked its version, opcode, length and echoed port. The library's classes lay
+the packets out and check nothing: they only see bytes that are checked.
 """
 
 import struct
@@ -54,7 +53,7 @@ class MappingAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A result code other than 0 (RFC 6886 §3.5). `epoch` is None where another version's packet has it elsewhere."""
+    """A result code other than 0 (RFC 6886 §3.5). `epoch` is None where the packet has none, or has it elsewhere."""
 
     epoch: int | None
     result: int
@@ -124,8 +123,9 @@ def error_text(result: int) -> str:
 def _read_header(datagram: bytes, opcode: int, length: int) -> Refusal | None:
     """None if this is a good answer to the opcode, at least that long. Raises Garbled if it is no answer to it at all.
 
-    A refusal may end after its header, and what follows there is not read: it may be zero or laid out otherwise.
-    A longer answer is let pass: other clients cut the rest off unseen.
+    A refusal may end after its header, and what follows there is not read: it may be zero or laid out otherwise. One
+    of another length is laid out otherwise from the start and has no epoch: NATPMP-Suite refuses a mapping with the
+    12 bytes of the request. Longer answers are accepted: other clients do not look at the rest, either.
     """
     if len(datagram) < _HEADER.size:
         raise Garbled(f"the answer has {len(datagram)} bytes, fewer than the {_HEADER.size} of a header")
@@ -139,7 +139,7 @@ def _read_header(datagram: bytes, opcode: int, length: int) -> Refusal | None:
     if answered != _ANSWER + opcode:
         raise Garbled(f"the answer has opcode {answered}, not {_ANSWER + opcode}")
     if result:
-        return Refusal(epoch, result)
+        return Refusal(epoch if len(datagram) == _HEADER.size or len(datagram) >= length else None, result)
     if len(datagram) < length:
         raise Garbled(f"the answer has {len(datagram)} bytes, fewer than {length}")
     return None

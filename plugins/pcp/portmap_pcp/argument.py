@@ -1,7 +1,4 @@
-"""The ARGUMENT of `pcp:ARGUMENT`: the gateway's address, IPv4 or IPv6, nothing else.
-
-Law: pure; nothing is looked up.
-"""
+"""The ARGUMENT of `pcp:ARGUMENT`: the gateway's address, IPv4 or IPv6. Pure; nothing is looked up."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -35,7 +32,7 @@ def _plain(address: Address) -> Address:
 def _judge(address: Address) -> Address:
     """The address, if a gateway can have it."""
     if address.is_unspecified:
-        raise SpecError(f"gateway {address} is the unspecified address, which nobody has: {_TRY}")
+        raise SpecError(f"gateway {address} is the unspecified address, which no host has: {_TRY}")
     if address.is_multicast or address == _BROADCAST:
         raise SpecError(f"gateway {address} is a group's address, PCP speaks to one gateway: {_TRY}")
     if isinstance(address, IPv6Address) and bool(address.scope_id) != address.is_link_local:

@@ -1,8 +1,7 @@
-"""The PCP backend (RFC 6887) for IPv4: the hooks of `portmap.hookspecs` as questions to one gateway.
+"""The PCP backend `pcp` (RFC 6887) for IPv4: the hooks of `portmap.hookspecs` as questions to one gateway.
 
-Law: nothing is opened to learn something. PCP tells the external address with a mapping only, so before the first one
-it is asked for in NAT-PMP, which most PCP servers speak as well; else it is not known yet, and that is said. A gateway
-that speaks no PCP at all is left to `standin`.
+Nothing is opened to learn something. PCP tells the external address with a mapping only, so it is asked for in NAT-PMP
+at each check: most PCP servers speak that as well. A gateway that speaks no PCP at all is left to `natpmp_fallback`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,46 +9,48 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, TypeVar
 
 from portmap import Nat
-from portmap.errors import SILENCE, NATError, NotYet, Refused
+from portmap.errors import SILENCE, NoPublicAddress, NotYet, Refused, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Kind, Protocol
 from portmap.network import routes
-from portmap.wire import Timeouts, exchange
+from portmap_pcp import natpmp_address
 from portmap_pcp.announcement import ANNOUNCED_AT
 from portmap_pcp.argument import parse_gateway
-from portmap_pcp.client import SPEAKS, Client
-from portmap_pcp.natpmp_address import NO_ADDRESS_YET, AddressQuestion
+from portmap_pcp.client import Client
+from portmap_pcp.exchanges import SPEAKS
+from portmap_pcp.natpmp_address import StatedAddress
 from portmap_pcp.natpmp_fallback import Load, NatPmpFallback, load_natpmp
 from portmap_pcp.pinholes import PcpPinholes
 from portmap_pcp.results import SpeaksNatPmp
 from portmap_pcp.settings import Settings
+from portmap_pcp.stated_addresses import StatedAddresses
 
 T = TypeVar("T")
-
-_ASIDE = Timeouts(first_wait=0.25, deadline=0.75)  # it has just answered: two packets are enough to know
 
 
 class Pcp:
     """Speaks PCP to the given gateway, or to the first of `candidates` that answers.
 
-    `stand_in` loads whoever speaks NAT-PMP to a gateway that speaks nothing newer; None: such a gateway is none for us.
+    `guesses` are asked only while there are no candidates. `fallback` loads the backend that speaks NAT-PMP to a
+    gateway that speaks nothing newer; None: such a gateway counts as none.
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
-    preference: ClassVar[int] = 3  # it says more than NAT-PMP, and what is ours is protected by a nonce
+    preference: ClassVar[int] = 3  # its requests say more than NAT-PMP's, and a nonce protects our mappings
 
     def __init__(
         self,
         gateway: IPv4Address | None = None,
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
-        candidates: Callable[[], Sequence[IPv4Address]] = routes.gateway_candidates,
+        candidates: Callable[[], Sequence[IPv4Address]] = routes.default_gateways,
+        guesses: Callable[[], Sequence[IPv4Address]] = routes.guessed_gateways,
         own_address: Callable[[IPv4Address], IPv4Address] = routes.local_address_to,
-        stand_in: Load | None = load_natpmp,
+        fallback: Load | None = load_natpmp,
     ) -> None:
-        self._settings = settings
-        self._client = Client(gateway, candidates, own_address, ANNOUNCED_AT, settings)
-        self._stand_in = NatPmpFallback(stand_in)
+        self._client = Client(gateway, candidates, guesses, own_address, ANNOUNCED_AT, settings)
+        self._stated = StatedAddresses(settings)
+        self._fallback = NatPmpFallback(fallback)
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Pcp | PcpPinholes":
@@ -61,7 +62,7 @@ class Pcp:
 
     @classmethod
     def race_from_argument(cls, argument: str | None) -> "Pcp | PcpPinholes":
-        """The same for a race in which NAT-PMP takes part itself: nobody stands in for a gateway without PCP."""
+        """The same for a race in which NAT-PMP takes part itself: there is no fallback for a gateway without PCP."""
         return cls._made(argument, None)
 
     @classmethod
@@ -70,12 +71,21 @@ class Pcp:
         return PcpPinholes.from_argument(argument)
 
     def __str__(self) -> str:
-        return str(self._stand_in.backend or self._client)
+        return str(self._fallback.backend or self._client)
 
     @hookimpl
     def external_ip(self) -> Address:
-        """The gateway's external address; at least, that the gateway is there."""
-        return self._either(self._external_ip, Nat.external_ip)
+        """The gateway's external address. Raises NotYet where the gateway is there and the address not known.
+
+        That is UnverifiedGateway where neither a route nor the user names the gateway.
+        """
+        address = self._either(self._external_ip, Nat.external_ip)
+        if not self._client.is_named:
+            raise UnverifiedGateway(
+                f"{self} answers, but no default route leads there, so its word on our address is not taken: "
+                "if it is your router, name it, as in --nat pcp:192.168.1.1"
+            )
+        return address
 
     @hookimpl
     def add_mapping(
@@ -89,7 +99,7 @@ class Pcp:
         port = external_port or internal_port
         return self._either(
             lambda: self._client.map(protocol, port, internal_port, lifetime, token, exact=exact),
-            lambda door: door.add_mapping(protocol, external_port, internal_port, "", lifetime),
+            lambda nat: nat.add_mapping(protocol, external_port, internal_port, "", lifetime),
         )
 
     @hookimpl
@@ -97,18 +107,19 @@ class Pcp:
         """Shut the port. The gateway shuts it only for the nonce that opened it."""
         self._either(
             lambda: self._client.unmap(protocol, internal_port, token),
-            lambda door: door.delete_mapping(protocol, external_port, internal_port),
+            lambda nat: nat.delete_mapping(protocol, external_port, internal_port),
         )
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Alert when the gateway lost its state or changed its address, or when another took its place."""
 
-        def told(reason: str) -> None:
-            self._stand_in.recheck()
+        def pass_on(reason: str) -> None:
+            self._fallback.recheck()
+            self._stated.recheck()
             alert(reason)
 
-        closers = self._client.watch(told), self._stand_in.watch(told)
+        closers = self._client.watch(pass_on), self._fallback.watch(pass_on)
 
         def close() -> None:
             for end in closers:
@@ -117,49 +128,46 @@ class Pcp:
         return close
 
     @classmethod
-    def _made(cls, argument: str | None, stand_in: Load | None) -> "Pcp | PcpPinholes":
+    def _made(cls, argument: str | None, fallback: Load | None) -> "Pcp | PcpPinholes":
         gateway = None if argument is None else parse_gateway(argument)
-        return PcpPinholes(gateway) if isinstance(gateway, IPv6Address) else cls(gateway, stand_in=stand_in)
+        return PcpPinholes(gateway) if isinstance(gateway, IPv6Address) else cls(gateway, fallback=fallback)
 
     def _either(self, by_pcp: Callable[[], T], by_natpmp: Callable[[Nat], T]) -> T:
-        """By PCP, or, where the gateway does not speak it, through whoever stands in."""
-        door = self._stand_in.backend
-        if door is None:
+        """By PCP, or, where the gateway does not speak it, by the fallback."""
+        nat = self._fallback.backend
+        if nat is None:
             try:
                 done = by_pcp()
             except SpeaksNatPmp as why:
-                door = self._stand_in.use(why)
+                nat = self._fallback.use(why)
             else:
-                self._stand_in.drop()
+                self._fallback.drop()
                 return done
         try:
-            return by_natpmp(door)
+            return by_natpmp(nat)
         except SILENCE:
-            self._stand_in.recheck()
+            self._fallback.recheck()
             raise
 
     def _external_ip(self) -> Address:
         gateway = self._client.meet()
-        return self._client.external_ip(gateway) or self._ask_aside(gateway)
-
-    def _ask_aside(self, gateway: IPv4Address) -> IPv4Address:
-        """The address, asked for in NAT-PMP. Raises Refused, for the gateway has just answered, where it says none."""
-        settings = self._settings
-        peer = str(gateway), settings.port
-        try:
-            stated = exchange(peer, AddressQuestion(), _ASIDE, settings.clock, speaks="NAT-PMP")
-        except NATError as error:
-            raise _not_known(gateway) from error
-        if stated.external_ip is None:
-            raise Refused(_down(gateway)) if stated.result == NO_ADDRESS_YET else _not_known(gateway)
-        return stated.external_ip
+        stated = self._stated.ask(gateway, self._client.external_ip(gateway))
+        address = stated.external_ip or self._client.external_ip(gateway)
+        if address is None:
+            raise _why_none(gateway, stated)
+        return address
 
 
-def _not_known(gateway: IPv4Address) -> NotYet:
+def _why_none(gateway: IPv4Address, stated: StatedAddress) -> Refused:
+    match stated.result:
+        case natpmp_address.NETWORK_FAILURE:
+            return NoPublicAddress(
+                f"{SPEAKS} {gateway} says that it has no public address: another router or the provider's NAT is in "
+                "front of it (double NAT), or its uplink is down",
+                code=stated.result,
+            )
+        case natpmp_address.NO_ADDRESS:
+            return Refused(f"{SPEAKS} {gateway} says that it has no external address yet: is its uplink connected?")
     return NotYet(
         f"{SPEAKS} {gateway} tells its external address with a mapping only: it is not known before the first mapping"
     )
-
-
-def _down(gateway: IPv4Address) -> str:
-    return f"{SPEAKS} {gateway} says that it has no external address yet: is its uplink connected?"

@@ -1,7 +1,8 @@
-"""PCP with one server (RFC 6887): found or given, asked, its answers judged. IPv4 and IPv6 alike.
+"""PCP with one server (RFC 6887): found or given, asked, its answers checked. IPv4 and IPv6 alike.
 
-Law: this file decides what to ask and what an answer is worth; bytes are `packets`, sockets `portmap.wire`. A server
-that was found, not given, is forgotten with the first failure to talk to it, so that the next call looks anew.
+Rules:
+- A server that was found, not given, is forgotten with the first failure to talk to it; the next call looks anew.
+- Two threads come here: the core's, and while there is a watch the listener's, in `_expected`. Only the core's writes.
 """
 
 import logging
@@ -10,15 +11,24 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Generic, TypeVar
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, OutOfResources, Refused
+from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.model import Address, Grant, PortRequest, Protocol
-from portmap.wire import Peer, Question, Receive, exchange, first_good, receive
+from portmap.wire import Peer, Question, first_good
+from portmap_pcp.exchanges import SPEAKS, Exchanges
 from portmap_pcp.nonces import Nonces
+from portmap_pcp.observation import TimedAnswer, observation_of
 from portmap_pcp.options import PREFER_FAILURE
 from portmap_pcp.packets import Announce, Announced, Map, Mapped, NatPmpOnly, No, Refusal
+from portmap_pcp.renewal_check import RenewalCheck
 from portmap_pcp.restart_watch import RestartWatch
-from portmap_pcp.results import UNSUPPORTED_OPCODE, UNSUPPORTED_OPTION, SpeaksNatPmp, refused
+from portmap_pcp.results import (
+    NO_RESOURCES,
+    UNSUPPORTED_OPCODE,
+    UNSUPPORTED_OPTION,
+    SpeaksNatPmp,
+    refused,
+)
 from portmap_pcp.settings import Settings
 
 log = logging.getLogger("portmap.pcp")
@@ -26,31 +36,36 @@ log = logging.getLogger("portmap.pcp")
 A = TypeVar("A", bound=Address)
 AnswerT = TypeVar("AnswerT", Announced, Mapped)
 
-SPEAKS = "PCP"
 LONGEST_LIFETIME = 86400  # seconds; what is granted for longer is renewed as often: RFC 6887 §15
 
 
 class Client(Generic[A]):
     """Talks to the `given` server, or to the first of `candidates` that answers.
 
-    `own_address` tells our address towards a server, or raises NoGateway; it is the client address of every request.
+    `guesses` are asked only while there are no candidates. `own_address` gives our address towards a server, or raises
+    NoGateway; it is the client address of every request.
     """
 
     def __init__(
         self,
         given: A | None,
         candidates: Callable[[], Sequence[A]],
+        guesses: Callable[[], Sequence[A]],
         own_address: Callable[[A], A],
         announced_at: Sequence[Peer],
         settings: Settings,
     ) -> None:
         self.server = given
+        self.is_named = given is not None
+        """Whether the user or a default route names the server."""
         self._given = given
         self._candidates = candidates
-        self._own_address = own_address
+        self._guesses = guesses
+        self._exchanges = Exchanges(own_address, settings)
         self._settings = settings
         self._nonces = Nonces()
-        self._watcher = RestartWatch(self._expected, self._announce, announced_at, settings)
+        self._watch = RestartWatch(self._expected, self._exchanges.ask_epoch, announced_at, settings)
+        self._renewals = RenewalCheck(self._is_free, self._watch.tell)
 
     def __str__(self) -> str:
         return SPEAKS if self.server is None else f"{SPEAKS} {self.server}"
@@ -74,7 +89,7 @@ class Client(Generic[A]):
 
     def external_ip(self, server: A) -> Address | None:
         """The address that the server last granted, if its state has lasted since."""
-        return self._watcher.external_ip(server)
+        return self._watch.external_ip(server)
 
     def map(
         self,
@@ -86,43 +101,60 @@ class Client(Generic[A]):
         *,
         exact: bool = False,
     ) -> Grant:
-        """Open a port or extend its lease (§11.1). `token` is that of the last Grant, maybe of an earlier life.
+        """Open a port or extend its lease (§11.1). `token` is that of the last Grant, maybe of an earlier session.
 
         `exact`: prefer failure to another port (§13.2), if the server knows that; else it gives what it likes.
         """
         PortRequest(protocol, internal_port, external_port, lifetime=lifetime)  # raises SpecError
         server = self.server or self._find()
         ours = self._ours(server)
+        key = protocol, internal_port
+        if not self._renewals.extends and self._renewals.is_held(key, self._settings.clock()):
+            self._delete_to_renew(protocol, internal_port, token)
         nonce = self._nonces.of((server, ours, protocol, internal_port), token)
         # What we had is what we suggest (§11.2); our own IPv6 address goes without saying, and may have changed.
         had = self.external_ip(server) if isinstance(ours, IPv4Address) and not exact else None
         question = Map(ours, nonce, protocol, internal_port, external_port, had, lifetime)
         answer = self._ask_exactly(server, question) if exact else self._ask(server, question)
-        return _granted(f"{SPEAKS} {server}", ours, nonce, answer)
+        grant = _granted(f"{SPEAKS} {server}", ours, nonce, answer)
+        if isinstance(ours, IPv4Address):  # a pinhole has one external port, so it cannot be asked for twice
+            self._renewals.granted(key, grant.external_port, grant.lifetime, self._settings.clock())
+        return grant if self.is_named else replace(grant, external_ip=None)
 
     def unmap(self, protocol: Protocol, internal_port: int, token: str) -> None:
-        """Shut the port (§15.1). What is not there counts as shut."""
+        """Shut the port (§15.1). A mapping that is not there counts as shut."""
         PortRequest(protocol, internal_port)  # raises SpecError, above all for 0: that would shut all of our host's
         server = self.server or self._find()
         ours = self._ours(server)
         nonce = self._nonces.of((server, ours, protocol, internal_port), token)
         try:
             answer = self._ask(server, Map(ours, nonce, protocol, internal_port))
-        except OutOfResources as error:  # miniupnpd's answer where there is no such mapping (8, NO_RESOURCES)
-            log.debug("%s %d is not open: %s", protocol, internal_port, error)
-            self._nonces.forget(protocol, internal_port)
-            return
-        if answer.lifetime:
-            left = f"port {internal_port} is open for {answer.lifetime} s"
-            raise Garbled(f"{SPEAKS} {server} answered a deletion with a lease: {left}")
+        except Refused as error:
+            if error.code != NO_RESOURCES:  # so miniupnpd says that there is no such mapping
+                raise
+            log.debug("%s has no such mapping: %s", self, error)
+        else:
+            if answer.lifetime:
+                left = f"port {internal_port} is open for {answer.lifetime} s"
+                raise Garbled(f"{SPEAKS} {server} answered a deletion with a lease: {left}")
         self._nonces.forget(protocol, internal_port)
+        self._renewals.deleted((protocol, internal_port))
 
     def watch(self, alert: Alert) -> Closer:
-        """Alert when the server lost its state, or when another took its place.
+        """Alert when the server may have lost its state, or when another took its place.
 
-        An answer's epoch shows it at the next call, an announcement at once.
+        An answer's epoch shows it at the next call, an announcement at once. A renewal that does not extend a mapping
+        is shown once the mapping has run out.
         """
-        return self._watcher.start(alert, self.server)
+        end = self._watch.start(alert, self.server)
+
+        def close() -> None:
+            self._renewals.stop()
+            end()
+
+        return close
+
+    # Asking ---------------------------------------------------------------------------------------------------
 
     def _ask_exactly(self, server: A, question: Map) -> Mapped:
         try:
@@ -132,22 +164,33 @@ class Client(Generic[A]):
                 raise
         return self._ask(server, question)
 
+    def _delete_to_renew(self, protocol: Protocol, internal_port: int, token: str) -> None:
+        try:
+            self.unmap(protocol, internal_port, token)
+        except Refused as error:
+            log.debug("%s does not delete what it does not extend: %s", self, error)
+
     def _find(self) -> A:
         """The first candidate that answers. One that speaks NAT-PMP only has answered, too: raises SpeaksNatPmp."""
-        server, answer = first_good(self._candidates(), self._introduce, speaks=SPEAKS)
-        if isinstance(answer, NatPmpOnly):
+        candidates = tuple(self._candidates())
+        asked = candidates or tuple(self._guesses())
+        server, timed = first_good(asked, self._introduce, speaks=SPEAKS)
+        self.is_named = server in candidates
+        if not self.is_named:
+            log.warning("%s %s is used, although no default route names it", SPEAKS, server)
+        if isinstance(timed.answer, NatPmpOnly):
             raise SpeaksNatPmp(server)
-        self.server, self._watcher.answers = server, True
-        self._watcher.join_towards(server)
-        self._watcher.record(server, answer)
+        self.server, self._watch.answers = server, True
+        self._watch.join_towards(server)
+        self._record(server, timed, is_proven=True)
         return server
 
-    def _introduce(self, candidate: A) -> Announced | No:
+    def _introduce(self, candidate: A) -> TimedAnswer[Announced | No]:
         """Ask a candidate whether it is there. Runs on a thread of the search's own: changes nothing here."""
-        answer = self._announce(candidate)
-        if isinstance(answer, Refusal) and answer.result != UNSUPPORTED_OPCODE:
-            raise refused(candidate, answer)
-        return answer
+        timed = self._exchanges.ask_epoch(candidate)
+        if isinstance(timed.answer, Refusal) and timed.answer.result != UNSUPPORTED_OPCODE:
+            raise refused(candidate, timed.answer)
+        return timed
 
     def _is_elsewhere(self, server: A) -> bool:
         """Whether routes lead elsewhere by now, so that its silence need not be waited for first."""
@@ -157,43 +200,58 @@ class Client(Generic[A]):
     def _ask(self, server: A, question: Question[AnswerT | No]) -> AnswerT:
         """The server's good answer. If it cannot be talked to it is forgotten, unless it was given to us."""
         try:
-            answer = self._exchange(server, self._ours(server), question)
-            if isinstance(answer, NatPmpOnly):
+            timed = self._exchanges.ask(server, self._ours(server), question)
+            if isinstance(timed.answer, NatPmpOnly):
                 raise SpeaksNatPmp(server)
         except (NoGateway, GatewayTimeout, Garbled):
             self._lose()
             raise
-        self._watcher.answers = True
-        self._watcher.record(server, answer)
-        if isinstance(answer, Refusal):
-            raise refused(server, answer)
-        return answer
+        self._watch.answers = True
+        self._record(server, timed, is_proven=isinstance(question, Announce))
+        if isinstance(timed.answer, Refusal):
+            raise refused(server, timed.answer)
+        return timed.answer
+
+    def _record(self, server: A, timed: TimedAnswer[Announced | Mapped | No], *, is_proven: bool) -> None:
+        """Compare the answer with the last one, and alert if our mappings may be gone.
+
+        The epoch of a refused mapping proves nothing: another host may have made it up, and some servers put anything
+        there. If it is too low, the server is asked for its epoch alone.
+        """
+        now = observation_of(server, timed)
+        if now is None:
+            return
+        if is_proven or not now.refused:
+            self._watch.record(now)
+        elif self._watch.contradicts(now):
+            try:
+                confirmed = self._exchanges.ask_epoch(server)
+            except NATError as error:
+                log.debug("%s cannot be asked for its epoch: %s", server, error)
+            else:
+                self._record(server, confirmed, is_proven=True)
 
     def _ours(self, server: A) -> A:
-        """Our own address towards the server; without one it is lost to us."""
+        """Our own address towards the server; without one the server is forgotten."""
         try:
-            return self._own_address(server)
+            return self._exchanges.own_address(server)
         except NoGateway:
             self._lose()
             raise
 
     def _lose(self) -> None:
-        self.server, self._watcher.answers = self._given, False
+        self.server, self._watch.answers = self._given, False
 
-    def _exchange(
-        self, server: A, ours: A, question: Question[AnswerT | No], receive: Receive = receive
-    ) -> AnswerT | No:
-        settings = self._settings
-        peer = str(server), settings.port
-        return exchange(peer, question, settings.patience, settings.clock, receive, speaks=SPEAKS, source=ours)
+    # On any thread --------------------------------------------------------------------------------------------
 
-    def _announce(self, server: A, receive: Receive = receive) -> Announced | No:
-        """Ask for a sign of life (§14.1); on any thread."""
-        ours = self._own_address(server)
-        return self._exchange(server, ours, Announce(ours), receive)
+    def _is_free(self, protocol: Protocol, external_port: int) -> bool:
+        server = self.server
+        if server is None:
+            raise NoGateway("the server has been lost meanwhile")
+        return self._exchanges.is_free(server, protocol, external_port)
 
     def _expected(self) -> Sequence[A]:
-        """Whose announcements count: our server's, or while we have none those of whoever may be it."""
+        """Whose announcements count: our server's, or while we have none those of the candidates."""
         server = self.server  # once: the other thread may lose it
         return (server,) if server else self._candidates()
 

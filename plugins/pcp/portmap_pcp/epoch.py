@@ -1,37 +1,54 @@
-"""Has the server lost its state? RFC 6887 §8.5.
+"""Has the server lost its state? RFC 6887 §8.5. Pure.
 
-Law: pure; time arrives as an argument. Every answer carries the server's epoch, the number of seconds since it began
-to keep its state. Our clock and the server's may differ by a sixteenth; more, or a step back, is a server that has
-restarted, or whose external address is another one, and that has forgotten us.
+Every answer has the server's epoch: the seconds since it began to keep its state. A server whose epoch is lower than it
+must be by now, or much higher, may have restarted, or have another external address, and has forgotten our mappings.
+The RFC tolerates a difference of a sixteenth of the time; that hides a restart within the first seconds. Here any
+shortfall counts, for asking again costs one exchange.
 """
 
 from dataclasses import dataclass
 
-LATENESS = 2.0  # seconds that answers may be late: §8.5
-STEP_BACK = 1  # seconds that the epoch may go back, where answers overtake each other: §8.5
 ROUNDING = 1.0  # seconds that are lost because an epoch is a whole number
-_DRIFT = 1 / 16  # §8.5
+DRIFT = 0.01  # part of the time by which two clocks may differ; quartz differs by less than 0.0002
+LATENESS = 2.0  # seconds: §8.5
+SLOWEST = 15 / 16  # pace of the slowest clock of a server that kept its state: §8.5
+_MIN_MEASURED = 30.0  # seconds after which the pace of a server's clock can be told, to within rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One answer's epoch: `seconds` as the server said, `heard_at` on our own clock.
+    """One answer's epoch: `seconds` as the server said, at some time from `asked_at` to `heard_at` on our clock.
 
-    That clock must count the time for which the machine is suspended, as the server's does: else waking up looks
+    Our clock must count the time for which the machine is suspended, as the server's does: else waking up would look
     like a restart.
     """
 
     seconds: int
+    asked_at: float
     heard_at: float
 
-    def is_continued_by(self, newer: "Epoch") -> bool:
-        """Whether the server kept its state from this answer to the newer one: the rule of §8.5."""
-        return newer.seconds + STEP_BACK >= self.seconds and self._agrees(newer, LATENESS)
+    def is_continued_by(self, newer: "Epoch", pace: float = 1.0) -> bool:
+        """Whether nothing says that the server lost its state between this answer and the newer one."""
+        grown = newer.seconds - self.seconds
+        too_slow = grown < self._passed(newer) * pace * (1 - DRIFT) - ROUNDING
+        return not too_slow and not self._runs_ahead(newer)
 
-    def is_surely_continued_by(self, newer: "Epoch") -> bool:
-        """The same of an answer that was neither late nor overtaken: only rounding is tolerated."""
-        return newer.seconds >= self.seconds and self._agrees(newer, ROUNDING)
+    def is_restarted(self, newer: "Epoch") -> bool:
+        """Whether the server has lost its state, as the RFC has it."""
+        grown = newer.seconds - self.seconds
+        return grown < self._passed(newer) * SLOWEST - LATENESS or self._runs_ahead(newer)
 
-    def _agrees(self, newer: "Epoch", tolerance: float) -> bool:
-        server, client = newer.seconds - self.seconds, newer.heard_at - self.heard_at
-        return client + tolerance >= server * (1 - _DRIFT) and server + tolerance >= client * (1 - _DRIFT)
+    def pace(self, newer: "Epoch") -> float:
+        """How fast the server's clock ran from this answer to the newer one, from SLOWEST to 1."""
+        passed = self._passed(newer)
+        if passed < _MIN_MEASURED:
+            return 1.0
+        return min(max((newer.seconds - self.seconds) / passed, SLOWEST), 1.0)
+
+    def _passed(self, newer: "Epoch") -> float:
+        """The least time between the moments at which the server read its clock."""
+        return max(newer.asked_at - self.heard_at, 0.0)
+
+    def _runs_ahead(self, newer: "Epoch") -> bool:
+        longest = newer.heard_at - self.asked_at
+        return longest + LATENESS < (newer.seconds - self.seconds) * SLOWEST

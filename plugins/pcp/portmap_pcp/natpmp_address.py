@@ -1,6 +1,6 @@
-"""The one question of NAT-PMP (RFC 6886 §3.2) that PCP knows no other way to ask: what the external address is.
+"""NAT-PMP's address question (RFC 6886 §3.2): PCP tells the external address with a mapping only. Pure.
 
-Law: pure. Many PCP servers speak both on one port, as RFC 6887 appendix A has it. It opens nothing.
+Many PCP servers speak both on one port, as RFC 6887 appendix A has it. The question opens nothing.
 """
 
 import struct
@@ -10,7 +10,8 @@ from ipaddress import IPv4Address
 from portmap.errors import Garbled
 from portmap_pcp.packets import ANSWER, NATPMP_VERSION
 
-NO_ADDRESS_YET = 3  # "network failure", as when the uplink is down: RFC 6886 §3.5
+NETWORK_FAILURE = 3  # RFC 6886 §3.5
+NO_ADDRESS = 0  # not a result of the wire: success, and the address 0.0.0.0
 
 _HEADER = struct.Struct("!BBHI")  # version, opcode, result, epoch
 _LENGTH = 12
@@ -18,10 +19,14 @@ _LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class StatedAddress:
-    """The address, or None with the `result` that says why not; whoever does not know the question says so, too."""
+    """The address, or None with the `result` that says why not, NO_ADDRESS for 0.0.0.0."""
 
     external_ip: IPv4Address | None
-    result: int = 0
+    result: int = NO_ADDRESS
+
+
+UNKNOWN = StatedAddress(None, -1)
+"""There was no answer, or none that can be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +51,13 @@ class AddressQuestion:
         if opcode != ANSWER or len(datagram) < _LENGTH:
             raise Garbled(f"the answer has opcode {opcode} and {len(datagram)} bytes: it states no address")
         address = IPv4Address(datagram[_HEADER.size : _LENGTH])
-        return StatedAddress(None, NO_ADDRESS_YET) if address.is_unspecified else StatedAddress(address)
+        return StatedAddress(None if address.is_unspecified else address)
+
+
+def read_announced_epoch(datagram: bytes) -> int:
+    """The epoch of an announcement, which is a good answer to the address question. Raises Garbled if it is none."""
+    answer = AddressQuestion().read(datagram)
+    version, _, result, epoch = _HEADER.unpack_from(datagram)
+    if version != NATPMP_VERSION or result:
+        raise Garbled(f"the announcement has version {version} and result {answer.result}")
+    return int(epoch)

@@ -1,8 +1,8 @@
-"""The nonces of our mappings: what proves to the server that a mapping is ours (RFC 6887 §11.2 and §11.3).
+"""The nonces of our mappings: they prove to the server that a mapping is ours (RFC 6887 §11.2 and §11.3).
 
-Law: one mapping, one nonce, from its first request to its deletion: on every retransmission, renewal and deletion.
-What identifies a mapping to the RFC is the server, our own address, the protocol and the internal port. A nonce also
-travels as the token of a Grant, so that it survives us; a token comes from a file and is checked.
+A mapping has one nonce from its first request to its deletion: on every retransmission, renewal and deletion. The RFC
+identifies a mapping by the server, our own address, the protocol and the internal port. A nonce is also the token of a
+Grant, so that it is known after a restart; a token comes from a file and is checked.
 """
 
 import re

@@ -1,67 +1,106 @@
-"""What the server last told us, and what it means when it now tells something else.
+"""What the server last answered, and what it means that it now answers something else.
 
-Law: sightings and reasons are pure values. `Memory` is all that the thread of the hooks and that of the listener
-write to in common; its lock is held for an assignment, never during I/O.
+Observations and reasons are pure values. `LastObservation` is shared by the thread of the hooks and that of the
+listener; its lock is held for an assignment, never during I/O.
 """
 
 import threading
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from portmap.model import Address
 from portmap_pcp.epoch import Epoch
+from portmap_pcp.packets import Announced, Mapped, No, Refusal
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedAnswer(Generic[T_co]):
+    """An answer, and when on our clock the question was first sent and the answer received."""
+
+    answer: T_co
+    asked_at: float
+    heard_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One answer: from whom, its epoch, and the external address where it granted one."""
+    """One answer: by whom, its epoch, the external address where it granted one, and whether it says no.
+
+    `since`: the first epoch of this server since it is known to have restarted; the pace of its clock is measured from
+    there.
+    """
 
     server: Address
     epoch: Epoch
     external_ip: Address | None = None
-
-    announced: bool = False
-    """Whether the server announced something, and this is its answer to our question what. Such an answer is never
-    late: a router that starts its daemon twice in two seconds, as when the uplink comes, has forgotten us twice."""
+    refused: bool = False
+    since: Epoch | None = None
 
     def continues(self, before: "Observation") -> bool:
-        """Whether this is the same server, and it kept its state."""
-        continued = before.epoch.is_surely_continued_by if self.announced else before.epoch.is_continued_by
-        return self.server == before.server and continued(self.epoch)
+        """Whether this is the same server, and nothing says that it lost its state."""
+        if self.server != before.server:
+            return False
+        if before.refused and self.refused and before.epoch.seconds == self.epoch.seconds:
+            return True  # a clock that stands still is none: it is a constant where a refusal has its epoch
+        return before.epoch.is_continued_by(self.epoch, before.pace)
 
     def after(self, before: "Observation | None") -> "Observation":
-        """The same, with the address that was granted before, for as long as the server kept its state.
+        """The same, with what earlier answers of this server told.
 
-        An epoch begins anew also when the external address is another one: RFC 6887 §8.5.
+        An address that was granted counts for as long as the server keeps its state: its epoch begins anew also when
+        the external address is another one (RFC 6887 §8.5).
         """
-        if before is None or self.external_ip or not self.continues(before):
+        if before is None or before.server != self.server:
             return self
-        return replace(self, external_ip=before.external_ip)
+        since = None if before.epoch.is_restarted(self.epoch) else before.since or before.epoch
+        known = before.external_ip if self.continues(before) else None
+        return replace(self, external_ip=self.external_ip or known, since=since)
+
+    @property
+    def pace(self) -> float:
+        """How fast the server's clock runs, as far as it can be told."""
+        return self.since.pace(self.epoch) if self.since else 1.0
+
+
+def observation_of(server: Address, timed: TimedAnswer[Announced | Mapped | No]) -> Observation | None:
+    """The answer as an observation; None if it has no epoch. Only what was granted has an address."""
+    match timed.answer:
+        case Mapped(epoch, lifetime, _, external_ip) if lifetime and not external_ip.is_unspecified:
+            return Observation(server, Epoch(epoch, timed.asked_at, timed.heard_at), external_ip)
+        case Announced(epoch) | Mapped(epoch):
+            return Observation(server, Epoch(epoch, timed.asked_at, timed.heard_at))
+        case Refusal(int(epoch)):
+            return Observation(server, Epoch(epoch, timed.asked_at, timed.heard_at), refused=True)
+    return None
 
 
 class LastObservation:
-    """The last sighting. Any thread may learn; each change of the server is shown to exactly one."""
+    """The last observation. Any thread may update it; each change of the server is shown to exactly one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: Observation | None = None
 
-    def update(self, sighting: Observation) -> Observation | None:
-        """Remember the sighting; the answer is the one before."""
+    def update(self, now: Observation) -> Observation | None:
+        """Remember the observation; returns the one before."""
         with self._lock:
-            before, self._last = self._last, sighting.after(self._last)
+            before, self._last = self._last, now.after(self._last)
             return before
 
-    def external_ip(self, server: Address) -> Address | None:
-        """The address that this server last granted, if it still holds."""
-        last = self._last  # once: another thread may learn
-        return last.external_ip if last and last.server == server else None
+    def of(self, server: Address) -> Observation | None:
+        """The last observation, if it is one of this server."""
+        last = self._last  # once: another thread may update it
+        return last if last and last.server == server else None
 
 
 def reason_to_alert(before: Observation | None, now: Observation) -> str:
-    """Why our mappings must be gone, or nothing."""
+    """Why our mappings may be gone; empty if nothing says so."""
     if before is None or now.continues(before):
         return ""
     if now.server != before.server:
         return f"gateway changed: {now.server} answers in place of {before.server}"
     passed = int(now.epoch.heard_at - before.epoch.heard_at)
-    return f"gateway restarted: in {passed} s its clock went from {before.epoch.seconds} s to {now.epoch.seconds} s"
+    what = f"in {passed} s its clock went from {before.epoch.seconds} s to {now.epoch.seconds} s"
+    return f"gateway {'' if before.epoch.is_restarted(now.epoch) else 'may have '}restarted: {what}"

@@ -1,6 +1,6 @@
-"""PCP options (RFC 6887 §7.3): what a request asks for beside its opcode, and what an answer says of that.
+"""PCP options (RFC 6887 §7.3): what a request asks for beside its opcode, and what an answer says of that. Pure.
 
-Law: pure. An answer's options are never trusted to be well laid out: what cannot be read is padding.
+An answer's options are never trusted to be well laid out: what cannot be read is padding.
 """
 
 import struct
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _HEAD = struct.Struct("!BxH")  # code, reserved, length: §7.3
-_OPTIONAL = 128  # codes from here on may be skipped by whoever does not know them: §7.3
+_OPTIONAL = 128  # codes from here on may be skipped by a server that does not know them: §7.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,6 @@ def read_options(data: bytes) -> Iterator[Option]:
 
 
 def unasked(data: bytes, asked: tuple[Option, ...]) -> list[int]:
-    """The codes that must be understood and that nobody asked for; code 0 is no option, but padding."""
+    """The codes that must be understood and were not asked for; code 0 is no option, but padding."""
     known = {option.code for option in asked}
     return [it.code for it in read_options(data) if 0 < it.code < _OPTIONAL and it.code not in known]

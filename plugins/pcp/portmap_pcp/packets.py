@@ -1,9 +1,8 @@
-"""PCP packets (RFC 6887 §7, §11, §14): requests to bytes, bytes to answers.
+"""PCP packets (RFC 6887 §7, §11, §14): requests to bytes, bytes to answers. Pure.
 
-Law: pure; no socket, no clock, no gateway's name. A datagram is hostile until `read` has checked its version, then
-length, opcode and, of a mapping, nonce, protocol and internal port. The version comes first: a server that speaks
-NAT-PMP only answers in 8 bytes of its own, the answer bit maybe clear. Addresses are IPv6 on the wire, IPv4 as
-::ffff:a.b.c.d (§5); here they are what they mean.
+A datagram is hostile until `read` has checked its version, then length, opcode and, of a mapping, nonce, protocol and
+internal port. The version comes first: a server that speaks NAT-PMP only answers in 8 bytes of its own, the answer bit
+maybe clear. Addresses are IPv6 on the wire, IPv4 as ::ffff:a.b.c.d (§5); here they are what they mean.
 """
 
 import struct
@@ -52,12 +51,15 @@ class Mapped:
 class Refusal:
     """A result code other than 0 (§7.4), and for how many seconds the server will say the same.
 
-    `epoch` is None where another version's packet has it elsewhere.
+    `epoch` is None where another version's packet has it elsewhere. `has_nonce`: it answers a MAP and has its nonce,
+    so no other host made it up; `external_ip`: the address that the server had for that mapping, if it tells one.
     """
 
     epoch: int | None
     result: int
     lifetime: int = 0
+    external_ip: Address | None = None
+    has_nonce: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,17 @@ class Map:
         if not isinstance(head, _Head):
             return head
         body = datagram[HEADER.size :]
-        if len(body) >= _MAP.size:
-            self._check(body)
-        elif not head.result:
+        if len(body) < _MAP.size:
+            if head.result:
+                return _no(head)
             raise Garbled(f"the answer has {len(datagram)} bytes, fewer than {HEADER.size + _MAP.size}")
+        self._check(body)
+        *_, external_port, packed = _MAP.unpack_from(body)
+        external_ip = from_wire(packed)
         if head.result:
-            return _no(head)
-        *_, external_port, external_ip = _MAP.unpack_from(body)
-        return Mapped(head.epoch, head.lifetime, external_port, from_wire(external_ip))
+            had = None if external_ip.is_unspecified else external_ip
+            return Refusal(head.epoch, head.result, head.lifetime, had, has_nonce=True)
+        return Mapped(head.epoch, head.lifetime, external_port, external_ip)
 
     def _check(self, body: bytes) -> None:
         """Whether the answer is for this mapping (§11.4). The nonce is a secret: it is not told."""

@@ -1,8 +1,8 @@
 """PCP for IPv6 (RFC 6887): pinholes in the gateway's firewall, as a backend of its own.
 
-Law: nothing is translated, so the external address is our own global one, and a port is the same on both sides. All
-questions leave from that address, for the gateway opens a pinhole to its asker only (§8.2). Without a global address
-nothing is sent.
+Nothing is translated, so the external address is our own global one, and a port is the same on both sides. All
+questions leave from that address, for the gateway opens a pinhole to the asking address only (§8.2). Without a global
+address nothing is sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class PcpPinholes:
         own_address: Callable[[], IPv6Address | None] = routes.global_ipv6_address,
     ) -> None:
         self._own_address = own_address
-        self._client = Client(gateway, candidates, lambda _: self._ours(), ANNOUNCED_AT_6, settings)
+        self._client = Client(gateway, candidates, tuple, lambda _: self._ours(), ANNOUNCED_AT_6, settings)
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "PcpPinholes":

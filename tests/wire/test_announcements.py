@@ -14,7 +14,7 @@ from portmap.wire import AnnouncementListener, Peer, Receive, Waiter, WaiterClos
 from portmap_natpmp.announcement import read_announcement
 
 if TYPE_CHECKING:
-    from tests.natpmp.conftest import Announce, Until
+    from tests.wire.conftest import Announce, Until
 
 GATEWAY, OTHER = IPv4Address("127.0.0.1"), IPv4Address("127.0.0.9")
 PMP = "00 80 0000 00000003 0b162101"
@@ -34,14 +34,16 @@ class Ears:
     ) -> None:
         self.verified: SimpleQueue[IPv4Address] = SimpleQueue()
         self.times: list[float] = []
+        self.epochs: list[frozenset[int]] = []
         self.then: Callable[[Receive], object] = bool
         self.listener = AnnouncementListener(
             tuple(at), lambda: expected, read_announcement, self._verify, lambda: delay, rest
         )
 
-    def _verify(self, sender: IPv4Address, receive: Receive) -> None:
+    def _verify(self, gateway: IPv4Address, other_epochs: frozenset[int], receive: Receive) -> None:
         self.times.append(time.monotonic())
-        self.verified.put(sender)
+        self.epochs.append(other_epochs)
+        self.verified.put(gateway)
         self.then(receive)
 
     def next(self) -> IPv4Address:
@@ -62,6 +64,12 @@ def ears(announced_at: Peer) -> Iterator[Callable[..., Ears]]:
 
 
 MakeEars = Callable[..., Ears]
+
+
+@pytest.fixture
+def announce(announced_at: Peer, announce: "Announce") -> "Announce":
+    """`announce(*datagrams, by=…)`: to where the listener of the test listens."""
+    return lambda *datagrams, by="127.0.0.1": announce(announced_at, *datagrams, by=by)
 
 
 def threads() -> list[str]:
@@ -118,12 +126,37 @@ def test_an_announcement_is_verified(announcement: str, ears: MakeEars, announce
     assert heard.next() == GATEWAY
 
 
-def test_neither_nonsense_nor_strangers_are_verified(ears: MakeEars, announce: "Announce") -> None:
-    heard = ears(expected=(OTHER,))
-    announce(PMP, PCP, by=str(GATEWAY))
-    announce("", "ff" * 2000, "00 00", "00 80 0003 00000003 00000000", by=str(OTHER))
+def test_garbage_is_not_verified(ears: MakeEars, announce: "Announce") -> None:
+    heard = ears()
+    announce("", "ff" * 2000, "00 00", "00 80 0003 00000003 00000000")
+    announce(PMP)
+    assert (heard.next(), heard.epochs) == (GATEWAY, [frozenset()])
+    assert heard.verified.empty()
+
+
+def test_what_another_address_announces_leads_to_a_question_to_the_gateway(
+    ears: MakeEars, announce: "Announce"
+) -> None:
+    heard = ears(delay=0.05)
+    announce(PMP, "00 80 0000 00000009 0b162101", by=str(OTHER))
+    assert (heard.next(), heard.epochs) == (GATEWAY, [frozenset({3, 9})])
+
+
+def test_what_the_gateway_announces_itself_counts_more(ears: MakeEars, announce: "Announce") -> None:
+    heard = ears(delay=0.05)
+    announce("00 80 0000 00000009 0b162101", by=str(OTHER))
+    announce(PMP)
+    assert (heard.next(), heard.epochs) == (GATEWAY, [frozenset()])
+    assert heard.verified.empty()
+
+
+@pytest.mark.parametrize("expected", [(), (GATEWAY, IPv4Address("127.0.0.5"))])
+def test_without_one_gateway_another_address_leads_to_nothing(
+    expected: tuple[IPv4Address, ...], ears: MakeEars, announce: "Announce"
+) -> None:
+    heard = ears(expected=expected)
     announce(PMP, by=str(OTHER))
-    assert heard.next() == OTHER
+    time.sleep(0.05)
     assert heard.verified.empty()
 
 
@@ -166,7 +199,7 @@ def test_a_flood_is_verified_once_a_rest(ears: MakeEars, announce: "Announce") -
 def test_by_default_the_rest_is_a_second(announced_at: Peer, announce: "Announce") -> None:
     heard: SimpleQueue[IPv4Address] = SimpleQueue()
     listener = AnnouncementListener(
-        [announced_at], lambda: (GATEWAY,), read_announcement, lambda sender, _: heard.put(sender), lambda: 0.0
+        [announced_at], lambda: (GATEWAY,), read_announcement, lambda gateway, _, __: heard.put(gateway), lambda: 0.0
     )
     announce(PMP)
     heard.get(timeout=5)
@@ -185,7 +218,7 @@ def test_a_closed_listener_leaves_no_thread_and_no_socket(ears: MakeEars) -> Non
     listener.close()
     listener.close()
     assert not threads()
-    assert [ear.fileno() for ear in listener._ears] == [-1]
+    assert [ear.fileno() for ear in listener._sockets] == [-1]
 
 
 @pytest.mark.parametrize("busy", ["delay", "rest", "verification"])
