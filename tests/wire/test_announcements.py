@@ -144,8 +144,8 @@ def test_what_another_address_announces_leads_to_a_question_to_the_gateway(
 
 def test_what_the_gateway_announces_itself_counts_more(ears: MakeEars, announce: "Announce") -> None:
     heard = ears(delay=0.05)
-    announce("00 80 0000 00000009 0b162101", by=str(OTHER))
     announce(PMP)
+    announce("00 80 0000 00000009 0b162101", by=str(OTHER))
     assert (heard.next(), heard.epochs) == (GATEWAY, [frozenset()])
     assert heard.verified.empty()
 

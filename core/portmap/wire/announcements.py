@@ -116,7 +116,8 @@ class AnnouncementListener:
         announced = self._announced()
         if announced:
             self._waiter.wait(timeout=self._delay())
-            announced |= self._announced()  # what came meanwhile is answered by the same question
+            for gateway, epochs in self._announced().items():  # what came meanwhile is answered by the same question
+                announced[gateway] = _both(announced.get(gateway, epochs), epochs)
             for gateway, epochs in announced.items():
                 self._verify(gateway, epochs, self._waiter.receive)
         return bool(announced)
@@ -147,3 +148,8 @@ class AnnouncementListener:
             return None
         log.debug("<- %s announced by %s: epoch %d", datagram[:_SHOWN].hex(), sender, epoch)
         return epoch
+
+
+def _both(first: frozenset[int], second: frozenset[int]) -> frozenset[int]:
+    """The epochs of other addresses in two looks; none if the gateway announced something itself in either."""
+    return first | second if first and second else frozenset()
