@@ -2,15 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint lab bench fuzz build clean
+.PHONY: demo test clients lint lab bench fuzz build clean
 
 demo: .venv/ready
 	$(BIN)/portmap demo
 
 # Side by side, as most tests wait. The lab apart, so that nothing disturbs what is measured there.
-test: lint
+test: lint clients
 	$(BIN)/pytest -q -n auto --dist loadscope --durations 15 -m 'not lab'
 	$(MAKE) lab
+
+# UPnP libraries that the tests try on the simulated router, where they install: in an environment of their own.
+clients: .clients/ready
+
+.clients/ready: tests/simulator/clients.txt
+	-$(PYTHON) -m venv .clients
+	-.clients/bin/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
 lint: .venv/ready
 	$(BIN)/ruff format --check -q .
@@ -39,4 +46,4 @@ build: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv dist build
+	rm -rf .venv .clients dist build

@@ -59,6 +59,8 @@ class Heard:
     """SOAP: GetListOfPortMappings."""
     link: int = 0
     """SOAP: GetCommonLinkProperties."""
+    traffic: int = 0
+    """SOAP: GetTotalBytesSent and the other counters of traffic."""
     pinhole_status: int = 0
     """SOAP: GetFirewallStatus."""
     pinhole_add: int = 0

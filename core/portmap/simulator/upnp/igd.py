@@ -15,6 +15,7 @@ from portmap.simulator.upnp.port_listing import listing, shown_client
 from portmap.simulator.upnp.soap import COMMON, SCHEMAS, WAN_IP, WAN_PPP, BareFault, Call, Fault, Raw
 
 LONGEST_LEASE = 604800  # seconds: WANIPConnection:2 §2.3.15
+TOTALS = ("TotalBytesSent", "TotalBytesReceived", "TotalPacketsSent", "TotalPacketsReceived")
 PICKY = 32  # characters, for the quirk `picky_description`
 BAD_DESCRIPTION = Raw("\xb5Torrent & friends")  # unescaped, and in Latin-1
 # What the router says of itself.
@@ -60,6 +61,11 @@ def _link(call: ActionCall) -> Results:
         "NewLayer1DownstreamMaxBitRate": "100000000",
         "NewPhysicalLinkStatus": link_of(call.state, call.now),
     }
+
+
+def _total(name: str) -> Callable[[ActionCall], Results]:
+    """A counter of the line's traffic, which is always 0 here, as it is on Debian's miniupnpd."""
+    return lambda _call: {name: "0"}
 
 
 # Mappings are made.
@@ -238,6 +244,7 @@ ACTIONS = {
     "GetGenericPortMappingEntry": Action("list", _list),
     "GetListOfPortMappings": Action("list_range", _list_range, since=2),
     "GetCommonLinkProperties": Action("link", _link, service=COMMON),
+    **{f"Get{it}": Action("traffic", _total(f"New{it}"), service=COMMON) for it in TOTALS},
 }
 
 

@@ -38,6 +38,10 @@ _COMMON: Actions = {
     "GetCommonLinkProperties": (
         "> NewWANAccessType NewLayer1UpstreamMaxBitRate NewLayer1DownstreamMaxBitRate NewPhysicalLinkStatus"
     ),
+    "GetTotalBytesSent": "> NewTotalBytesSent",
+    "GetTotalBytesReceived": "> NewTotalBytesReceived",
+    "GetTotalPacketsSent": "> NewTotalPacketsSent",
+    "GetTotalPacketsReceived": "> NewTotalPacketsReceived",
 }
 _FIREWALL: Actions = {
     "GetFirewallStatus": "> FirewallEnabled InboundPinholeAllowed",
@@ -75,6 +79,10 @@ _VARIABLES: Variables = {
     "Layer1UpstreamMaxBitRate": "ui4",
     "Layer1DownstreamMaxBitRate": "ui4",
     "PhysicalLinkStatus": "string* Up|Down|Initializing|Unavailable",
+    "TotalBytesSent": "ui4",
+    "TotalBytesReceived": "ui4",
+    "TotalPacketsSent": "ui4",
+    "TotalPacketsReceived": "ui4",
     "FirewallEnabled": "boolean*",
     "InboundPinholeAllowed": "boolean*",
     "A_ARG_TYPE_IPv6Address": "string",
