@@ -70,9 +70,15 @@ class Process:
             time.sleep(0.02)
         return found
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
+    def ask_to_stop(self, number: int = signal.SIGTERM) -> None:
         self._process.send_signal(number)
+
+    def wait(self) -> None:
         self._process.wait(10)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.ask_to_stop(number)
+        self.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -138,9 +144,9 @@ def test_two_that_end_at_the_same_time_leave_nothing(router: Router, start: Star
     for process in both:
         process.wait_for("mapping.added", count=2)
     for process in both:
-        os.kill(process.pid, signal.SIGTERM)
+        process.ask_to_stop()
     for process in both:
-        process.stop()
+        process.wait()
     assert router.entries == ()
 
 

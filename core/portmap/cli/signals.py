@@ -15,7 +15,7 @@ from typing import Any, Self
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130  # the exit code of who was interrupted, as a shell tells SIGINT
-RELOAD_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+HANGUP_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
 class SignalListener:
@@ -50,23 +50,28 @@ class SignalListener:
                     self._tell(byte[0])
 
 
-class StopSignals(SignalListener):
-    """While it lasts, the first SIGINT or SIGTERM calls `stop`; a second one ends the process at once.
+def hangup_means_reload() -> bool:
+    """Whether SIGHUP asks for the configuration to be read again, rather than says that the terminal is gone.
 
-    With `reload`, SIGHUP calls that. What is to be called may be named later, by `concerns`: a signal that came before
-    is not lost.
+    A service manager sends it to ask for that; so does a user, where the process has no terminal.
+    """
+    return bool(os.environ.get("NOTIFY_SOCKET") or os.environ.get("INVOCATION_ID")) or not _has_terminal()
+
+
+class StopSignals(SignalListener):
+    """While it lasts, the first SIGINT, SIGTERM or SIGHUP calls `stop`; a second one ends the process at once.
+
+    With `reload`, SIGHUP calls that instead, unless it says that the terminal is gone. What is to be called may be
+    named later, by `set_handlers`: a signal that came before is not lost. SIGHUP is left alone where it is ignored, as
+    under nohup; one that follows another changes nothing, for a shell repeats the kernel's.
     """
 
-    def __init__(
-        self,
-        stop: Callable[[], object] | None = None,
-        reload: Callable[[], object] | None = None,
-        *,
-        reloads: bool = False,
-    ) -> None:
-        super().__init__((*STOP_SIGNALS, *(RELOAD_SIGNALS if reload or reloads else ())), self._heard)
+    def __init__(self, stop: Callable[[], object] | None = None, reload: Callable[[], object] | None = None) -> None:
+        heeded = [number for number in HANGUP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        super().__init__((*STOP_SIGNALS, *heeded), self._heard)
         self._stop = stop
         self._reload = reload
+        self._reloads = hangup_means_reload()
         self._asked = False
         self._lock = threading.Lock()
 
@@ -76,7 +81,7 @@ class StopSignals(SignalListener):
         return self._asked
 
     def set_handlers(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
-        """Name whom it concerns; whoever was asked to stop already is told at once."""
+        """Set what is to be called; `stop` is called at once if a signal asked for it before."""
         with self._lock:
             self._stop, self._reload = stop, reload
             asked = self._asked
@@ -84,17 +89,28 @@ class StopSignals(SignalListener):
             stop()
 
     def _heard(self, number: int) -> None:
-        if number in RELOAD_SIGNALS:
-            if self._reload is not None:
-                self._reload()
+        hangup = number in HANGUP_SIGNALS
+        if hangup and self._reloads and self._reload is not None:
+            self._reload()
             return
         with self._lock:
             again, self._asked = self._asked, True
             stop = self._stop
+        if again and hangup:
+            return
         if again:
             os._exit(128 + number)  # as the shell says it; no cleaning up: it was asked for twice
         if stop is not None:
             stop()
+
+
+def _has_terminal() -> bool:
+    """Whether the process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | getattr(os, "O_NOCTTY", 0)))
+    except OSError:
+        return False
+    return True
 
 
 def _handled(*_: object) -> None:

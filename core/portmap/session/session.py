@@ -3,8 +3,10 @@
 Law: a session's state is what its events say; it is read under a lock that is never held during I/O.
 """
 
+import atexit
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
@@ -59,8 +61,14 @@ class Session:
         self._open = self._ledger.pinholes if self._paths[0].ipv6 else self._ledger.mappings
         for request in requests:
             self.add(request)
+        atexit.register(self._close_at_exit)
         for path in self._paths:
             path.start()
+
+    def __repr__(self) -> str:
+        with self._changed:
+            count = f"{len(self._open.keys() & self._requests.keys())} of {len(self._requests)} ports open"
+            return f"<Session {self.gateway}, {'ended' if self._ended else count}>"
 
     # What holds ----------------------------------------------------------------------------------------------
 
@@ -177,6 +185,11 @@ class Session:
             if not path.join(max(0.0, deadline - time.monotonic())):
                 self._end()
 
+    def _close_at_exit(self) -> None:
+        """The interpreter ends, and the owner has not closed the session."""
+        warnings.warn(f"{self!r} was never closed: use `with`, or call close()", ResourceWarning, stacklevel=1)
+        self.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -219,6 +232,7 @@ class Session:
         self._end()
 
     def _end(self) -> None:
+        atexit.unregister(self._close_at_exit)
         for path in self._paths:
             path.nat.close()
         with self._changed:

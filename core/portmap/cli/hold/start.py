@@ -19,7 +19,7 @@ def hold_ports(wish: HoldArguments, *, metrics: str | None, as_json: bool, quiet
     """Hold until SIGINT, SIGTERM or the end of the time; then delete what is held. Raises PortmapError."""
     plain = not (as_json or quiet)
     named = [instance for instance in wish.resolved() if instance.mappings]
-    with StopSignals(reloads=wish.config is not None) as ending:
+    with StopSignals() as ending:
         if plain:
             _print_asked(named)
         from portmap.cli.hold.setup import run_instances  # noqa: PLC0415  # it takes time

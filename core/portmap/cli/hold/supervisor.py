@@ -4,6 +4,8 @@ Law: the main thread alone starts and ends sessions and prints; every other thre
 that ends by a fault takes no other with it. All end together, within 3 seconds.
 """
 
+import errno
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,13 +19,14 @@ from portmap.cli.hold.service_manager import ServiceReporter, systemd_notifier
 from portmap.cli.hold.sessions import END, RunningSession, SessionSet, session_opener
 from portmap.cli.output.events import LineFormatter
 from portmap.cli.signals import StopSignals
+from portmap.cli.terminal import discard_output
 from portmap.config.diff import diff
 from portmap.config.settings import Instance
 from portmap.errors import PortmapError, SpecError
-from portmap.events import Event
+from portmap.events import Event, MappingAdded, PinholeAdded
 from portmap.model import Kind
 
-_STOP, _RELOAD = "stop", "reload"
+_STOP, _TIME_IS_UP, _RELOAD = "stop", "time is up", "reload"
 _Message: TypeAlias = tuple[RunningSession, Event | None] | str
 
 
@@ -65,10 +68,10 @@ def supervise(
     `state` is the folder for instances that name none.
     """
     holding = Supervisor(show, greeting, reload, state, ears)
-    with nullcontext(ending) if ending else StopSignals(reloads=reload is not None) as heard:
+    with nullcontext(ending) if ending else StopSignals() as heard:
         heard.set_handlers(holding.ask_to_stop, None if reload is None else holding.ask_to_reload)
         if seconds is not None:
-            timer = threading.Timer(seconds, holding.ask_to_stop)
+            timer = threading.Timer(seconds, holding.end_of_time)
             timer.daemon = True
             timer.start()
         holding.run(instances)
@@ -97,10 +100,15 @@ class Supervisor:
         self._herald = ServiceReporter(systemd_notifier())
         self._next_beat = time.monotonic()
         self._end_by: float | None = None
+        self._opened = False
 
     def ask_to_stop(self) -> None:
         """From any thread."""
         self._messages.put(_STOP)
+
+    def end_of_time(self) -> None:
+        """From any thread."""
+        self._messages.put(_TIME_IS_UP)
 
     def ask_to_reload(self) -> None:
         """From any thread."""
@@ -141,7 +149,9 @@ class Supervisor:
 
     def _take(self, message: _Message) -> None:
         match message:
-            case str() if message == _STOP:
+            case str() if message in (_STOP, _TIME_IS_UP):
+                if message == _TIME_IS_UP:
+                    self.fault = self.fault or self._why_nothing_was_opened()
                 self._end_by = self._end_by or time.monotonic() + END
                 self._herald.stopping()
                 self._crew.stop()
@@ -153,6 +163,7 @@ class Supervisor:
                 self._told(running, event)
 
     def _told(self, running: RunningSession, event: Event) -> None:
+        self._opened = self._opened or isinstance(event, MappingAdded | PinholeAdded)
         text = self._show(running.name, event, time.time())
         self._say(() if text is None else (text,))
         self._say(self._greeting.after_event(running, event) if self._greeting else ())
@@ -161,9 +172,26 @@ class Supervisor:
             for ear in self._ears:
                 ear.apply(running.name, event)
 
+    def _why_nothing_was_opened(self) -> PortmapError | None:
+        """The reason of the first session; None where a port was opened, or there is no gateway to open one."""
+        sessions = [running.session for running in self._crew.running if running.session.kind is not Kind.NONE]
+        if self._opened or not sessions:
+            return None
+        try:
+            sessions[0].wait(0)
+        except PortmapError as error:
+            error.args = (f"nothing was opened: {error}", *error.args[1:])
+            return error
+        return None
+
     def _say(self, lines: Sequence[str]) -> None:
         for text in lines:
-            print(text, flush=True)  # somebody may be reading a pipe, line by line
+            try:
+                print(text, flush=True)  # somebody may be reading a pipe, line by line
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                discard_output(sys.stdout)  # the terminal is gone: SIGHUP ends us in order
 
     def _ended(self, running: RunningSession) -> None:
         """A session is over. If nobody asked for that, it fell by a fault."""
