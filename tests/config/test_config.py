@@ -124,7 +124,7 @@ def test_instances_without_a_name_are_called_after_their_gateway() -> None:
         ("zzzzz = 1\n", 1, "unknown key 'zzzzz': use "),
         ("[[map]]\n\n  prot = 1\nport = 1\n", 3, "did you mean 'port'?"),
         ("nat = 5\n", 1, "nat is 5, which is no text: put it in quotes"),
-        ("publish = 'file:x'\n", 1, "publish is 'file:x', which is no list: put it in brackets"),
+        ("publish = 'file:x'\n", 1, "publish is no list: put it in brackets"),
         ("publish = [\n  'file:x',\n  7,\n]\n", 1, "publish is 7, which is no text"),
         ("lease = true\n", 1, "lease is True, which is neither a number nor a text"),
         ("lease = '1x'\n", 1, "lease '1x' is no duration"),

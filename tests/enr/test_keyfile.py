@@ -11,6 +11,8 @@ from portmap.errors import SpecError
 from portmap_enr.keyfile import ORDER, read_or_create
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the file modes are POSIX's")
+as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can make another user's file")
+STRANGER = 65534  # nobody's user id on Linux
 
 
 def written(path: Path, data: bytes, mode: int = 0o600) -> str:
@@ -166,6 +168,47 @@ def test_a_key_that_others_can_read_is_used_with_a_warning(
     assert read_or_create(written(tmp_path / "key", b"%064x" % 7, mode)) == 7
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "can be read by others: chmod 600" in caplog.text
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_key_that_others_can_change_is_refused(tmp_path: Path, mode: int) -> None:
+    with pytest.raises(SpecError, match="can be changed by others: chmod 600"):
+        read_or_create(written(tmp_path / "key", b"%064x" % 7, mode))
+
+
+@as_root
+def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
+    name = written(tmp_path / "key", b"%064x" % 7)
+    os.chown(name, STRANGER, STRANGER)
+    with pytest.raises(SpecError, match="belongs to another user: copy the key"):
+        read_or_create(name)
+
+
+@as_root
+def test_a_key_behind_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
+    written(tmp_path / "key", b"%064x" % 7)
+    (tmp_path / "link").symlink_to(tmp_path / "key")
+    os.lchown(tmp_path / "link", STRANGER, STRANGER)
+    with pytest.raises(SpecError, match="is a symbolic link of another user"):
+        read_or_create(str(tmp_path / "link"))
+
+
+@as_root
+def test_a_key_is_not_made_in_a_folder_behind_a_link_of_another_user(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    os.lchown(tmp_path / "link", STRANGER, STRANGER)
+    with pytest.raises(SpecError, match="is a symbolic link of another user"):
+        read_or_create(str(tmp_path / "link" / "key"))
+    assert not list((tmp_path / "there").iterdir())
+
+
+@posix
+def test_a_key_behind_a_link_of_ours_is_read(tmp_path: Path) -> None:
+    written(tmp_path / "key", b"%064x" % 7)
+    (tmp_path / "link").symlink_to(tmp_path / "key")
+    assert read_or_create(str(tmp_path / "link")) == 7
 
 
 def test_a_key_of_our_own_making_earns_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

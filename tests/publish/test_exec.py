@@ -84,6 +84,21 @@ def test_the_environment_tells_everything(folder: Path) -> None:
     ]
 
 
+def test_the_command_does_not_inherit_what_is_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = (
+        "PORTMAP_PUBLISH",
+        "PORTMAP_NAT",
+        "NOTIFY_SOCKET",
+        "CREDENTIALS_DIRECTORY",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+    )
+    for name in (*secret, "INHERITED"):
+        monkeypatch.setenv(name, "canary")
+    publisher("sh:env | grep canary > notes").converge(Endpoints((WEB,)), again=False)
+    assert notes(folder) == ["INHERITED=canary"]
+
+
 def test_the_change_comes_as_json_on_standard_input(folder: Path) -> None:
     publisher("sh:cat > notes").converge(Endpoints((WEB,), gateway="g"), again=False)
     told = json.loads((folder / "notes").read_text())

@@ -97,6 +97,39 @@ def test_a_folder_that_is_not_there_is_an_error_until_it_is(tmp_path: Path, stat
     assert (tmp_path / "run" / "port").exists()
 
 
+as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can make another user's file")
+STRANGER = 65534  # nobody's user id on Linux
+
+
+@as_root
+def test_a_file_behind_a_link_of_another_user_is_not_written(tmp_path: Path, state: Endpoints) -> None:
+    writing = publisher(tmp_path / "port")
+    (tmp_path / "theirs").write_text("precious")
+    (tmp_path / "port").symlink_to(tmp_path / "theirs")
+    os.lchown(tmp_path / "port", STRANGER, STRANGER)
+    with pytest.raises(PortmapError, match="is a symbolic link of another user"):
+        writing.converge(state)
+    assert (tmp_path / "theirs").read_text() == "precious"
+    with pytest.raises(SpecError, match="is a symbolic link of another user"):
+        publisher(tmp_path / "port")
+
+
+@as_root
+def test_a_file_of_another_user_is_not_replaced(tmp_path: Path, state: Endpoints) -> None:
+    (tmp_path / "port").write_text("precious")
+    os.chown(tmp_path / "port", STRANGER, STRANGER)
+    with pytest.raises(PortmapError, match="it belongs to another user"):
+        publisher(tmp_path / "port").converge(state)
+    assert (tmp_path / "port").read_text() == "precious"
+
+
+@pytest.mark.parametrize("argument", ["https://me:word@h/x", "http://h"])
+def test_a_url_is_no_file_and_is_not_repeated(argument: str) -> None:
+    with pytest.raises(SpecError, match="this is a URL: write file:PATH") as caught:
+        FilePublisher.from_argument(argument)
+    assert "word" not in str(caught.value)
+
+
 @pytest.mark.parametrize("argument", [None, "", "a\0b", "a\nb"])
 def test_what_can_be_no_file_is_the_users_mistake(argument: str | None) -> None:
     with pytest.raises(SpecError, match="write file:PATH"):

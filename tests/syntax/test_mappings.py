@@ -166,11 +166,20 @@ def test_an_unknown_protocol_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["=80", "a b=80", "-x=80", "ä=80", "x" * 25 + "=80", "a<b=80", "a/b=80", "a:b=80", "a\n=80", "a\x00=80"]
+    "text", ["=80", "a b=80", "-x=80", "ä=80", "x" * 25 + "=80", "a<b=80", "a/b=80", "a\n=80", "a\x00=80"]
 )
 def test_a_name_that_a_router_may_choke_on_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match="unusable name"):
         parse_mapping(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://me:word@h", "qbittorrent:http://me:word@h=80", "exec:curl -u me:word", "me:word@h:80", "//word"]
+)
+def test_a_spec_in_the_place_of_a_mapping_is_not_repeated(text: str) -> None:
+    with pytest.raises(SpecError, match="looks like the spec of a gateway or publisher") as caught:
+        parse_mapping(text)
+    assert "word" not in str(caught.value)
 
 
 def test_a_lifetime_is_asked_for_where_one_is_given() -> None:

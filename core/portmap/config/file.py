@@ -170,7 +170,7 @@ class _ConfigReader:
 
     def _specs(self, value: object, key: str) -> tuple[str, ...]:
         if not isinstance(value, list):
-            raise SpecError(f"{key} is {value!r}, which is no list: put it in brackets")
+            raise SpecError(f"{key} is no list: put it in brackets")
         return tuple(self._spec(each, key) for each in value)
 
     def _name(self, value: object, key: str) -> str:
@@ -193,7 +193,8 @@ class _ConfigReader:
 
 def _text(value: object, key: str) -> str:
     if not isinstance(value, str):
-        raise SpecError(f"{key} is {value!r}, which is no text: put it in quotes")
+        shown = repr(value) if isinstance(value, int | float) else "a list or a table"  # that may hold a password
+        raise SpecError(f"{key} is {shown}, which is no text: put it in quotes")
     return value
 
 

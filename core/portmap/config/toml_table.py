@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from portmap.errors import SpecError
+from portmap.syntax.specs import quoted_name
 
 Place: TypeAlias = tuple[str | int, ...]
 
@@ -42,7 +43,7 @@ class TomlTable:
         """Note every key that is not among the known ones."""
         for key in self.values:
             if key not in known:
-                self.fault(f"unknown key {key!r}: {_nearest(key, known)}", key)
+                self.fault(f"unknown key {quoted_name(key)}: {_nearest(key, known)}", key)
 
     def read(self, key: str, reading: Callable[[Any, str], V]) -> V | None:
         """What `reading` makes of the key's value; None where there is none, or a SpecError was raised and noted."""

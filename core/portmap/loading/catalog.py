@@ -16,7 +16,7 @@ from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
 from portmap.loading.time_limit import call_with_limit
 from portmap.model import Kind
-from portmap.syntax.specs import Spec
+from portmap.syntax.specs import Spec, quoted_name
 
 DISTRIBUTION = "portmap-nat"  # ours: where two distributions claim a name, ours keeps it
 
@@ -108,7 +108,8 @@ class Catalogue:
         known = sorted(name for plugin in self.plugins for name in plugin.names if not plugin.shadowed_by)
         near = get_close_matches(spec.name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"unknown {GROUP_NOUN[self.group]} {spec.name!r}: {hint}installed are {', '.join(known) or 'none'}"
+        noun, installed = GROUP_NOUN[self.group], ", ".join(known) or "none"
+        return f"unknown {noun} {quoted_name(spec.name)}: {hint}installed are {installed}"
 
 
 def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:

@@ -22,4 +22,6 @@ def construct(
     except (PluginError, SpecError):
         raise
     except (Exception, SystemExit) as error:
-        raise PluginError(f"{name} raised {type(error).__name__} for the spec {spec}: {error}") from error
+        # The error may repeat the argument, which may hold a password: only without one is it repeated.
+        why = f": {error}" if spec.argument is None else " for its argument"
+        raise PluginError(f"{name} raised {type(error).__name__}{why}") from error

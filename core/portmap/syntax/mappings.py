@@ -28,6 +28,7 @@ _PROTOCOLS = {
     "both": (Protocol.TCP, Protocol.UDP),
 }
 _NOMINAL = 1  # the internal port of `follow` alone: any gateway takes it, and a VPN's need not care
+_SPEC = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")  # NAME:ARGUMENT in a wrong place: not repeated, for its passwords
 MAX_RANGE = 1000  # ports: a slip of the finger shall not ask a home router for its whole table
 
 
@@ -38,6 +39,8 @@ def to_requests(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) ->
 
 def parse_mapping(text: str, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
     """The requests that a mapping's text stands for, port by port, TCP before UDP. Raises SpecError."""
+    if _SPEC.match(text) or "@" in text or "//" in text:
+        raise SpecError(f"a mapping looks like the spec of a gateway or publisher (--nat, --publish): {_FORM}")
     follow = _FOLLOW.fullmatch(text)
     parts = follow or _MAPPING.fullmatch(text)
     if parts is None:

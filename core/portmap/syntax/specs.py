@@ -19,6 +19,7 @@ _MEMBER = r"[A-Za-z][A-Za-z0-9_-]*(?:[:,]|$)"
 _COMMA = re.compile(rf",(?={_MEMBER})")
 _LOOSE_COMMA = re.compile(rf"(?:\s,\s*|,\s+)(?={_MEMBER})")
 _TRY = "write NAME[:ARGUMENT],NAME[:ARGUMENT] without it"
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +33,28 @@ class Spec:
         return self.name if self.argument is None else f"{self.name}:{self.argument}"
 
 
+def quoted_name(text: str) -> str:
+    """A spec's name as an error repeats it. The argument may hold a password, and so may what is no name."""
+    name = text.partition(":")[0].strip()
+    return repr(name) if _NAME.fullmatch(name) else "(not shown)"
+
+
 def parse_spec(text: str) -> Spec:
     """Split a spec. Raises SpecError for white space around a part or characters that no name can have."""
     name, colon, argument = text.partition(":")
     if text != text.strip() or name != name.strip() or argument != argument.strip():
-        raise SpecError(f"spec {text!r} has white space around a part: write NAME or NAME:ARGUMENT without it")
+        raise SpecError(
+            f"spec {quoted_name(text)} has white space around a part: write NAME or NAME:ARGUMENT without it"
+        )
     if not text.isprintable():
-        raise SpecError(f"spec {text!r} has unprintable characters")
+        raise SpecError(f"spec {quoted_name(text)} has unprintable characters")
     return Spec(name.lower() or "none", argument if colon else None)
 
 
 def parse_backend_spec(text: str) -> Spec:
     """Split a backend's spec; a list becomes the argument of `any`. Raises SpecError as `parse_spec`."""
     if _LOOSE_COMMA.search(text):
-        raise SpecError(f"spec {text!r} has white space around a comma: {_TRY}")
+        raise SpecError(f"spec {quoted_name(text)} has white space around a comma: {_TRY}")
     spec = parse_spec(text)
     is_list = spec.name != ANY and ("," in spec.name or _COMMA.search(text))
     return Spec(ANY, text) if is_list else spec
@@ -54,8 +63,10 @@ def parse_backend_spec(text: str) -> Spec:
 def parse_spec_list(text: str) -> tuple[Spec, ...]:
     """The members of a list, in order; a spec alone is a list of one. Raises SpecError."""
     if _LOOSE_COMMA.search(text):
-        raise SpecError(f"list {text!r} has white space around a comma: {_TRY}")
+        raise SpecError(f"the list of specs has white space around a comma: {_TRY}")
     members = tuple(_COMMA.split(text))
     if any(not member or "," in member.partition(":")[0] for member in members):
-        raise SpecError(f"list {text!r} has an empty member, or one that is no name: write NAME[:ARGUMENT] each time")
+        raise SpecError(
+            "the list of specs has an empty member, or one that is no name: write NAME[:ARGUMENT] each time"
+        )
     return tuple(map(parse_spec, members))

@@ -1,6 +1,6 @@
 """Ethereum Node Records, EIP-778: a sequence number and sorted key/value pairs, signed, as text `enr:…`.
 
-Law: pure. How to sign and how to verify come in as functions, which belong to the identity scheme (`identity.py`).
+Pure. How to sign and how to verify are arguments: functions of the identity scheme (`identity`).
 """
 
 import base64

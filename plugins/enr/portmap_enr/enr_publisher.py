@@ -1,7 +1,7 @@
-"""The publisher `enr:KEYFILE`: signs the node's record whenever it really changed.
+"""The publisher `enr:KEYFILE`: signs the node's record when it has changed.
 
-Law: it signs, no more. The core decides when a record is new and announces the text in `record.changed`, which is also
-where the other publishers have it from.
+The core decides when a record is new, and announces the text in `record.changed`; the other publishers get it from
+there.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger("portmap.enr")
 
 
 class Signer(Protocol):
-    """Who signs: `identity.Identity`, or anybody else with a key on secp256k1."""
+    """A key on secp256k1 that signs, such as `identity.Identity`."""
 
     public_key: bytes
     node_id: bytes

@@ -1,7 +1,7 @@
 """Identity scheme "v4" of EIP-778: ECDSA on secp256k1 over keccak-256.
 
-Law: the only module that needs `cryptography` and `pycryptodome`; nobody imports it before a key is really used.
-(keccak-256 is not hashlib's sha3_256: NIST changed the padding.)
+The only module that needs `cryptography` and `pycryptodome`; it is imported when a key is used. keccak-256 is not
+hashlib's sha3_256: NIST changed the padding.
 """
 
 from portmap.errors import PluginError

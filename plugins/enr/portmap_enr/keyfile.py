@@ -1,7 +1,9 @@
 """The key file: a secp256k1 secret key as 64 hex digits, as go-ethereum's `nodekey` (crypto.LoadECDSA, SaveECDSA).
 
-Law: whatever is wrong with the file is a SpecError that names it and the remedy; no message ever shows its content.
-Missing, it is made, for its owner's eyes only, and never over anything that is there.
+Rules:
+- everything that is wrong with the file is a SpecError that names it and the remedy; no message shows its content;
+- a missing file is made, readable for its owner only, and never over anything that is there;
+- a key that another user gave us, or could exchange, is refused: who holds it can sign in the node's name.
 """
 
 import logging
@@ -12,22 +14,25 @@ import stat
 from pathlib import Path
 
 from portmap.errors import SpecError
+from portmap.host.files import create_file, read_file, real_path
 
 logger = logging.getLogger("portmap.enr")
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1: SEC 2 v2 §2.4.1
 _TEXT = re.compile(rb"([0-9a-fA-F]{64})\r?\n?")
-_TOO_MUCH = 1024  # bytes: enough to see that it is something else
+_MAX_SIZE = 64 * 1024  # bytes; a key has 65
 
 
 def read_or_create(name: str) -> int:
     """The secret key in the file of that name, a new one if there is no such file. Raises SpecError."""
+    if "://" in name:
+        raise SpecError("publisher enr needs a key file, and this is a URL: write enr:KEYFILE")
     try:
         path = Path(name).expanduser()
         return _read_or_create(path)
     except SpecError:
         raise
-    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a name with NUL; RuntimeError: ~nobody
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a name with NUL; RuntimeError: ~USER
         raise SpecError(f"key file {name}: {_reason(error)}: name a file that can be read, or a new one") from error
 
 
@@ -45,13 +50,22 @@ def _read_or_create(path: Path) -> int:
 
 
 def _read(path: Path) -> int:
-    status = path.stat()
+    real = real_path(path)
+    status = real.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise SpecError(f"key file {path} is not a file: name a file, or a new one")
-    if os.name == "posix" and status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    if os.name == "posix":
+        _check_access(path, status)
+    return _parse(read_file(real, _MAX_SIZE), path)
+
+
+def _check_access(path: Path, status: os.stat_result) -> None:
+    if status.st_uid not in (0, os.geteuid()):
+        raise SpecError(f"key file {path} belongs to another user: copy the key into a file of your own, with mode 600")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SpecError(f"key file {path} can be changed by others: chmod 600 {path}")
+    if status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         logger.warning("key file %s can be read by others: chmod 600 %s", path, path)
-    with path.open("rb") as file:
-        return _parse(file.read(_TOO_MUCH), path)
 
 
 def _parse(data: bytes, path: Path) -> int:
@@ -68,16 +82,7 @@ def _parse(data: bytes, path: Path) -> int:
 
 def _create(path: Path) -> int:
     secret = 1 + secrets.randbelow(ORDER - 1)
-    # O_EXCL: never over a file or through a link that somebody put there; 0600 from the first moment on.
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(b"%064x\n" % secret)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)  # half a key would be an error for ever
-        raise
+    create_file(real_path(path.parent) / path.name, b"%064x\n" % secret)
     logger.info("made a new node key in %s", path)
     return secret
 

@@ -1,7 +1,6 @@
 """RLP, Ethereum's serialisation: byte strings and lists of such, nothing else.
 
-Law: pure, and strict: every item has exactly one encoding, and `decode` takes no other. (Ethereum yellow paper,
-appendix B; https://ethereum.org/developers/docs/data-structures-and-encoding/rlp)
+Pure. Strict: every item has exactly one encoding, and `decode` takes no other. (Ethereum yellow paper, appendix B; https://ethereum.org/developers/docs/data-structures-and-encoding/rlp)
 """
 
 from typing import TypeAlias

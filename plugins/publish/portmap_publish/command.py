@@ -1,8 +1,8 @@
-"""A command as the user writes it, and as it is run for one change.
+"""Command: a command as the user writes it, and as it is run for one change. Pure.
 
-Law: pure. Without a shell, whatever stands for a placeholder is one argument or part of one. With a shell it is text
-in a program, so every character that could mean something to a shell becomes `_`: the whole value, however strange, is
-in the environment, where a shell does not read it as a program.
+Without a shell, the value of a placeholder is one argument or part of one. With a shell it is text in a program, so
+every character that could mean something to a shell becomes `_`. The whole value is in the environment, where a shell
+does not read it as a program.
 """
 
 import re
@@ -48,6 +48,8 @@ class Command:
             raise SpecError(f"publisher exec: the command cannot be split: {error}") from error
         if not words or not words[0].strip():
             raise SpecError("publisher exec needs a command: write 'exec:CMD {port} {ip}' or 'exec:sh:PROGRAM'")
+        if "://" in words[0] and not shell:
+            raise SpecError("publisher exec needs a command, and this is a URL: write 'exec:CMD {port} {ip}'")
         return cls(words, shell)
 
     def __str__(self) -> str:
@@ -55,7 +57,7 @@ class Command:
         return "sh" if self.shell else self.words[0]
 
     def argv(self, words: Mapping[str, str]) -> list[str]:
-        """What is run. Braces around anything that is no placeholder stay as they are."""
+        """The arguments with the placeholders filled in; braces around anything else stay as they are."""
         if self.shell:
             tame = {key: _STRANGE.sub("_", value) for key, value in words.items()}
             return ["/bin/sh", "-c", _filled(self.words[0], tame)]
@@ -63,7 +65,7 @@ class Command:
 
 
 def environment(words: Mapping[str, str]) -> dict[str, str]:
-    """The variables beside the inherited ones; every one is set, empty where there is nothing to say."""
+    """The variables beside the inherited ones; each is set, some to an empty text."""
     return {_VARIABLES[key]: _printable(value) for key, value in words.items()}
 
 
@@ -72,5 +74,5 @@ def _filled(word: str, words: Mapping[str, str]) -> str:
 
 
 def _printable(value: str) -> str:
-    """What the system takes for an argument or a variable: no NUL, no lone surrogate."""
+    """As the system takes an argument or a variable: no NUL, no lone surrogate."""
     return "".join(character if character.isprintable() else "_" for character in value)

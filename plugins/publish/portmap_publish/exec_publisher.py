@@ -1,7 +1,7 @@
-"""The publisher `exec:CMD…`: a command for every port whose truth changed, one at a time, until it ends with 0.
+"""The publisher `exec:CMD…`: a command for each port that changed, one at a time, until it exits with 0.
 
-Law: it remembers, for each port, what the command was last told with success; the difference to what is wanted is what
-is left to tell. One port's failure keeps no other port from being told.
+It remembers for each port what the command was last called with, and calls it for the difference to the wanted state.
+A failure for one port does not keep the command from being called for the others.
 """
 
 import json
@@ -35,7 +35,7 @@ class ExecPublisher:
 
     @hookimpl
     def converge(self, state: Endpoints, again: bool) -> None:
-        """Tell the command what it does not know yet. Raises PortmapError, the first one, once all were tried."""
+        """Call the command for each change. Raises the first PortmapError once all were tried."""
         first: PortmapError | None = None
         for change in list(changes(self._told, state, again=again)):
             try:

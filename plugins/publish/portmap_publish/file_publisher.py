@@ -1,23 +1,24 @@
 """The publisher `file:PATH`: the external ports, one a line; or all of the state as JSON, if PATH ends in `.json`.
 
-Law: whoever reads the file finds all of one state, never half of it. A port that is shut is no longer in it: with no
-port left the file is empty, but there. A file that holds what it should is left alone.
+A reader finds all of one state, never half of it. A port that is closed is no longer in the file; with no port left the
+file is empty. A file that holds the state already is left alone. `portmap.host.files` writes it: never through another
+user's link, never over another user's file, and only a regular file.
 """
 
 import errno
 import json
 import logging
-import os
-import secrets
 from pathlib import Path
 
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, SpecError
 from portmap.hookspecs import hookimpl
+from portmap.host.files import read_file, real_path, write_file
 
 logger = logging.getLogger("portmap.file")
 
-_MODE = 0o644  # less the umask: others are meant to read it
+_MODE = 0o644  # less the umask: other programs are meant to read it
+_MAX_SIZE = 1024 * 1024  # bytes; the state of a thousand ports has 150 KB
 _HINTS = {
     errno.EBUSY: "a single file that is mounted into a container cannot be replaced: mount its folder",
     errno.EACCES: "write to a folder of your own",
@@ -37,13 +38,13 @@ class FilePublisher:
         """A file's name, there or not. Raises SpecError for what can be none."""
         if not argument or not argument.isprintable():
             raise SpecError("publisher file needs a file: write file:PATH, or file:PATH.json for all that is known")
+        if "://" in argument:
+            raise SpecError("publisher file needs a file, and this is a URL: write file:PATH")
         try:
-            path = Path(os.path.realpath(Path(argument).expanduser()))  # the working directory may change later
-            _check(path)
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~nobody
-            raise SpecError(f"publisher file: {argument[:200]!r} cannot be a file: {_reason(error)}") from error
-        except PortmapError as error:
-            raise SpecError(str(error)) from error
+            path = Path(argument).expanduser().absolute()  # the working directory may change later
+            _check(real_path(path))
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~USER, and there is no such user
+            raise SpecError(f"publisher file: {argument[:200]!r} cannot be used: {_reason(error)}") from error
         return cls(path)
 
     def __str__(self) -> str:
@@ -51,12 +52,12 @@ class FilePublisher:
 
     @hookimpl
     def converge(self, state: Endpoints) -> None:
-        """Have the file say so. Raises PortmapError where it cannot be written."""
+        """Write the state. Raises PortmapError where the file cannot be written."""
         content = _json(state) if self._path.suffix.lower() == ".json" else _lines(state)
         try:
-            _check(self._path)
             if _content(self._path) != content:
-                _replace(self._path, content)
+                _check(real_path(self._path))
+                write_file(self._path, content, _MODE, sync=True)
                 logger.debug("%s: wrote %d bytes", self, len(content))
         except OSError as error:
             raise PortmapError(f"{self} cannot be written: {_reason(error)}") from error
@@ -73,30 +74,16 @@ def _json(state: Endpoints) -> bytes:
 
 
 def _check(path: Path) -> None:
-    """Nothing but a file is ever replaced: no device, no folder, no pipe. Raises PortmapError."""
+    """Raise OSError for what is there and is no regular file: no device, folder or pipe is ever replaced."""
     if path.exists() and not path.is_file():
-        raise PortmapError(f"{path} is not a file: name a file, or a new one")
+        raise OSError(errno.EINVAL, "it is not a file: name a file, or a new one")
 
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_file(path, _MAX_SIZE)
     except OSError:
-        return None  # missing, or unreadable: then it is written anew
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+        return None  # missing, unreadable or not ours: writing it says what is wrong
 
 
 def _reason(error: Exception) -> str:

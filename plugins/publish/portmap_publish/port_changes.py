@@ -1,7 +1,6 @@
-"""What is new about a port, compared with what a command was last told: a change, as words for the command.
+"""PortChange: what is new about a port since a command was last called for it. Pure.
 
-Law: pure. Nothing here lets port 0 through: an open port has none (`portmap.endpoints`), and a lost one is told by the
-port that it had.
+Port 0 never occurs: an open port has none (`portmap.endpoints`), and a lost one is told by the port that it had.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ ADDED, CHANGED, LOST, AGAIN = "added", "changed", "lost", "again"
 
 @dataclass(frozen=True, slots=True)
 class PortChange:
-    """One port's truth. `port` as it is, or where it is lost as it was; `before` only where it changed."""
+    """One change. `port` as it is, or as it was where it is lost; `before` only where it changed."""
 
     event: str
     port: OpenPort
@@ -22,7 +21,7 @@ class PortChange:
     before: OpenPort | None = None
 
     def words(self) -> dict[str, str]:
-        """Every placeholder's name and what stands for it; empty where there is nothing to say."""
+        """The value of each placeholder by its name; some are empty."""
         port, before = self.port, self.before
         return {
             "event": self.event,
@@ -46,7 +45,7 @@ class PortChange:
 
 
 def changes(told: Mapping[PortKey, OpenPort], state: Endpoints, *, again: bool = False) -> Iterator[PortChange]:
-    """What there is to tell: first what was lost. `again`: also of ports that are as they were."""
+    """The changes from `told` to `state`, the lost ports first. `again`: also the ports that are as they were."""
     wanted = {port.key: port for port in state.ports}
     for key, port in told.items():
         if key not in wanted:

@@ -1,7 +1,7 @@
-"""One run of a command: bounded in time, its process group ended with it, its last words kept.
+"""One run of a command: bounded in time, its process group ended with it, the end of its output kept.
 
-Law: only what was started here is ever signalled. Input and output are files, so that neither a command that reads
-nothing nor a grandchild that keeps the output open holds anybody up.
+Only what was started here is ever signalled. Input and output are files: neither a command that reads nothing nor a
+grandchild that keeps the output open can delay us. The command inherits our environment without what is secret in it.
 """
 
 import logging
@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import IO
 
 from portmap.errors import PortmapError
+from portmap.host.environment import child_environment
 
 logger = logging.getLogger("portmap.exec")
 
@@ -24,7 +25,7 @@ LAST_WORDS = 500  # bytes of the output that a message repeats
 
 
 def run(argv: Sequence[str], variables: Mapping[str, str], told: bytes, timeout: float = TIMEOUT) -> None:
-    """Run it with `told` on its standard input. Raises PortmapError unless it ends with 0 within `timeout` seconds."""
+    """Run a command with `told` on its standard input. Raises PortmapError unless it exits with 0 in time."""
     name = argv[0]
     try:
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
@@ -33,7 +34,7 @@ def run(argv: Sequence[str], variables: Mapping[str, str], told: bytes, timeout:
             process = _start(argv, variables, given, said)
             code = _wait(process, timeout)
             words = _last_words(said)
-    except (OSError, ValueError) as error:  # ValueError: what the system takes for no argument
+    except (OSError, ValueError) as error:  # ValueError: an argument that the system does not take
         reason = getattr(error, "strerror", None) or error
         raise PortmapError(f"the command {name} cannot be run: {reason}") from error
     logger.debug("%s ended with %s: %s", name, code, words)
@@ -53,7 +54,7 @@ def _start(
         stdin=given,
         stdout=said,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **variables},
+        env=child_environment(os.environ, variables),
         start_new_session=True,
     )
 
@@ -72,7 +73,7 @@ def _wait(process: "subprocess.Popen[bytes]", timeout: float) -> int | None:
 
 
 def _signal(process: "subprocess.Popen[bytes]", name: str) -> None:
-    """To the whole group: it is the command's own, since the command began it."""
+    """Signal the whole group, which is the command's own."""
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":
             process.kill()

@@ -1,6 +1,6 @@
-"""Which of the open ports a torrent client is to listen on.
+"""Which of the open ports a torrent client is to listen on. Pure.
 
-Law: pure. A client tells its peers the port that it listens on, so the port that the gateway opened must be that very
+A client tells its peers the port that it listens on, so the port that the gateway opened must be that very
 port: either the client follows (`follow`), or the gateway opened the same port outside as inside.
 """
 
