@@ -21,7 +21,16 @@ from tests.matrix.rows import (
     upnp,
 )
 
-from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, NotAuthorized, OutOfResources, Refused
+from portmap.errors import (
+    Conflict,
+    Garbled,
+    GatewayTimeout,
+    NoGateway,
+    NoPublicAddress,
+    NotAuthorized,
+    OutOfResources,
+    Refused,
+)
 from portmap.simulator.quirk_options import SWITCHES, parse_quirks
 from portmap.testing import Quirks, Router
 
@@ -29,6 +38,7 @@ WORKS, ELSEWHERE = Works(), Works(same=False)
 HOLDS = Holds()
 NO_GATEWAY, TIMEOUT, GARBLED = Raises(NoGateway), Raises(GatewayTimeout), Raises(Garbled)
 REFUSED = Raises(Refused)
+NO_PUBLIC_ADDRESS = Raises(NoPublicAddress)
 PERMANENT, A_WEEK = Works(lifetime=0), Works(lifetime=604800)  # for ever, and what IGD:2 makes of that
 A_WHILE = Story()
 LONG_LEASES = Story(lease=600)
@@ -90,8 +100,8 @@ THE_LINE_AND_THE_CLOCK = {
     "wan_flap": everybody(HOLDS, upnp6=FIREWALL_ONLY, story=Story(span=170, happenings=((100, becomes()),))),
     "private_wan": translated(Works(address="192.168.100.2")),
     "cgnat_wan": translated(Works(address="100.64.1.2")),
-    "refuses_private": translated(REFUSED),
-    "refuses_private + cgnat_wan": translated(REFUSED),
+    "refuses_private": translated(NO_PUBLIC_ADDRESS),
+    "refuses_private + cgnat_wan": translated(NO_PUBLIC_ADDRESS),
     "zero_wan": translated(
         Works(address="Refused"), pmp=REFUSED, pmp_given=Works(address="Refused"), pcp=GARBLED, any=REFUSED
     ),

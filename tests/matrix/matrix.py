@@ -49,11 +49,12 @@ class Cell:
         return f"{self.row} | {self.column.name}"
 
 
-CELLS = tuple(
+PROMISED = tuple(
     cell
     for cell in (Cell(row, column) for row in _ALL for column in COLUMNS)
-    if not isinstance(cell.expected, NotApplicable) and cell.row not in PENDING
+    if not isinstance(cell.expected, NotApplicable)
 )
+CELLS = tuple(cell for cell in PROMISED if str(cell) not in PENDING)
 Results: TypeAlias = dict[Cell, Future[Seen]]
 
 
