@@ -252,7 +252,7 @@ def play_static(
     backend: Scripted,
     *requests: PortRequest,
     end: float,
-    policy: Policy | None = None,
+    policy: Policy = Policy(ip_interval=60),  # noqa: B008  # frozen
     later: Iterable[tuple[float, Message]] = (),
 ) -> Played:
     """Run the real path, behind the real door, on scripted time."""

@@ -5,6 +5,7 @@ that concern it is a test; the story is the argument list.
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 from itertools import count, pairwise
 from typing import TypeAlias
@@ -32,14 +33,17 @@ from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
 from portmap.model import Grant, PortRequest, Protocol, Scope
 from portmap.node.local_node import LocalNode, Record
+from portmap.testing import scripted
 from portmap.testing.clock import ScriptedInbox
-from portmap.testing.scripted import Recording, ScriptedBackend, play
+from portmap.testing.scripted import Recording, ScriptedBackend
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 WEB = PortRequest(TCP, 8080, name="web")
 DNS = PortRequest(UDP, 53)
 FOREVER = 1e9
 RARELY = Policy(ip_interval=5000)  # no check in between: what is seen is renewals
+MINUTELY = Policy(ip_interval=60)
+play = partial(scripted.play, policy=MINUTELY)
 HELD = MappingAdded | MappingChanged | MappingRenewed
 
 
@@ -84,7 +88,7 @@ def records(backend: ScriptedBackend, story: Iterable[tuple[float, Message]], *,
 
     backend.inbox = ScriptedInbox(story, end=end)
     follower = Follower()
-    Loop(Nat(backend, "scripted"), backend.inbox, follower, random=lambda: 0.0).run()
+    Loop(Nat(backend, "scripted"), backend.inbox, follower, MINUTELY, random=lambda: 0.0).run()
     return follower.records
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from portmap.errors import SpecError
-from portmap.loop.policy import OnConflict
+from portmap.loop.policy import CHECK_INTERVAL, OnConflict
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.syntax.durations import parse_duration
 from portmap.syntax.mappings import check_distinct, parse_mapping
@@ -70,7 +70,7 @@ class Instance:
     mappings: tuple[MappingText, ...] = ()
     publish: tuple[str, ...] = ()
     lease: int | None = None
-    ip_interval: int = 60
+    ip_interval: int = int(CHECK_INTERVAL)
     state: str | None = None
     on_conflict: OnConflict = OnConflict.NEXT
     ipv4: bool = True

@@ -5,6 +5,8 @@ from enum import Enum
 
 from portmap.model import CALL_DEADLINE
 
+CHECK_INTERVAL = 130.0  # seconds; an idle hour then costs 100 frames, ARP included, for a pair of ports by NAT-PMP or PCP
+
 
 class OnConflict(Enum):
     """What to do where the gateway gives another external port than was asked for."""
@@ -23,7 +25,7 @@ class Policy:
     `call_deadline`: for one call to the backend. `clean_up`: for deleting everything held at the end, in all.
     """
 
-    ip_interval: float = 60.0
+    ip_interval: float = CHECK_INTERVAL
     call_deadline: float = CALL_DEADLINE
     clean_up: float = 2.0
     on_conflict: OnConflict = OnConflict.NEXT

@@ -9,7 +9,7 @@ from portmap.backends.load import load, load_ipv6
 from portmap.backends.nat import Nat
 from portmap.dispatch.path_setup import EventTranslator, PathSetup, PinholeTranslator, unchanged
 from portmap.errors import PortmapError, SpecError
-from portmap.loop.policy import OnConflict, Policy
+from portmap.loop.policy import CHECK_INTERVAL, OnConflict, Policy
 from portmap.model import Kind, PortRequest
 from portmap.node.local_node import LocalNode
 from portmap.publishers.runner import PublisherRunner, load_publisher
@@ -25,7 +25,7 @@ def open(  # noqa: A001  # portmap.open reads best
     mappings: Iterable[str | PortRequest] = (),
     *,
     lease: int | None = None,
-    ip_interval: float = 60.0,
+    ip_interval: float = CHECK_INTERVAL,
     publish: Iterable[str] = (),
     node: LocalNode | None = None,
     state: str | Path | None = None,
