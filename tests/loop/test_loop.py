@@ -239,10 +239,47 @@ def test_another_port_than_wished_for_is_told_with_the_reason() -> None:
     assert (event.external_port, event.reason) == (9999, "the gateway gave port 9999 instead of 80")
 
 
-def test_after_any_failure_the_port_that_was_held_is_asked_for_again() -> None:
-    backend = ScriptedBackend(ports=lambda port: port + 1 if port < 9000 else port).refuse(1, 700)
-    play(backend, wanted(PortRequest(TCP, 8999)), end=900)
+def test_after_a_failed_renewal_the_port_that_is_held_is_asked_for_again() -> None:
+    backend = ScriptedBackend(ports=lambda port: port + 1 if port < 9000 else port).refuse(1, 500)
+    play(backend, wanted(PortRequest(TCP, 8999)), end=590)
     assert set(ports_asked_for(backend)[1:]) == {9000}
+
+
+def shifted(until: float, backend: "ScriptedBackend") -> Callable[[int], int]:
+    """8080 is taken until then, and 8081 given in its place."""
+    return lambda port: 8081 if port == 8080 and backend.inbox.seconds < until else port
+
+
+def test_after_a_loss_the_wanted_port_is_asked_for_first() -> None:
+    backend = ScriptedBackend().refuse(1, 650)
+    backend._ports = shifted(600, backend)
+    told = play(backend, wanted(WEB), end=900)
+    assert [event.external_port for event in mapping_events(told, "mapping.added")] == [8081, 8080]
+
+
+def test_after_a_restart_the_wanted_port_is_asked_for_again() -> None:
+    backend = ScriptedBackend().reboots(100)
+    backend._ports = shifted(100, backend)
+    told = play(backend, [*wanted(WEB), (100, GatewayAlert("reboot"))], end=101)
+    (event,) = mapping_events(told, "mapping.changed")
+    assert (event.external_port, ports_asked_for(backend)) == (8080, [0, 8080])
+    assert calls(backend, "delete_mapping") == [100, 101]
+
+
+def test_where_the_wanted_port_is_still_taken_the_one_that_was_open_stays() -> None:
+    backend = ScriptedBackend()
+    backend._ports = lambda port: (8081 if backend.inbox.seconds < 1 else 9000) if port == 8080 else port
+    told = play(backend, [*wanted(WEB), (700, GatewayAlert("reboot"))], end=701, policy=RARELY)
+    assert not mapping_events(told, "mapping.changed")
+    assert ports_asked_for(backend)[-2:] == [8080, 8081]
+
+
+def test_the_wanted_port_is_not_tried_in_place_of_an_open_one_more_often_than_every_ten_minutes() -> None:
+    backend = ScriptedBackend()
+    backend._ports = shifted(FOREVER, backend)
+    alerts: list[tuple[float, Message]] = [(100.0 * n, GatewayAlert("again")) for n in range(1, 12)]
+    play(backend, [*wanted(WEB), *alerts], end=1199, policy=RARELY)
+    assert calls(backend, "delete_mapping")[:-1] == [100, 700]
 
 
 def test_a_port_that_changes_is_announced_once() -> None:
@@ -619,9 +656,9 @@ def test_an_alert_ends_every_back_off() -> None:
 
 
 def test_an_alert_asks_for_the_same_port() -> None:
-    backend = ScriptedBackend(ports=lambda port: 9999)
+    backend = ScriptedBackend(ports=lambda port: port or 9999)
     play(backend, [*wanted(WEB), (100, GatewayAlert("reboot"))], end=101)
-    assert ports_asked_for(backend) == [0, 9999]
+    assert ports_asked_for(backend) == [0, 8080]
 
 
 # letting go

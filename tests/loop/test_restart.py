@@ -44,10 +44,25 @@ def test_the_external_port_is_asked_for_again_after_a_restart() -> None:
     assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
 
 
-def test_a_port_that_was_given_back_is_remembered_too() -> None:
+def test_a_port_that_was_only_second_best_is_not_asked_for_where_the_wanted_one_is_free() -> None:
     backend = ScriptedBackend()
     play(backend, Journal((entry(8080, held=False),)), TCP)
-    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)
+    assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 0, 8080, 600)
+    assert not [call for call in asked(backend, "add_mapping") if call[1] == 9090]
+
+
+def test_where_the_wanted_port_is_taken_the_remembered_one_is_had_and_no_third() -> None:
+    backend = ScriptedBackend(ports=lambda port: 7000 if port == 8080 else port)
+    play(backend, Journal((entry(8080, held=False),)), TCP, end=1)
+    assert asked(backend, "add_mapping") == [(Protocol.TCP, 0, 8080, 600), (Protocol.TCP, 9090, 8080, 600)]
+    assert asked(backend, "delete_mapping")[0] == (Protocol.TCP, 7000, 8080)
+
+
+def test_a_gateway_that_gives_neither_is_left_in_peace() -> None:
+    ports = iter(range(7000, 8000))
+    backend = ScriptedBackend(ports=lambda port: next(ports))
+    play(backend, Journal((entry(8080, held=False),)), TCP, end=1)
+    assert [call[1] for call in asked(backend, "add_mapping")] == [0, 9090]
 
 
 def test_the_users_own_wish_stands_above_memory() -> None:

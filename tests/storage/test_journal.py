@@ -20,12 +20,12 @@ def test_an_empty_journal_reads_as_it_was_written() -> None:
     assert from_text(to_text(Journal())) == Journal()
 
 
-def test_the_port_of_a_mapping_is_remembered() -> None:
-    assert Journal((TCP,)).port_of((Protocol.TCP, 30303)) == 30304
+def test_a_mapping_is_found_by_its_key() -> None:
+    assert Journal((PERMANENT, TCP)).entry_of((Protocol.TCP, 30303)) == TCP
 
 
-def test_an_unknown_mapping_had_no_port() -> None:
-    assert Journal((TCP,)).port_of((Protocol.UDP, 30303)) == 0
+def test_a_key_that_is_not_in_the_journal_has_no_entry() -> None:
+    assert Journal((TCP,)).entry_of((Protocol.UDP, 30303)) is None
 
 
 def test_a_lease_that_has_run_out_is_not_alive() -> None:
@@ -53,7 +53,7 @@ def test_a_mapping_whose_gateway_needs_no_internal_port_is_remembered() -> None:
 
 def test_the_internal_port_that_the_gateway_knows_is_remembered() -> None:
     moved = JournalEntry(HERE, Protocol.TCP, 6881, 40000, expires=1000.0, inner_port=40000)
-    assert (moved.target_port, Journal((moved,)).inner_port_of(moved.key)) == (40000, 40000)
+    assert moved.target_port == 40000
     assert from_text(to_text(Journal((moved,)))).entries == (moved,)
 
 

@@ -18,6 +18,7 @@ MAX_RETRY = 60.0  # seconds between tries at the most
 TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left of the lease
 MIN_RETRY = 0.25  # seconds; RFC 6886 §3.1 sends no faster
 MAX_RETRY_AFTER = 3600.0  # seconds; a gateway may say years, and be mended in a minute
+WISH_INTERVAL = 600.0  # seconds between two tries to have the wanted port in place of an open one
 MAX_MOVES = 8  # between two settlings: each half of a pair that follows may need as many as a plain pair, `pairs.MOVES`
 LAST_NOMINAL = 1  # with `follow`, the internal ports 0 and 1 stand for none: `natpmpc -a 1 0 tcp 60`, says ProtonVPN
 
@@ -31,6 +32,8 @@ class Lease:
     `doubtful`: the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on
     our side, which is the request's internal port unless the application follows. `moves`: how often it was asked for
     elsewhere since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
+    `second_choice`: the external port to ask for where the wanted one is taken, 0: none; `wish_tried_at`: when the
+    wanted one was last asked for in place of an open one.
     """
 
     request: PortRequest
@@ -53,17 +56,36 @@ class Lease:
     moves: int = 0
     note: str = ""
     static: bool = False
+    second_choice: int = 0
+    wish_tried_at: float = -inf
 
     @classmethod
     def of(
-        cls, request: PortRequest, now: float, remembered_port: int = 0, token: str = "", inner_port: int = 0
+        cls,
+        request: PortRequest,
+        now: float,
+        remembered_port: int = 0,
+        token: str = "",
+        inner_port: int = 0,
+        *,
+        still_held: bool = False,
     ) -> "Lease":
-        """A new request: due at once. Without a wish of its own, it wishes for the port that it once had.
+        """A new request: due at once. `remembered_port`: the external port that it had in an earlier session, 0: none.
 
-        `inner_port`: to which it led then, 0 where that is not known.
+        `still_held`: the gateway may hold it there still. Then that port is asked for again, unless another one is
+        wanted by number. Else the wanted port goes first, the remembered one second. `inner_port`: to which it led
+        then, 0 where that is not known.
         """
-        wanted = request.external_port or remembered_port
-        new = cls(request, attempt_at=now, requested_port=wanted, token=token, target_port=request.internal_port)
+        sticky = still_held or request.follow
+        wanted = request.external_port or (remembered_port if sticky else 0)
+        new = cls(
+            request,
+            attempt_at=now,
+            requested_port=wanted,
+            token=token,
+            target_port=request.internal_port,
+            second_choice=0 if request.follow or remembered_port in (wanted, request.wish) else remembered_port,
+        )
         if not request.follow or new.nominal:
             return new
         likely = inner_port or (0 if request.external_port else remembered_port)
@@ -204,7 +226,21 @@ class Lease:
             may_be_gone=not self.nominal,
             may_be_held=False,
             token=self.token if inner_port == self.target_port else "",
+            second_choice=0 if external_port == self.second_choice else self.second_choice,
         )
+
+    def wish_is_due(self, now: float) -> bool:
+        """Whether the wanted port is worth another try: another one was open, and may be gone."""
+        had = (
+            self.external_port if self.may_be_gone else self.requested_port if self.open_order and not self.held else 0
+        )
+        alone = not (self.request.paired or self.request.follow or self.static)
+        return alone and had not in (0, self.request.wish) and now - self.wish_tried_at >= WISH_INTERVAL
+
+    def back_to_wish(self, now: float) -> "Lease":
+        """The mapping was deleted: ask for the wanted port, and if that is still taken for the one that it had."""
+        moved = self.move_to(self.request.wish, self.target_port)
+        return replace(moved, second_choice=self.external_port or self.requested_port, wish_tried_at=now)
 
     def ask_again(self, now: float) -> "Lease":
         """The gateway may hold it no longer: ask for the same again."""

@@ -21,6 +21,7 @@ from portmap.loop.mapping_client import MappingClient
 from portmap.loop.policy import OnConflict, Policy
 from portmap.loop.registrar import Registrar
 from portmap.model import Grant, Key, PortRequest
+from portmap.storage.journal import JournalEntry
 
 _log = logging.getLogger("portmap.loop")
 
@@ -64,16 +65,19 @@ class LeaseManager:
         lease = self._book.get(key)
         return key[1] if lease is None else lease.target_port
 
-    def add(self, request: PortRequest, port: int = 0, token: str = "", inner_port: int = 0) -> None:
+    def add(self, request: PortRequest, earlier: JournalEntry | None = None, *, still_held: bool = False) -> None:
         """Keep this port open from now on; what is kept already is left as it is.
 
-        The port that it had once is asked for again - unless only one port is good enough. `token`, `inner_port`: what
-        it had then, too.
+        `earlier`: what an earlier session held for it; `still_held`: the gateway may hold that still.
         """
         if request.key in self._book:
             return
-        remembered = 0 if self._requires_requested_port(request) else port
-        lease = Lease.of(request, self._inbox.now(), remembered, token, inner_port)
+        now = self._inbox.now()
+        if earlier is None:
+            lease = Lease.of(request, now)
+        else:
+            port = 0 if self._requires_requested_port(request) else earlier.external_port
+            lease = Lease.of(request, now, port, earlier.token, earlier.inner_port, still_held=still_held)
         partner = self._partner_of(lease)
         self._book.put(pairing.aligned_with(lease, partner) if partner else lease)
 
@@ -145,6 +149,9 @@ class LeaseManager:
 
     def _ask(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
+        if lease.wish_is_due(asked_at) and lease.companion not in self._book and self._clerk.try_delete(lease):
+            lease = lease.back_to_wish(asked_at)
+            self._book.put(lease)  # a stop during the call leaves it to the cleaning up
         try:
             grant = self._clerk.add(lease, exact=self._requires_requested_port(lease.request))
         except Interrupted:

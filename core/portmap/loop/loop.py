@@ -78,7 +78,8 @@ class Loop:
         self._debounce = Debounce()
         self._monitor = GatewayMonitor(nat, inbox, self._emit, policy, random)
         self._leases = LeaseManager(nat, inbox, self._monitor, self._emit, policy, random)
-        self._leftovers = LeftoverCleaner(nat, self._journal, time.time(), on_leftover_deleted or _nothing)
+        self._started = time.time()
+        self._leftovers = LeftoverCleaner(nat, self._journal, self._started, on_leftover_deleted or _nothing)
 
     def token_of(self, key: Key) -> str:
         """What the backend wants back with this mapping; empty for nothing."""
@@ -124,9 +125,10 @@ class Loop:
     def _handle(self, message: Message) -> None:
         match message:
             case Register(request):
-                key, journal = request.key, self._journal
-                self._leases.add(request, journal.port_of(key), journal.token_of(key), journal.inner_port_of(key))
-                self._leftovers.claim(key, self._leases.inner_port_of(key))
+                earlier = self._journal.entry_of(request.key)
+                still_held = earlier is not None and earlier.may_be_held(self._started)
+                self._leases.add(request, earlier, still_held=still_held)
+                self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))
             case Unregister(key):
                 self._leases.remove(key)
             case GatewayAlert(reason):

@@ -52,9 +52,9 @@ def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collectio
         return None
     tries = lease.moves + (other.moves if other else 0)
     fresh = min(FIRST_FRESH + int(spread * (MAX_PORT + 1 - FIRST_FRESH)), MAX_PORT)
-    return _move_for_follow(lease, tries, fresh, taken) or (
-        _move_for_pair(lease, other, tries, fresh) if other else None
-    )
+    if move := _move_to_second_choice(lease) or _move_for_follow(lease, tries, fresh, taken):
+        return move
+    return _move_for_pair(lease, other, tries, fresh) if other else None
 
 
 def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
@@ -63,6 +63,15 @@ def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
     if other is None:
         return (_noted(lease, note, agreed=True),)
     return _noted(lease, note, agreed=other.held), _noted(aligned_with(other, lease), note, agreed=other.held)
+
+
+def _move_to_second_choice(lease: Lease) -> PortMove | None:
+    """Where neither the wanted port nor the one that it had before was given: the latter, once."""
+    if lease.request.paired or lease.second_choice in (0, lease.external_port):
+        return None
+    if lease.external_port == lease.request.wish:
+        return None
+    return PortMove(lease.key, lease.second_choice, lease.target_port)
 
 
 def _move_for_follow(lease: Lease, tries: int, fresh: int, taken: Collection[int]) -> PortMove | None:
@@ -105,4 +114,4 @@ def _verdict(lease: Lease, other: Lease | None) -> str:
 
 def _noted(lease: Lease, note: str, *, agreed: bool) -> Lease:
     """With the note; where all is well the moves count no more."""
-    return replace(lease, note=note, moves=0 if agreed and not note else lease.moves)
+    return replace(lease, note=note, moves=0 if agreed and not note else lease.moves, second_choice=0)

@@ -5,7 +5,9 @@ from enum import Enum
 
 from portmap.model import CALL_DEADLINE
 
-CHECK_INTERVAL = 130.0  # seconds; an idle hour then costs 100 frames, ARP included, for a pair of ports by NAT-PMP or PCP
+CHECK_INTERVAL = (
+    130.0  # seconds; an idle hour then costs 100 frames, ARP included, for a pair of ports by NAT-PMP or PCP
+)
 
 
 class OnConflict(Enum):

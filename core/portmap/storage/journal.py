@@ -59,17 +59,9 @@ class Journal:
     entries: tuple[JournalEntry, ...] = ()
     hints: tuple[tuple[str, str], ...] = ()
 
-    def port_of(self, key: Key) -> int:
-        """The external port that the mapping had; 0 where it had none."""
-        return next((entry.external_port for entry in self.entries if entry.key == key), 0)
-
-    def token_of(self, key: Key) -> str:
-        """What the backend wanted back with the mapping; empty where it wanted nothing."""
-        return next((entry.token for entry in self.entries if entry.key == key), "")
-
-    def inner_port_of(self, key: Key) -> int:
-        """The internal port by which the gateway knew the mapping; 0 where nobody has noted another than the key's."""
-        return next((entry.inner_port for entry in self.entries if entry.key == key), 0)
+    def entry_of(self, key: Key) -> JournalEntry | None:
+        """The mapping of that key; None where there is none."""
+        return next((entry for entry in self.entries if entry.key == key), None)
 
     def hint_for(self, backend: str) -> str:
         """The backend's hint; empty where it gave none."""
