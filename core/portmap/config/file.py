@@ -25,6 +25,7 @@ from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME
 from portmap.syntax.mappings import DistinctPorts, parse_mapping
+from portmap.syntax.specs import quoted_name
 
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
 MAX_MAPS = 2000  # in one file
@@ -193,20 +194,26 @@ class _ConfigReader:
 
 def _text(value: object, key: str) -> str:
     if not isinstance(value, str):
-        shown = repr(value) if isinstance(value, int | float) else "a list or a table"  # that may hold a password
-        raise SpecError(f"{key} is {shown}, which is no text: put it in quotes")
+        raise SpecError(f"{key} is {_shown(value)}, which is no text: put it in quotes")
     return value
+
+
+def _shown(value: object) -> str:
+    """A value of the wrong kind, as a fault repeats it: a list or table may hold a spec with a password."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a table"
+    return quoted_name(value) if isinstance(value, str) else repr(value)
 
 
 def _flag(value: object, key: str) -> bool:
     if not isinstance(value, bool):
-        raise SpecError(f"{key} is {value!r}: use true or false")
+        raise SpecError(f"{key} is {_shown(value)}: use true or false")
     return value
 
 
 def _number_or_text(value: object, key: str) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise SpecError(f"{key} is {value!r}, which is neither a number nor a text")
+        raise SpecError(f"{key} is {_shown(value)}, which is neither a number nor a text")
     return str(value)
 
 

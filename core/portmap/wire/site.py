@@ -159,6 +159,11 @@ class Site:
         return text
 
 
+def looks_like_url(text: str) -> bool:
+    """Whether a text that should be something else is a URL, as in `file://me:password@host`: not to be repeated."""
+    return "://" in text or (text.startswith("//") and not text.startswith("///"))
+
+
 def _split_login(rest: str) -> tuple[str, str, str]:
     """User and password, the @, and the rest. Raises SpecError where an @ stands where none can be.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from portmap.errors import SpecError
 from portmap.host.files import create_file, read_file, real_path
+from portmap.wire.site import looks_like_url
 
 logger = logging.getLogger("portmap.enr")
 
@@ -25,7 +26,7 @@ _MAX_SIZE = 64 * 1024  # bytes; a key has 65
 
 def read_or_create(name: str) -> int:
     """The secret key in the file of that name, a new one if there is no such file. Raises SpecError."""
-    if "://" in name:
+    if looks_like_url(name):
         raise SpecError("publisher enr needs a key file, and this is a URL: write enr:KEYFILE")
     try:
         path = Path(name).expanduser()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portmap.errors import SpecError
+from portmap.wire.site import looks_like_url
 
 SHELL = "sh:"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -48,7 +49,7 @@ class Command:
             raise SpecError(f"publisher exec: the command cannot be split: {error}") from error
         if not words or not words[0].strip():
             raise SpecError("publisher exec needs a command: write 'exec:CMD {port} {ip}' or 'exec:sh:PROGRAM'")
-        if "://" in words[0] and not shell:
+        if looks_like_url(words[0]) and not shell:
             raise SpecError("publisher exec needs a command, and this is a URL: write 'exec:CMD {port} {ip}'")
         return cls(words, shell)
 

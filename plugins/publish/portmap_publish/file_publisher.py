@@ -14,6 +14,7 @@ from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, SpecError
 from portmap.hookspecs import hookimpl
 from portmap.host.files import read_file, real_path, write_file
+from portmap.wire.site import looks_like_url
 
 logger = logging.getLogger("portmap.file")
 
@@ -38,7 +39,7 @@ class FilePublisher:
         """A file's name, there or not. Raises SpecError for what can be none."""
         if not argument or not argument.isprintable():
             raise SpecError("publisher file needs a file: write file:PATH, or file:PATH.json for all that is known")
-        if "://" in argument:
+        if looks_like_url(argument):
             raise SpecError("publisher file needs a file, and this is a URL: write file:PATH")
         try:
             path = Path(argument).expanduser().absolute()  # the working directory may change later

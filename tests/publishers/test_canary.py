@@ -1,0 +1,179 @@
+"""A password in a publisher's spec is in no message, however the spec is mistyped and wherever it is put."""
+
+import contextlib
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import portmap
+from portmap.cli.config_file import load_config
+from portmap.config.file import ConfigError
+from portmap.errors import PortmapError
+from portmap.publishers.runner import load_publisher
+from portmap.syntax.mappings import parse_mapping
+from portmap.syntax.specs import parse_backend_spec, parse_spec, parse_spec_list
+
+CANARY = "cAnArY"
+URL = f"http://me:{CANARY}@127.0.0.1:1/path?name=x"
+SPECS = (
+    f"qbittorrent:{URL}",
+    f"qbittorrent:http://:{CANARY}@127.0.0.1:1",
+    f"transmission:{URL}",
+    f"deluge:http://:{CANARY}@127.0.0.1:1",
+    URL,
+    f"https://me:{CANARY}@[::1]:1/hook#pin={'ab' * 32}",
+    f"https://127.0.0.1:1/hooks/{CANARY}?key={CANARY}#ca=/no/such/file",
+    f"exec:curl -u me:{CANARY} {URL}",
+)
+STRUCTURE = ":/@?#=[]%. "
+EXTRA = (" ", "\t", "\n", "\0", "\x1b", "é", "/", "@", "#", "?", "%", "[", "]", ":", "'", '"', "\\", ",", ";", "\udcff")
+SCHEMES = (
+    "ftp:",
+    "HTTP:",
+    "htp:",
+    "socks5:",
+    "file:",
+    "enr:",
+    "exec:",
+    "acme:",
+    "none:",
+    "http:http:",
+    "",
+    ":",
+    "::",
+    "//",
+)
+
+
+def mistakes(spec: str) -> Iterator[str]:
+    """The spec with one thing wrong, each in turn."""
+    yield spec
+    for at, character in enumerate(spec):
+        if character in STRUCTURE and not spec.startswith(CANARY, at + 1):
+            yield spec[:at] + spec[at + 1 :]  # forgotten
+        if character in STRUCTURE:
+            yield spec[:at] + character + spec[at:]  # twice
+            yield spec[:at] + " " + spec[at + 1 :]
+    at = spec.index(CANARY)
+    for extra in EXTRA:
+        yield extra + spec
+        yield spec + extra
+        yield spec[:at] + extra + spec[at:]
+        yield spec[: at + len(CANARY)] + extra + spec[at + len(CANARY) :]
+    for scheme in SCHEMES:
+        yield scheme + spec
+        yield scheme + spec.partition(":")[2]
+        yield spec.replace("http:", scheme, 1)
+    yield spec.replace(":", "=")
+    yield spec.replace(":", ";")
+    yield spec.upper().replace(CANARY.upper(), CANARY)
+
+
+MISTAKES = sorted({text for spec in SPECS for text in mistakes(spec)})
+
+
+def told_by(act: Callable[[str], object], text: str) -> str:
+    """What an act says: the error with its causes, as a traceback shows them."""
+    try:
+        shown = str(act(text))
+    except PortmapError as error:
+        return "".join(traceback.format_exception(error)) + getattr(error, "text", "")
+    return shown
+
+
+def published(spec: str) -> str:
+    """How the publisher of a spec names itself."""
+    runner = load_publisher(spec)
+    runner.close()
+    runner.join(1)
+    return runner.status.publisher
+
+
+def configured(text: str) -> str:
+    """What the check of a configuration file says."""
+    file = Path("portmap.toml")
+    file.write_text(text, encoding="utf-8")
+    try:
+        load_config(file)
+    except ConfigError as error:
+        return f"{error} {[fault.text for fault in error.faults]}"
+    return ""
+
+
+def quoted(spec: str) -> str:
+    return json.dumps(spec.encode("utf-8", "replace").decode())
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_spec_that_is_right_is_loaded_without_its_password(spec: str) -> None:
+    assert CANARY not in published(spec)
+
+
+def test_there_are_enough_mistakes() -> None:
+    assert len(MISTAKES) > 1000
+
+
+@pytest.mark.parametrize("parse", [parse_spec, parse_backend_spec, parse_spec_list], ids=lambda parse: parse.__name__)
+def test_no_parser_of_specs_repeats_it(parse: Callable[[str], object]) -> None:
+    def refused(text: str) -> str:
+        with contextlib.suppress(PortmapError):
+            parse(text)
+            return ""
+        return told_by(parse, text)
+
+    assert not [text for text in MISTAKES if CANARY in refused(text)]
+
+
+def test_no_publisher_repeats_it() -> None:
+    assert not [text for text in MISTAKES if CANARY in told_by(published, text)]
+
+
+def test_no_mapping_repeats_it() -> None:
+    assert not [spec for spec in SPECS if CANARY in told_by(parse_mapping, spec)]
+
+
+def test_no_backend_of_that_name_repeats_it() -> None:
+    assert not [spec for spec in SPECS if CANARY in told_by(portmap.load, spec)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "publish = [{}]",
+        "publish = {}",  # the brackets are forgotten
+        "publish = [{}",
+        "publish = {}]",
+        "publish = [[{}]]",
+        "publish = [{{spec = {}}}]",
+        "publish {}",
+        "publis = [{}]",
+        "{} = true",
+        "nat = {}",
+        "nat = [{}]",
+        "state = [{}]",
+        "lease = [{}]",
+        "ipv4 = [{}]",
+        "[[map]]\nport = [{}]",
+        "[[map]]\nport = {}",
+        "[[map]]\nname = [{}]\nport = 80",
+        "[{}]",
+    ],
+)
+def test_no_fault_of_a_file_repeats_it(form: str) -> None:
+    assert not [spec for spec in SPECS if CANARY in configured(form.format(quoted(spec)))]
+
+
+def test_no_fault_of_a_file_repeats_a_mistyped_spec() -> None:
+    assert not [text for text in MISTAKES if CANARY in configured(f"publish = [{quoted(text)}]")]
+
+
+def test_an_unquoted_spec_in_a_file_is_not_repeated() -> None:
+    assert not [spec for spec in SPECS if CANARY in configured(f"publish = [{spec}]")]
