@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from portmap.cli import state_folder
+from portmap.cli.commands.status import status_lines
 from portmap.cli.parser.app import main
+from portmap.storage.status import PortStatus, PublisherStatus, SessionStatus
 from portmap.testing import Quirks, Router, loopback_address
 
 
@@ -103,6 +106,59 @@ def test_a_name_that_nobody_has_is_a_mistake(state: str, capsys: pytest.CaptureF
     code, _, err = called(capsys, "status", "nobody", "--state", state)
     assert code == 2
     assert "no running instance is called 'nobody'" in err
+
+
+WIDE = SessionStatus(
+    4242,
+    "living-room",
+    "any",
+    0.0,
+    0.0,
+    gateway="UPnP 192.168.178.1 (IGD:2)",
+    ports=(
+        PortStatus("TCP", 25565, "minecraft-for-everyone", False, "up", "203.0.113.117", 25565, 3600.0, 1.0),
+        PortStatus(
+            "TCP", 25565, "minecraft-for-everyone", True, "up", "2a02:8071:22c1:1100:5054:ff:fe12:3456", 25565, 90.0
+        ),
+        PortStatus("UDP", 53, state="failed", reason="the table is full, and so is everything else " * 3),
+    ),
+    publishers=(PublisherStatus("qBittorrent http://localhost:8080", ok=False, since=0.0, reason="401 " * 30),),
+)
+
+
+def test_every_line_fits_into_80_columns_and_what_was_cut_is_below() -> None:
+    lines = status_lines([WIDE], 10.0, 80)
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert "living-room: via UPnP 192.168.178.1 (IGD:2)" in text
+    assert "[2a02:8071:22c1:1100:5054:ff:fe12:3456]:25565" in text
+
+
+def test_a_wide_terminal_shows_everything_in_the_table() -> None:
+    assert "[2a02:8071:22c1:1100:5054:ff:fe12:3456]:25565" in status_lines([WIDE], 10.0, 200)[2]
+
+
+def test_the_systems_service_is_found_without_naming_its_folder(
+    holding: "subprocess.Popen[str]",  # it runs
+    state: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(state_folder, "SERVICE_FOLDER", Path(state))
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "mine"))
+    assert "web 8080/tcp" in called(capsys, "status")[1]
+    assert "web 8080/tcp" not in called(capsys, "status", "--state", str(tmp_path / "other"))[1]
+
+
+def test_a_service_whose_status_may_not_be_read_is_hinted_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = tmp_path / "shut"
+    shut.write_text("")  # listing it fails, for root too
+    monkeypatch.setattr(state_folder, "SERVICE_FOLDER", shut)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "mine"))
+    assert f"the status of the system's service is in {shut}" in called(capsys, "status")[2]
 
 
 @pytest.mark.usefixtures("holding")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from portmap.errors import (
     Conflict,
     GatewayTimeout,
     NoGateway,
+    NotAuthorized,
     OutOfResources,
     PluginError,
     PortmapError,
@@ -30,6 +32,8 @@ from portmap.publishers.runner import PublisherRunner
 from portmap.session.event_stream import BACKLOG
 from portmap.session.session import Session
 from portmap.session.state import SessionState
+from portmap.storage.status_file import live_sessions
+from portmap.testing import Quirks, Router, loopback_address
 from portmap.testing.scripted import ScriptedBackend
 
 LONG = 5.0  # seconds, that no test here waits out
@@ -434,3 +438,14 @@ def test_a_static_session_announces_its_ports_as_static() -> None:
         (443, True, 0),
         (53, True, 0),
     ]
+
+
+def test_a_removed_port_that_was_never_open_leaves_the_status_at_once(tmp_path: Path) -> None:
+    with (
+        Router(loopback_address(), quirks=Quirks(pmp_result=2)) as router,
+        portmap.open(f"pmp:{router.address}", ["8080"], state=tmp_path) as session,
+    ):
+        with pytest.raises(NotAuthorized):
+            session.wait(LONG)
+        session.remove((Protocol.TCP, 8080))
+        assert [status.ports for status in live_sessions(tmp_path)] == [()]

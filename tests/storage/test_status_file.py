@@ -22,6 +22,7 @@ from portmap.events import (
     MappingRemoved,
     MappingRenewed,
     PinholeAdded,
+    PinholeFailed,
 )
 from portmap.model import Mapping, PortRequest, Protocol, Scope
 from portmap.storage.status import PublisherStatus, SessionStatus, from_text, to_text
@@ -90,6 +91,18 @@ def test_a_pinhole_is_a_port_of_its_own_and_a_bonus() -> None:
     assert told(MappingAdded.of(OPEN), start=both).healthy
     hole = PinholeAdded.of(Mapping(Protocol.TCP, 8080, 8080, 120, IPv6Address("2600::2")))
     assert [port.ipv6 for port in told(MappingAdded.of(OPEN), hole, start=both).ports] == [False, True]
+
+
+def test_beside_mappings_a_pinhole_has_no_row_before_anything_happened_to_it() -> None:
+    both = NEW.with_requests([WEB], ipv6=True)
+    assert [port.ipv6 for port in both.ports] == [False]
+    refused = PinholeFailed(protocol=Protocol.TCP, internal_port=8080, reason="not today")
+    assert [port.ipv6 for port in told(refused, start=both).ports] == [False, True]
+
+
+def test_a_port_that_is_wanted_no_more_has_no_row() -> None:
+    assert NEW.without(WEB.key).ports == ()
+    assert NEW.without((Protocol.UDP, 8080)).ports == NEW.ports
 
 
 def test_where_only_ipv6_is_wanted_the_pinhole_decides() -> None:

@@ -7,14 +7,16 @@ from portmap.cli.exit_codes import print_error
 from portmap.config.settings import check_path
 from portmap.errors import SpecError
 
+SERVICE_FOLDER = Path("/var/lib/portmap")  # StateDirectory= of the unit that `portmap service print` writes
+
 
 def path_of(text: str, what: str) -> Path:
-    """The path. Raises SpecError where nothing can be called so."""
+    """The path. Raises SpecError for a text that can be no path."""
     return Path(check_path(text, what))
 
 
 def default_state_folder() -> Path:
-    """The folder that is ours where nobody chose one. Raises SpecError for a user who has no home."""
+    """The folder that is used where none was named. Raises SpecError for a user without a home."""
     from portmap.storage.journal_store import default_folder  # noqa: PLC0415  # as above
 
     try:
@@ -24,7 +26,7 @@ def default_state_folder() -> Path:
 
 
 def state_folder(text: str | None) -> Path | None:
-    """Where to remember ports; None for "none", and where the folder that nobody chose cannot be used."""
+    """Where to remember ports; None for "none", and where the default folder cannot be used."""
     from portmap.storage.journal_store import make_folder  # noqa: PLC0415  # as above
 
     if text is not None:
@@ -38,8 +40,20 @@ def state_folder(text: str | None) -> Path | None:
     return folder
 
 
+def status_folders(text: str | None) -> tuple[Path, ...]:
+    """Where sessions of this host keep their status: our folder, then that of the system's service.
+
+    A folder that was named stands alone. Raises SpecError for "none".
+    """
+    folder = state_folder(text)
+    if folder is None:
+        raise SpecError("without a state folder there is no status to read: name one with --state")
+    chosen = text is not None or folder == SERVICE_FOLDER
+    return (folder,) if chosen else (folder, SERVICE_FOLDER)
+
+
 def check_readable(folder: Path) -> None:
-    """Raise SpecError where the folder cannot be read. One that is not there is no mistake: nobody has run yet."""
+    """Raise SpecError where the folder cannot be read. A missing one is no mistake: nothing has run yet."""
     try:
         os.listdir(folder)  # noqa: PTH208  # unlike iterdir, it looks at once
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from typing import Self
 from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.port_mapping import PortMapping
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
-from portmap.events import Event, PublisherEvent, RecordChanged
+from portmap.events import Event, PortEvent, PublisherEvent, RecordChanged
 from portmap.loop.policy import Policy
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import LocalNode, Record
@@ -161,6 +161,8 @@ class Session:
             self._changed.notify_all()  # what is left may be complete
         for path in self._paths:
             path.unregister(key)
+        self._board.update(partial(SessionStatus.without, key=key))
+        self._board.write()
 
     def reassert(self) -> None:
         """Have every publisher say again what holds now, as if its target had forgotten."""
@@ -206,7 +208,8 @@ class Session:
             self._ledger.apply(event)
             self._audience.publish(event)
             self._changed.notify_all()
-        self._board.update(partial(SessionStatus.after, event=event, now=time.time()))
+        if not isinstance(event, PortEvent) or event.key in self._requests:  # a removed port has no row any more
+            self._board.update(partial(SessionStatus.after, event=event, now=time.time()))
         if isinstance(event, PublisherEvent):
             self._board.write()  # it belongs to no burst of the path's
         self._office.handle(event)

@@ -26,7 +26,7 @@ from portmap.events import (
     PublisherEvent,
     PublisherOk,
 )
-from portmap.model import PortRequest
+from portmap.model import Key, PortRequest
 
 T = TypeVar("T", "PortStatus", "PublisherStatus", "SessionStatus")
 
@@ -83,7 +83,12 @@ class SessionStatus:
         return all(port.state == UP for port in wanted) and all(publisher.ok for publisher in self.publishers)
 
     def with_requests(self, requests: Iterable[PortRequest], *, ipv6: bool) -> "SessionStatus":
-        """The same with these ports wanted, too."""
+        """The same with these ports wanted, too.
+
+        Beside mappings a pinhole is a bonus: it gets a row when something has happened to it.
+        """
+        if ipv6 and any(not port.ipv6 for port in self.ports):
+            return self
         wanted = tuple(PortStatus(str(it.protocol), it.internal_port, it.name, ipv6) for it in requests)
         return replace(self, ports=(*self.ports, *wanted))
 
@@ -109,6 +114,11 @@ class SessionStatus:
             case MappingFailed() | PinholeFailed() if event.external_port:
                 return tuple(_still_up(port, event) for port in self.ports)
         return self._with(_noticed(event, now))
+
+    def without(self, key: Key) -> "SessionStatus":
+        """The same without a port that is wanted no more."""
+        kept = tuple(port for port in self.ports if (port.protocol, port.internal_port) != (str(key[0]), key[1]))
+        return replace(self, ports=kept)
 
     def with_publisher(self, publisher: PublisherStatus, now: float) -> "SessionStatus":
         """The same with a publisher's latest word."""

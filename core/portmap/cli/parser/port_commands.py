@@ -193,12 +193,9 @@ def status(
 ) -> None:
     """Show what running instances on this host hold."""
     from portmap.cli.commands.status import run_status  # noqa: PLC0415  # as above
-    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # only this command needs it
+    from portmap.cli.state_folder import status_folders  # noqa: PLC0415  # as above
 
-    folder = state_folder(state)
-    if folder is None:
-        raise SpecError("without a state folder nobody tells its status: name one with --state")
-    raise typer.Exit(run_status(folder, name, check=check, watch=watch, as_json=json))
+    raise typer.Exit(run_status(status_folders(state), name, check=check, watch=watch, as_json=json))
 
 
 def doctor(
