@@ -14,7 +14,7 @@ from portmap.cli.parser.app import main
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
-from portmap.scaffold import write_package
+from portmap.scaffold import BACKEND, PUBLISHER, write_package
 
 
 def run(*words: str) -> int:
@@ -87,11 +87,23 @@ def test_new_writes_where_it_stands_without_dir(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "portmap-acme" / "pyproject.toml").is_file()
 
 
-@pytest.mark.parametrize("name", ["true", "test-2"])
-def test_a_new_package_has_a_green_contract_test_whatever_its_name(name: str, tmp_path: Path) -> None:
-    folder = write_package(name, tmp_path)
+def test_new_writes_a_publisher_where_one_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plugins", "new", "acme", "--publisher", "--dir", str(tmp_path)) == 0
+    folder = tmp_path / "portmap-acme"
+    assert (folder / "portmap_acme" / "publisher.py").is_file()
+    assert "portmap --publish acme:FILE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "promises"),
+    [("true", BACKEND, "hook or granted"), ("test-2", BACKEND, "hook or granted"), ("true", PUBLISHER, "not slow")],
+)
+def test_a_new_package_has_a_green_contract_test_whatever_its_name(
+    name: str, kind: Any, promises: str, tmp_path: Path
+) -> None:
+    folder = write_package(name, tmp_path, kind)
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "hook or granted", str(folder)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", promises, str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -99,8 +111,9 @@ def test_a_new_package_has_a_green_contract_test_whatever_its_name(name: str, tm
     assert ran.returncode == 0, ran.stdout
 
 
-def test_a_new_package_is_typed_and_tidy(tmp_path: Path) -> None:
-    folder = write_package("acme", tmp_path)
+@pytest.mark.parametrize("kind", [BACKEND, PUBLISHER], ids=["backend", "publisher"])
+def test_a_new_package_is_typed_and_tidy(kind: Any, tmp_path: Path) -> None:
+    folder = write_package("acme", tmp_path, kind)
     for command in (
         ["mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}", "."],
         ["ruff", "check", "--isolated", "--select=E,F,W,I,B,UP,SIM,RUF", "--line-length=120", "."],

@@ -218,7 +218,7 @@ async def _all_there_is(events: AsyncIterator[Event]) -> list[str]:
 
 
 def test_a_slow_reader_loses_the_oldest_and_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
-    reader = aio._Subscription(_Deaf(), lambda: True)
+    reader = aio._Subscription(_Deaf(), lambda: True, None)
     event = MappingAdded(protocol=Protocol.TCP, internal_port=1)
     for port in range(BACKLOG + 5):
         reader.put(MappingAdded(protocol=Protocol.TCP, internal_port=port))

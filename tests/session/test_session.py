@@ -238,8 +238,8 @@ def test_who_listens_from_the_start_and_who_comes_late_hear_the_same(start: Open
 def test_a_latecomer_hears_the_last_thousand(start: Open) -> None:
     session = start(ScriptedBackend())
     for _ in range(BACKLOG + 10):
-        session.on_event(portmap.Event())
-    session.on_event(last := portmap.Event())
+        session._on_event(portmap.Event())
+    session._on_event(last := portmap.Event())
     session.close()
     told = list(session.events())
     assert len(told) == BACKLOG

@@ -65,6 +65,9 @@ class Nat:
         except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything; a name is all we wanted
             return self.name
 
+    def __repr__(self) -> str:
+        return f"<Nat {self}>"
+
     def external_ip(self, timeout: float = CALL_DEADLINE) -> Address:
         """The gateway's external address. Raises NATError or PluginError."""
         return self._checked(checked_address, self._call(self._hook.external_ip, timeout))

@@ -72,6 +72,9 @@ class PortMapping:
         self._path = self._choose(policy, setup.state)
         self._thread = threading.Thread(target=self._run, name=f"portmap {self.nat.name}", daemon=True)
 
+    def __repr__(self) -> str:
+        return f"<PortMapping {self.nat}>"
+
     def start(self) -> None:
         """Start the path's thread."""
         self._thread.start()

@@ -20,10 +20,12 @@ from portmap.events import Event
 from portmap.loading.time_limit import complete
 from portmap.model import Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import Record
+from portmap.publishers.health import PublisherHealth
 from portmap.session.event_stream import BACKLOG
 from portmap.session.open import open as open_session
 from portmap.session.session import Session
 from portmap.session.wakeup import Wakeup, current_wakeup
+from portmap.syntax.mappings import MappingLike
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,6 +64,11 @@ class AsyncSession:
         return self._session.external_ip
 
     @property
+    def requests(self) -> tuple[PortRequest, ...]:
+        """The ports that shall be open."""
+        return self._session.requests
+
+    @property
     def mappings(self) -> tuple[Mapping, ...]:
         """The ports that are open now."""
         return self._session.mappings
@@ -72,6 +79,11 @@ class AsyncSession:
         return self._session.pinholes
 
     @property
+    def publishers(self) -> tuple[PublisherHealth, ...]:
+        """How each publisher is doing."""
+        return self._session.publishers
+
+    @property
     def record(self) -> Record:
         """The node's public record: an immutable snapshot."""
         return self._session.record
@@ -80,14 +92,29 @@ class AsyncSession:
         """Raise PortmapError if the session ended by a fault of ours or of a plugin."""
         self._session.raise_fault()
 
-    def add(self, mapping: str | PortRequest) -> None:
-        """Keep another port open; returns at once. Raises SpecError for nonsense and repetition."""
+    def __repr__(self) -> str:
+        return f"<Async{repr(self._session)[1:]}"
+
+    def add(self, mapping: MappingLike) -> None:
+        """Keep another port open; returns at once. Raises SpecError as `Session.add`."""
         self._session.add(mapping)
 
     def remove(self, key: Key) -> None:
         """Let one mapping, (protocol, internal port), go; returns at once. Raises SpecError if never asked for."""
         self._session.remove(key)
         self._bell.wake()  # what is left may be complete
+
+    def reassert(self) -> None:
+        """Have every publisher say again what holds now, as if its target had forgotten."""
+        self._session.reassert()
+
+    def is_alive(self, within: float = 30.0) -> bool:
+        """Whether every path is at work; `within` seconds, above the longest call to a backend."""
+        return self._session.is_alive(within)
+
+    def stop(self) -> None:
+        """Ask for the end and return at once; leaving the `async with` waits for it."""
+        self._session.stop()
 
     async def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:  # noqa: ASYNC109  # as Session.wait
         """Wait until every requested port is open; the open ports.
@@ -97,13 +124,15 @@ class AsyncSession:
         await self._bell.wait(lambda: self._ended or self._is_complete(), timeout)
         return self._session.wait(0)
 
-    def events(self) -> AsyncIterator[Event]:
+    def events(self, timeout: float | None = None) -> AsyncIterator[Event]:
         """Every event from the session's start (the last thousand of them) to its end.
+
+        With `timeout` it ends once no event came for so many seconds.
 
         A cancelled step loses nothing: the next one goes on there. A reader that is more than a thousand events behind
         loses the oldest, which is logged once as a warning.
         """
-        reader = _Subscription(self._bell, lambda: self._ended)
+        reader = _Subscription(self._bell, lambda: self._ended, timeout)
         with self._lock:
             for event in self._backlog:
                 reader.put(event)
@@ -137,7 +166,8 @@ class AsyncSession:
 class _Subscription:
     """One reader's place in the stream of events."""
 
-    def __init__(self, bell: Wakeup, ended: Callable[[], bool]) -> None:
+    def __init__(self, bell: Wakeup, ended: Callable[[], bool], timeout: float | None) -> None:
+        self._timeout = timeout
         self._bell = bell
         self._ended = ended
         self._queue: deque[Event] = deque(maxlen=BACKLOG)
@@ -154,7 +184,7 @@ class _Subscription:
         return self
 
     async def __anext__(self) -> Event:
-        await self._bell.wait(lambda: bool(self._queue) or self._ended())
+        await self._bell.wait(lambda: bool(self._queue) or self._ended(), self._timeout)
         if not self._queue:
             raise StopAsyncIteration
         return self._queue.popleft()

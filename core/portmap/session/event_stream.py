@@ -6,7 +6,7 @@ Law: telling never blocks; who comes late hears the last `BACKLOG` events first,
 import threading
 from collections import deque
 from collections.abc import Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from portmap.events import Event
 
@@ -37,8 +37,11 @@ class EventStream:
                 for subscriber in self._subscribers:
                     subscriber.put(None)
 
-    def subscribe(self) -> Iterator[Event]:
-        """Every event from the start (the last thousand of them) to the end; blocks in between."""
+    def subscribe(self, timeout: float | None = None) -> Iterator[Event]:
+        """Every event from the start (the last thousand of them) to the end; blocks in between.
+
+        With `timeout` it ends once no event came for so many seconds.
+        """
         subscriber: SimpleQueue[Event | None] = SimpleQueue()
         with self._lock:
             for event in self._backlog:
@@ -47,7 +50,10 @@ class EventStream:
                 subscriber.put(None)
             self._subscribers.append(subscriber)
         try:
-            yield from iter(subscriber.get, None)
+            while (said := subscriber.get(timeout=timeout)) is not None:
+                yield said
+        except Empty:
+            return
         finally:
             with self._lock:
                 self._subscribers.remove(subscriber)

@@ -1,4 +1,4 @@
-"""`portmap.open`: from a user's words to a running session. Law: nothing is sent before all of it makes sense."""
+"""`portmap.open`: from arguments to a running session. Nothing is sent before all of them make sense."""
 
 import os
 import time
@@ -10,37 +10,37 @@ from portmap.backends.nat import Nat
 from portmap.dispatch.path_setup import EventTranslator, PathSetup, PinholeTranslator, unchanged
 from portmap.errors import PortmapError, SpecError
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict, Policy
-from portmap.model import Kind, PortRequest
+from portmap.model import MAX_LIFETIME, Kind, PortRequest
 from portmap.node.local_node import LocalNode
 from portmap.publishers.runner import PublisherRunner, load_publisher
 from portmap.session.session import Session
 from portmap.storage.journal_store import JournalStore
 from portmap.storage.status import SessionStatus
 from portmap.storage.status_file import NoStatusFile, StatusFile
-from portmap.syntax.mappings import check_distinct, to_requests
+from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
 
 
 def open(  # noqa: A001  # portmap.open reads best
     nat: str | Nat = "any",
-    mappings: Iterable[str | PortRequest] = (),
+    mappings: Iterable[MappingLike] | MappingLike = (),
     *,
     lease: int | None = None,
     ip_interval: float = CHECK_INTERVAL,
-    publish: Iterable[str] = (),
+    publish: Iterable[str] | str = (),
     node: LocalNode | None = None,
     state: str | Path | None = None,
-    on_conflict: OnConflict = OnConflict.NEXT,
+    on_conflict: OnConflict | str = OnConflict.NEXT,
     ipv4: bool = True,
     ipv6: bool = True,
     instance: str = "",
 ) -> Session:
     """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
 
-    `nat` and `publish` are specs, `mappings` texts `[NAME=][EXT:]INT[/tcp|udp|both]` or PortRequests, for want
-    of any what the backend has by default; `lease` the seconds to ask for where a text is given, `ip_interval` the
-    seconds between two checks of the gateway. `node` is the caller's own LocalNode, if it has one. `state` is
-    a folder to remember ports in, over restarts and crashes; `on_conflict` what to do where another external port is
-    given than was asked for.
+    `nat` is a spec. `mappings` are texts `[NAME=][EXT:]INT[/tcp|udp|both]`, ports (TCP) or PortRequests; without any,
+    those that the backend has by default. `publish` are publishers' specs. One mapping or spec needs no list. `lease`:
+    the seconds to ask for. `ip_interval`: the seconds between two checks of the gateway. `node`: the caller's own
+    LocalNode. `state`: a folder that remembers ports over restarts and crashes. `on_conflict`: "next" takes another
+    external port where the wanted one is taken, "fail" gives it back and tries again.
 
     `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
     firewall as well. Without `ipv4` only that is done. `instance` is the name by which `portmap status` shows it.
@@ -48,17 +48,16 @@ def open(  # noqa: A001  # portmap.open reads best
     Returns at once; nothing was sent yet when this raises: SpecError for what makes no sense, PluginError for a broken
     plugin.
     """
-    if not ip_interval > 0:
-        raise SpecError(f"ip_interval {ip_interval} makes no sense: use a number of seconds above 0")
-    doors = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
-    lifetime = lease or doors[0].default_lifetime
-    wanted = tuple(mappings) or doors[0].default_mappings
+    policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict))
+    backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
+    lifetime = _lifetime(lease, backends[0])
+    wanted = _each(mappings) or backends[0].default_mappings
     requests = tuple(request for mapping in wanted for request in to_requests(mapping, lifetime))
     check_distinct(requests)
-    desks = _load_publishers(publish)
-    roads = path_setups(doors, ipv4=ipv4, state=None if state is None else Path(state))
-    board = NoStatusFile() if state is None else _status_file(Path(state), instance, str(nat))
-    return Session(roads, requests, desks, Policy(ip_interval, on_conflict=on_conflict), node, lifetime, board)
+    publishers = _load_publishers((publish,) if isinstance(publish, str) else publish)
+    setups = path_setups(backends, ipv4=ipv4, state=None if state is None else Path(state))
+    status = NoStatusFile() if state is None else _status_file(Path(state), instance, str(nat))
+    return Session(setups, requests, publishers, policy, node, lifetime, status)
 
 
 def default_mappings(nat: str) -> tuple[str, ...]:
@@ -70,8 +69,10 @@ def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
     """The gateway's doors, the main one first. Raises SpecError where what was asked for cannot be had."""
     if not (ipv4 or ipv6):
         raise SpecError("neither IPv4 nor IPv6 leaves nothing to do: allow one of them")
-    if not isinstance(nat, str):
+    if isinstance(nat, Nat):
         return (nat,)
+    if not isinstance(nat, str):
+        raise SpecError(f"{nat!r} is no backend: write a spec, as in 'any' or 'pmp:192.168.1.1'")
     if not ipv4:
         door = load_ipv6(nat)
         if door is None:
@@ -93,6 +94,43 @@ def path_setups(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tu
         PathSetup(door, JournalStore(place) if place is not None and door.kind is Kind.LOOP else None, voice)
         for door, place, voice in zip(doors, places, voices, strict=False)
     )
+
+
+def _each(mappings: Iterable[MappingLike] | MappingLike) -> tuple[MappingLike, ...]:
+    """The mappings, of which one alone needs no list. Raises SpecError."""
+    if isinstance(mappings, str | int | PortRequest):
+        return (mappings,)
+    if isinstance(mappings, bytes | bytearray):
+        raise SpecError(f"{mappings!r} is no mapping: write text, as in '443:8443'")
+    try:
+        return tuple(mappings)
+    except TypeError:
+        raise SpecError(f"{mappings!r} are no mappings: write a list, as in ['web=443:8443', 30303]") from None
+
+
+def _lifetime(lease: object, nat: Nat) -> int:
+    """The seconds to ask for. Raises SpecError."""
+    if lease is None:
+        return nat.default_lifetime
+    if isinstance(lease, bool) or not isinstance(lease, int) or not 1 <= lease <= MAX_LIFETIME:
+        raise SpecError(f"lease {lease!r} makes no sense: use a number of seconds from 1 to {MAX_LIFETIME}")
+    return lease
+
+
+def _seconds(interval: object) -> float:
+    """The seconds between two checks of the external address. Raises SpecError."""
+    if isinstance(interval, bool) or not isinstance(interval, int | float) or not interval > 0:
+        raise SpecError(f"ip_interval {interval!r} makes no sense: use a number of seconds above 0")
+    return float(interval)
+
+
+def _conflict(chosen: OnConflict | str) -> OnConflict:
+    """The member that a word stands for. Raises SpecError."""
+    try:
+        return OnConflict(chosen)
+    except ValueError:
+        words = " or ".join(repr(member.value) for member in OnConflict)
+        raise SpecError(f"on_conflict {chosen!r} makes no sense: use {words}") from None
 
 
 def _status_file(folder: Path, instance: str, nat: str) -> StatusFile:

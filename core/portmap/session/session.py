@@ -7,7 +7,8 @@ import atexit
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -26,7 +27,17 @@ from portmap.session.event_stream import EventStream
 from portmap.session.state import SessionState
 from portmap.storage.status import SessionStatus
 from portmap.storage.status_file import NoStatusFile, StatusFile
-from portmap.syntax.mappings import check_distinct, to_requests
+from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
+
+
+@dataclass(frozen=True, slots=True)
+class _PathObserver:
+    """What a path tells its session: `dispatch.port_mapping.Observer`."""
+
+    on_event: Callable[[Event], None]
+    on_record: Callable[[Record], None]
+    on_settled: Callable[[], None]
+    on_end: Callable[[BaseException | None], None]
 
 
 class Session:
@@ -45,7 +56,7 @@ class Session:
         self._lease = lease
         self._board = board
         self._policy = policy or Policy()
-        self._office = PublisherGroup(desks, self.on_event)
+        self._office = PublisherGroup(desks, self._on_event)
         self._node = node or LocalNode()
         self._changed = threading.Condition()
         self._requests: dict[Key, PortRequest] = {}
@@ -54,7 +65,8 @@ class Session:
         self._fault: BaseException | None = None
         self._ended = False
         self._stopping = False
-        self._paths = tuple(PortMapping(road, self._node, self, self._policy) for road in roads)
+        observer = _PathObserver(self._on_event, self._on_record, self._on_settled, self._on_end)
+        self._paths = tuple(PortMapping(road, self._node, observer, self._policy) for road in roads)
         for path in self._paths:
             path.wakes(*(other for other in self._paths if other is not path))
         self._alive = len(self._paths)
@@ -122,9 +134,12 @@ class Session:
         if self._fault is not None:
             raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
 
-    def events(self) -> Iterator[Event]:
-        """Every event from the session's start (the last thousand of them) to its end; blocks in between."""
-        return self._audience.subscribe()
+    def events(self, timeout: float | None = None) -> Iterator[Event]:
+        """Every event from the session's start (the last thousand of them) to its end; blocks in between.
+
+        With `timeout` it ends once no event came for so many seconds.
+        """
+        return self._audience.subscribe(timeout)
 
     def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:
         """Wait until every requested port is open; the open ports. Pinholes are not waited for beside mappings.
@@ -140,8 +155,8 @@ class Session:
 
     # What shall hold -----------------------------------------------------------------------------------------
 
-    def add(self, mapping: str | PortRequest) -> None:
-        """Keep another port open, for a text with the session's lease. Raises SpecError for nonsense and repetition."""
+    def add(self, mapping: MappingLike) -> None:
+        """Keep another port open. Raises SpecError for what makes no sense, and for a port asked for before."""
         asked = to_requests(mapping, self._lease)
         with self._changed:
             check_distinct((*self._requests.values(), *asked))
@@ -202,7 +217,7 @@ class Session:
 
     # What the path tells, in its thread ----------------------------------------------------------------------
 
-    def on_event(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         """Take note of an event and pass it on."""
         with self._changed:
             self._ledger.apply(event)
@@ -214,15 +229,15 @@ class Session:
             self._board.write()  # it belongs to no burst of the path's
         self._office.handle(event)
 
-    def on_record(self, record: Record) -> None:
+    def _on_record(self, record: Record) -> None:
         """Announce a new record, signed where a publisher signs."""
-        self._office.sign(record, lambda text: self.on_event(_record_changed(record, text)))
+        self._office.sign(record, lambda text: self._on_event(_record_changed(record, text)))
 
-    def on_settled(self) -> None:
+    def _on_settled(self) -> None:
         """What was told so far belongs together: let everybody on this host see it."""
         self._board.write()
 
-    def on_end(self, error: BaseException | None) -> None:
+    def _on_end(self, error: BaseException | None) -> None:
         """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
         with self._changed:
             self._fault = self._fault or error

@@ -6,6 +6,7 @@ name.
 
 import re
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME, MAX_PORT, PortRequest, Protocol
@@ -27,14 +28,24 @@ _PROTOCOLS = {
     "udp": (Protocol.UDP,),
     "both": (Protocol.TCP, Protocol.UDP),
 }
+MappingLike: TypeAlias = str | int | PortRequest
+"""A mapping as a caller of the library writes it."""
+
 _NOMINAL = 1  # the internal port of `follow` alone: any gateway takes it, and a VPN's need not care
 _SPEC = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:")  # NAME:ARGUMENT in a wrong place: not repeated, for its passwords
 MAX_RANGE = 1000  # ports: a slip of the finger shall not ask a home router for its whole table
 
 
-def to_requests(mapping: str | PortRequest, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
-    """A mapping as a text or as the request itself: `lifetime` is what a text asks for. Raises SpecError."""
-    return (mapping,) if isinstance(mapping, PortRequest) else parse_mapping(mapping, lifetime)
+def to_requests(mapping: MappingLike, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
+    """The requests that a mapping stands for: a text, a TCP port, or the request itself. Raises SpecError.
+
+    `lifetime` is what a text or a port asks for.
+    """
+    if isinstance(mapping, PortRequest):
+        return (mapping,)
+    if isinstance(mapping, bool) or not isinstance(mapping, str | int):
+        raise SpecError(f"{mapping!r} is no mapping: write a port, a text as in 'web=443:8443/tcp', or a PortRequest")
+    return parse_mapping(str(mapping), lifetime)
 
 
 def parse_mapping(text: str, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:

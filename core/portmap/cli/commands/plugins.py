@@ -9,7 +9,7 @@ from portmap.cli.output.formats import print_json, print_table
 from portmap.errors import PluginError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import GROUP_NOUN, HOOK_SPECS, Catalogue, Plugin, validate_hooks
-from portmap.scaffold import write_package
+from portmap.scaffold import BACKEND, PUBLISHER, write_package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +80,16 @@ def print_plugins(*, as_json: bool) -> None:
     )
 
 
-def print_new_plugin(name: str, parent: Path) -> None:
+def print_new_plugin(name: str, parent: Path, *, publisher: bool = False) -> None:
     """Write a package to start from, and print what to do with it. Raises SpecError."""
-    folder = write_package(name, parent)
-    print(f"wrote {folder}: a working backend, on a gateway in memory, and its contract test")
+    folder = write_package(name, parent, PUBLISHER if publisher else BACKEND)
+    what = "a working publisher, to a file" if publisher else "a working backend, on a gateway in memory"
+    print(f"wrote {folder}: {what}, and its contract test")
     there = shlex.quote(str(folder))
     print(f"test it     pytest {there}")
     print(f"install it  pip install -e {there}")
-    print(f"use it      portmap --nat {name} --for 10s 8080")
+    use = f"--publish {name}:FILE" if publisher else f"--nat {name}"
+    print(f"use it      portmap {use} --for 10s 8080")
 
 
 def _kind(loaded: Any) -> str | None:

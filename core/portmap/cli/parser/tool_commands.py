@@ -41,15 +41,16 @@ def plugins(ctx: typer.Context, json: Json = False) -> None:
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name, as in --nat NAME.", show_default=False)],
     parent: Annotated[str, typer.Option("--dir", metavar="DIR", help="The folder to write portmap-NAME into.")] = ".",
+    publisher: Annotated[bool, typer.Option("--publisher", help="A publisher, not a backend.")] = False,
 ) -> None:
-    """Write a package to start a backend from.
+    """Write a package to start a plugin from.
 
-    It works, on a gateway in memory, and its contract test passes as it stands.
+    It works, on a gateway in memory or with a file, and its contract test passes as it stands.
     """
     from portmap.cli.commands.plugins import print_new_plugin  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
 
-    print_new_plugin(name, path_of(parent, "--dir"))
+    print_new_plugin(name, path_of(parent, "--dir"), publisher=publisher)
 
 
 config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
