@@ -1,7 +1,4 @@
-"""What happens to a mapping in this world: each fault strikes a lab, and returns when the network is whole again.
-
-The tests and the benchmarks use the same ones.
-"""
+"""Faults for tests and benchmarks: each is done to a lab, and returns when the network is whole again."""
 
 import time
 from collections.abc import Callable
@@ -15,15 +12,15 @@ NEW_WAN = "11.22.44.5"
 NEW_HOST = "192.168.77.9"
 
 
-def restart(lab: Lab) -> None:
+def restart(lab: Lab, **options: str) -> None:
     """The router's daemon dies with its tables, and comes back; its UPnP is at another HTTP port then."""
-    lab.router.reboot()
+    lab.router.reboot(**options)
 
 
-def restart_unheard(lab: Lab) -> None:
+def restart_unheard(lab: Lab, **options: str) -> None:
     """The same, and none of its announcements arrives."""
     lab.router.mute()
-    lab.router.reboot()
+    lab.router.reboot(**options)
 
 
 def new_outer_address(lab: Lab) -> None:
@@ -44,7 +41,7 @@ def another_router(lab: Lab) -> None:
 
 
 def off_for_two_minutes(lab: Lab) -> None:
-    """The router is off for two minutes; when it is back with empty tables, nobody hears it say so."""
+    """The router is off for two minutes; when it is back with empty tables, its announcements are lost."""
     lab.router.mute()
     lab.router.drop()
     lab.router.reboot()

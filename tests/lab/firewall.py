@@ -76,7 +76,11 @@ _TRANSPORT = {"0x6": "TCP", "0x11": "UDP"}
 _NFT_DNAT = re.compile(r"@nh,72,8 (0x6|0x11) th dport (\d+) dnat ip to ([\d.]+):(\d+)")
 # and that of the IPv6 destination and next header, which is a pinhole.
 _NFT_PINHOLE = re.compile(r'iif "wan" th dport (\d+) @nh,192,128 0x([0-9a-f]+) @nh,48,8 (0x6|0x11) accept')
-_IPTABLES_DNAT = re.compile(r"-A MINIUPNPD .*-p (tcp|udp) .*--dport (\d+) -j DNAT --to-destination ([\d.]+):(\d+)")
+# iptables-legacy cannot print where the daemon's DNAT rule leads to; its rule for the way back says so.
+_IPTABLES_DNAT = re.compile(r"-A MINIUPNPD -p (tcp|udp) .*--dport (\d+) -j DNAT")
+_IPTABLES_BACK = re.compile(
+    r"-A MINIUPNPD-POSTROUTING -s ([\d.]+)/32 -p (tcp|udp) .*--sport (\d+) -j MASQUERADE --to-ports (\d+)"
+)
 _IPTABLES_PINHOLE = re.compile(r"-A MINIUPNPD -d ([0-9a-f:]+)/128 .*-p (tcp|udp) .*--dport (\d+) -j ACCEPT")
 
 
@@ -163,10 +167,12 @@ class Iptables(Firewall):
 
     def mappings(self) -> list[Entry]:
         """Those in the chain MINIUPNPD of the table nat."""
-        rules = self._namespace.run(["iptables-legacy", "-t", "nat", "-S", "MINIUPNPD"])
+        rules = self._namespace.run(["iptables-legacy", "-t", "nat", "-S"])
+        open_ = set(_IPTABLES_DNAT.findall(rules))
         return sorted(
             Entry(protocol.upper(), int(external), client, int(internal))
-            for protocol, external, client, internal in _IPTABLES_DNAT.findall(rules)
+            for client, protocol, internal, external in _IPTABLES_BACK.findall(rules)
+            if (protocol, external) in open_
         )
 
     def pinholes(self) -> list[Entry]:
