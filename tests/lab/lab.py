@@ -16,13 +16,16 @@ import itertools
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self
 
+from tests.lab.command import Portmap
 from tests.lab.namespace import Namespace, sweep
 from tests.lab.router import LAN, LINK6, WAN6, Build, Router
-from tests.lab.traffic import LATE, Service, Vigil, knock
+from tests.lab.traffic import LATE, Service, Vigil, knock, seconds_until_open
 
 HOST = "192.168.77.2"
 NEIGHBOUR = "192.168.77.3"
@@ -34,6 +37,8 @@ INTERNET6 = "2a00:11::254"
 
 OTHER_LAN, OTHER_HOST = "192.168.88.1", "192.168.88.2"
 OTHER_WAN, OTHER_INTERNET = "12.34.56.1", "12.34.56.254"
+
+GIVEN_UP = 30.0  # seconds; a port that is still shut then will not open by itself
 
 _numbers = itertools.count()
 
@@ -76,6 +81,22 @@ class Lab:
             if time.monotonic() >= deadline:
                 return False
         return True
+
+    def seconds_until_bytes_arrive(self, portmap: Portmap) -> float:
+        """How long it takes until TCP and UDP are open at the ports that the command tells. Raises TimeoutError."""
+        return self._seconds_until_both(self.router.wan, portmap.port)
+
+    def seconds_until_bytes_arrive_by_ipv6(self, port: int) -> float:
+        """How long it takes until TCP and UDP are open at the LAN host's own address. Raises TimeoutError."""
+        return self._seconds_until_both(HOST6, lambda _: port)
+
+    def _seconds_until_both(self, address: str, port: Callable[[str], int]) -> float:
+        begun, latest = time.monotonic(), 0.0
+        for protocol in ("TCP", "UDP"):
+            before = time.monotonic() - begun
+            work = partial(seconds_until_open, protocol, address, partial(port, protocol), GIVEN_UP)
+            latest = max(latest, before + self.internet.inside(work))
+        return latest
 
     def bytes_arrive_by_ipv6(self, protocol: str, port: int, address: str = HOST6) -> bool:
         """Whether bytes sent by the internet host to a LAN host's own address reach a service there."""

@@ -14,7 +14,6 @@ from tests.lab.slowdown import Slowdown
 
 SPECS = ("pmp", "pcp", "upnp", "any")
 BOTH = ("TCP", "UDP")
-GIVEN_UP = 30.0  # seconds
 
 
 def _hold(lab: Lab, spec: str) -> Portmap:
@@ -25,20 +24,12 @@ def _hold(lab: Lab, spec: str) -> Portmap:
     return portmap
 
 
-def _seconds_until_bytes_arrive(lab: Lab, portmap: Portmap) -> float:
-    begun = time.monotonic()
-    for protocol in BOTH:
-        while not lab.bytes_arrive(protocol, portmap.port(protocol)):
-            assert time.monotonic() < begun + GIVEN_UP, portmap.story()
-    return time.monotonic() - begun
-
-
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_new_address_of_ours_is_mapped_within_three_seconds(lab: Lab, control: Slowdown, spec: str) -> None:
     with _hold(lab, spec) as portmap:
         begun = time.monotonic()
         faults.new_own_address(lab)
-        control.judge("bytes to the new address", _seconds_until_bytes_arrive(lab, portmap), 3, begun)
+        control.judge("bytes to the new address", lab.seconds_until_bytes_arrive(portmap), 3, begun)
         assert portmap.told("network.changed")
 
 
@@ -47,5 +38,5 @@ def test_another_router_has_our_mappings_within_five_seconds(lab: Lab, control: 
     with _hold(lab, spec) as portmap:
         begun = time.monotonic()
         faults.another_router(lab)
-        control.judge("bytes through the other router", _seconds_until_bytes_arrive(lab, portmap), 5, begun)
+        control.judge("bytes through the other router", lab.seconds_until_bytes_arrive(portmap), 5, begun)
         assert portmap.port() == 4001

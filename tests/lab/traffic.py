@@ -10,7 +10,8 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Self, TypeVar
 
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 _ANSWER = b"heard: "
 PATIENCE = 0.25  # seconds for an answer that has three namespaces to cross
+_EVERY = 0.05  # seconds between two knocks, where the moment counts
+_AT_ONCE = 16  # so many of these are waited for at once; less than the second after which a lost SYN is repeated
 LATE = 0.4  # seconds more for a busy machine; the kernel repeats a lost SYN after 1 s (RFC 6298 §2)
 
 
@@ -74,9 +77,30 @@ def knock(protocol: str, address: str, port: int, patience: float = PATIENCE, *,
         tries = []
         for _ in range(2):
             tries.append(stack.enter_context(_Try(protocol, address, port)))
-            if _answered(tries, patience):
+            if _first_answered(tries, patience):
                 return True
-        return late > 0 and _answered(tries, late)
+        return late > 0 and _first_answered(tries, late) is not None
+
+
+def seconds_until_open(protocol: str, address: str, port: Callable[[], int], within: float) -> float:
+    """Knock every 50 ms until the service answers; the seconds until the knock that was answered. Raises TimeoutError.
+
+    `port` is asked before each knock. Call it inside a namespace.
+    """
+    begun = time.monotonic()
+    tries: deque[_Try] = deque()
+    try:
+        while time.monotonic() < begun + within:
+            if len(tries) == _AT_ONCE:
+                tries.popleft().socket.close()
+            tries.append(_Try(protocol, address, port()))
+            if answered := _first_answered(tries, _EVERY):
+                return answered.begun - begun
+            time.sleep(max(0.0, tries[-1].begun + _EVERY - time.monotonic()))  # where all were refused at once
+    finally:
+        for each in tries:
+            each.socket.close()
+    raise TimeoutError(f"{protocol} stays shut for {within} s")
 
 
 class _Try:
@@ -85,6 +109,7 @@ class _Try:
     def __init__(self, protocol: str, address: str, port: int) -> None:
         kind = socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM
         self._token = secrets.token_hex(8).encode()
+        self.begun = time.monotonic()
         self.sent = False
         self.failed = False
         self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
@@ -117,17 +142,19 @@ class _Try:
             return None
 
 
-def _answered(tries: list[_Try], patience: float) -> bool:
+def _first_answered(tries: Iterable[_Try], patience: float) -> _Try | None:
+    """The first of them to be answered within so many seconds; at once None where none can be answered any more."""
     deadline = time.monotonic() + patience
     while open_ := {each.socket: each for each in tries if not each.failed}:
         receiving = [sock for sock, each in open_.items() if each.sent]
         sending = [sock for sock, each in open_.items() if not each.sent]
         ready = select.select(receiving, sending, [], max(0.0, deadline - time.monotonic()))
-        if any(open_[sock].proceed() for sock in ready[0] + ready[1]):
-            return True
+        for each in (open_[sock] for sock in ready[0] + ready[1]):
+            if each.proceed():
+                return each
         if time.monotonic() >= deadline:
             break
-    return False
+    return None
 
 
 def reach(address: str, port: int, patience: float = PATIENCE) -> bool:
