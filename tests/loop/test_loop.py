@@ -21,6 +21,7 @@ from portmap.events import (
     ExternalIPChanged,
     ExternalIPFailed,
     GatewayEvent,
+    GatewayLost,
     MappingAdded,
     MappingChanged,
     MappingEvent,
@@ -971,3 +972,17 @@ def test_a_refusal_with_another_code_is_told() -> None:
 def test_an_address_refused_in_new_words_each_time_is_told_once() -> None:
     backend = ScriptedBackend().fails(0, 900, in_new_words(), "external_ip")
     assert len(seconds(play(backend, [], end=890), "external_ip.failed")) == 1
+
+
+def test_the_failures_of_an_optional_path_are_logged_for_debugging_only(caplog: pytest.LogCaptureFixture) -> None:
+    backend = ScriptedBackend().silent(0, 300)
+    with caplog.at_level(logging.INFO, "portmap"):
+        play(backend, wanted(WEB), end=290, policy=Policy(optional=True))
+    assert not caplog.records
+
+
+def test_a_lost_gateway_is_told_with_the_time_until_the_next_try() -> None:
+    told = play(ScriptedBackend().silent(0, 300), wanted(WEB), end=60)
+    ((at, event),) = told.of("gateway.lost")
+    assert isinstance(event, GatewayLost)
+    assert (at, event.retry_in) == (3.75, 1.0)

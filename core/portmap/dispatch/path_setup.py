@@ -56,6 +56,7 @@ class PathSetup:
     nat: Nat
     state: JournalStore | None = None
     translate: EventTranslator = unchanged
+    optional: bool = False  # whether the user did not ask for it: IPv6 beside IPv4
 
     @property
     def ipv6(self) -> bool:

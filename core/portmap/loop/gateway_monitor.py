@@ -136,18 +136,18 @@ class GatewayMonitor:
         if known:
             _log.debug("%s still tells no external address: %s", self._nat, reason)
             return
-        _log.warning("%s tells no external address: %s", self._nat, reason)
+        _log.log(self._policy.trouble_level, "%s tells no external address: %s", self._nat, reason)
         scope = scope_of(self.address)
         self._emit(
             ExternalIPFailed(external_ip=self.address, scope=scope, reason=reason, error=errors.error_name(error))
         )
 
     def _unreachable(self, error: NATError) -> None:
-        reason = str(error)
-        if self.lost:
-            _log.debug("%s is still lost: %s", self._nat, reason)
-        else:
-            _log.warning("%s is lost: %s", self._nat, reason)
-            self._emit(GatewayLost(gateway=str(self._nat), reason=reason, error=errors.error_name(error)))
-        now = self._inbox.now()
+        reason, name, now, was_lost = str(error), errors.error_name(error), self._inbox.now(), self.lost
         self._state = self._state.unreachable(reason, now, self._random(), self._policy.ip_interval)
+        if was_lost:
+            _log.debug("%s is still lost: %s", self._nat, reason)
+            return
+        _log.log(self._policy.trouble_level, "%s is lost: %s", self._nat, reason)
+        retry_in = round(self.due - now, 1)
+        self._emit(GatewayLost(gateway=str(self._nat), reason=reason, error=name, retry_in=retry_in))

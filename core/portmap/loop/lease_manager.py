@@ -45,7 +45,7 @@ class LeaseManager:
         self._policy = policy
         self._random = random
         self._book = LeaseTable()
-        self._registrar = Registrar(self._book, inbox, tell, random)
+        self._registrar = Registrar(self._book, inbox, tell, random, policy.trouble_level)
         self._turns = count(1)
         self._interrupted: Lease | None = None
 

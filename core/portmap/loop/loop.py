@@ -74,6 +74,7 @@ class Loop:
         self._inbox = inbox
         self._listener = listener
         self._deadline = policy.call_deadline
+        self._trouble_level = policy.trouble_level
         self._journal = journal or Journal()
         self._debounce = Debounce()
         self._monitor = GatewayMonitor(nat, inbox, self._emit, policy, random)
@@ -113,7 +114,7 @@ class Loop:
         try:
             return self._nat.watch(lambda reason: self._inbox.put(GatewayAlert(reason)))
         except (NATError, PluginError) as error:
-            _log.warning("%s cannot watch its gateway: %s", self._nat.name, error)
+            _log.log(self._trouble_level, "%s cannot watch its gateway: %s", self._nat.name, error)
             return _nothing
 
     def _next_message(self) -> Message | None:

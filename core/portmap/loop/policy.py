@@ -1,5 +1,6 @@
 """How the loop behaves: the numbers that its owner may choose, and the backoff that it uses everywhere. Pure."""
 
+import logging
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,12 +26,19 @@ class Policy:
 
     `ip_interval`: between two checks of the gateway. A check asks for the external address and for one mapping in turn.
     `call_deadline`: for one call to the backend. `clean_up`: for deleting everything held at the end, in all.
+    `optional`: these ports are a bonus that the user did not ask for, as IPv6 beside IPv4.
     """
 
     ip_interval: float = CHECK_INTERVAL
     call_deadline: float = CALL_DEADLINE
     clean_up: float = 2.0
     on_conflict: OnConflict = OnConflict.NEXT
+    optional: bool = False
+
+    @property
+    def trouble_level(self) -> int:
+        """The log level of a failure."""
+        return logging.DEBUG if self.optional else logging.WARNING
 
 
 def backoff(failures: int, first: float, last: float) -> float:

@@ -17,12 +17,18 @@ class Registrar:
     """Owned by the keeper, whose book it is."""
 
     def __init__(
-        self, book: LeaseTable, inbox: Inbox, tell: Callable[[Event], None], random: Callable[[], float]
+        self,
+        book: LeaseTable,
+        inbox: Inbox,
+        tell: Callable[[Event], None],
+        random: Callable[[], float],
+        trouble_level: int,
     ) -> None:
         self._book = book
         self._inbox = inbox
         self._tell = tell
         self._random = random
+        self._trouble_level = trouble_level
 
     def granted(self, before: Lease, *after: Lease) -> None:
         """The first was granted; the second, if any, is its partner."""
@@ -43,12 +49,12 @@ class Registrar:
         if kind == lease.failure_kind:
             _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
             return
-        _log.warning("%s %d is not %s: %s", *lease.key, what, reason)
+        _log.log(self._trouble_level, "%s %d is not %s: %s", *lease.key, what, reason)
         self._tell(lease_events.event_of_failure(lease, error))
 
     def record_loss(self, lease: Lease, reason: str) -> Lease:
         """It is shut. The answer is what is left of the lease."""
-        _log.warning("%s %d is lost: %s", *lease.key, reason)
+        _log.log(self._trouble_level, "%s %d is lost: %s", *lease.key, reason)
         lost = lease.lost()
         self._book.put(lost)
         self._tell(lease_events.event_of_loss(lease, reason))

@@ -91,7 +91,12 @@ def path_setups(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tu
         (unchanged, PinholeTranslator(alone=False)) if both else (PinholeTranslator(alone=True),)
     )
     return tuple(
-        PathSetup(door, JournalStore(place) if place is not None and door.kind is Kind.LOOP else None, voice)
+        PathSetup(
+            door,
+            JournalStore(place) if place is not None and door.kind is Kind.LOOP else None,
+            voice,
+            optional=door is not doors[0],
+        )
         for door, place, voice in zip(doors, places, voices, strict=False)
     )
 
