@@ -7,14 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import pytest
 
+import portmap
+from portmap.backends.nat import Nat
 from portmap.cli import state_folder
 from portmap.cli.commands.status import status_lines
 from portmap.cli.parser.app import main
+from portmap.errors import NoPublicAddress
+from portmap.hookspecs import hookimpl
+from portmap.model import Kind
 from portmap.storage.status import PortStatus, PublisherStatus, SessionStatus
 from portmap.testing import Quirks, Router, loopback_address
 
@@ -221,3 +227,51 @@ def test_a_private_address_is_told_and_is_a_failure(capsys: pytest.CaptureFixtur
         assert (code, out) == (8, "100.64.3.9\n")
         assert "CGNAT" in err
         assert called(capsys, "ip", "--allow-private", "--nat", f"pmp:{router.address}")[0] == 0
+
+
+FORMS = {
+    "pmp": "pmp:{0.address}",
+    "pcp": "pcp:{0.address}",
+    "upnp": "upnp:{0.description_url}",
+    "any": "any:pcp:{0.address},pmp:{0.address},upnp:{0.description_url}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_ip_exits_with_8_where_the_gateway_states_a_shared_address(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Router(loopback_address(), external_ip="100.64.3.9") as router:
+        assert called(capsys, "ip", "--nat", form.format(router))[:2] == (8, "100.64.3.9\n")
+
+
+@pytest.mark.parametrize("form", ["pmp", "pcp", "any"])
+def test_ip_exits_with_8_where_the_gateway_refuses_for_want_of_a_public_address(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Router(loopback_address(), external_ip="100.64.3.9", quirks=Quirks(refuses_private=True)) as router:
+        code, out, err = called(capsys, "ip", "--nat", FORMS[form].format(router))
+    assert (code, out) == (8, "")
+    assert "double NAT" in err
+
+
+class Refusing:
+    """A backend whose gateway refuses, and states its shared address with that."""
+
+    kind: ClassVar[Kind] = Kind.LOOP
+
+    @hookimpl
+    def external_ip(self) -> NoReturn:
+        raise NoPublicAddress("no public address", external_ip=IPv4Address("100.64.3.9"))
+
+    add_mapping = delete_mapping = external_ip
+
+
+def test_ip_prints_the_address_that_a_refusal_has(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portmap, "load", lambda _: Nat(Refusing(), "refusing"))
+    code, out, err = called(capsys, "ip")
+    assert (code, out) == (8, "100.64.3.9\n")
+    assert "CGNAT" in err
+    assert called(capsys, "ip", "--allow-private")[:2] == (0, "100.64.3.9\n")

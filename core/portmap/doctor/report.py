@@ -82,7 +82,8 @@ def _protocol(answer: BackendAnswer) -> Iterator[ReportLine]:
         yield ReportLine("Protocols", Mark.YES, f"{answer.gateway}  {answer.ms} ms{told}{compared}")
     else:
         what = _error(answer.error)
-        yield ReportLine("Protocols", Mark.NO, f"{answer.gateway}  {what}: {answer.error}{told}{compared}")
+        words = str(answer.error).removeprefix(answer.gateway).lstrip()
+        yield ReportLine("Protocols", Mark.NO, f"{answer.gateway}  {what}: {words}{told}{compared}")
 
 
 def _error(error: PortmapError) -> str:

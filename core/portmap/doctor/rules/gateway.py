@@ -3,7 +3,7 @@
 from portmap.doctor.findings import BackendAnswer, Findings
 from portmap.doctor.rules.vendors import Vendor, vendor_of
 from portmap.doctor.verdict import Outcome, Verdict
-from portmap.errors import Garbled, NotAuthorized, Refused
+from portmap.errors import Garbled, NoPublicAddress, NotAuthorized, Refused
 from portmap.model import PortRequest, Scope, scope_of
 
 _SWITCHED_OFF = 501  # what a UPnP daemon answers to everything while it is switched off: miniupnpd PR#890
@@ -201,8 +201,7 @@ def no_address(findings: Findings) -> Verdict | None:
     return Verdict(
         "no-address",
         f"{refusals[0].gateway} states no public address.",
-        f"It says: {_sentence(str(refusals[0].error))} Its line may be down, or another router or the provider's NAT "
-        "is in front of it: many routers then do not state their private address.",
+        _why_no_address(refusals[0]),
         (
             "does the Internet work here? If not, look at the router's line",
             "if it does, find the address of the router's Internet port (WAN) in its settings",
@@ -210,6 +209,16 @@ def no_address(findings: Findings) -> Verdict | None:
             f"or try more: portmap doctor {wanted_ports(findings)} --try --stun HOST:PORT",
         ),
         Outcome.UNREACHABLE,
+    )
+
+
+def _why_no_address(answer: BackendAnswer) -> str:
+    said = f"It says: {_sentence(str(answer.error).removeprefix(answer.gateway).lstrip())}"
+    if isinstance(answer.error, NoPublicAddress):
+        return said  # that says the same
+    return (
+        f"{said} Its line may be down, or another router or the provider's NAT is in front of it: many routers then do "
+        "not state their private address."
     )
 
 
