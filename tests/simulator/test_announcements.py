@@ -68,10 +68,10 @@ def test_a_new_occasion_ends_the_last_one() -> None:
     reactor, told = Reactor("test", lambda: 60.0), []
     announcer = Announcer(reactor, lambda: iter([0.01]), 1.0, lambda: told.append(time.monotonic()))
     reactor.start()
-    reactor.run(announcer.begin)
-    reactor.run(announcer.begin)
+    reactor.run(announcer.start)
+    reactor.run(announcer.start)
     time.sleep(0.05)
-    reactor.run(announcer.end)
+    reactor.run(announcer.stop)
     reactor.close()
     assert len(told) == 3
 

@@ -28,7 +28,7 @@ def respond(
 
 
 def told(subscriptions: Subscriptions, state: RouterState, now: float = 0.0) -> list[str]:
-    return [notice.data.decode() for notice in subscriptions.due(state_of(state, now), now)]
+    return [message.data.decode() for message in subscriptions.due(state_of(state, now), now)]
 
 
 @pytest.fixture

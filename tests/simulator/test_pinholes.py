@@ -88,8 +88,8 @@ def test_a_renewal_needs_the_nonce_and_so_does_the_end() -> None:
 
 def test_port_zero_shuts_all_of_the_protocol_that_this_nonce_opened() -> None:
     router = state()
-    for wish in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
-        pcp(wish, router)
+    for requested in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
+        pcp(requested, router)
     assert pcp(replace(WISH, internal_port=0, lifetime=0), router)[0] == Result.SUCCESS
     assert opened(router) == [("TCP", US, 8082, 600)]
 
@@ -242,8 +242,8 @@ def say(router: Router, data: bytes) -> bytes:
         return sock.recv(1100)
 
 
-def request(wish: Map) -> bytes:
-    return b"\2\1\0\0" + wish.lifetime.to_bytes(4) + wish.client.packed + wish.encode_body()
+def request(requested: Map) -> bytes:
+    return b"\2\1\0\0" + requested.lifetime.to_bytes(4) + requested.client.packed + requested.encode_body()
 
 
 def test_pcp_is_spoken_at_ipv6_loopback_and_heard_apart(six: Router) -> None:

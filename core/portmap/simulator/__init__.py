@@ -6,7 +6,7 @@ mapping_table  MappingTable and Entry
 natpmp         NAT-PMP, server side
 pinhole_table  PinholeTable and Pinhole
 quirk_options  quirks as command-line options and as a table
-quirk_sources  which routers have which quirk, and where that is told
+quirk_sources  which routers have which quirk, and the source
 quirks         Quirks: every misbehaviour, as data
 received       Heard (counters) and Hearing (one request)
 replay         Replay: plays a capture of a real router

@@ -1,6 +1,6 @@
-"""Loopback addresses of one's own, so that many simulated routers live side by side on the fixed ports.
+"""A loopback address for each simulated router, so that many use the fixed ports side by side.
 
-Law: 127.0.0.0/8 only. Where the system has just 127.0.0.1 (macOS, the BSDs) that is the answer, and ports must differ.
+127.0.0.0/8 only. Where the system has just 127.0.0.1 (macOS, the BSDs) that is the answer, and ports must differ.
 """
 
 import os

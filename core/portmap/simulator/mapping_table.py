@@ -1,7 +1,7 @@
-"""The mapping table of the simulated router: who holds which external port, and until when.
+"""MappingTable: which host holds which external port of the simulated router, and until when.
 
-Law: pure. Time is an argument (seconds on the router's own clock), no socket, no protocol. Every look first drops what
-has run out, so an expired mapping is never seen. One external port of a protocol belongs to one entry.
+Pure. Time is an argument (seconds on the router's own clock). Every look first drops what has run out, so an expired
+mapping is never seen. One external port of a protocol belongs to one entry.
 """
 
 import math

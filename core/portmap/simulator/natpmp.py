@@ -111,7 +111,7 @@ def answer(request: Request, client: str, state: RouterState, now: float) -> byt
 
 
 def announcement(state: RouterState, now: float) -> bytes:
-    """What is said to all when the address changes or the table is lost: an answer that nobody asked for (§3.2.1)."""
+    """What is announced when the address changes or the table is lost: an answer to no request (§3.2.1)."""
     return _address(state, now)
 
 
@@ -153,7 +153,7 @@ def _refusal(request: MapRequest, client: str, state: RouterState, now: float) -
         (request.internal_port == 0 and not quirks.vpn_gateway, Result.NOT_AUTHORIZED),
         (quirks.no_port_zero and request.external_port == 0, Result.OUT_OF_RESOURCES),
         (
-            quirks.taken_is_4 and named and (forbidden or state.conflict(_wish(request, client), now)),
+            quirks.taken_is_4 and named and (forbidden or state.conflict(_requested(request, client), now)),
             Result.OUT_OF_RESOURCES,
         ),
         (forbidden and not quirks.only_ports and not quirks.taken_is_4, Result.NOT_AUTHORIZED),
@@ -163,12 +163,12 @@ def _refusal(request: MapRequest, client: str, state: RouterState, now: float) -
 
 def _grant(request: MapRequest, client: str, state: RouterState, now: float) -> Entry | None:
     """Renew what the client has (§3.3: a repeated request gets the same answer), else find it a port."""
-    wish = _wish(request, client)
-    port = state.port_for(wish, now)
-    return None if port is None else state.grant(replace(wish, external_port=port), now)
+    requested = _requested(request, client)
+    port = state.port_for(requested, now)
+    return None if port is None else state.grant(replace(requested, external_port=port), now)
 
 
-def _wish(request: MapRequest, client: str) -> Entry:
+def _requested(request: MapRequest, client: str) -> Entry:
     wanted = request.external_port or request.internal_port
     return Entry(request.protocol, wanted, client, request.internal_port, request.lifetime, "NAT-PMP")
 

@@ -1,8 +1,8 @@
-"""The IPv6 firewall of the simulated router: which host lets whom in at which port, and until when.
+"""PinholeTable: the IPv6 firewall of the simulated router: which ports of which hosts are open, and until when.
 
-Law: pure; time is an argument, every look first drops what has run out. A pinhole is known by its five values, as in
-WANIPv6FirewallControl:1 §2.4.3: to ask for it again is to renew it. It has no bytes to prove it: what is on ::1 can be
-reached by all of this host anyway.
+Pure. Time is an argument, every look first drops what has run out. A pinhole is known by its five values, as in
+WANIPv6FirewallControl:1 §2.4.3: to ask for it again is to renew it. No bytes prove it: every program of this host can
+reach ::1 anyway.
 """
 
 import math
@@ -16,9 +16,9 @@ Five: TypeAlias = tuple[Protocol, str, int, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Pinhole:
-    """One hole to `client`, who is a host of the LAN with an address of its own. `lifetime` in seconds as granted.
+    """An opening to `client`, a host of the LAN with an address of its own. `lifetime` in seconds as granted.
 
-    `remote`, `remote_port`: who may come in; "" and 0: everybody. `nonce`: PCP's, as text. `unique_id` is UPnP's name
+    `remote`, `remote_port`: who may come in; "" and 0: any host. `nonce`: PCP's, as text. `unique_id` is UPnP's name
     for it. `ends` takes no part in comparisons.
     """
 
@@ -54,21 +54,21 @@ class PinholeTable:
         self._all = {five: it for five, it in self._all.items() if it.ends > now}
         return tuple(self._all.values())
 
-    def like(self, wish: Pinhole, now: float) -> Pinhole | None:
+    def like(self, requested: Pinhole, now: float) -> Pinhole | None:
         """The one that is open for the same five values."""
         self.alive(now)
-        return self._all.get(wish.five)
+        return self._all.get(requested.five)
 
     def named(self, unique_id: int, now: float) -> Pinhole | None:
         """The one with this unique id."""
         return next((it for it in self.alive(now) if it.unique_id == unique_id), None)
 
-    def put(self, wish: Pinhole, now: float) -> Pinhole:
+    def put(self, requested: Pinhole, now: float) -> Pinhole:
         """Open it, or renew it under the id that it has."""
-        held = self.like(wish, now)
+        held = self.like(requested, now)
         self._last_id += held is None
-        opened = replace(wish, unique_id=held.unique_id if held else self._last_id)
-        self._all[wish.five] = opened
+        opened = replace(requested, unique_id=held.unique_id if held else self._last_id)
+        self._all[requested.five] = opened
         return opened
 
     def remove(self, pinhole: Pinhole) -> None:

@@ -17,7 +17,7 @@ from portmap.simulator.quirks import Quirks
 
 @dataclass(frozen=True, slots=True)
 class QuirkOption:
-    """One quirk: its name, what it does, its bare value, which routers do it and where that is told."""
+    """One quirk: its name, what it does, its bare value, which routers do it, and the source."""
 
     name: str
     says: str

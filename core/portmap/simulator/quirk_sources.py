@@ -1,4 +1,4 @@
-"""Which routers have which quirk, and where that is told: issue threads, other projects' sources, standards.
+"""Which routers have which quirk, and the source: issue threads, other projects' sources, standards.
 
 Data only: one line for each switch of `quirks.Quirks`, in its order; a test compares the two. "tried" means that the
 daemon itself was asked.

@@ -111,7 +111,7 @@ class Quirks:
     wrong_nonce: bool = _is("PCP answers carry another nonce")
     short_errors: bool = _is("PCP errors are 24 bytes, without the request's copy")
     zero_error_lifetime: bool = _is("PCP errors live for 0 s")
-    extra_option: bool = _is("PCP answers carry an option that nobody knows")
+    extra_option: bool = _is("PCP answers carry an unknown option")
     r_bit_in_version_error: bool = _is("a NAT-PMP-only router sets the response bit in its answer to PCP")
 
     # SSDP.

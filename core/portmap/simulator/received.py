@@ -1,7 +1,7 @@
-"""What the simulated router heard: one frozen value of counters, so that a test compares it whole.
+"""Heard: what the simulated router received, as one frozen value of counters that a test compares whole.
 
-Law: a request counts once it has arrived and was understood, whatever the router then answers, and also if it answers
-nothing. What the network lost on its way in was never heard. Fields are only ever added.
+A request counts once it has arrived and was understood, whatever the router then answers, also if it answers nothing.
+What was lost on its way in does not count. Fields are only ever added.
 """
 
 from dataclasses import dataclass, replace

@@ -1,13 +1,15 @@
-"""A recorded router: answers on loopback as the gateway did when `portmap doctor --capture FILE` was run.
+"""Replay: answers on loopback as the gateway did when `portmap doctor --capture FILE` was run.
 
     with Replay(Path("FILE").read_text()) as replay:
         ...     # ask replay.address at UDP port replay.port, fetch replay.description_url, search at replay.search_port
 
-Law: loopback only; what was not recorded is not answered. Questions are known by their bytes, or what comes nearest:
-the same SOAP action, the datagram of the same length and beginning that has the most bytes in common. The n-th time a
-question comes it gets the n-th answer, then the last one for ever. What a datagram's answer repeats of its question,
-such as a nonce, is taken from the question that is asked now; where the recorded router named itself, the replay names
-itself.
+Rules:
+- loopback only; what was not recorded is not answered;
+- a question is known by its bytes, or by what comes nearest: the same SOAP action, the datagram of the same length and
+  beginning that has the most bytes in common;
+- the n-th time a question comes it gets the n-th answer, then the last one for ever;
+- what a datagram's answer repeats of its question, such as a nonce, is taken from the present question;
+- where the recorded router gave its own address, the replay gives its own.
 """
 
 import json
@@ -27,7 +29,7 @@ from portmap.simulator.loopback import loopback_address
 _BEGINNING = 2  # bytes that tell what a datagram asks: version and opcode (RFC 6886 §3.2, RFC 6887 §7.1)
 _ACTION = re.compile(rb"<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)")
 _TARGET = re.compile(rb"(?im)^ST:[ \t]*(.*?)\r?$")
-_GLANCE = 0.02  # seconds between a server's looks whether it shall end
+_POLL = 0.02  # seconds between a server's looks whether it shall end
 
 
 @dataclass(slots=True)
@@ -53,7 +55,9 @@ class Replay:
         rows = _rows(capture)
         self._datagrams = _exchanges(rows, "udp")
         self._pages = _exchanges(rows, "http")
-        self._sightings = list(dict.fromkeys(_data(row) for row in rows if (row["over"], row["way"]) == ("ssdp", "in")))
+        self._search_answers = list(
+            dict.fromkeys(_data(row) for row in rows if (row["over"], row["way"]) == ("ssdp", "in"))
+        )
         self._moved: dict[bytes, bytes] = {}
         self._stack = ExitStack()
 
@@ -75,15 +79,15 @@ class Replay:
     def _open(self, stack: ExitStack) -> None:
         if self._datagrams:
             self.port = self._serve(stack, _datagram_server(self.address, self.port, self._answer))
-        if self._sightings:
-            self.search_port = self._serve(stack, _datagram_server(self.address, 0, self._be_found))
+        if self._search_answers:
+            self.search_port = self._serve(stack, _datagram_server(self.address, 0, self._answer_search))
         for peer in dict.fromkeys(page.peer for page in self._pages):
             port = self._serve(stack, _web_server(self.address, lambda *asked, peer=peer: self._page(peer, *asked)))
             self._moved[peer.encode()] = f"{self.address}:{port}".encode()
 
     def _serve(self, stack: ExitStack, server: socketserver.BaseServer) -> int:
         stack.callback(server.server_close)
-        thread = threading.Thread(target=server.serve_forever, args=(_GLANCE,), daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(_POLL,), daemon=True)
         thread.start()
         stack.callback(thread.join)
         stack.callback(server.shutdown)
@@ -95,10 +99,10 @@ class Replay:
         answer = nearest.next_answer() if nearest else None
         return [_echoing(nearest.question, question, answer[1])] if nearest and answer else []
 
-    def _be_found(self, search: bytes) -> list[bytes]:
+    def _answer_search(self, search: bytes) -> list[bytes]:
         wanted = _TARGET.search(search)
-        sightings = [(_TARGET.search(sighting), sighting) for sighting in self._sightings]
-        return [self._move(it) for target, it in sightings if wanted and target and target[1] == wanted[1]]
+        answers = [(_TARGET.search(answer), answer) for answer in self._search_answers]
+        return [self._move(it) for target, it in answers if wanted and target and target[1] == wanted[1]]
 
     def _page(self, peer: str, head: str, body: bytes) -> tuple[int, bytes] | None:
         here = [page for page in self._pages if (page.peer, page.head) == (peer, head)]
@@ -196,6 +200,6 @@ def _web_server(address: str, page: Callable[[str, bytes], tuple[int, bytes] | N
         do_GET = do_SUBSCRIBE = do_POST  # noqa: N815  # as above
 
         def log_message(self, *_: object) -> None:
-            """Nothing is said on stderr."""
+            """Nothing goes to stderr."""
 
     return ThreadingHTTPServer((address, 0), Handler)

@@ -1,13 +1,16 @@
-"""The simulated router: NAT-PMP, PCP and UPnP IGD on loopback with real sockets, really relaying TCP and UDP.
+"""Router: the simulated router: NAT-PMP, PCP and UPnP IGD on loopback with real sockets, relaying TCP and UDP.
 
     with Router(loopback_address(), quirks=Quirks(other_port=True)) as router:
         ...                                 # speak NAT-PMP or PCP to (router.address, router.pmp_port)
         assert router.heard == Heard(map=1)
         connect((router.outside, router.entries[0].external_port))   # arrives at the internal client
 
-Law: it binds what it is told to and nothing else, and sends to nobody who has not asked, but for announcements, to the
-targets that it was given, and events, to their subscribers. All state belongs to the reactor's thread; what other
-threads see are frozen values. Leases and epoch run on `clock`, delays in real seconds.
+Rules:
+- it binds the addresses and ports that it is given and nothing else;
+- it sends answers, announcements to the targets that it was given, and events to their subscribers, nothing else;
+- all state belongs to the reactor's thread, and other threads see frozen values.
+
+Leases and epoch run on `clock`, delays in real seconds.
 """
 
 import time
@@ -35,12 +38,12 @@ from portmap.simulator.upnp.igd import newest_version
 class Router:
     """One router, from `with` or `start()` until `close()`. Port 0: any; `outside` None: a loopback address of its own.
 
-    `address` is where its LAN speaks to it, `outside` where the world would. `pcp` None: as `pmp`, whose port it
+    `address` is its address in the LAN, `outside` stands for its external one. `pcp` None: as `pmp`, whose port it
     shares. `uptime`: seconds that it has been up already; a client can tell a reboot by the epoch only from an uptime
     of a few seconds on (RFC 6886 §3.6). `announce` are the (group, port) for NAT-PMP and PCP, really 224.0.0.1 port
     5350; `notify` those for SSDP, really 239.255.255.250 port 1900; a loopback router's never leave the host. They
-    are repeated after the times of the standards multiplied by `pace`. `listener` hears each request, on the router's
-    own thread. `ipv6`: it has an IPv6 firewall, too, whose pinholes PCP and UPnP (WANIPv6FirewallControl:1) open at
+    are repeated after the times of the standards multiplied by `pace`. `listener` is called with each request, on the
+    router's own thread. `ipv6`: it has an IPv6 firewall, too, whose pinholes PCP and UPnP (WANIPv6FirewallControl:1) open at
     ::1, on ports of their own; there announcements go to ::1 only. Raises PortmapError where a port is taken.
     """
 
@@ -105,7 +108,7 @@ class Router:
         return self
 
     def close(self) -> None:
-        """Close every socket and forward no more. What was heard and what is mapped can still be read."""
+        """Close every socket and forward no more. Counters and mappings can still be read."""
         self._sockets.close()
 
     def __enter__(self) -> Self:
@@ -185,7 +188,7 @@ class Router:
     def reboot(self, *, downtime: float = 0.0, new_control_port: bool = False, byebye: bool = False) -> None:
         """Cut every connection and forget every mapping and subscription; the epoch begins anew.
 
-        For `downtime` seconds nothing is heard or answered. `new_control_port`: HTTP is elsewhere afterwards.
+        For `downtime` seconds nothing is received or answered. `new_control_port`: HTTP is elsewhere afterwards.
         `byebye`: say so before, as a service that is restarted does and one that loses power does not.
         """
         self._sockets.reactor.run(partial(self._reboot, downtime, new_control_port=new_control_port, byebye=byebye))
@@ -194,7 +197,7 @@ class Router:
         self._sockets.go_down(byebye=byebye)
         self._state.reboot(self._clock())
         self._boot += 1
-        self._sockets.hang_up(elsewhere=new_control_port or self._state.quirks.new_control_port_on_reboot)
+        self._sockets.close_connections(elsewhere=new_control_port or self._state.quirks.new_control_port_on_reboot)
         self._sockets.reactor.later(downtime, self._come_up)
 
     def _come_up(self) -> None:
@@ -203,11 +206,11 @@ class Router:
 
     def _move(self, address: str) -> None:
         self._state.external_ip = address
-        self._sockets.look()
+        self._sockets.check_line()
 
     def _turn(self, quirks: Quirks) -> None:
         self._state.set_quirks(quirks, self._clock())
-        self._sockets.wire.begin_again()
+        self._sockets.impairment.reset()
 
     def _device(self, asker: str) -> Device:
         """What an asker at this address sees."""

@@ -114,12 +114,12 @@ class RouterState:
 
     # What is granted.
 
-    def conflict(self, wish: Entry, now: float) -> bool:
+    def conflict(self, requested: Entry, now: float) -> bool:
         """Whether the wanted external port is taken: by another client, by the router itself, or by the quirk."""
-        holder = self.table.at(wish.protocol, wish.external_port, now)
+        holder = self.table.at(requested.protocol, requested.external_port, now)
         if holder is not None:
-            return holder.internal_client != wish.internal_client or self.quirks.no_overwrite
-        return not self.free(wish.protocol, wish.external_port, now)
+            return holder.internal_client != requested.internal_client or self.quirks.no_overwrite
+        return not self.free(requested.protocol, requested.external_port, now)
 
     def forbids(self, external_port: int) -> bool:
         """Whether no host may have this external port here."""
@@ -127,39 +127,39 @@ class RouterState:
         too_low = self.quirks.high_ports_only and external_port < LOWEST_FREE_PORT
         return too_low or bool(allowed and external_port not in allowed)
 
-    def port_for(self, wish: Entry, now: float) -> int | None:
-        """The external port for a wish: the one that leads there already, else the wanted one or the next free one.
+    def port_for(self, requested: Entry, now: float) -> int | None:
+        """The external port for a request: the one that leads there already, else the wanted one or the next free one.
 
         None where there is none left.
         """
         if self.quirks.vpn_gateway:
-            return self._vpn_port(wish.internal_client, now)
-        held = self.table.held_by(wish.internal_client, wish.protocol, wish.internal_port, now)
+            return self._vpn_port(requested.internal_client, now)
+        held = self.table.held_by(requested.internal_client, requested.protocol, requested.internal_port, now)
         if held is not None:
             return held.external_port
-        return self._first_free(wish, ports_from(self._first_choice(wish)), now)
+        return self._first_free(requested, ports_from(self._first_choice(requested)), now)
 
-    def port_near(self, wish: Entry, now: float) -> int | None:
-        """The external port for a wish by AddAnyPortMapping: the wanted one, else the nearest that is free and allowed.
+    def port_near(self, requested: Entry, now: float) -> int | None:
+        """The external port for AddAnyPortMapping: the wanted one, else the nearest that is free and allowed.
 
         None where there is none left.
         """
-        wanted = wish.external_port
+        wanted = requested.external_port
         elsewhere = self.quirks.other_port or self.quirks.vpn_gateway
-        if wanted and not elsewhere and not self.forbids(wanted) and not self.conflict(wish, now):
+        if wanted and not elsewhere and not self.forbids(wanted) and not self.conflict(requested, now):
             return wanted
         if self.quirks.vpn_gateway:
-            return self._vpn_port(wish.internal_client, now)
-        held = self.table.held_by(wish.internal_client, wish.protocol, wish.internal_port, now)
+            return self._vpn_port(requested.internal_client, now)
+        held = self.table.held_by(requested.internal_client, requested.protocol, requested.internal_port, now)
         if held is not None:
             return held.external_port
         if allowed := self.quirks.only_ports:
-            return self._first_free(wish, iter(sorted(allowed, key=lambda port: abs(port - wanted))), now)
-        start = self._first_choice(wish) if wanted else self.random.randint(*VPN_PORTS)
-        return self._first_free(wish, ports_from(start), now)
+            return self._first_free(requested, iter(sorted(allowed, key=lambda port: abs(port - wanted))), now)
+        start = self._first_choice(requested) if wanted else self.random.randint(*VPN_PORTS)
+        return self._first_free(requested, ports_from(start), now)
 
-    def _first_free(self, wish: Entry, ports: Iterator[int], now: float) -> int | None:
-        free = (port for port in ports if not self.forbids(port) and self.free(wish.protocol, port, now))
+    def _first_free(self, requested: Entry, ports: Iterator[int], now: float) -> int | None:
+        free = (port for port in ports if not self.forbids(port) and self.free(requested.protocol, port, now))
         return None if self.quirks.full_table else next(free, None)
 
     def _vpn_port(self, client: str, now: float) -> int | None:
@@ -169,26 +169,26 @@ class RouterState:
         free = (port for port in drawn if all(self.free(protocol, port, now) for protocol in Protocol))
         return held[0] if held else next(free, None)
 
-    def _first_choice(self, wish: Entry) -> int:
+    def _first_choice(self, requested: Entry) -> int:
         if not self.quirks.other_port:
-            return wish.external_port
-        return (wish.external_port + OTHER_PORT_STEP - 1) % MAX_PORT + 1
+            return requested.external_port
+        return (requested.external_port + OTHER_PORT_STEP - 1) % MAX_PORT + 1
 
     def free(self, protocol: Protocol, port: int, now: float) -> bool:
         """Whether no host has this external port."""
         taken = port in self.quirks.conflict | self.quirks.bad_rows or self.table.at(protocol, port, now) is not None
         return not taken and self.usable(protocol, port)
 
-    def grant(self, wish: Entry, now: float) -> Entry:
-        """Enter what was wished for, with the lifetime that this router gives; what was granted."""
+    def grant(self, requested: Entry, now: float) -> Entry:
+        """Enter what was requested, with the lifetime that this router gives; what was granted."""
         quirks = self.quirks
-        lifetime, cap = wish.lifetime, VPN_LEASE if quirks.vpn_gateway else quirks.caps_lifetime
+        lifetime, cap = requested.lifetime, VPN_LEASE if quirks.vpn_gateway else quirks.caps_lifetime
         if cap is not None:
             lifetime = min(lifetime or cap, cap)
-        same = quirks.vpn_gateway and wish.internal_port in SAME_PORT
+        same = quirks.vpn_gateway and requested.internal_port in SAME_PORT
         entry = replace(
-            wish,
-            internal_port=wish.external_port if same else wish.internal_port,
+            requested,
+            internal_port=requested.external_port if same else requested.internal_port,
             lifetime=lifetime,
             expires=now + lifetime if lifetime else math.inf,
             pruned=now + quirks.prunes if quirks.prunes else math.inf,
@@ -201,11 +201,11 @@ class RouterState:
             self.table.put(entry)
         return entry
 
-    def open_pinhole(self, wish: Pinhole, now: float) -> Pinhole:
-        """Open what was wished for, with the lifetime that this router gives; what was granted."""
-        lifetime = min(wish.lifetime, self.quirks.caps_lifetime or wish.lifetime)
+    def open_pinhole(self, requested: Pinhole, now: float) -> Pinhole:
+        """Open what was requested, with the lifetime that this router gives; what was granted."""
+        lifetime = min(requested.lifetime, self.quirks.caps_lifetime or requested.lifetime)
         ends = now + min(lifetime, self.quirks.prunes or lifetime)
-        opened = replace(wish, lifetime=lifetime, ends=ends)
+        opened = replace(requested, lifetime=lifetime, ends=ends)
         return opened if self.quirks.success_without_effect else self.pinholes.put(opened, now)
 
     def remove(self, entry: Entry) -> None:

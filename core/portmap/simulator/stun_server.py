@@ -1,9 +1,9 @@
-"""A simulated STUN server on loopback (RFC 8489, binding only), which misbehaves on command.
+"""StunServer: a simulated STUN server on loopback (RFC 8489, binding only), which misbehaves on command.
 
     with StunServer(external_ip="1.2.3.4") as server:
         assert str(portmap.load(server.spec).external_ip()) == "1.2.3.4"
 
-Law: loopback only. All state belongs to the reactor's thread; what is read from outside is one value each.
+Loopback only. All state belongs to the reactor's thread.
 """
 
 import math
@@ -31,13 +31,13 @@ DECOY = ip_address("6.6.6.6")  # what an answer says that is to be ignored
 class StunQuirks:
     """What is wrong with the server. The default is one without a fault."""
 
-    silent: bool = False  # hears, and never answers
+    silent: bool = False  # receives, and never answers
     lost_first: int = 0  # so many requests are lost
     slow: float = 0.0  # seconds that every answer takes
     garbage: bool = False  # answers with random bytes
     truncated: bool = False  # answers with the first half
     stray: bool = False  # an answer to another transaction comes first
-    astray: bool = False  # answers from another port
+    from_other_port: bool = False  # answers from another port
     rfc3489: bool = False  # knows only what was before 2008: no XOR-MAPPED-ADDRESS
     error: int = 0  # refuses, with this code
     fingerprint: bool = False  # adds one
@@ -46,7 +46,7 @@ class StunQuirks:
 
 
 class StunServer:
-    """Tells everybody `external_ip`, or where there is none the address they come from. `asked`: requests heard.
+    """States `external_ip`, or where there is none the address that a request came from. `asked`: requests received.
 
     Raises PortmapError where it cannot listen.
     """
@@ -88,11 +88,11 @@ class StunServer:
             self._reactor.close()
 
     def _ready(self, _events: int) -> None:
-        with suppress(OSError):  # Windows reports here that an earlier answer found nobody
+        with suppress(OSError):  # Windows reports here that an earlier answer could not be delivered
             datagram, peer = self._sock.recvfrom(65535)
-            self._hear(datagram, peer)
+            self._handle(datagram, peer)
 
-    def _hear(self, datagram: bytes, peer: tuple[str, int]) -> None:
+    def _handle(self, datagram: bytes, peer: tuple[str, int]) -> None:
         """Answer what is a binding request."""
         if len(datagram) < 20 or struct.unpack_from("!HHI", datagram) != (REQUEST, len(datagram) - 20, COOKIE):
             return
@@ -118,8 +118,8 @@ class StunServer:
     def _send(self, answer: bytes, peer: tuple[str, int]) -> None:
         if self._sock.fileno() < 0:
             return
-        with suppress(OSError), _listening(self.address, 0) as stranger:
-            (stranger if self.quirks.astray else self._sock).sendto(answer, peer)
+        with suppress(OSError), _listening(self.address, 0) as other:
+            (other if self.quirks.from_other_port else self._sock).sendto(answer, peer)
 
 
 def _success(transaction: bytes, seen: Address, port: int, quirks: StunQuirks) -> bytes:

@@ -1,6 +1,6 @@
-"""When the simulated router speaks unasked: at once, and again after ever longer gaps, until the next occasion.
+"""Announcer: sends an announcement at once and again after each of several gaps, until it is started anew or stopped.
 
-Law: it knows no protocol and sends nothing itself; `utter` does. Runs on the reactor's thread.
+Knows no protocol: `send` does the sending. Reactor thread only.
 """
 
 import itertools
@@ -28,32 +28,32 @@ def steadily(seconds: float) -> Gaps:
 
 
 class Announcer:
-    """Calls `utter` at each occasion and after each of the gaps; `pace` stretches them (0.1: ten times faster)."""
+    """Calls `send` at each start and after each of the gaps; `pace` stretches them (0.1: ten times faster)."""
 
-    def __init__(self, reactor: Reactor, gaps: Gaps, pace: float, utter: Callable[[], None]) -> None:
-        self._reactor, self._gaps, self._pace, self._utter = reactor, gaps, pace, utter
-        self._occasion = 0
+    def __init__(self, reactor: Reactor, gaps: Gaps, pace: float, send: Callable[[], None]) -> None:
+        self._reactor, self._gaps, self._pace, self._send = reactor, gaps, pace, send
+        self._round = 0  # an earlier round's timers find that it is over
 
-    def begin(self) -> None:
-        """An occasion: what was begun before ends."""
-        self._occasion += 1
-        self._go_on(self._occasion, self._gaps())
+    def start(self) -> None:
+        """Announce now and after each gap, in place of a round that is under way."""
+        self._round += 1
+        self._continue(self._round, self._gaps())
 
-    def end(self) -> None:
-        """Speak no more."""
-        self._occasion += 1
+    def stop(self) -> None:
+        """Announce no more."""
+        self._round += 1
 
-    def _go_on(self, occasion: int, gaps: Iterator[float]) -> None:
-        if occasion != self._occasion:
+    def _continue(self, number: int, gaps: Iterator[float]) -> None:
+        if number != self._round:
             return
-        self._utter()
+        self._send()
         gap = next(gaps, None)
         if gap is not None:
-            self._reactor.later(gap * self._pace, lambda: self._go_on(occasion, gaps))
+            self._reactor.later(gap * self._pace, lambda: self._continue(number, gaps))
 
 
 def check_targets(address: str, targets: tuple[Peer, ...], pace: float) -> None:
-    """Announcements go to multicast groups or to loopback, and need time. Raises PortmapError."""
+    """Check that announcements go to multicast groups or to loopback, and take time. Raises PortmapError."""
     for host, _port in targets:
         where = ip_address(host)
         if not (where.is_loopback or (where.is_multicast and where.version == 4)):

@@ -1,6 +1,6 @@
-"""The HTTP port of the simulated router: takes connections, collects a request, sends the answer through the wire.
+"""HttpServer: the HTTP port of the simulated router, which hands each request to a handler and sends the response.
 
-Law: bytes in, bytes out; what they mean is the handler's. One request a connection. Runs on the reactor's thread.
+Responses pass the Impairment. One request a connection. Reactor thread only.
 """
 
 import logging
@@ -19,38 +19,38 @@ from portmap.simulator.upnp.page_quirks import spelt
 
 log = logging.getLogger("portmap.testing")
 Serve: TypeAlias = Callable[[http.Request, str], http.Response]
-GULP = 65536
+CHUNK = 65536
 LOGGED = 4096  # bytes of a page that go to the log
 
 
 class HttpServer:
     """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken."""
 
-    def __init__(self, reactor: Reactor, where: Peer, state: RouterState, wire: Impairment, serve: Serve) -> None:
-        self.reactor, self.state, self.wire, self.serve = reactor, state, wire, serve
+    def __init__(self, reactor: Reactor, where: Peer, state: RouterState, impairment: Impairment, serve: Serve) -> None:
+        self.reactor, self.state, self.impairment, self.serve = reactor, state, impairment, serve
         self._listener = listening(socket.SOCK_STREAM, where)
-        self._visits: set[HttpConnection] = set()
+        self._connections: set[HttpConnection] = set()
         self.address, self.port = where[0], int(self._listener.getsockname()[1])
         reactor.watch(self._listener, READ, self._accept)
 
-    def hang_up(self) -> None:
+    def close_connections(self) -> None:
         """Cut every connection."""
-        for visit in tuple(self._visits):
-            visit.close()
+        for connection in tuple(self._connections):
+            connection.close()
 
     def close(self) -> None:
         """Listen no more, and cut every connection."""
         self.reactor.discard(self._listener)
-        self.hang_up()
+        self.close_connections()
 
-    def forget(self, visit: "HttpConnection") -> None:
-        """The visit is over."""
-        self._visits.discard(visit)
+    def discard(self, connection: "HttpConnection") -> None:
+        """The connection is closed."""
+        self._connections.discard(connection)
 
     def _accept(self, _events: int) -> None:
         with suppress(OSError):  # the caller has hung up already
             sock, peer = self._listener.accept()
-            self._visits.add(HttpConnection(self, sock, peer[0]))
+            self._connections.add(HttpConnection(self, sock, peer[0]))
 
 
 class HttpConnection:
@@ -67,7 +67,7 @@ class HttpConnection:
     def close(self) -> None:
         """Cut the connection."""
         self._server.reactor.discard(self._sock)
-        self._server.forget(self)
+        self._server.discard(self)
 
     def _ready(self, events: int) -> None:
         try:
@@ -79,10 +79,10 @@ class HttpConnection:
             self.close()
 
     def _read(self) -> None:
-        data = self._sock.recv(GULP)
+        data = self._sock.recv(CHUNK)
         if not data:
             self.close()
-        elif not self._served and not self._server.wire.down:  # what comes later is read only to see the end
+        elif not self._served and not self._server.impairment.down:  # what comes later is read only to see the end
             self._got += data
             self._try()
 
@@ -101,8 +101,8 @@ class HttpConnection:
         self._server.reactor.later(self._server.state.quirks.slow, partial(self._send, response))
 
     def _send(self, response: http.Response) -> None:
-        data = self._server.wire.carries(spelt(response.encode(), self._server.state.quirks))
-        if data is None or self._sock.fileno() < 0:  # swallowed, or nobody waits any more
+        data = self._server.impairment.apply_to_stream(spelt(response.encode(), self._server.state.quirks))
+        if data is None or self._sock.fileno() < 0:  # dropped, or the client has gone
             return
         log.debug("-> %s %d %s", self._client, response.status, response.body[:LOGGED].decode("latin-1"))
         self._waiting = memoryview(data)

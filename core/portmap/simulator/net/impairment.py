@@ -1,6 +1,6 @@
-"""The cable between the simulated router and its LAN: what the quirks do to bytes under way.
+"""Impairment: what the quirks do to bytes on their way between the simulated router and its LAN.
 
-Law: pure but for its counter and its die. Nothing here knows a protocol, a socket or a timer.
+No protocol, socket or timer; random numbers come from `random`.
 """
 
 from collections.abc import Callable
@@ -9,21 +9,21 @@ from typing import TypeAlias
 
 from portmap.simulator.state import RouterState
 
-Parcel: TypeAlias = Callable[[], None]
-"""A datagram on its way: call it, and it leaves."""
+Send: TypeAlias = Callable[[], None]
+"""Sends one datagram."""
 
 
 class Impairment:
-    """While `down`, as in a reboot, nothing gets in or out."""
+    """Between one router and its LAN. While `down`, as in a reboot, nothing gets in or out."""
 
     def __init__(self, state: RouterState, random: Random) -> None:
         self.down = False
         self._state = state
         self._random = random
         self._arrived = 0
-        self._held: Parcel | None = None
+        self._held: Send | None = None
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Count arrivals anew: the quirks have changed."""
         self._arrived = 0
         self._held = None
@@ -33,21 +33,21 @@ class Impairment:
         self._arrived += 1
         return not self.down and self._arrived > self._state.quirks.lost_first and not self._loses()
 
-    def deals(self, parcel: Parcel) -> tuple[Parcel, ...]:
-        """What leaves now that this parcel is ready, in order: none, it, another one, some of them twice."""
-        out: tuple[Parcel, ...] = (parcel,)
+    def departures(self, send: Send) -> tuple[Send, ...]:
+        """What leaves now that this datagram is ready, in order: none, it, another one, some of them twice."""
+        out: tuple[Send, ...] = (send,)
         if self._state.quirks.reorder:
             out, self._held = (
-                (() if self._held is None else (parcel, self._held)),
-                parcel if self._held is None else None,
+                (() if self._held is None else (send, self._held)),
+                send if self._held is None else None,
             )
         return tuple(copy for one in out for copy in [one] * (2 if self._state.quirks.duplicate else 1))
 
-    def lets_out(self, answer: bytes) -> bytes | None:
+    def apply_to_datagram(self, answer: bytes) -> bytes | None:
         """The datagram as it leaves the router; None where it does not."""
-        return None if self._loses() else self.carries(answer)
+        return None if self._loses() else self.apply_to_stream(answer)
 
-    def carries(self, answer: bytes) -> bytes | None:
+    def apply_to_stream(self, answer: bytes) -> bytes | None:
         """The same for a stream, whose lost bytes TCP would send again."""
         quirks = self._state.quirks
         if self.down or quirks.silent:

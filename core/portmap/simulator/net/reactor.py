@@ -1,7 +1,7 @@
-"""One daemon thread that owns the simulated router: its sockets, its timers and all its state.
+"""Reactor: the one daemon thread that owns a simulated router, with its sockets, its timers and all its state.
 
-Law: every handler, timer and tick runs on this thread, one at a time, so nobody needs a lock; other threads hand in a
-call with `run` and wait for its answer. Delays are real seconds, whatever clock the leases run on.
+Every handler, timer and tick runs on this thread, one at a time, so there is no lock; other threads hand in a call with
+`run` and wait for its result. Delays are real seconds, whatever clock the leases run on.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class Reactor:
     def __init__(self, name: str, tick: Callable[[], float]) -> None:
         self._tick = tick
         self._selector = selectors.DefaultSelector()
-        self._bell: tuple[socket.socket, socket.socket] | None = None  # written to by others, read here
+        self._wakeup: tuple[socket.socket, socket.socket] | None = None  # written to by others, read here
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -37,8 +37,8 @@ class Reactor:
 
     def start(self) -> None:
         """Begin; until then nothing that is watched is served."""
-        self._bell = socket.socketpair()
-        self.watch(self._bell[1], READ, self._drain)
+        self._wakeup = socket.socketpair()
+        self.watch(self._wakeup[1], READ, self._drain)
         self._thread.start()
 
     def watch(self, sock: socket.socket, events: int, ready: Ready) -> None:
@@ -62,15 +62,15 @@ class Reactor:
 
     def run(self, call: Callable[[], T]) -> T:
         """The result of the call, made on the reactor's thread; before its start and after its end, made here."""
-        if self._bell is None or threading.current_thread() is self._thread or not self._thread.is_alive():
+        if self._wakeup is None or threading.current_thread() is self._thread or not self._thread.is_alive():
             return call()
         answer: Future[T] = Future()
         self._calls.put(lambda: _settle(answer, call))
-        self._bell[0].send(b"!")
+        self._wakeup[0].send(b"!")
         return answer.result()
 
     def close(self) -> None:
-        """End the thread. The sockets are their owners' to discard beforehand. Closing twice is harmless."""
+        """End the thread. Discard the sockets before. Closing twice is harmless."""
         self.run(self._stop)
         if self._thread.is_alive():
             self._thread.join()
@@ -84,32 +84,32 @@ class Reactor:
             self._round()
 
     def _round(self) -> None:
-        for key, events in self._selector.select(self._patience()):
+        for key, events in self._selector.select(self._timeout()):
             if self._selector.get_map().get(key.fd) is key:  # an earlier handler may have closed it
                 key.data(events)
         while self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2]()
 
-    def _patience(self) -> float | None:
-        """Seconds until the tick or a timer wants its turn; None for no end."""
+    def _timeout(self) -> float | None:
+        """Seconds until the next tick or timer; None for no end."""
         due = self._timers[0][0] - time.monotonic() if self._timers else math.inf
-        patience = min(due, self._tick())
-        return None if math.isinf(patience) else max(0.0, patience)
+        timeout = min(due, self._tick())
+        return None if math.isinf(timeout) else max(0.0, timeout)
 
     def _drain(self, _events: int) -> None:
-        if self._bell is not None:
-            self._bell[1].recv(4096)
+        if self._wakeup is not None:
+            self._wakeup[1].recv(4096)
         while not self._calls.empty():
             self._calls.get()()
 
     def _shut(self) -> None:
         self._selector.close()
-        for sock in self._bell or ():
+        for sock in self._wakeup or ():
             sock.close()
 
 
 def _ignore(_events: int) -> None:
-    """The handler of a socket that nobody watches."""
+    """The handler of a socket that is not watched."""
 
 
 def _settle(answer: Future[T], call: Callable[[], T]) -> None:

@@ -1,12 +1,12 @@
-"""The forwarding plane of the simulated router: what reaches (outside, external port) goes to the internal client.
+"""PortForwarder: what reaches (outside, external port) of the simulated router goes to the internal client.
 
-Law: the relays follow the table, and nothing else opens or closes one. A router on a loopback address relays to
-loopback addresses only, whatever is mapped: a test harness sends nothing to the LAN. Runs on the reactor's thread.
+Rules:
+- the relays follow the mapping table, and nothing else opens or closes one;
+- a router on a loopback address relays to loopback addresses only, whatever is mapped: tests send nothing to the LAN;
+- bytes are read only when nothing waits to be written on the other side, so a slow reader slows the writer;
+- any socket error closes both sides of a TCP connection.
 
-One TCP connection through the simulated router: two sockets, bytes both ways, each end's end passed on.
-
-Law: bytes are read only when nothing waits to be written on the other side, so a slow reader slows the writer, not the
-router. Any socket error ends both sides. Runs on the reactor's thread.
+Reactor thread only.
 """
 
 import logging
@@ -39,25 +39,25 @@ class Relay(Interface):
 
 
 class TcpRelay:
-    """Accepts on the external port and splices each connection to the internal client."""
+    """Accepts on the external port and joins each connection with one to the internal client."""
 
     def __init__(self, reactor: Reactor, where: Peer, client: Peer) -> None:
         self.client = client
         self._reactor = reactor
         self._listener = listening(socket.SOCK_STREAM, where)
-        self._splices: set[TcpForward] = set()
+        self._connections: set[TcpForward] = set()
         reactor.watch(self._listener, READ, self._accept)
 
     def close(self) -> None:
         """Stop listening and cut what is connected."""
         self._reactor.discard(self._listener)
-        for splice in tuple(self._splices):
-            splice.close()
+        for connection in tuple(self._connections):
+            connection.close()
 
     def _accept(self, _events: int) -> None:
         with suppress(OSError):  # the caller has hung up already
             outer, _ = self._listener.accept()
-            self._splices.add(TcpForward(self._reactor, outer, self.client, self._splices.discard))
+            self._connections.add(TcpForward(self._reactor, outer, self.client, self._connections.discard))
 
 
 class UdpRelay:
@@ -76,7 +76,7 @@ class UdpRelay:
             self._reactor.discard(sock)
 
     def _inwards(self, _events: int) -> None:
-        with suppress(OSError):  # nobody listens inside: UDP loses it
+        with suppress(OSError):  # no socket listens inside: UDP loses it
             data, peer = self._outer.recvfrom(LONGEST)
             self._towards_client(peer).send(data)
 
@@ -136,11 +136,11 @@ class PortForwarder:
         make = TcpRelay if protocol is Protocol.TCP else UdpRelay
         try:
             self._open[slot] = make(self._reactor, (self._outside, external_port), client)
-        except PortmapError as error:  # taken by somebody else since it was granted
+        except PortmapError as error:  # taken by another program since it was granted
             log.debug("mapped but not forwarded: %s", error)
 
 
-GULP = 65536
+CHUNK = 65536
 
 
 class TcpForward:
@@ -186,7 +186,7 @@ class TcpForward:
         self._connecting = None
 
     def _read(self, sock: socket.socket) -> None:
-        data = sock.recv(GULP)
+        data = sock.recv(CHUNK)
         if not data:
             self._reading.discard(sock)
         self._waiting[self._other[sock]] = data

@@ -1,6 +1,6 @@
-"""One UDP port of the simulated router: hears a datagram and answers it, through the wire and its quirks.
+"""UdpPort: one UDP port of the simulated router, which hands each datagram to a handler and sends the answers.
 
-Law: bytes in, bytes out; what they mean is the handler's. Runs on the reactor's thread.
+Bytes in, bytes out, both through the Impairment. Reactor thread only.
 """
 
 import logging
@@ -21,7 +21,7 @@ from portmap.simulator.state import RouterState
 
 log = logging.getLogger("portmap.testing")
 Peer: TypeAlias = tuple[str, int]
-Hear: TypeAlias = Callable[[bytes, Peer], Iterable[bytes]]
+Handle: TypeAlias = Callable[[bytes, Peer], Iterable[bytes]]
 IP_MULTICAST_ALL = 49  # linux/in.h; 0: only groups joined by this socket, on the interface it joined on
 LONGEST = 65535  # no UDP datagram is longer
 
@@ -29,7 +29,7 @@ LONGEST = 65535  # no UDP datagram is longer
 class UdpPort:
     """Listens on (address, port), port 0 for any. Raises PortmapError where that is taken.
 
-    While `astray` is true, answers leave from another port.
+    While `from_other_port` is true, answers leave from another port.
     """
 
     def __init__(
@@ -37,67 +37,72 @@ class UdpPort:
         reactor: Reactor,
         where: Peer,
         state: RouterState,
-        wire: Impairment,
-        hear: Hear,
+        impairment: Impairment,
+        handle: Handle,
         *,
-        astray: Callable[[], bool] = lambda: False,
+        from_other_port: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._reactor, self._state, self._wire, self._astray = reactor, state, wire, astray
+        self._reactor, self._state, self._impairment, self._from_other_port = (
+            reactor,
+            state,
+            impairment,
+            from_other_port,
+        )
         self._address = where[0]
         self._sock = listening(socket.SOCK_DGRAM, where)
-        self._ears: list[socket.socket] = []
+        self._receivers: list[socket.socket] = []
         self.port: int = self._sock.getsockname()[1]
-        _keep_multicast_near(self._sock, self._address)
-        self.add_socket(self._sock, hear)
+        _limit_multicast(self._sock, self._address)
+        self.add_socket(self._sock, handle)
 
-    def add_socket(self, sock: socket.socket, hear: Hear) -> None:
-        """Hear what arrives on this socket too; answers leave from the first one."""
-        self._ears.append(sock)
-        self._reactor.watch(sock, READ, partial(self._ready, sock, hear))
+    def add_socket(self, sock: socket.socket, handle: Handle) -> None:
+        """Handle what arrives on this socket too; answers leave from the first one."""
+        self._receivers.append(sock)
+        self._reactor.watch(sock, READ, partial(self._ready, sock, handle))
 
     def close(self) -> None:
-        """Hear no more."""
-        for sock in self._ears:
+        """Handle no more."""
+        for sock in self._receivers:
             self._reactor.discard(sock)
 
     def send(self, data: bytes, where: Peer) -> None:
-        """Send something that nobody asked for, through the same wire."""
+        """Send something unasked, through the same impairment."""
         self._send(data, where)
 
-    def _ready(self, sock: socket.socket, hear: Hear, _events: int) -> None:
+    def _ready(self, sock: socket.socket, handle: Handle, _events: int) -> None:
         try:
             data, sender = sock.recvfrom(LONGEST)
-        except OSError:  # Windows reports here that an earlier answer found nobody
+        except OSError:  # Windows reports here that an earlier answer could not be delivered
             return
         peer = sender[:2]  # an IPv6 one has four values
         log.debug("<- %s:%d %s", *peer, data.hex())
-        if self._wire.lets_in():
-            for answer in hear(data, peer):
-                for parcel in self._wire.deals(partial(self._send, answer, peer)):
-                    self._reactor.later(self._state.quirks.slow, parcel)
+        if self._impairment.lets_in():
+            for answer in handle(data, peer):
+                for send in self._impairment.departures(partial(self._send, answer, peer)):
+                    self._reactor.later(self._state.quirks.slow, send)
 
     def _send(self, answer: bytes, peer: Peer) -> None:
-        data = self._wire.lets_out(answer)
-        if data is None or self._sock.fileno() < 0:  # swallowed or lost, or the router has closed
+        data = self._impairment.apply_to_datagram(answer)
+        if data is None or self._sock.fileno() < 0:  # dropped or lost, or the router has closed
             return
         log.debug("-> %s:%d %s", *peer, data.hex())
-        with suppress(OSError), self._mouth() as mouth:  # UDP promises nothing: a peer that is gone is no fault here
-            mouth.sendto(data, peer)
+        with suppress(OSError), self._sender() as sender:  # UDP promises nothing: a peer that is gone is no fault here
+            sender.sendto(data, peer)
 
     @contextmanager
-    def _mouth(self) -> Iterator[socket.socket]:
+    def _sender(self) -> Iterator[socket.socket]:
         """The socket from which an answer leaves."""
-        if not (self._state.quirks.wrong_sender or self._astray()):
+        if not (self._state.quirks.wrong_sender or self._from_other_port()):
             yield self._sock
             return
         elsewhere = self._state.quirks.wrong_sender and ":" not in self._address  # IPv6 has one loopback address
         address = loopback_address() if elsewhere else self._address
-        with closing(listening(socket.SOCK_DGRAM, (address, 0))) as stranger:
-            yield stranger
+        with closing(listening(socket.SOCK_DGRAM, (address, 0))) as other:
+            yield other
 
 
-def _keep_multicast_near(sock: socket.socket, address: str) -> None:
-    """What is multicast leaves by this address's interface, and goes no further: not even that far from loopback."""
+def _limit_multicast(sock: socket.socket, address: str) -> None:
+    """Multicast leaves by this address's interface and is not forwarded; from loopback it stays on the host."""
     hops = 0 if ip_address(address).is_loopback else 1
     if ":" in address:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)
@@ -126,7 +131,7 @@ def listening(kind: socket.SocketKind, where: Peer) -> socket.socket:
 
 
 def joined(group: str, port: int, interface: str) -> socket.socket:
-    """A socket that hears what is multicast to the group on the interface that has this address, and nothing else.
+    """A socket that receives what is multicast to the group on the interface that has this address, and nothing else.
 
     Raises PortmapError where that cannot be had.
     """

@@ -1,6 +1,6 @@
-"""PCP on the wire: bytes -> request, answer -> bytes (RFC 6887 §7 and §11 to §14). What to answer is `pcpserver`'s.
+"""PCP on the wire: bytes -> request, answer -> bytes (RFC 6887 §7 and §11 to §14). `server` decides what to answer.
 
-Law: pure, and both ways round, so that a test can hold every field to the RFC. Addresses are IPv6, IPv4 in the mapped
+Pure, in both directions, so that a test can compare every field with the RFC. Addresses are IPv6, IPv4 in the mapped
 form ::ffff:a.b.c.d (§5).
 """
 
@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, TypeAlias
 
 PORT = 5351  # §19.1
-CLIENT_PORT = 5350  # §19.1: where announcements are heard
+CLIENT_PORT = 5350  # §19.1: where announcements are received
 VERSION = 2
 ANSWER = 0x80  # the R bit: §7.1
 HEAD = 24  # bytes of the common header: §7.1
@@ -70,7 +70,7 @@ class Option:
 
     @property
     def mandatory(self) -> bool:
-        """Whether who does not know it must refuse."""
+        """Whether a server that does not know it must refuse."""
         return self.code < 128
 
     def encode(self) -> bytes:

@@ -1,6 +1,6 @@
 """What the simulated router answers to PCP MAP from an IPv6 host: a pinhole in its firewall (RFC 6887 §11, §2.2).
 
-Law: pure; the state holds the state, every refusal is a `No`. Nothing is translated: external address and port are the
+Pure but for the RouterState; every refusal is a `PcpRefusal`. Nothing is translated: external address and port are the
 client's own, whatever it suggests. The nonce protects a pinhole as it does a mapping, which miniupnpd forgets.
 """
 
@@ -16,17 +16,17 @@ from portmap.simulator.state import RouterState
 def map_pinhole(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
     """Open or renew."""
     _admit(request, client, state, now)
-    wish = Pinhole(protocol, client, request.internal_port, clamped(request.lifetime), nonce=request.nonce.hex())
-    held = state.pinholes.like(wish, now)
-    if held is not None and held.nonce not in ("", wish.nonce):
+    requested = Pinhole(protocol, client, request.internal_port, clamped(request.lifetime), nonce=request.nonce.hex())
+    held = state.pinholes.like(requested, now)
+    if held is not None and held.nonce not in ("", requested.nonce):
         raise PcpRefusal(Result.NOT_AUTHORIZED, held.remaining(now))  # §11.3
     if held is None and state.quirks.full_table:
         raise PcpRefusal(Result.NO_RESOURCES)
-    opened = state.open_pinhole(wish, now)
+    opened = state.open_pinhole(requested, now)
     port = 0 if state.quirks.zero_port else opened.port
     internal_port = state.echoed_port(opened.port)
-    told = replace(request, internal_port=internal_port, external_port=port, lifetime=opened.lifetime)
-    return replace(told, external_ip=to_wire(client))
+    granted = replace(request, internal_port=internal_port, external_port=port, lifetime=opened.lifetime)
+    return replace(granted, external_ip=to_wire(client))
 
 
 def unmap_pinhole(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
@@ -43,7 +43,7 @@ def unmap_pinhole(request: Map, protocol: Protocol, client: str, state: RouterSt
 
 
 def _admit(request: Map, client: str, state: RouterState, now: float) -> None:
-    """Raises No where such a request is not admitted."""
+    """Raises PcpRefusal where such a request is not admitted."""
     quirks = state.quirks
     if quirks.pcp_result is not None:
         raise PcpRefusal(quirks.pcp_result)

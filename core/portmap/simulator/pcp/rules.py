@@ -1,6 +1,6 @@
 """What holds for every PCP answer of the simulated router, mapping or pinhole: refusals, lifetimes, addresses.
 
-Law: pure. Where the RFC (6887) leaves room it does as miniupnpd: lifetimes from 120 s to a day.
+Pure. Where the RFC (6887) leaves room it does as miniupnpd: lifetimes from 120 s to a day.
 """
 
 from ipaddress import IPv4Address, IPv6Address
@@ -26,11 +26,11 @@ class PcpRefusal(Exception):
         self.address = address
 
 
-def error_lifetime(no: PcpRefusal) -> int:
+def error_lifetime(refusal: PcpRefusal) -> int:
     """For how many seconds a refusal holds."""
-    if no.lifetime is not None:
-        return no.lifetime
-    return SHORT if no.result in SHORT_LIVED else LONG
+    if refusal.lifetime is not None:
+        return refusal.lifetime
+    return SHORT if refusal.result in SHORT_LIVED else LONG
 
 
 def clamped(lifetime: int) -> int:

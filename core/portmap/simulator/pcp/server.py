@@ -1,8 +1,8 @@
 """What the simulated router answers to PCP: a request -> its answer (RFC 6887 §8.2, §11.3, §13, §14.1).
 
-Law: pure; the state holds the state, time is an argument, every refusal is a `No`. Where the RFC leaves room it does as
+Pure but for the RouterState; time is an argument, every refusal is a `PcpRefusal`. Where the RFC leaves room it does as
 miniupnpd: THIRD_PARTY is not supported, the nonce is kept in the description. FILTER is read, checked and echoed, but
-the relay lets everybody in. Who asks by IPv6 gets a pinhole: `pcpfirewall`.
+the relay lets every host in. A request by IPv6 opens a pinhole: see `pinholes`.
 """
 
 from dataclasses import replace
@@ -47,14 +47,14 @@ def answer(request: Request, client: str, state: RouterState, now: float) -> byt
     """Do what is asked and say so. `client` is the sender's address."""
     try:
         return _done(request, client, state, now).encode()
-    except PcpRefusal as no:
-        lifetime = 0 if state.quirks.zero_error_lifetime else error_lifetime(no)
-        body = b"" if state.quirks.short_errors else _copy(request, no.address)
-        return Answer(_opcode(request), no.result, lifetime, state.epoch(now), body).encode()
+    except PcpRefusal as refusal:
+        lifetime = 0 if state.quirks.zero_error_lifetime else error_lifetime(refusal)
+        body = b"" if state.quirks.short_errors else _copy(request, refusal.address)
+        return Answer(_opcode(request), refusal.result, lifetime, state.epoch(now), body).encode()
 
 
 def announcement(state: RouterState, now: float) -> bytes:
-    """What is said to all when the table may be lost: an answer that nobody asked for (§14.1.1)."""
+    """What is announced when the table may be lost: an answer to no request (§14.1.1)."""
     return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, state.epoch(now)).encode()
 
 
@@ -90,14 +90,14 @@ def _done(request: Request, client: str, state: RouterState, now: float) -> Answ
     protocol = _protocol(request)
     mapping, unmapping = (map_pinhole, unmap_pinhole) if ":" in client else (_map, _unmap)
     do = mapping if request.lifetime else unmapping
-    told = do(request, protocol, client, state, now)
+    granted = do(request, protocol, client, state, now)
     stray = (STRAY_OPTION,) if state.quirks.extra_option else ()
-    body = replace(told, nonce=_nonce(told, state), options=understood + stray).encode_body()
-    return Answer(Op.MAP, Result.SUCCESS, told.lifetime, state.epoch(now), body)
+    body = replace(granted, nonce=_nonce(granted, state), options=understood + stray).encode_body()
+    return Answer(Op.MAP, Result.SUCCESS, granted.lifetime, state.epoch(now), body)
 
 
-def _nonce(told: Map, state: RouterState) -> bytes:
-    return bytes(byte ^ 0xFF for byte in told.nonce) if state.quirks.wrong_nonce else told.nonce
+def _nonce(granted: Map, state: RouterState) -> bytes:
+    return bytes(byte ^ 0xFF for byte in granted.nonce) if state.quirks.wrong_nonce else granted.nonce
 
 
 def _understood(options: tuple[Option, ...]) -> tuple[Option, ...]:
@@ -129,11 +129,11 @@ def _unmap(request: Map, protocol: Protocol, client: str, state: RouterState, no
     """Delete what this nonce made; success also where there is nothing (§15.1)."""
     mine = [it for it in state.table.alive(now) if (it.internal_client, it.protocol) == (client, protocol)]
     meant = [entry for entry in mine if state.matches(request.internal_port, entry)]
-    strangers = [entry for entry in meant if not _made_by(request, entry)]
-    if strangers and request.internal_port:
-        raise PcpRefusal(Result.NOT_AUTHORIZED, _left(strangers[0], now))
+    others = [entry for entry in meant if not _made_by(request, entry)]
+    if others and request.internal_port:
+        raise PcpRefusal(Result.NOT_AUTHORIZED, _left(others[0], now))
     for entry in meant:
-        if entry not in strangers:
+        if entry not in others:
             state.remove(entry)
     return request
 
@@ -141,17 +141,21 @@ def _unmap(request: Map, protocol: Protocol, client: str, state: RouterState, no
 def _map(request: Map, protocol: Protocol, client: str, state: RouterState, now: float) -> Map:
     address = _admitted(request, state, now)
     wanted = request.external_port or request.internal_port
-    wish = Entry(protocol, wanted, client, request.internal_port, clamped(request.lifetime), OURS + request.nonce.hex())
+    requested = Entry(
+        protocol, wanted, client, request.internal_port, clamped(request.lifetime), OURS + request.nonce.hex()
+    )
     held = _held(request, protocol, client, state, now)
     if held is not None and not _made_by(request, held):
         raise PcpRefusal(Result.NOT_AUTHORIZED, _left(held, now))  # §11.3
-    port = held.external_port if held else state.port_for(wish, now)
+    port = held.external_port if held else state.port_for(requested, now)
     if prefers_failure(request) and not suits(request, port, mapped(address)):
-        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(wish, state, now))
+        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(requested, state, now))
     if port is None:
         raise PcpRefusal(Result.NO_RESOURCES)
     renewed = state.quirks.pcp_no_renewal and held is not None
-    entry = replace(wish, external_port=port) if renewed else state.grant(replace(wish, external_port=port), now)
+    entry = (
+        replace(requested, external_port=port) if renewed else state.grant(replace(requested, external_port=port), now)
+    )
     internal_port, external_port = state.echoed_port(request.internal_port), state.reported_port(entry)
     granted = replace(request, internal_port=internal_port, external_port=external_port, lifetime=entry.lifetime)
     return replace(granted, external_ip=mapped(address))
@@ -190,9 +194,9 @@ def _made_by(request: Map, entry: Entry) -> bool:
     return not entry.description.startswith(OURS) or entry.description == OURS + request.nonce.hex()
 
 
-def _until_free(wish: Entry, state: RouterState, now: float) -> int | None:
-    """Seconds for which the port that was wanted is held; None where nobody knows."""
-    holder = state.table.at(wish.protocol, wish.external_port, now)
+def _until_free(requested: Entry, state: RouterState, now: float) -> int | None:
+    """Seconds for which the port that was wanted is held; None where no mapping holds it."""
+    holder = state.table.at(requested.protocol, requested.external_port, now)
     return _left(holder, now) if holder else None
 
 

@@ -63,7 +63,7 @@ class ActionCall:
             raise Fault(733)
         return first, last
 
-    def wish(self) -> Entry:
+    def requested(self) -> Entry:
         """The mapping that is asked for."""
         try:
             internal_client = str(IPv4Address(self.text("NewInternalClient")))

@@ -1,7 +1,7 @@
-"""Brings events to their subscribers: one short HTTP request each, in order, nobody waits for nobody.
+"""EventSender: delivers events to their subscribers, one short HTTP request each.
 
-Law: one at a time for each callback, so that events arrive as they are numbered; who does not take one within
-`PATIENCE` loses it. Runs on the reactor's thread.
+One at a time for each callback, so that events arrive in their order; an event that is not taken within `TIMEOUT` is
+lost. Subscribers do not wait for each other. Reactor thread only.
 """
 
 import logging
@@ -14,24 +14,24 @@ from portmap.simulator.net.udp_port import Peer
 from portmap.simulator.upnp.gena import Callback, EventMessage
 
 log = logging.getLogger("portmap.testing")
-PATIENCE = 2.0  # seconds for one delivery; UDA 1.1 §4.3.2 grants 30
+TIMEOUT = 2.0  # seconds for one delivery; UDA 1.1 §4.3.2 grants 30
 MOST_WAITING = 100  # events; what comes on top is lost
 
 
 class EventSender:
-    """Sends notices from an address."""
+    """Sends event messages from an address."""
 
     def __init__(self, reactor: Reactor, address: str) -> None:
         self._reactor, self._address = reactor, address
         self._waiting: dict[Callback, deque[EventMessage]] = {}
         self._under_way: dict[Callback, Delivery] = {}
 
-    def send(self, notice: EventMessage) -> None:
+    def send(self, message: EventMessage) -> None:
         """Send it once those before it are through."""
-        queue = self._waiting.setdefault(notice.callback, deque(maxlen=MOST_WAITING))
-        queue.append(notice)
-        if notice.callback not in self._under_way:
-            self._next(notice.callback)
+        queue = self._waiting.setdefault(message.callback, deque(maxlen=MOST_WAITING))
+        queue.append(message)
+        if message.callback not in self._under_way:
+            self._next(message.callback)
 
     def close(self) -> None:
         """Send no more."""
@@ -44,10 +44,10 @@ class EventSender:
         if not queue:
             self._waiting.pop(callback, None)
             return
-        notice = queue.popleft()
+        message = queue.popleft()
         where = (callback.host, callback.port)
         self._under_way[callback] = Delivery(
-            self._reactor, self._address, where, notice.data, lambda: self._over(callback)
+            self._reactor, self._address, where, message.data, lambda: self._over(callback)
         )
 
     def _over(self, callback: Callback) -> None:
@@ -67,10 +67,10 @@ class Delivery:
         self._sock.connect_ex(where)  # its outcome shows when the socket becomes writable
         log.debug("-> %s:%d %s", *where, data.decode("latin-1"))
         reactor.watch(self._sock, WRITE, self._ready)
-        reactor.later(PATIENCE, self.close)
+        reactor.later(TIMEOUT, self.close)
 
     def close(self) -> None:
-        """It is over."""
+        """End it."""
         if self._open:
             self._open = False
             self._reactor.discard(self._sock)

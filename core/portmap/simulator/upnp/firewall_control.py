@@ -1,7 +1,7 @@
 """The actions of WANIPv6FirewallControl:1: a call -> its results.
 
-Law: pure; the state holds the state, every refusal is a `Fault`. Only the host that asks can be opened: the call must
-come from InternalClient's own address, by IPv6 (§2.5.3, and miniupnpd).
+Pure but for the RouterState that a call carries; every refusal is a `Fault`. Only the host that asks can be opened: the
+call must come from InternalClient's own address, by IPv6 (§2.5.3, and miniupnpd).
 """
 
 from dataclasses import replace
@@ -18,74 +18,74 @@ EVERY_PROTOCOL = 65535  # §2.3.7
 LONGEST_LEASE = 86400  # seconds: §2.3.3
 
 
-def _status(asked: ActionCall) -> Results:
-    quirks = asked.state.quirks
+def _status(call: ActionCall) -> Results:
+    quirks = call.state.quirks
     return {
         "FirewallEnabled": "0" if quirks.firewall_off else "1",
         "InboundPinholeAllowed": "0" if quirks.pinholes_forbidden else "1",
     }
 
 
-def _add(asked: ActionCall) -> Results:
-    _refuse_where_useless(asked)
-    wish, state = _wish(asked), asked.state
+def _add(call: ActionCall) -> Results:
+    _refuse_where_useless(call)
+    requested, state = _requested(call), call.state
     objections = (
         (state.quirks.upnp_error is not None, state.quirks.upnp_error),
-        (wish.client != asked.client, 606),
-        (state.forbids(wish.port), 606),
-        (state.quirks.full_table and state.pinholes.like(wish, asked.now) is None, 701),
+        (requested.client != call.client, 606),
+        (state.forbids(requested.port), 606),
+        (state.quirks.full_table and state.pinholes.like(requested, call.now) is None, 701),
     )
     code = next((code for stands, code in objections if stands), None)
     if code is not None:
         raise Fault(code)
-    return {"UniqueID": str(state.open_pinhole(wish, asked.now).unique_id)}
+    return {"UniqueID": str(state.open_pinhole(requested, call.now).unique_id)}
 
 
-def _update(asked: ActionCall) -> Results:
-    _refuse_where_useless(asked)
-    pinhole, lease = _named(asked), _lease(asked, "NewLeaseTime")
-    asked.state.open_pinhole(replace(pinhole, lifetime=lease), asked.now)
+def _update(call: ActionCall) -> Results:
+    _refuse_where_useless(call)
+    pinhole, lease = _named(call), _lease(call, "NewLeaseTime")
+    call.state.open_pinhole(replace(pinhole, lifetime=lease), call.now)
     return {}
 
 
-def _delete(asked: ActionCall) -> Results:
-    asked.state.pinholes.remove(_named(asked))
+def _delete(call: ActionCall) -> Results:
+    call.state.pinholes.remove(_named(call))
     return {}
 
 
-def _check(asked: ActionCall) -> Results:
-    """Nobody counts packets here."""
-    _refuse_where_useless(asked)
-    _named(asked)
+def _check(call: ActionCall) -> Results:
+    """No packets are counted here."""
+    _refuse_where_useless(call)
+    _named(call)
     raise Fault(709)
 
 
-def _refuse_where_useless(asked: ActionCall) -> None:
-    if asked.state.quirks.firewall_off:
+def _refuse_where_useless(call: ActionCall) -> None:
+    if call.state.quirks.firewall_off:
         raise Fault(702)
-    if asked.state.quirks.pinholes_forbidden:
+    if call.state.quirks.pinholes_forbidden:
         raise Fault(703)
 
 
-def _wish(asked: ActionCall) -> Pinhole:
-    port, number = asked.number("InternalPort", MAX_PORT), asked.number("Protocol", EVERY_PROTOCOL)
+def _requested(call: ActionCall) -> Pinhole:
+    port, number = call.number("InternalPort", MAX_PORT), call.number("Protocol", EVERY_PROTOCOL)
     if port == 0:
         raise Fault(706)
     if number not in PROTOCOLS:
         raise Fault(707 if number == EVERY_PROTOCOL else 705)
-    remote = asked.text("RemoteHost")
+    remote = call.text("RemoteHost")
     return Pinhole(
         protocol=PROTOCOLS[number],
-        client=_address(asked.text("InternalClient")),
+        client=_address(call.text("InternalClient")),
         port=port,
-        lifetime=_lease(asked, "LeaseTime"),
+        lifetime=_lease(call, "LeaseTime"),
         remote=_address(remote) if remote else "",
-        remote_port=asked.number("RemotePort", MAX_PORT),
+        remote_port=call.number("RemotePort", MAX_PORT),
     )
 
 
-def _lease(asked: ActionCall, name: str) -> int:
-    lease = asked.number(name, LONGEST_LEASE)
+def _lease(call: ActionCall, name: str) -> int:
+    lease = call.number(name, LONGEST_LEASE)
     if lease == 0:  # a pinhole always ends
         raise Fault(402)
     return lease
@@ -100,11 +100,11 @@ def _address(text: str) -> str:
         raise Fault(402) from error
 
 
-def _named(asked: ActionCall) -> Pinhole:
-    pinhole = asked.state.pinholes.named(asked.number("UniqueID", MAX_PORT), asked.now)
+def _named(call: ActionCall) -> Pinhole:
+    pinhole = call.state.pinholes.named(call.number("UniqueID", MAX_PORT), call.now)
     if pinhole is None:
         raise Fault(704)
-    if pinhole.client != asked.client:
+    if pinhole.client != call.client:
         raise Fault(606)
     return pinhole
 

@@ -1,7 +1,7 @@
-"""GENA, the events of UPnP: SUBSCRIBE and UNSUBSCRIBE -> response, a change of state -> notices (UDA 1.1 §4).
+"""GENA, the events of UPnP: SUBSCRIBE and UNSUBSCRIBE -> response, a change of state -> messages (UDA 1.1 §4).
 
-Law: pure but for its list of subscribers; time is an argument, who sends the notices is the caller's affair. A
-callback may only lead to loopback or to the very host that subscribes.
+Pure but for its list of subscribers; time is an argument, the caller sends the messages. A callback may only lead to
+loopback or to the very host that subscribes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +39,7 @@ def state_of(state: RouterState, now: float) -> dict[str, State]:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """Where a subscriber hears."""
+    """The URL to which a subscriber wants its events."""
 
     host: str
     port: int
@@ -56,24 +56,24 @@ class EventMessage:
 
 @dataclass(slots=True)
 class Subscription:
-    """One subscriber. `told` is the state that it knows."""
+    """One subscriber. `known` is the state that it was last sent."""
 
     sid: str
     path: str
     callback: Callback
     expires: float
     seq: int = 0
-    told: State = field(default_factory=dict)
+    known: State = field(default_factory=dict)
 
-    def news(self, state: State) -> State:
+    def changes(self, state: State) -> State:
         """What has changed; at first, everything."""
-        return {name: value for name, value in state.items() if self.told.get(name) != value}
+        return {name: value for name, value in state.items() if self.known.get(name) != value}
 
-    def notice(self, news: State, state: State) -> EventMessage:
-        """Tell it, and count."""
-        seq, self.told = self.seq, state
+    def message(self, changes: State, state: State) -> EventMessage:
+        """The message with these changes; the subscriber knows the state then."""
+        seq, self.known = self.seq, state
         self.seq = 1 if seq == WRAP else seq + 1
-        return EventMessage(self.callback, _notify(self, seq, news))
+        return EventMessage(self.callback, _notify(self, seq, changes))
 
 
 class SubscriptionRefused(Exception):
@@ -95,7 +95,7 @@ class Subscriptions:
         return len(self._all)
 
     def forget(self) -> None:
-        """A reboot: nobody is subscribed any more, and nobody is told."""
+        """Drop all subscribers without a message, as a reboot does."""
         self._all.clear()
 
     def respond(self, request: Request, client: str, now: float) -> tuple[str, Response]:
@@ -145,13 +145,13 @@ class Subscriptions:
             self._expire(now)
         for subscription in self._all.values():
             known = state[subscription.path]
-            news = subscription.news(known)
-            if news:
-                yield subscription.notice(news, known)
+            changes = subscription.changes(known)
+            if changes:
+                yield subscription.message(changes, known)
 
 
 def read_callback(text: str, client: str) -> Callback:
-    """The first URL of a CALLBACK header. Raises Refusal."""
+    """The first URL of a CALLBACK header. Raises SubscriptionRefused."""
     url = text[1:].partition(">")[0] if text.startswith("<") else ""
     try:
         parts = urlsplit(url)
@@ -174,9 +174,9 @@ def _lifetime(text: str) -> int:
     return max(SHORTEST, min(asked, LONGEST))
 
 
-def _notify(subscription: Subscription, seq: int, news: State) -> bytes:
+def _notify(subscription: Subscription, seq: int, changes: State) -> bytes:
     """A NOTIFY request (UDA 1.1 §4.3.2)."""
-    leaves = "".join(f"<e:property><{name}>{escape(value)}</{name}></e:property>" for name, value in news.items())
+    leaves = "".join(f"<e:property><{name}>{escape(value)}</{name}></e:property>" for name, value in changes.items())
     body = (
         '<?xml version="1.0"?>\n<e:propertyset xmlns:e="urn:schemas-upnp-org:event-1-0">'
         + leaves

@@ -72,59 +72,59 @@ def _total(name: str) -> Callable[[ActionCall], Results]:
 
 
 def _add(call: ActionCall) -> Results:
-    wish, state = _admitted(call), call.state
-    if wish.external_port == 0:
+    requested, state = _admitted(call), call.state
+    if requested.external_port == 0:
         raise Fault(716)
-    if state.forbids(wish.external_port):
+    if state.forbids(requested.external_port):
         raise Fault(718 if state.quirks.forbidden_as_718 else 606)
-    if state.conflict(wish, call.now):
+    if state.conflict(requested, call.now):
         raise Fault(501 if state.quirks.conflict_as_501 else 718)
-    if not (state.quirks.no_refresh and _is_held(wish, call)):
-        state.grant(wish, call.now)
+    if not (state.quirks.no_refresh and _is_held(requested, call)):
+        state.grant(requested, call.now)
     return {}
 
 
-def _is_held(wish: Entry, call: ActionCall) -> bool:
-    held = call.state.table.at(wish.protocol, wish.external_port, call.now)
-    return held is not None and held.internal_port == wish.internal_port
+def _is_held(requested: Entry, call: ActionCall) -> bool:
+    held = call.state.table.at(requested.protocol, requested.external_port, call.now)
+    return held is not None and held.internal_port == requested.internal_port
 
 
 def _add_any(call: ActionCall) -> Results:
-    wish, state = _admitted(call), call.state
-    port = state.port_near(wish, call.now)
+    requested, state = _admitted(call), call.state
+    port = state.port_near(requested, call.now)
     if port is None:
         raise Fault(728)
-    granted = state.grant(replace(wish, external_port=port), call.now)
+    granted = state.grant(replace(requested, external_port=port), call.now)
     return {"NewReservedPort": str(state.reported_port(granted))}
 
 
 def _admitted(call: ActionCall) -> Entry:
-    """The wish, if this router admits such a wish at all, with the lease rules applied."""
-    wish, state = call.wish(), call.state
-    if (code := _objection(wish, call)) is not None:
+    """The requested, if this router admits such a requested at all, with the lease rules applied."""
+    requested, state = call.requested(), call.state
+    if (code := _objection(requested, call)) is not None:
         raise Fault(code)
-    if state.igd >= 2 and not 0 < wish.lifetime <= LONGEST_LEASE:
-        return replace(wish, lifetime=LONGEST_LEASE)
-    return wish
+    if state.igd >= 2 and not 0 < requested.lifetime <= LONGEST_LEASE:
+        return replace(requested, lifetime=LONGEST_LEASE)
+    return requested
 
 
-def _objection(wish: Entry, call: ActionCall) -> int | None:
-    """The first errorCode that stands against the wish; None where none does."""
+def _objection(requested: Entry, call: ActionCall) -> int | None:
+    """The first errorCode that stands against the request; None where none does."""
     state = call.state
-    quirks, foreign = state.quirks, wish.internal_client != call.client
+    quirks, foreign = state.quirks, requested.internal_client != call.client
     objections = (
         (quirks.upnp_error is not None, quirks.upnp_error),
-        (quirks.only_permanent and wish.lifetime, 725),
-        (quirks.permanent_as_402 and wish.lifetime, 402),
-        (quirks.no_infinite and not wish.lifetime, 402),
+        (quirks.only_permanent and requested.lifetime, 725),
+        (quirks.permanent_as_402 and requested.lifetime, 402),
+        (quirks.no_infinite and not requested.lifetime, 402),
         (call.text("NewRemoteHost"), 726),
-        (wish.internal_port == 0, 732),
-        (quirks.same_port_required and wish.external_port != wish.internal_port, 724),
-        (quirks.picky_description and len(wish.description) > PICKY, 501),
+        (requested.internal_port == 0, 732),
+        (quirks.same_port_required and requested.external_port != requested.internal_port, 724),
+        (quirks.picky_description and len(requested.description) > PICKY, 501),
         (quirks.secure_mode and foreign, 606 if state.igd >= 2 else 718),
         (not state.wan_up(call.now), 501),
         (quirks.refuses_private, 501),
-        (quirks.full_table and not _is_held(wish, call), 728),
+        (quirks.full_table and not _is_held(requested, call), 728),
     )
     return next((code for stands, code in objections if stands), None)
 
