@@ -25,7 +25,7 @@ from portmap.model import Grant, Kind, Protocol
 from portmap.node.record import Record
 from portmap.testing import BackendContract, Entry, Gateway, PublisherContract, Target
 
-US, SOMEBODY = "192.0.2.1", "192.0.2.2"
+US, OTHER_HOST = "192.0.2.1", "192.0.2.2"
 Alert = Callable[[str], None]
 
 
@@ -38,7 +38,7 @@ class InMemory(Gateway):
         return tuple(self.table.values())
 
     def plant(self, protocol: Protocol, external_port: int) -> None:
-        self.table[protocol, external_port] = Entry(protocol, external_port, SOMEBODY, 9, 60)
+        self.table[protocol, external_port] = Entry(protocol, external_port, OTHER_HOST, 9, 60)
 
     def kill(self) -> None:
         self.alive = False
@@ -77,7 +77,7 @@ class Sound:
         )
         port = next(held, external_port or internal_port)
         if self.gateway.table.get((protocol, port), Entry(protocol, port, US, 0, 0)).internal_client != US:
-            raise Conflict(f"port {port} is somebody else's")
+            raise Conflict(f"port {port} is another host's")
         return self.enter(Entry(protocol, port, US, internal_port, lifetime, name))
 
     @hookimpl
@@ -349,7 +349,7 @@ class TestStaticWithoutASense(Unasked, BackendContract):
 
         @hookimpl
         def external_ip(self) -> Any:
-            return IPv4Address("0.0.0.0")  # noqa: S104  # nobody binds to it
+            return IPv4Address("0.0.0.0")  # noqa: S104  # not bound to
 
         def enter(self, entry: Entry) -> Any:
             return Grant(entry.external_port + 1, 0)

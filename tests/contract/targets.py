@@ -28,7 +28,7 @@ class Folder(Target):
 
 
 class Hook(Target):
-    """The last state that was posted; dead, nobody listens."""
+    """The last state that was posted; when dead, it does not listen."""
 
     def __init__(self, site: WebSite) -> None:
         self.site = site

@@ -30,7 +30,7 @@ def test_a_call_of_a_thread_that_begins_meanwhile_is_heard() -> None:
     assert len(calls) == 1
 
 
-def test_a_call_of_somebody_who_was_there_before_is_not() -> None:
+def test_a_call_of_a_thread_that_was_there_before_is_not() -> None:
     go = threading.Event()
 
     def connect_later() -> None:

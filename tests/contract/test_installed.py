@@ -1,4 +1,4 @@
-"""Our own plugins are held to the same promises as everybody's: each installed entry point has its contract here."""
+"""Our own plugins are held to the same promises as others: each installed entry point has its contract here."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -168,8 +168,8 @@ class TestAny(BackendContract):
 
     def make(self, gateway: RouterGateway) -> AnyBackend:
         router = gateway.router
-        doors = [Nat(natpmp_at(router), "natpmp"), Nat(upnp_at(router), "upnp")]
-        return AnyBackend(Race(lambda: doors, patience=1.0))
+        backends = [Nat(natpmp_at(router), "natpmp"), Nat(upnp_at(router), "upnp")]
+        return AnyBackend(Race(lambda: backends, patience=1.0))
 
 
 class TestExtIp(BackendContract):
@@ -207,7 +207,7 @@ class TestStun(BackendContract):
         with StunServer(external_ip="11.22.33.44") as server:
             yield BackendUnderTest(Stun([Server(server.address, server.port)]), PATIENCE)
 
-    def test_it_refuses_to_map_and_asks_nobody_for_that(self, static: BackendUnderTest) -> None:
+    def test_it_refuses_to_map_and_sends_nothing_for_that(self, static: BackendUnderTest) -> None:
         def map_and_delete() -> None:
             with pytest.raises(Refused):
                 static.add()

@@ -1,6 +1,6 @@
 """One cell: a backend meets a router, and what came of it.
 
-Law: everything goes through the core's own door, or its own loop; what is seen is seen from outside.
+The backend is called through Nat, or by the real loop; what is seen is seen from outside.
 """
 
 import time
@@ -12,8 +12,8 @@ from math import inf
 from typing import TypeVar
 
 from tests.matrix.columns import Column
-from tests.matrix.jumping_clock import LeapingInbox, Scene
-from tests.matrix.lan import NEIGHBOUR, plant
+from tests.matrix.jumping_clock import JumpingInbox, Scene
+from tests.matrix.lan import NEIGHBOUR, add_entry
 from tests.matrix.outcomes import LEASE, RIGHT, Deceived, Holds, Lost, Outcome, Raises, Seen, Works
 from tests.matrix.rows import Row, Story
 
@@ -38,7 +38,7 @@ def meet(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
 
 
 def _public(error: Exception) -> type[Exception]:
-    """The error as everybody knows it: its class, or the nearest one in `portmap.errors`."""
+    """The error as it is public: its class, or the nearest one in `portmap.errors`."""
     return next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
 
 
@@ -47,7 +47,7 @@ def _public(error: Exception) -> type[Exception]:
 
 @dataclass(slots=True)
 class _Visit:
-    """One backend at one router, through the door."""
+    """One backend at one router, called through Nat."""
 
     nat: Nat
     router: Router
@@ -88,10 +88,10 @@ class _Visit:
 
     def _address(self) -> str:
         try:
-            told = str(self._call(self.nat.external_ip))
+            stated = str(self._call(self.nat.external_ip))
         except (NATError, PluginError) as error:
             return _public(error).__name__
-        return RIGHT if told == self.column.address else told
+        return RIGHT if stated == self.column.address else stated
 
     def _call(self, hook: Callable[[], T]) -> T:
         began = time.monotonic()
@@ -103,9 +103,9 @@ class _Visit:
 
 def _once(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
     with column.router(time.monotonic, quirks, row.speaks) as router:
-        plant(router)
+        add_entry(router)
         wish = internal_port if column.ipv6 else row.wish  # nothing is translated
-        visit = _Visit(column.door(router, time.monotonic), router, column, internal_port, wish)
+        visit = _Visit(column.make_nat(router, time.monotonic), router, column, internal_port, wish)
         outcome, left = visit.run()
         return Seen(outcome, visit.slowest, router.heard.trap, NEIGHBOUR not in router.entries, left)
 
@@ -114,8 +114,8 @@ def _once(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
 
 
 @dataclass(slots=True)
-class Told:
-    """What the loop told."""
+class Recorder:
+    """What the loop recorded."""
 
     events: list[Event] = field(default_factory=list)
     ports: dict[Protocol, int] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class Told:
         """Nothing more for now."""
 
     def arrive(self, reached: Callable[[Protocol, int], bool]) -> bool:
-        """Whether bytes arrive where it was told that they would."""
+        """Whether bytes arrive where the events say."""
         return len(self.ports) == len(Protocol) and all(reached(*each) for each in self.ports.items())
 
     def names(self) -> list[str]:
@@ -140,20 +140,20 @@ class Told:
 
 
 def _for_a_while(column: Column, quirks: Quirks, row: Row, story: Story, internal_port: int) -> Seen:
-    inbox = LeapingInbox()
+    inbox = JumpingInbox()
     with column.router(inbox.now, quirks, row.speaks) as router:
-        plant(router)
+        add_entry(router)
         arrived: list[bool] = []
         wish = 0 if column.ipv6 else row.wish
         requests = [PortRequest(protocol, internal_port, wish, lifetime=story.lease) for protocol in Protocol]
         scenes: list[Scene] = [(0.0, partial(Register, request)) for request in requests]
         scenes += [(at, partial(what, router)) for at, what in story.happenings]
-        told = Told()
-        scenes += [(story.span, lambda: arrived.append(told.arrive(partial(column.reached, router))))]
+        recorded = Recorder()
+        scenes += [(story.span, lambda: arrived.append(recorded.arrive(partial(column.reached, router))))]
         inbox.tell(scenes, story.span, partial(_shut_at, column, router, internal_port))
-        nat = column.door(router, inbox.now)
-        Loop(nat, inbox, told, Policy(story.ip_interval), random=lambda: 0.5).run()
-        outcome = Holds(inbox.gaps.longest) if arrived == [True] else Lost(", ".join(told.names()))
+        nat = column.make_nat(router, inbox.now)
+        Loop(nat, inbox, recorded, Policy(story.ip_interval), random=lambda: 0.5).run()
+        outcome = Holds(inbox.gaps.longest) if arrived == [True] else Lost(", ".join(recorded.names()))
         reboots = any(what is Router.reboot for _, what in story.happenings)
         touched = NEIGHBOUR not in router.entries and not reboots
         return Seen(outcome, 0.0, router.heard.trap, touched, len(column.ours(router, internal_port)))

@@ -1,7 +1,7 @@
 """The columns of the matrix: every shipped backend that speaks to a gateway, as its users have it.
 
-Law: product defaults, all of them - patience, retries, deadlines. Only where to look for the gateway is told, and where
-to listen for announcements: on loopback.
+Product defaults throughout: timeouts, retries, deadlines. Only the gateway's address is given, and where to listen for
+announcements: on loopback.
 """
 
 from collections.abc import Callable
@@ -91,8 +91,8 @@ class Column:
         """What the backend is to tell as the external address."""
         return str(US) if self.ipv6 else ADDRESS
 
-    def door(self, router: Router, clock: Clock) -> Nat:
-        """A new backend behind the core's door."""
+    def make_nat(self, router: Router, clock: Clock) -> Nat:
+        """A new backend, called through Nat."""
         return Nat(self.make(router, clock), self.name)
 
     def reached(self, router: Router, protocol: Protocol, external_port: int) -> bool:

@@ -5,14 +5,14 @@ happens while the loop runs, or says which of its protocols the router speaks.
 """
 
 from tests.matrix.events import becomes, moves
-from tests.matrix.outcomes import Deceived, Holds, NotApplicable, Raises, Works, whoever_wins
+from tests.matrix.outcomes import Deceived, Holds, NotApplicable, Raises, Works, one_of
 from tests.matrix.rows import (
     NAT_PMP_ONLY,
     ONE_PORT,
     PCP_ONLY,
     Row,
     Story,
-    everybody,
+    for_all,
     forwarding,
     mapping_protocol,
     pcp,
@@ -58,16 +58,16 @@ FIREWALL_ONLY = NotApplicable("UPnP's firewall knows nothing of the line")
 
 
 UNDER_WAY = {
-    "loss": everybody(HOLDS, story=A_WHILE),
-    "lost_first": everybody(WORKS),
-    "slow": everybody(WORKS, pcp=Works(address="NotYet")),  # the address is asked for aside, and not waited for
+    "loss": for_all(HOLDS, story=A_WHILE),
+    "lost_first": for_all(WORKS),
+    "slow": for_all(WORKS, pcp=Works(address="NotYet")),  # the address is asked for aside, and not waited for
     "drip": upnp(NO_GATEWAY, given=TIMEOUT),
-    "duplicate": everybody(WORKS),
-    "reorder": everybody(WORKS),
-    "silent": everybody(NO_GATEWAY, pmp_given=TIMEOUT, pcp_given=TIMEOUT, upnp_given=TIMEOUT),
-    "garbage": everybody(NO_GATEWAY, pmp_given=GARBLED, pcp_given=GARBLED, upnp_given=GARBLED),
-    "truncated": everybody(NO_GATEWAY, pmp_given=GARBLED, pcp_given=GARBLED, upnp_given=GARBLED),
-    "wrong_sender": everybody(  # by IPv6 from another port only, which a search does not mind
+    "duplicate": for_all(WORKS),
+    "reorder": for_all(WORKS),
+    "silent": for_all(NO_GATEWAY, pmp_given=TIMEOUT, pcp_given=TIMEOUT, upnp_given=TIMEOUT),
+    "garbage": for_all(NO_GATEWAY, pmp_given=GARBLED, pcp_given=GARBLED, upnp_given=GARBLED),
+    "truncated": for_all(NO_GATEWAY, pmp_given=GARBLED, pcp_given=GARBLED, upnp_given=GARBLED),
+    "wrong_sender": for_all(  # by IPv6 from another port only, which a search does not mind
         NO_GATEWAY, pmp_given=TIMEOUT, pcp_given=TIMEOUT, upnp_given=WORKS, upnp6=WORKS
     ),
 }
@@ -76,17 +76,17 @@ GRANTED = {
     "conflict": translated(ELSEWHERE),
     "other_port": translated(ELSEWHERE, upnp=WORKS),
     "other_port for a while": translated(HOLDS, story=A_WHILE),
-    "zero_port": everybody(WORKS, pmp=GARBLED, pcp=GARBLED, any=ELSEWHERE, pcp6=GARBLED, upnp6=NO_PORT_IN_IT),
-    "caps_lifetime": everybody(Works(lifetime=60), upnp6=WORKS),  # which says nothing of what was granted
-    "caps_lifetime for a while": everybody(
+    "zero_port": for_all(WORKS, pmp=GARBLED, pcp=GARBLED, any=ELSEWHERE, pcp6=GARBLED, upnp6=NO_PORT_IN_IT),
+    "caps_lifetime": for_all(Works(lifetime=60), upnp6=WORKS),  # which says nothing of what was granted
+    "caps_lifetime for a while": for_all(
         HOLDS,
         upnp6=Holds(CAPPED.ip_interval + 1),  # UPnP does not tell for how long: every second check opens it again
         story=CAPPED,
     ),
-    "success_without_effect": everybody(NO_READ_BACK, upnp=REFUSED, any=whoever_wins(NO_READ_BACK, REFUSED)),
+    "success_without_effect": for_all(NO_READ_BACK, upnp=REFUSED, any=one_of(NO_READ_BACK, REFUSED)),
     "zombie_mapping": translated(LISTED, pmp=NO_READ_BACK, pcp=NO_READ_BACK),
-    "prunes": everybody(HOLDS, story=TEN_MINUTES_EACH),
-    "full_table": everybody(Raises(OutOfResources)),
+    "prunes": for_all(HOLDS, story=TEN_MINUTES_EACH),
+    "full_table": for_all(Raises(OutOfResources)),
     "high_ports_only": translated(Raises(NotAuthorized), upnp=ELSEWHERE, wish=80),
     "only_ports": translated(ELSEWHERE),
     "one_mapping": mapping_protocol(ONE_OF_TWO, pcp=ONE_OF_TWO, any=ONE_OF_TWO, speaks=NAT_PMP_ONLY),
@@ -95,10 +95,8 @@ GRANTED = {
 }
 
 THE_LINE_AND_THE_CLOCK = {
-    "no_wan": everybody(
-        REFUSED, pmp=NO_PUBLIC_ADDRESS, any=whoever_wins(REFUSED, NO_PUBLIC_ADDRESS), upnp6=FIREWALL_ONLY
-    ),
-    "wan_flap": everybody(HOLDS, upnp6=FIREWALL_ONLY, story=Story(span=170, happenings=((100, becomes()),))),
+    "no_wan": for_all(REFUSED, pmp=NO_PUBLIC_ADDRESS, any=one_of(REFUSED, NO_PUBLIC_ADDRESS), upnp6=FIREWALL_ONLY),
+    "wan_flap": for_all(HOLDS, upnp6=FIREWALL_ONLY, story=Story(span=170, happenings=((100, becomes()),))),
     "private_wan": translated(Works(address="192.168.100.2")),
     "cgnat_wan": translated(Works(address="100.64.1.2")),
     "refuses_private": translated(NO_PUBLIC_ADDRESS),
@@ -107,19 +105,19 @@ THE_LINE_AND_THE_CLOCK = {
         Works(address="Refused"), pmp=REFUSED, pmp_given=Works(address="Refused"), pcp=GARBLED, any=REFUSED
     ),
     "two_wans": translated(HOLDS, story=A_WHILE),
-    "epoch_reset": everybody(HOLDS, story=A_WHILE),
+    "epoch_reset": for_all(HOLDS, story=A_WHILE),
     "uptime_epoch (reboot)": mapping_protocol(
         TWO_CHECKS, pcp=TWO_CHECKS, any=TWO_CHECKS, pcp6=TWO_CHECKS, story=REBOOT_UNDER_LONG_LEASES, speaks=ONE_PORT
     ),
     "unix_epoch (reboot)": mapping_protocol(
         TWO_CHECKS, pcp=TWO_CHECKS, any=TWO_CHECKS, story=REBOOT_UNDER_LONG_LEASES, speaks=NAT_PMP_ONLY
     ),
-    "no_announcements (reboot)": everybody(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
+    "no_announcements (reboot)": for_all(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
     "announces_by_pmp (another address)": translated(HOLDS, story=Story(happenings=((50, moves),))),
     "new_control_port_on_reboot": upnp(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
-    "(reboot)": everybody(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
+    "(reboot)": for_all(Holds(A_WHILE.ip_interval), story=Story(happenings=((50, Router.reboot),))),
     "(another address)": translated(HOLDS, story=Story(happenings=((50, moves),))),
-    "(30 s of silence)": everybody(HOLDS, story=Story(span=150, happenings=((50, becomes("silent")), (80, becomes())))),
+    "(30 s of silence)": for_all(HOLDS, story=Story(span=150, happenings=((50, becomes("silent")), (80, becomes())))),
 }
 
 NAT_PMP_AND_PCP = {
@@ -154,7 +152,7 @@ SEARCHES = {
     "bad_uuid": upnp(WORKS),
     "search_flood": upnp(NO_GATEWAY, given=WORKS),  # no more than a few devices of one host are looked at
     "printer_answers_first": upnp(WORKS),
-    "two_gateways": upnp(WORKS, upnp6=whoever_wins(FIRST_ONE, WORKS, Works(address="NoGateway"))),
+    "two_gateways": upnp(WORKS, upnp6=one_of(FIRST_ONE, WORKS, Works(address="NoGateway"))),
     "evil_location": upnp(NO_GATEWAY, given=WORKS),
     "null_location": upnp(WORKS),
     "location_host": upnp(WORKS),
@@ -253,9 +251,9 @@ SOAP = {
 }
 
 PINHOLES = {  # whatever becomes of IPv6, IPv4 works
-    "no_pinholes": everybody(WORKS, pcp6=Raises(NotAuthorized), upnp6=NO_GATEWAY),
-    "pinholes_forbidden": everybody(WORKS, pcp6=Raises(NotAuthorized), upnp6=Raises(NotAuthorized)),
-    "firewall_off": everybody(WORKS, upnp6=REFUSED),
+    "no_pinholes": for_all(WORKS, pcp6=Raises(NotAuthorized), upnp6=NO_GATEWAY),
+    "pinholes_forbidden": for_all(WORKS, pcp6=Raises(NotAuthorized), upnp6=Raises(NotAuthorized)),
+    "firewall_off": for_all(WORKS, upnp6=REFUSED),
 }
 
 ROWS: dict[str, Row] = (

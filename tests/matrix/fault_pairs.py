@@ -1,6 +1,6 @@
-"""Misfortunes never come singly: all pairs of some that concern everybody, for a while each.
+"""Two faults at once: all pairs of some that concern every backend, for a while each.
 
-Law: data only, as in `expected`. What is promised of a pair is what is promised of its worse half.
+Data only. What is promised of a pair is what is promised of its worse half.
 """
 
 from itertools import combinations
@@ -11,9 +11,9 @@ from tests.matrix.rows import Happening, Row, Story
 
 from portmap.testing import Router
 
-INTERVAL = 20.0  # seconds between two looks at the gateway: until then nobody may know of a reboot
+INTERVAL = 20.0  # seconds between two looks at the gateway: until then a reboot may be unknown
 UNLUCKY = 30.0  # seconds more, if the packets that would tell are lost
-MISFORTUNES: dict[str, tuple[Happening, ...]] = {
+FAULTS: dict[str, tuple[Happening, ...]] = {
     "loss": (),
     "duplicate": (),
     "conflict": (),
@@ -26,11 +26,11 @@ MISFORTUNES: dict[str, tuple[Happening, ...]] = {
 
 
 def _row(one: str, other: str) -> Row:
-    story = Story(span=150, ip_interval=INTERVAL, happenings=MISFORTUNES[one] + MISFORTUNES[other])
+    story = Story(span=150, ip_interval=INTERVAL, happenings=FAULTS[one] + FAULTS[other])
     reboots, loses = "(reboot)" in (one, other), "loss" in (one, other)
     holds = Holds(INTERVAL * reboots + UNLUCKY * (reboots and loses))
     once = NotApplicable("as it does without the other")
     return Row(holds, once, holds, once, holds, once, once, holds, story=story)
 
 
-PAIRS = {f"{one} + {other}": _row(one, other) for one, other in combinations(MISFORTUNES, 2)}
+PAIRS = {f"{one} + {other}": _row(one, other) for one, other in combinations(FAULTS, 2)}

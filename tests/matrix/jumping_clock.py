@@ -1,7 +1,7 @@
-"""Time that leaps where the loop would sleep, and runs where it really waits: hours in seconds, with real sockets.
+"""Time that jumps where the loop would sleep, and runs where it really waits: hours in seconds, with real sockets.
 
-Law: everybody in a story - loop, backend, router - looks at the same clock. Before each leap the table is looked at,
-and it is known when each entry in it ends: so a gap is measured to the second, not sampled.
+Loop, backend and router use the same clock. Before each jump the table is read, and it is known when each of its
+entries ends: so a gap is measured to the second, not sampled.
 """
 
 import time
@@ -47,12 +47,12 @@ class Gaps:
         return max((end - start for start, end in self.all), default=0.0)
 
 
-class LeapingInbox(Inbox):
-    """The loop's inbox while a story is told, on a clock that begins at 0. Tell the story before the loop runs."""
+class JumpingInbox(Inbox):
+    """The loop's inbox for a story, on a clock that begins at 0. Call `tell` before the loop runs."""
 
     def __init__(self) -> None:
-        self._leapt = -time.monotonic()
-        super().__init__(clock=lambda: time.monotonic() + self._leapt)
+        self._jumped = -time.monotonic()
+        super().__init__(clock=lambda: time.monotonic() + self._jumped)
         self._scenes: list[Scene] = []
         self._look: Look = lambda: -inf
         self.gaps = Gaps()
@@ -65,7 +65,7 @@ class LeapingInbox(Inbox):
     def next(self, until: float) -> Message | None:
         """The next message; None at `until`, to which the clock leaps, but for what happens on the way."""
         while not self._messages:
-            self._leap(min(max(until, self.now()), self._due()))
+            self._jump(min(max(until, self.now()), self._due()))
             if self.now() < self._due():
                 return None
             _, happen = self._scenes.pop(0)
@@ -75,15 +75,15 @@ class LeapingInbox(Inbox):
         return super().next(-inf)
 
     def sleep(self, seconds: float) -> Message:
-        """The machine is suspended: time goes by, and nobody does anything."""
-        self._leap(self.now() + seconds)
+        """The machine is suspended: time goes by, and nothing is done."""
+        self._jump(self.now() + seconds)
         return NetworkAlert(f"the machine was suspended for {seconds} s")
 
     def _due(self) -> float:
         return self._scenes[0][0] if self._scenes else inf
 
-    def _leap(self, wake_at: float) -> None:
+    def _jump(self, wake_at: float) -> None:
         now = self.now()
         if wake_at > now:
             self.gaps.passes(now, wake_at, self._look())
-            self._leapt += wake_at - now
+            self._jumped += wake_at - now

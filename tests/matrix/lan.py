@@ -1,6 +1,6 @@
-"""The LAN around a simulated router: a service worth reaching, a neighbour, and somebody outside who tries.
+"""The LAN around a simulated router: a service worth reaching, a neighbour, and a host outside that tries to reach it.
 
-Law: everybody is on loopback. Bytes that come back are the only proof of a mapping; of a pinhole, the router's word.
+All of it on loopback. Bytes that come back are the only proof of a mapping; of a pinhole, the router's word.
 """
 
 import socket
@@ -14,9 +14,9 @@ from portmap.simulator.pinhole_table import Pinhole
 from portmap.testing import Entry, Router
 
 NEIGHBOUR = Entry(Protocol.TCP, 30304, "127.0.0.9", 9, 0, "neighbour")
-"""Somebody else's mapping, on the port that a router would give next."""
+"""Another host's mapping, on the port that a router would give next."""
 GREETING = b"from inside: "
-PATIENCE = 1.0  # seconds until what has not come back is lost; UDP is sent again meanwhile
+TIMEOUT = 1.0  # seconds until what has not come back is lost; UDP is sent again meanwhile
 _TRIES = 3
 
 
@@ -61,7 +61,7 @@ def reached(router: Router, protocol: Protocol, external_port: int) -> bool:
     """Whether bytes sent from outside arrive inside, and the answer outside."""
     kind = socket.SOCK_STREAM if protocol is Protocol.TCP else socket.SOCK_DGRAM
     with closing(socket.socket(socket.AF_INET, kind)) as caller:
-        caller.settimeout(PATIENCE / _TRIES if protocol is Protocol.UDP else PATIENCE)
+        caller.settimeout(TIMEOUT / _TRIES if protocol is Protocol.UDP else TIMEOUT)
         return any(_greets(caller, (router.outside, external_port)) for _ in range(_TRIES))
 
 
@@ -77,8 +77,8 @@ def _greets(caller: socket.socket, where: tuple[str, int]) -> bool:
         return False
 
 
-def plant(router: Router, entry: Entry = NEIGHBOUR) -> None:
-    """Enter a mapping as if somebody else had made it."""
+def add_entry(router: Router, entry: Entry = NEIGHBOUR) -> None:
+    """Enter a mapping as if another host had made it."""
     router._sockets.reactor.run(lambda: router._state.table.put(entry))
 
 
@@ -93,5 +93,5 @@ def pinholes(router: Router, port: int) -> tuple[Pinhole, ...]:
 
 
 def let_in(router: Router, protocol: Protocol, port: int) -> bool:
-    """Whether the router's firewall says that it lets everybody in; on ::1 bytes would arrive anyway."""
+    """Whether the router's firewall says that it lets every host in; on ::1 bytes would arrive anyway."""
     return any(it.protocol is protocol and not it.remote and not it.remote_port for it in pinholes(router, port))

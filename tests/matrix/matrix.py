@@ -1,6 +1,6 @@
 """The whole matrix: cells that are worked on side by side, and the table that they make.
 
-Law: cells that wait for somebody who does not answer wait together; the others are busy, so few of them run at once.
+Cells that mostly wait for an answer wait together; the others are busy, so few of them run at once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from portmap.errors import Garbled, GatewayTimeout, NoGateway
 WAITING, BUSY = 48, 4  # cells at once
 # Rows in which time really passes.
 _SLOW = {"slow", "drip", "loss", "reorder", "throttle", "wan_flap", "wrong_internal_port", "wrong_nonce", "(30"}
-_IN_VAIN = tuple(map(Raises, (NoGateway, GatewayTimeout, Garbled)))
+_NO_ANSWER = tuple(map(Raises, (NoGateway, GatewayTimeout, Garbled)))
 
 
 _ALL = ROWS | PAIRS
@@ -43,7 +43,7 @@ class Cell:
     @property
     def waits(self) -> bool:
         """Whether it mostly waits."""
-        return bool(_SLOW & set(self.row.split())) or self.expected in _IN_VAIN
+        return bool(_SLOW & set(self.row.split())) or self.expected in _NO_ANSWER
 
     def __str__(self) -> str:
         return f"{self.row} | {self.column.name}"

@@ -1,6 +1,6 @@
-"""What can come of a backend and a router: the words of the table, and what was seen when they met.
+"""What can come of a backend and a router: the outcomes that the table promises, and what was seen.
 
-Law: values only. `allows` says whether what was seen is what the table promises.
+Values only. `allows` says whether what was seen is what the table promises.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Works:
     """Bytes from outside arrive, by TCP and by UDP.
 
     `same`: on the external port that was asked for. `lifetime`: what was granted, 0 for ever. `address`: the external
-    address that was told, or the name of the error that was told in its place.
+    address that was given, or the name of the error in its place.
     """
 
     same: bool = True
@@ -95,7 +95,7 @@ class Either:
 Outcome: TypeAlias = Works | Raises | Deceived | Holds | Lost | NotApplicable | Either
 
 
-def whoever_wins(*outcomes: Outcome) -> Either:
+def one_of(*outcomes: Outcome) -> Either:
     """One of these."""
     return Either(outcomes)
 

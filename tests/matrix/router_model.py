@@ -1,6 +1,6 @@
 """The simulated router, and the real NAT-PMP backend behind the real loop, for sequences of anything that can happen.
 
-Law: real sockets, leaping time. As in `scripted_world`, every misfortune is in the diary.
+Real sockets, a jumping clock. As in `scripted_model`, every fault is in the diary.
 """
 
 import math
@@ -10,11 +10,11 @@ from ipaddress import IPv4Address
 from random import Random
 from typing import Any
 
-from tests.matrix.cell import Told
+from tests.matrix.cell import Recorder
 from tests.matrix.columns import UPTIME
 from tests.matrix.events import moves
-from tests.matrix.jumping_clock import LeapingInbox, Scene
-from tests.matrix.lan import ours, plant
+from tests.matrix.jumping_clock import JumpingInbox, Scene
+from tests.matrix.lan import add_entry, ours
 from tests.matrix.scripted_model import Diary, Step
 
 from portmap.backends.nat import Nat
@@ -39,7 +39,7 @@ class RouterWorld:
     Afterwards: `left` is what is there of ours, `robbed` what no longer of the neighbour's.
     """
 
-    def __init__(self, router: Router, inbox: LeapingInbox) -> None:
+    def __init__(self, router: Router, inbox: JumpingInbox) -> None:
         self.diary = Diary()
         self.left: tuple[Entry, ...] = ()
         self.robbed: list[Entry] = []
@@ -57,7 +57,7 @@ class RouterWorld:
         self._inbox.tell(scenes, last + calm, self._shut_at)
         gateway = IPv4Address(self._router.address)
         backend = NatPmp(None, patience=HASTY, candidates=lambda: [gateway], clock=self._inbox.now, announced_at=())
-        Loop(Nat(backend, "world"), self._inbox, Told(), random=lambda: 0.5).run()
+        Loop(Nat(backend, "world"), self._inbox, Recorder(), random=lambda: 0.5).run()
         self.left = ours(self._router, PORT)
         self.robbed = [entry for entry in self._neighbours if entry not in self._router.entries]
 
@@ -86,7 +86,7 @@ class RouterWorld:
         if neighbour:
             self._neighbours = [Entry(protocol, PORT, "127.0.0.9", 9, 0, "neighbour") for protocol in Protocol]
             for entry in self._neighbours:
-                plant(self._router, entry)
+                add_entry(self._router, entry)
 
     def _shut_at(self) -> float:
         entries = ours(self._router, PORT)
@@ -99,7 +99,7 @@ def _off(quirk: str) -> Any:
 
 def live_through(steps: list[Step], calm: float) -> tuple[RouterWorld, list[tuple[float, float]]]:
     """The world afterwards, and the gaps."""
-    inbox = LeapingInbox()
+    inbox = JumpingInbox()
     dice = Random(1)  # noqa: S311  # the same at every run
     with Router(loopback_address(), upnp=False, uptime=UPTIME, clock=inbox.now, random=dice) as router:
         world = RouterWorld(router, inbox)

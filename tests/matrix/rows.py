@@ -56,7 +56,7 @@ class Row:
         return (*mappings, self.pcp6, self.upnp6)
 
 
-def everybody(
+def for_all(
     outcome: Outcome,
     *,
     pmp: Outcome | None = None,
@@ -81,8 +81,8 @@ def everybody(
 
 
 def translated(outcome: Outcome, **others: Any) -> Row:
-    """A quirk of translation, as `everybody` has it: pinholes are not concerned."""
-    return everybody(outcome, pcp6=NO_IPV6, upnp6=NO_IPV6, **others)
+    """A quirk of translation, as `for_all` has it: pinholes are not concerned."""
+    return for_all(outcome, pcp6=NO_IPV6, upnp6=NO_IPV6, **others)
 
 
 def mapping_protocol(

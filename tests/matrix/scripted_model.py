@@ -1,7 +1,7 @@
 """A scripted gateway with leases, a neighbour and a diary, for sequences of anything that can happen.
 
-Law: time is scripted. What is open, and until when, is known exactly; every misfortune is in the diary, so that a gap
-can be held against it.
+Time is scripted. What is open, and until when, is known exactly; every fault is in the diary, so that it can excuse a
+gap.
 """
 
 from collections.abc import Callable
@@ -24,12 +24,12 @@ WEB = PortRequest(Protocol.TCP, 8080)
 DNS = PortRequest(Protocol.UDP, 53, lifetime=60)
 GUEST = PortRequest(Protocol.UDP, 8080)  # comes and goes
 KEPT = (WEB, DNS)
-CALL = 3.75  # seconds that a call takes which nobody answers
+CALL = 3.75  # seconds that a call takes which no answer comes
 TROUBLES: dict[str, tuple[Callable[[], Exception], str, float]] = {
-    "silent": (partial(GatewayTimeout, "nobody answers"), "", CALL),
-    "deaf to mapping": (partial(GatewayTimeout, "nobody answers"), "add_mapping", CALL),
-    "deaf to questions": (partial(GatewayTimeout, "nobody answers"), "external_ip", CALL),
-    "answers are lost": (partial(GatewayTimeout, "nobody answers"), _ANSWER, CALL),
+    "silent": (partial(GatewayTimeout, "no answer comes"), "", CALL),
+    "deaf to mapping": (partial(GatewayTimeout, "no answer comes"), "add_mapping", CALL),
+    "deaf to questions": (partial(GatewayTimeout, "no answer comes"), "external_ip", CALL),
+    "answers are lost": (partial(GatewayTimeout, "no answer comes"), _ANSWER, CALL),
     "answers are garbled": (partial(Garbled, "bytes"), _ANSWER, 0.0),
     "refuses": (partial(Refused, "not today"), "add_mapping", 0.0),
     "refuses the address": (partial(Refused, "not today"), "external_ip", 0.0),
@@ -38,7 +38,7 @@ TROUBLES: dict[str, tuple[Callable[[], Exception], str, float]] = {
     "broken": (partial(ValueError, "oops"), "", 0.0),
 }
 """What is wrong for a while: the error, of which hook (all for none), and the seconds until it comes."""
-SLOWEST_RENEWAL = WEB.lifetime * 5 / 8  # seconds until a loss that nobody tells of is mended
+SLOWEST_RENEWAL = WEB.lifetime * 5 / 8  # seconds until a loss that is not announced is mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,9 @@ class World(ScriptedBackend):
         """Run the real loop through it all."""
         self.inbox = inbox = WatchedInbox(self.diary.story, self.diary.naps, self.end)
         inbox.ends = self.open_until
-        told = Recording(inbox)
-        Loop(Nat(self, "world"), inbox, told, random=lambda: 0.5).run()
-        return told, inbox
+        recorded = Recording(inbox)
+        Loop(Nat(self, "world"), inbox, recorded, random=lambda: 0.5).run()
+        return recorded, inbox
 
     def left(self, key: Key) -> bool:
         """Whether something of this request is in the table still."""
@@ -199,7 +199,7 @@ class World(ScriptedBackend):
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Forget a mapping; nobody but the loop sees to it that it is ours."""
+        """Forget a mapping; only the loop checks that it is ours."""
         self._hear("delete_mapping", protocol, external_port, internal_port)
         self._settle()
         key = (protocol, internal_port)

@@ -19,7 +19,7 @@ fixed = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # a busy machine
 )
-MERCY = MAX_RETRY * 1.25 + 30  # seconds: the longest back-off, and calls under way that nobody answers
+LONGEST_EXCUSE = MAX_RETRY * 1.25 + 30  # seconds: the longest back-off, and calls under way that no answer comes
 AT_A_GATEWAY = (
     *TROUBLES,
     *("gives no port", "gives other ports", "gives short leases", "sleeps", "has a guest"),
@@ -45,13 +45,13 @@ def steps(things: tuple[str, ...], most: int) -> st.SearchStrategy[list[Step]]:
 @given(steps(AT_A_GATEWAY, most=20), CALM)
 def test_whatever_happens_to_the_loop(steps: list[Step], calm: float) -> None:
     world = World(steps, calm)
-    told, inbox = world.play()
+    recorded, inbox = world.play()
     assert [request for request in KEPT if world.left(request.key)] == []
     assert world.trespasses == 0
     for request in KEPT:
         gaps = inbox.gaps[request.key].all
-        assert [gap for gap in gaps if not world.diary.excused(gap, MERCY)] == []
-        events = [event for _, event in told.events if isinstance(event, MappingEvent)]
+        assert [gap for gap in gaps if not world.diary.excused(gap, LONGEST_EXCUSE)] == []
+        events = [event for _, event in recorded.events if isinstance(event, MappingEvent)]
         assert_makes_sense([event for event in events if event.key == request.key])
 
 
@@ -60,7 +60,7 @@ def test_whatever_happens_to_the_loop(steps: list[Step], calm: float) -> None:
 def test_whatever_happens_to_nat_pmp_at_a_router(steps: list[Step], calm: float) -> None:
     world, gaps = live_through(steps, calm)
     assert (world.left, world.robbed) == ((), [])
-    assert [gap for gap in gaps if not world.diary.excused(gap, MERCY)] == []
+    assert [gap for gap in gaps if not world.diary.excused(gap, LONGEST_EXCUSE)] == []
 
 
 def assert_makes_sense(events: list[MappingEvent]) -> None:

@@ -40,7 +40,7 @@ def test_what_comes_of_it_is_what_the_table_says(cell: Cell, seen: Results) -> N
     assert allows(cell.expected, outcome), f"promised: {cell.expected}; seen: {outcome}"
 
 
-def test_nobody_is_lured_to_another_host(seen: Results) -> None:
+def test_no_client_is_led_to_another_host(seen: Results) -> None:
     assert those(seen, lambda it: it.lured) == []
 
 

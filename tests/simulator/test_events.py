@@ -201,7 +201,7 @@ def test_a_new_mapping_is_an_event(router: Router, ear: socket.socket, sock: soc
     assert event(ear) == {"seq": 1, "PortMappingNumberOfEntries": "1"}
 
 
-def test_a_subscriber_who_does_not_listen_holds_nobody_up(router: Router, ear: socket.socket) -> None:
+def test_a_subscriber_who_does_not_listen_delays_no_other_request(router: Router, ear: socket.socket) -> None:
     subscribe(router, ear)
     ear.close()
     router.external_ip = "203.0.113.9"

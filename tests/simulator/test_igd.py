@@ -48,7 +48,7 @@ def test_a_mapping_of_ones_own_is_overwritten() -> None:
     assert [entry.internal_port for entry in state.table.alive(NOW)] == [9090]
 
 
-def test_a_mapping_of_somebody_else_is_a_conflict() -> None:
+def test_a_mapping_of_another_host_is_a_conflict() -> None:
     state = RouterState()
     do("AddPortMapping", state, NewInternalClient="127.0.0.9")
     assert refused("AddPortMapping", state) == 718
@@ -63,7 +63,7 @@ def test_a_mapping_of_somebody_else_is_a_conflict() -> None:
         ("NewExternalPort", "-1", 402),
         ("NewExternalPort", "eighty", 402),
         ("NewProtocol", "tcp", 402),
-        ("NewInternalClient", "somebody", 402),
+        ("NewInternalClient", "a host", 402),
         ("NewLeaseDuration", "4294967296", 402),
         ("NewLeaseDuration", "\u0663", 402),
         ("NewRemoteHost", "198.51.100.1", 726),
@@ -186,12 +186,12 @@ def test_a_router_without_leases_gives_permanent_ones(quirks: Quirks) -> None:
 
 
 @pytest.mark.parametrize(("igd", "code"), [(1, 718), (2, 606)])
-def test_secure_mode_maps_to_nobody_else(igd: int, code: int) -> None:
+def test_secure_mode_maps_to_no_other_host(igd: int, code: int) -> None:
     state = RouterState(quirks=Quirks(secure_mode=True), igd=igd)
     assert refused("AddPortMapping", state, client="127.0.0.9") == code
 
 
-def test_secure_mode_deletes_nobody_elses_mapping() -> None:
+def test_secure_mode_deletes_no_other_hosts_mapping() -> None:
     state = RouterState(quirks=Quirks(secure_mode=True))
     do("AddPortMapping", state)
     assert refused("DeletePortMapping", state, client="127.0.0.9") == 606

@@ -55,7 +55,7 @@ def test_a_granted_mapping_is_in_the_table() -> None:
     assert router.table.alive(NOW) == (Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "NAT-PMP"),)
 
 
-def test_a_port_of_somebody_else_gives_the_next_one() -> None:
+def test_a_port_of_another_host_gives_the_next_one() -> None:
     router = state()
     said("00 02 0000  1f90 0050  00000258", router, client="127.0.0.9")
     assert said("00 02 0000  1f90 0050  00000258", router) == spaced("00 82 0000 00000007 1f90 0051 00000258")
@@ -98,7 +98,7 @@ def test_deleting_internal_port_zero_takes_all_of_the_client_and_protocol_only()
     assert [(e.protocol, e.external_port) for e in router.table.alive(NOW)] == [(Protocol.UDP, 80), (Protocol.TCP, 82)]
 
 
-def test_nobody_deletes_the_mapping_of_somebody_else() -> None:
+def test_a_mapping_of_another_host_is_not_deleted() -> None:
     router = state()
     said("00 02 0000  1f90 0050  00000258", router, client="127.0.0.9")
     said("00 02 0000  1f90 0000  00000000", router)

@@ -72,7 +72,7 @@ def test_announce_gives_a_sign_of_life_and_the_epoch() -> None:
     assert said(Announce(mapped(CLIENT)), state()) == Said(0x80, Result.SUCCESS, 0, 7, b"")
 
 
-def test_the_announcement_to_all_is_an_answer_that_nobody_asked_for() -> None:
+def test_the_announcement_to_all_is_an_answer_to_no_request() -> None:
     assert announcement(state(), NOW).hex() == "028000000000000000000007" + "00" * 12
 
 
@@ -97,7 +97,7 @@ def test_lifetimes_are_from_two_minutes_to_a_day(asked: int, granted: int) -> No
     assert said(replace(WISH, lifetime=asked), state()).lifetime == granted
 
 
-def test_a_port_of_somebody_else_gives_the_next_one() -> None:
+def test_a_port_of_another_host_gives_the_next_one() -> None:
     router = state()
     said(other(WISH), router, "127.0.0.9")
     assert said(WISH, router).ports == (8080, 81)

@@ -66,7 +66,7 @@ def test_external_address_and_port_are_the_clients_own_whatever_it_suggests() ->
     assert (int.from_bytes(body[18:20]), IPv6Address(body[20:36])) == (8080, IPv6Address(US))
 
 
-def test_whoever_sends_from_another_address_gets_nothing() -> None:
+def test_a_request_from_another_address_gets_nothing() -> None:
     router = state()
     assert pcp(WISH, router, client=NEIGHBOUR)[0] == Result.ADDRESS_MISMATCH
     assert opened(router) == []
@@ -184,7 +184,7 @@ def test_update_extends_and_delete_shuts() -> None:
 
 
 @pytest.mark.parametrize("action", ["UpdatePinhole", "DeletePinhole", "CheckPinholeWorking"])
-def test_an_id_that_is_not_there_or_somebody_elses_is_refused(action: str) -> None:
+def test_an_id_that_is_not_there_or_another_hosts_is_refused(action: str) -> None:
     router = state()
     call(router, "AddPinhole", HOLE)
     assert call(router, action, {"UniqueID": "2", "NewLeaseTime": "60"}) == 704

@@ -77,7 +77,7 @@ def test_slow_is_what_every_answer_takes(start: Start, sock: socket.socket) -> N
     assert time.monotonic() - begun >= 0.1
 
 
-def test_a_slow_answer_holds_nobody_up(start: Start, sock: socket.socket) -> None:
+def test_a_slow_answer_delays_no_other_request(start: Start, sock: socket.socket) -> None:
     router = start(quirks=Quirks(slow=30))
     sock.sendto(ADDRESS, (router.address, router.pmp_port))
     while router.heard.address == 0:
@@ -150,7 +150,7 @@ def test_drip_comes_byte_by_byte(start: Start) -> None:
     assert time.monotonic() - begun >= 0.0001 * len(page)
 
 
-def test_a_dripping_answer_holds_nobody_up(start: Start, sock: socket.socket) -> None:
+def test_a_dripping_answer_delays_no_other_request(start: Start, sock: socket.socket) -> None:
     router = start(quirks=Quirks(drip=0.05))
     with pytest.raises(TimeoutError), urlopen(router.description_url, timeout=SHORT):  # noqa: S310  # the router's own
         pass

@@ -41,7 +41,7 @@ class Lan:
         return int.from_bytes(self.ask(ADDRESS)[4:8], "big")
 
     def opens(self, port: int = PORT) -> bool:
-        """Whether somebody outside can connect to the external port."""
+        """Whether a host outside can connect to the external port."""
         with closing(socket.socket()) as outside:
             return outside.connect_ex((self.router.outside, port)) == 0
 

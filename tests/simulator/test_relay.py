@@ -125,7 +125,7 @@ def test_each_udp_sender_gets_its_own_answers(router: Router, udp_service: socke
         caller.close()
 
 
-def test_nobody_inside_means_the_caller_is_cut_off(
+def test_without_a_service_inside_the_caller_is_cut_off(
     service: socket.socket, mapped: Open, call: Callable[[int], socket.socket]
 ) -> None:
     port = mapped(service)

@@ -151,7 +151,7 @@ def test_a_rebooted_router_answers_again(router: Router, ask: Ask) -> None:
     assert ask(router.pmp_port, ADDRESS)
 
 
-def test_a_half_sent_request_holds_nobody_up(router: Router, fetch: Fetch) -> None:
+def test_a_half_sent_request_delays_no_other_request(router: Router, fetch: Fetch) -> None:
     with closing(socket.create_connection((router.address, router.http_port))) as stuck:
         stuck.send(b"GET /desc")
         assert fetch("GET", "/desc.xml")[0] == 200

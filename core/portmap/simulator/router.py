@@ -43,8 +43,8 @@ class Router:
     of a few seconds on (RFC 6886 §3.6). `announce` are the (group, port) for NAT-PMP and PCP, really 224.0.0.1 port
     5350; `notify` those for SSDP, really 239.255.255.250 port 1900; a loopback router's never leave the host. They
     are repeated after the times of the standards multiplied by `pace`. `listener` is called with each request, on the
-    router's own thread. `ipv6`: it has an IPv6 firewall, too, whose pinholes PCP and UPnP (WANIPv6FirewallControl:1) open at
-    ::1, on ports of their own; there announcements go to ::1 only. Raises PortmapError where a port is taken.
+    router's own thread. `ipv6`: it has an IPv6 firewall, too, whose pinholes PCP and UPnP (WANIPv6FirewallControl:1)
+    open at ::1, on ports of their own; there announcements go to ::1 only. Raises PortmapError where a port is taken.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""For everybody's tests: a simulated router that misbehaves on command, and suites that prove any plugin.
+"""For any project's tests: a simulated router that misbehaves on command, and suites that prove any plugin.
 
 The suites, and the gateways for them, need pytest and are imported when they are first used; the rest does not.
 

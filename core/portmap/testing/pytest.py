@@ -4,8 +4,7 @@
         my_client(gateway=router.address)
         assert router.heard.map == 1
 
-Law: every router lives on a loopback address of its own and ends with the test. Fixtures only; nothing is changed in
-how pytest runs.
+Every router has a loopback address of its own and ends with the test. Fixtures only: pytest runs as before.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ RouterFactory: TypeAlias = Callable[..., Router]
 
 @pytest.fixture
 def loopback_address() -> str:
-    """An address in 127.0.0.0/8 that nobody else uses; 127.0.0.1 where there is no other."""
+    """An address in 127.0.0.0/8 that no other test uses; 127.0.0.1 where there is no other."""
     return own_address()
 
 

@@ -75,7 +75,7 @@ class ScriptedBackend:
         return self
 
     def reboots(self, at: float) -> Self:
-        """At second `at` the table is gone, and nobody is told."""
+        """At second `at` the table is gone, without an announcement."""
         self._reboots.append(at)
         return self
 
@@ -162,7 +162,7 @@ def play(
     policy: Policy | None = None,
     spread: float = 0.0,
 ) -> Recording:
-    """Run the real loop, behind the real door, through a story; `spread` is every random number it draws."""
+    """Run the real loop with the real Nat through a story; `spread` is every random number it draws."""
     inbox = backend.inbox = ScriptedInbox(story, end=end)
     told = Recording(inbox)
     Loop(Nat(backend, "scripted"), inbox, told, policy, random=lambda: spread).run()

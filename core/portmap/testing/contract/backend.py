@@ -1,7 +1,7 @@
 """What every backend promises: the rules of `portmap.hookspecs`, each of them a test.
 
-Law: a test's name is the promise, its failure a sentence. Backends are called through the core's own door, from a
-thread that did not make them, as in life.
+A test's name is the promise, its failure a sentence. Backends are called through Nat, from a thread that did not make
+them, as the core does.
 """
 
 # ruff: noqa: D102  # a test's name is its docstring

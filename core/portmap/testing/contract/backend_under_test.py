@@ -1,7 +1,7 @@
-"""The backend under test, behind the core's own door.
+"""BackendUnderTest: a backend called through Nat, so that what the core calls a fault of the plugin fails the test.
 
-Law: what the core would call a fault of the plugin - a foreign exception, a nonsensical answer, a call that does not
-come back - fails the test at once, in the core's own words. Errors of the gateway pass: the test expects them or not.
+A foreign exception, a nonsensical answer and a call that does not come back fail at once, in the core's own words.
+Errors of the gateway pass: the test expects them or not.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from portmap.testing.contract.checks import in_time, require
 
 T = TypeVar("T")
 
-INTERNAL = 24680  # where the contracts' mappings lead to; nobody needs to listen there
+INTERNAL = 24680  # where the contracts' mappings lead to; no service needs to listen there
 WISH = 24690  # the external port that they wish for
 LIFETIME = 600  # seconds
 
 
 class BackendUnderTest:
-    """Every call is made in a thread of the door's own, and has `deadline` seconds."""
+    """Every call is made in a thread of Nat's, and has `deadline` seconds."""
 
     def __init__(self, backend: Any, deadline: float) -> None:
         self.backend = backend

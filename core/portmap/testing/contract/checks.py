@@ -1,7 +1,4 @@
-"""How a promise is put to the test: a sentence for whoever broke it, and a limit for whoever does not come back.
-
-Law: a broken promise ends in one readable line, no traceback through this package.
-"""
+"""How a promise is put to the test: a failure is one readable line without a traceback, and a call has a time limit."""
 
 import threading
 from collections.abc import Callable
@@ -36,5 +33,5 @@ def in_time(work: Callable[[], T], seconds: float, who: str) -> T:
 def _run(work: Callable[[], T], result: "Future[T]") -> None:
     try:
         result.set_result(work())
-    except BaseException as error:  # noqa: BLE001  # handed to whoever waits, whatever it is
+    except BaseException as error:  # noqa: BLE001  # handed to the waiting thread, whatever it is
         result.set_exception(error)

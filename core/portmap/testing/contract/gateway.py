@@ -1,6 +1,6 @@
 """The gateway under test: what a contract must be able to do to it, apart from letting the backend speak to it.
 
-Law: every ability is optional. A promise that needs one which is not there is skipped, with that for a reason.
+Every ability is optional. A promise that needs a missing one is skipped, with that for a reason.
 """
 
 import socket
@@ -31,11 +31,11 @@ class Gateway:
         self._cannot("entries()", "tell what it holds")
 
     def plant(self, protocol: Protocol, external_port: int) -> None:  # noqa: ARG002  # for those who override it
-        """Let somebody else, another host of the LAN, hold an external port."""
-        self._cannot("plant(protocol, external_port)", "hold a mapping of somebody else's")
+        """Let another host of the LAN hold an external port."""
+        self._cannot("plant(protocol, external_port)", "hold a mapping of another host")
 
     def kill(self) -> None:
-        """From now on it answers nobody."""
+        """From now on it does not answer."""
         self._cannot("kill()", "fall silent")
 
     def revive(self) -> None:

@@ -1,4 +1,4 @@
-"""What a user, or somebody worse, may write where a plugin expects an argument or a mapping's name."""
+"""What a user or an attacker may write where a plugin expects an argument or a mapping's name."""
 
 ARGUMENTS = {
     "nothing": None,
@@ -8,7 +8,7 @@ ARGUMENTS = {
     "a number": "-1",
     "too large a number": "99999999999999999999",
     "an address out of range": "256.1.1.1",
-    "the unspecified address": "0.0.0.0",  # noqa: S104  # nobody binds to it
+    "the unspecified address": "0.0.0.0",  # noqa: S104  # not bound to
     "a group address": "224.0.0.1",
     "an address with a zone": "fe80::1%eth0",
     "half an address": "[::1",

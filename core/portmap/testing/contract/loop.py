@@ -126,20 +126,20 @@ class LoopPromises(PluginContract):
     def test_deleting_what_was_never_there_is_harmless(self, backend: BackendUnderTest) -> None:
         backend.delete()
 
-    # Somebody else's mappings.
+    # Mappings of other hosts.
 
-    def test_a_port_that_somebody_else_holds_is_left_to_them(self, backend: BackendUnderTest, gateway: Gateway) -> None:
+    def test_a_port_that_another_host_holds_is_left_to_it(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         foreign = _planted(gateway)
         with suppress(Refused):  # Conflict, where no other port will do
             granted = backend.add().external_port
-            require(granted != WISH, f"port {WISH} is somebody else's, and was granted to us all the same")
-        require(foreign <= set(gateway.entries()), "the mapping of somebody else was replaced")
+            require(granted != WISH, f"port {WISH} is another host's, and was granted to us all the same")
+        require(foreign <= set(gateway.entries()), "the mapping of another host was replaced")
 
-    def test_a_mapping_of_somebody_else_is_never_deleted(self, backend: BackendUnderTest, gateway: Gateway) -> None:
+    def test_a_mapping_of_another_host_is_never_deleted(self, backend: BackendUnderTest, gateway: Gateway) -> None:
         foreign = _planted(gateway)
         with suppress(NATError):  # saying no is as good as doing nothing
             backend.delete()
-        require(foreign <= set(gateway.entries()), "the mapping of somebody else was deleted")
+        require(foreign <= set(gateway.entries()), "the mapping of another host was deleted")
 
     # A gateway that does not answer.
 
@@ -195,7 +195,7 @@ def _ours(gateway: Gateway) -> list[Entry]:
 
 
 def _planted(gateway: Gateway) -> set[Entry]:
-    """What the gateway holds once somebody else has the port that the contract wishes for."""
+    """What the gateway holds once another host has the port that the contract asks for."""
     gateway.plant(Protocol.TCP, WISH)
     return set(gateway.entries())
 

@@ -1,6 +1,6 @@
-"""Whether somebody speaks to the network, as Python's own audit events tell (PEP 578).
+"""Whether something is sent to the network, as Python's own audit events tell (PEP 578).
 
-Law: it listens, and changes nothing. C code that opens sockets of its own is not heard.
+It changes nothing. C code that opens sockets of its own is not noticed.
 """
 
 import sys
@@ -45,7 +45,7 @@ def network_calls(deaf_to: frozenset[int | None] | None = None) -> Iterator[list
 
 
 def network_calls_of(work: Callable[[], object]) -> list[str]:
-    """What the work asks of the network, every time: what it asks once in three was somebody else's thread."""
+    """What the work asks of the network, every time: what it asks once in three was another thread's."""
     heard, others = [], other_threads()
     for _ in range(3):
         with network_calls(others) as calls:

@@ -57,6 +57,6 @@ class PluginContract:
         try:
             in_time(lambda: self.plugin.from_argument(argument), PARSING, "from_argument")
         except SpecError as error:
-            require(bool(str(error)), "a SpecError without a word helps nobody: say what is wrong and what to try")
+            require(bool(str(error)), "a SpecError needs a text: say what is wrong and what to try")
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the finding
             pytest.fail(f"from_argument({argument!r}) raised {error!r}: raise SpecError", pytrace=False)

@@ -1,4 +1,4 @@
-"""What every publisher promises: to take whatever it is told, to make the newest state true, and to harm nobody."""
+"""What every publisher promises: to take whatever it is told, to make the newest state true, and to do no harm."""
 
 # ruff: noqa: D102  # a test's name is its docstring
 
@@ -91,10 +91,10 @@ class PublisherContract(PluginContract):
         target.kill()
         for _ in range(2):
             failed = self._converge(hook, FIRST)
-            require(failed, "nobody was there, and it says nothing of it: raise an error of portmap.errors")
+            require(failed, "the target was gone, and it says nothing of it: raise an error of portmap.errors")
         target.revive()
         self._converge_well(hook, FIRST)
-        require(set(target.ports()) == {FIRST_PORT}, f"once there was somebody again, it shows {target.ports()}")
+        require(set(target.ports()) == {FIRST_PORT}, f"once the target was there again, it shows {target.ports()}")
 
     # The stream, the record, the name ------------------------------------------------------------------------
 

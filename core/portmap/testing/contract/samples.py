@@ -1,11 +1,8 @@
-"""Events and records to show to a publisher: each of every kind bare, and with all that it can say.
+"""Events, records and states to show to a publisher.
 
-Law: the classes come from `portmap.events` and `portmap.events` themselves, so a new one is shown as soon as it
-exists.
-
-States to show to a publisher: nothing at all, one port, the same port elsewhere, all that a state can say.
-
-Law: values only; every port here is one that any publisher may publish - open outside as inside, or to be followed.
+Events: each of every kind bare, and with all that it can say; the classes come from `portmap.events`, so a new one is
+shown as soon as it exists. States: nothing at all, one port, the same port elsewhere, all that a state can say; every
+port here is one that any publisher may publish, open outside as inside, or to be followed.
 """
 
 from collections.abc import Iterator

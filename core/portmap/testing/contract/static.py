@@ -1,4 +1,4 @@
-"""What a backend of kind STATIC promises: it knows its address, takes ports on trust, and speaks to nobody."""
+"""What a backend of kind STATIC promises: it knows its address, takes ports on trust, and sends nothing."""
 
 # ruff: noqa: D102  # a test's name is its docstring
 

@@ -1,6 +1,6 @@
-"""The target under test: where a publisher's words arrive, and what a contract must be able to do to it.
+"""The target under test: where a publisher's messages arrive, and what a contract must be able to do to it.
 
-Law: every ability is optional. A promise that needs one which is not there is skipped, with that for a reason.
+Every ability is optional. A promise that needs a missing one is skipped, with that for a reason.
 """
 
 from collections.abc import Collection
