@@ -49,10 +49,10 @@ What the class may declare beside its `kind`, each optional::
     def race_from_argument(cls, argument: str | None) -> "Acme":
         ...     # in place of `from_argument` where `any` races you beside others: leave to them what they do, too
 
-A **publisher** tells somebody where we can be reached. Group `portmap.publishers`, again a class with `from_argument`;
-`str(publisher)` names it for people, without a secret. It implements at least one of its hooks. `converge` is the one
-to start with: it is given the whole state that is wanted, and called again, with back-off and always with the newest,
-until it returns without an error. `reassert_every: ClassVar[float]` (seconds), where declared, has it called as often
+A **publisher** tells another program where we can be reached. Group `portmap.publishers`, again a class with
+`from_argument`; `str(publisher)` names it for people, without a secret. It implements at least one of its hooks.
+`converge` is the one to start with: it gets the whole state, and is called again, with back-off and always with the
+newest state, until it returns without an error. With `reassert_every: ClassVar[float]` (seconds) it is called as often
 even though nothing changed: for a target that forgets. `portmap.testing.PublisherContract` checks all of it.
 """
 
@@ -156,7 +156,7 @@ class BackendSpec:
 
 
 class PublisherSpec:
-    """The hooks of one publisher: somebody who wants to know where we can be reached. Each is optional, one is not."""
+    """The hooks of one publisher. It implements one of them at least."""
 
     @hookspec(firstresult=True)
     def converge(self, state: "Endpoints", again: bool) -> str | None:
@@ -174,9 +174,9 @@ class PublisherSpec:
 
     @hookspec
     def on_event(self, event: "Event") -> None:
-        """Take one event of `portmap.events` or `portmap.events`; ignore those that do not concern you.
+        """Take one event of `portmap.events`; ignore those that do not concern you.
 
-        For those who want the stream: each event once, in order, in the thread of `converge`, and never again.
+        Each event comes once, in order, in the thread of `converge`, and never again.
         """
 
     @hookspec(firstresult=True)

@@ -12,7 +12,7 @@ from portmap_enr.keyfile import ORDER, read_or_create
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the file modes are POSIX's")
 as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can make another user's file")
-STRANGER = 65534  # nobody's user id on Linux
+STRANGER = 65534  # the user nobody of Linux
 
 
 def written(path: Path, data: bytes, mode: int = 0o600) -> str:
@@ -101,7 +101,7 @@ def test_a_folder_is_no_key_file(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_pipe_is_no_key_file_and_hangs_nobody(tmp_path: Path) -> None:
+def test_a_pipe_is_no_key_file_and_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SpecError, match="is not a file"):
         read_or_create(str(tmp_path / "pipe"))

@@ -67,7 +67,7 @@ def test_every_kind_of_value_is_told_as_eip_778_wants_it(publisher: EnrPublisher
     assert (told[b"text"], told[b"raw"], told[b"eth"]) == ("é".encode(), b"\x00", ((b"\x01", b"\x05"),))
 
 
-def test_nobody_signs_in_another_ones_name(publisher: EnrPublisher, identity: Identity) -> None:
+def test_a_record_is_signed_in_the_name_of_its_own_key_only(publisher: EnrPublisher, identity: Identity) -> None:
     record = Record(1, (("id", "v5"), ("secp256k1", bytes(33))))
     told = enr.decode(publisher.sign_record(record), verify).pairs
     assert told == {b"id": b"v4", b"secp256k1": identity.public_key}

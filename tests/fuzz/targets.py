@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.fuzz import enr, files, natpmp, pcp, router, seeds, stun, upnp, upnp6, user
+from tests.fuzz import enr, files, natpmp, pcp, publishers, router, seeds, stun, upnp, upnp6, user
 
 from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
 from portmap_enr.enr import MAX_SIZE
@@ -70,6 +70,8 @@ TARGETS = (
     Target("duration", user.duration, user.DURATIONS, user.WORDS, (SpecError,)),
     Target("pmp-argument", user.pmp_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
     Target("extip-argument", user.extip_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),
+    Target("site-url", publishers.site_url, publishers.URLS, publishers.URL_WORDS, (SpecError,)),
+    Target("site-answer", publishers.site_answer, seeds.RESPONSES, seeds.HTTP_WORDS, ()),
     Target("stun", stun.answer, stun.ANSWERS, stun.ANSWER_WORDS, limit=stun.LIMIT),
     Target("stun-argument", stun.argument, stun.ARGUMENTS, stun.ARGUMENT_WORDS, (SpecError,)),
     Target("pcp-argument", pcp.argument, pcp.ARGUMENTS, user.ADDRESS_WORDS, (SpecError,)),

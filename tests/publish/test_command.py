@@ -1,4 +1,4 @@
-"""A command's words, and that nobody else puts words into it."""
+"""Command: how it is split, and that no value becomes a part of the program."""
 
 import subprocess
 from pathlib import Path

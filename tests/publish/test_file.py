@@ -98,7 +98,7 @@ def test_a_folder_that_is_not_there_is_an_error_until_it_is(tmp_path: Path, stat
 
 
 as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can make another user's file")
-STRANGER = 65534  # nobody's user id on Linux
+STRANGER = 65534  # the user nobody of Linux
 
 
 @as_root

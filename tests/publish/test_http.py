@@ -2,17 +2,13 @@
 
 import base64
 import json
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.wire.certificates import fingerprint, self_signed, tls_context
 from tests.wire.website import WebSite
 
 from portmap.endpoints import Endpoints
@@ -99,27 +95,12 @@ def test_what_is_no_url_is_the_users_mistake(argument: str | None) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate of its own for 127.0.0.1."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    now = datetime.now(UTC)
-    there = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
-        .add_extension(there, critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = tmp_path_factory.mktemp("tls") / "site.pem"
-    path.write_bytes(secret + made.public_bytes(pem))
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls") / "site.pem")
 
 
 @pytest.fixture
 def safe_site(certificate: Path) -> Iterator[WebSite]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with WebSite(context=context) as running:
+    with WebSite(context=tls_context(certificate)) as running:
         yield running
 
 
@@ -132,11 +113,6 @@ def test_by_tls_it_speaks_to_no_other(safe_site: WebSite, state: Endpoints) -> N
     with pytest.raises(PortmapError, match="has a certificate that is not trusted"):
         HttpsPublisher.from_argument(f"//127.0.0.1:{safe_site.port}/").converge(state)
     assert not [request for request in safe_site.requests if request.line]
-
-
-def fingerprint(certificate: Path) -> str:
-    found = x509.load_pem_x509_certificate(certificate.read_bytes().partition(b"-----END PRIVATE KEY-----\n")[2])
-    return found.fingerprint(hashes.SHA256()).hex(":")
 
 
 def test_a_pinned_certificate_is_trusted(safe_site: WebSite, certificate: Path, state: Endpoints) -> None:

@@ -312,9 +312,9 @@ def test_at_the_end_a_publisher_that_fails_is_not_waited_for(start: Start) -> No
     assert publisher.told == [(8080, False)]
 
 
-@pytest.mark.parametrize("peace", [nan, -1, "soon", None])
-def test_a_stranger_may_ask_for_any_peace(start: Start, peace: Any, eventually: Eventually) -> None:
-    publisher = Converging(Refused("no", retry_after=peace))
+@pytest.mark.parametrize("seconds", [nan, -1, "soon", None])
+def test_a_plugin_may_ask_to_wait_for_any_time(start: Start, seconds: Any, eventually: Eventually) -> None:
+    publisher = Converging(Refused("no", retry_after=seconds))
     runner = start(publisher, schedule=QUICK)
     runner.handle(OPENED)
     eventually(lambda: runner.status.ok)

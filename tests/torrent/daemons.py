@@ -1,6 +1,6 @@
-"""The real torrent clients, each in a folder of its own, on loopback only and told to speak to nobody.
+"""The real torrent clients, each in a folder of its own, on loopback only and told to look for no peer.
 
-Law: only what was started here is ended, by its process id. No client has a torrent, and all by which it would look
+Only what was started here is ended, by its process id. No client has a torrent, and all by which it would look
 for peers or a router (DHT, LSD, UPnP, NAT-PMP, databases of countries) is switched off before it starts.
 """
 
@@ -159,7 +159,7 @@ QUIET = {
 
 
 def deluged(folder: Path) -> Daemon:
-    """The daemon behind the web interface: it speaks no HTTP, so nobody asks it whether it is up."""
+    """The daemon behind the web interface: it speaks no HTTP, so it is not asked whether it is up."""
     _deluge_config(folder / "core.conf", 1, QUIET)
     (folder / "auth").write_text("localclient:secret:10\n")
     where = ["--config", str(folder), "--do-not-daemonize", "--ui-interface", "127.0.0.1"]

@@ -6,6 +6,7 @@ newer versions say (qBittorrent 5, Transmission 4) is as their sources have it.
 
 import base64
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,6 +24,7 @@ class Fake:
     """
 
     first: ClassVar[dict[str, Any]]
+    context: ssl.SSLContext | None = None
 
     def __init__(self) -> None:
         self.settings = dict(self.first)
@@ -51,6 +53,8 @@ class Fake:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._server.daemon_threads = True
+        if self.context:
+            self._server.socket = self.context.wrap_socket(self._server.socket, server_side=True)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -67,7 +71,8 @@ class Fake:
         self.close()
 
     def url(self, user: str = USER, password: str = PASSWORD) -> str:
-        return f"http://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{self._port}"
+        scheme = "https" if self.context else "http"
+        return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{self._port}"
 
     def change(self, settings: dict[str, Any]) -> None:
         self.writes += 1

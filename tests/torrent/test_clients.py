@@ -10,11 +10,13 @@ import traceback
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from tests.torrent.conftest import KINDS, at
 from tests.torrent.fakes import PASSWORD, USER, Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
+from tests.wire.certificates import fingerprint, self_signed, tls_context
 from tests.wire.website import WebSite
 
 import portmap_torrent.client as client_module
@@ -187,6 +189,18 @@ def test_an_endless_answer_is_hung_up_on(kind: type[TorrentClient]) -> None:
         with pytest.raises(PortmapError, match="the answer is too long"):
             kind.from_argument(f"http://u:word@127.0.0.1:{site.port}").converge(at(43210))
         assert site.sent < 16 * BODY_LIMIT * 2  # the libraries try twice
+
+
+@pytest.mark.parametrize("option", ["#ca={}", "#pin={}"])
+def test_a_certificate_of_the_users_own_is_trusted(option: str, kind: type[TorrentClient], tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path / "own.pem")
+    fake = type("Secure", (KINDS[kind],), {"context": tls_context(certificate)})()
+    named = option.format(certificate if "ca" in option else fingerprint(certificate))
+    with fake:
+        kind.from_argument(f"{fake.url()}/?name=bt{named}").converge(at(43210, name="bt"))
+        assert fake.port == 43210
+        with pytest.raises(PortmapError, match=r"is not trusted: .* put #ca=FILE"):
+            kind.from_argument(fake.url()).converge(at(43211))
 
 
 def test_a_silent_client_is_an_error_in_time(kind: type[TorrentClient]) -> None:

@@ -126,9 +126,9 @@ def test_on_loss_the_client_keeps_its_port(running: tuple[TorrentClient, Daemon]
 def test_a_wrong_password_is_told_as_such(running: tuple[TorrentClient, Daemon]) -> None:
     client, daemon = running
     daemon.until_it_answers()
-    stranger = type(client).from_argument(f"http://{USER}:wrong@127.0.0.1:{daemon.port}")
+    wrong = type(client).from_argument(f"http://{USER}:wrong@127.0.0.1:{daemon.port}")
     with pytest.raises(Refused, match="refuses the user name or password"):
-        stranger.converge(at(4321))
+        wrong.converge(at(4321))
 
 
 def test_a_client_whose_port_another_program_holds_is_an_error(running: tuple[TorrentClient, Daemon]) -> None:

@@ -5,6 +5,7 @@ Publishers are never told these events: two that fail could keep each other busy
 
 from dataclasses import dataclass, replace
 
+from portmap.errors import PortmapError, error_name
 from portmap.events import PublisherEvent, PublisherFailed, PublisherOk
 
 
@@ -38,7 +39,7 @@ class PublisherHealth:
             since=self.since if self.ok is False else at,
             failures=self.failures + 1,
             reason=str(error) or type(error).__name__,
-            error=type(error).__name__,
+            error=error_name(error) if isinstance(error, PortmapError) else type(error).__name__,
         )
 
     def idle(self) -> "PublisherHealth":

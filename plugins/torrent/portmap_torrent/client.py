@@ -79,7 +79,7 @@ class TorrentClient(ABC):
         """Have the client listen on the open port. Returns the port. Raises PortmapError where that failed."""
         port = choose_port(state, self._name)
         if port is None:
-            logger.info("%s: no port is open for it, so it keeps the one that it has", self)
+            logger.debug("%s: no port is open for it, so it keeps the one that it has", self)
             return ""
         wanted = self.wanted(port)
         if not _holds(self.read(), wanted):

@@ -3,6 +3,7 @@
 # ruff: noqa: D102  # a test's name is its docstring
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -78,6 +79,15 @@ class PublisherContract(PluginContract):
         for again in (False, False, True):
             self._converge_well(hook, FIRST, again=again)
         require(list(target.ports()) == [FIRST_PORT], f"told of port {FIRST_PORT} thrice, it shows {target.ports()}")
+
+    def test_it_says_nothing_or_a_few_words_about_what_the_target_has(self, hook: Any) -> None:
+        if not hook.converge.get_hookimpls():
+            pytest.skip("it has no hook converge: that one is optional")
+        words: object = None
+        with suppress(PortmapError):  # said properly
+            words = in_time(partial(hook.converge, state=FIRST, again=False), self.deadline, "converge")
+        fine = words is None or (isinstance(words, str) and words.isprintable() and len(words) <= 200)
+        require(fine, f"converge returned {words!r}: return what the target has, in a short line, or None")
 
     def test_a_port_that_is_lost_is_no_longer_shown(self, hook: Any, target: Target) -> None:
         self._need(hook, target)
