@@ -136,7 +136,7 @@ class Stage:
 def _until_all_is_well(publishers: int) -> str:
     """A shell's wait for the instance that was just started in the background; in vain after a few seconds."""
     published = f"[ $(portmap status | grep -c ': ok for') -ge {publishers} ]"
-    return f"for try in $(seq 50); do portmap status --check && {published} && break; sleep 0.05; done"
+    return f"for try in $(seq 100); do portmap status --check && {published} && break; sleep 0.05; done"
 
 
 def _free_port() -> int:
@@ -151,11 +151,11 @@ def _without_password(url: str) -> str:
 
 
 def _bounded(command: str) -> str:
-    """What would hold for ever ends after a second, or with the block."""
+    """A command that would hold for ever ends after a second, with a publisher after four, or with the block."""
     if not command.startswith("portmap ") or " --for " in command:
         return command
     if understand(next(commands_in(command.replace("\\\n", " ")))) not in _HOLDS:
         return command
-    seconds = PATIENCE if command.endswith(" &") else 1
+    seconds = PATIENCE if command.endswith(" &") else 4 if "--publish" in command else 1
     ours = "env -u PORTMAP_NAT " if "--config" in command else ""  # the file's word counts
     return ours + command.replace("portmap", f"portmap --for {seconds}s", 1)
