@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 from tests.contract.targets import Client, Folder, Hook
+from tests.punch.stun_peer import StunPeer
 from tests.torrent.fakes import Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
 from tests.wire.website import WebSite
 
@@ -19,7 +20,15 @@ from portmap.backends.none import NoNat
 from portmap.errors import PluginError, Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import DISTRIBUTION, Catalogue
-from portmap.testing import BackendContract, PublisherContract, Router, RouterGateway, StunServer, loopback_address
+from portmap.testing import (
+    BackendContract,
+    Gateway,
+    PublisherContract,
+    Router,
+    RouterGateway,
+    StunServer,
+    loopback_address,
+)
 from portmap.testing.contract.backend_under_test import BackendUnderTest
 from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.plugin import PluginContract
@@ -30,6 +39,8 @@ from portmap_extip.hostname import Hostname
 from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
 from portmap_pcp import Pcp, Settings
 from portmap_publish import ExecPublisher, FilePublisher, HttpPublisher, HttpsPublisher
+from portmap_punch import Punch
+from portmap_punch.argument import Argument
 from portmap_stun import Server, Stun
 from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_upnp import Upnp
@@ -65,6 +76,21 @@ def upnp_at(router: Router, backend: type[Upnp] = Upnp) -> Upnp:
 def router() -> Iterator[Router]:
     with Router(loopback_address(), pmp_port=0) as simulated:
         yield simulated
+
+
+class StunServers(Gateway):
+    """Two servers, which can fall silent; what a NAT holds cannot be asked of them."""
+
+    def __init__(self, *peers: StunPeer) -> None:
+        self.peers = peers
+
+    def kill(self) -> None:
+        for peer in self.peers:
+            peer.sees = lambda _: None
+
+    def revive(self) -> None:
+        for peer in self.peers:
+            peer.sees = lambda source: source
 
 
 class TestNatPmp(BackendContract):
@@ -170,6 +196,21 @@ class TestAny(BackendContract):
         router = gateway.router
         backends = [Nat(natpmp_at(router), "natpmp"), Nat(upnp_at(router), "upnp")]
         return AnyBackend(Race(lambda: backends, patience=1.0))
+
+
+class TestPunch(BackendContract):
+    plugin = Punch
+
+    # The NAT chooses the external port, and what an application hears is its own.
+    test_it_grants_the_external_port_that_is_wished_for = None  # type: ignore[assignment]
+
+    @pytest.fixture
+    def gateway(self) -> Iterator[Gateway]:
+        with StunPeer() as first, StunPeer() as second:
+            yield StunServers(first, second)
+
+    def make(self, gateway: StunServers) -> Punch:
+        return Punch(Argument(tuple(Server(peer.address, peer.port) for peer in gateway.peers)))
 
 
 class TestExtIp(BackendContract):

@@ -6,22 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.lab.carrier import FULL_CONE, RESTRICTED_CONE, SYMMETRIC, become
 from tests.lab.command import PORTMAP
 from tests.lab.lab import HOST, INTERNET, Lab
 from tests.lab.test_stun import coturn
 
 SECOND = "11.22.33.253"
-KINDS = {
-    "full cone": f"""
-        add rule inet filter prerouting iifname "wan" ip protocol udp dnat ip to {HOST}
-        insert rule inet filter forward iifname "wan" ip protocol udp accept
-    """,
-    "restricted cone": "",
-    "symmetric": """
-        flush chain inet filter postrouting
-        add rule inet filter postrouting oifname "wan" masquerade fully-random
-    """,
-}
 
 
 @pytest.fixture
@@ -42,13 +32,14 @@ def nat_of(lab: Lab) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "mapping", "filtering"),
     [
-        ("full cone", "endpoint-independent", "endpoint-independent"),
-        ("restricted cone", "endpoint-independent", "address-and-port-dependent"),
-        ("symmetric", "address-and-port-dependent", "address-and-port-dependent"),
+        (FULL_CONE, "endpoint-independent", "endpoint-independent"),
+        (RESTRICTED_CONE, "endpoint-independent", "address-and-port-dependent"),
+        (SYMMETRIC, "address-and-port-dependent", "address-and-port-dependent"),
     ],
+    ids=["full cone", "restricted cone", "symmetric"],
 )
 def test_the_kind_of_nat_is_told(servers: Lab, kind: str, mapping: str, filtering: str) -> None:
-    servers.router.run(["nft", "-f", "-"], stdin=KINDS[kind])
+    become(servers, kind)
     found = nat_of(servers)
     assert (found["translated"], found["mapping"], found["filtering"]) == (True, mapping, filtering), found
 

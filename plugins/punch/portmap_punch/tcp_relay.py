@@ -1,0 +1,77 @@
+"""TcpRelay: hands connections of peers to the application. Engine thread only. Bounded.
+
+Bytes are read only when those before them were written, so a slow reader slows the writer; the end of one direction is
+passed on, and the other goes on (half-close).
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from portmap.wire.exchange import Peer
+
+CONNECT = 5.0  # seconds for the application to take a connection
+IDLE = 7440.0  # seconds without a byte either way: RFC 5382 §5, REQ-5: two hours and four minutes
+MAX_CONNECTIONS = 2048
+CHUNK = 64 * 1024  # bytes, for each direction of a connection
+
+
+@dataclass(slots=True)
+class TcpRelay:
+    """Accepts at the hole's listener and connects to the application."""
+
+    listener: socket.socket
+    application: Peer
+    max_connections: int = MAX_CONNECTIONS
+    idle: float = IDLE
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def serve(self) -> None:
+        """Accept until cancelled; connections above the bound wait in the backlog."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                if len(self._tasks) >= self.max_connections:
+                    await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                try:
+                    connection, _ = await loop.sock_accept(self.listener)
+                except OSError:  # the peer has gone already, or descriptors have run out
+                    await asyncio.sleep(0.05)
+                    continue
+                task = asyncio.create_task(self._relay(connection))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _relay(self, outer: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        with outer, inner:
+            try:
+                for sock in (outer, inner):
+                    sock.setblocking(False)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                async with asyncio.timeout(CONNECT):
+                    await loop.sock_connect(inner, self.application)
+                await self._both_ways(outer, inner)
+            except* (OSError, TimeoutError):
+                pass  # one end has gone: both sockets are closed, which tells the other
+
+    async def _both_ways(self, outer: socket.socket, inner: socket.socket) -> None:
+        """Ends when both directions have ended, or one has failed, or nothing came for too long."""
+        async with asyncio.timeout(self.idle) as limit, asyncio.TaskGroup() as group:
+            for source, target in ((outer, inner), (inner, outer)):
+                group.create_task(_one_way(source, target, limit, self.idle))
+
+
+async def _one_way(source: socket.socket, target: socket.socket, limit: asyncio.Timeout, idle: float) -> None:
+    loop = asyncio.get_running_loop()
+    buffer = memoryview(bytearray(CHUNK))
+    while count := await loop.sock_recv_into(source, buffer):
+        await loop.sock_sendall(target, buffer[:count])
+        limit.reschedule(loop.time() + idle)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -1,0 +1,72 @@
+"""Fixtures for hole punching: two STUN servers, and an application that answers."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+from tests.punch.stun_peer import StunPeer, end_tasks
+
+from portmap.wire.stun.servers import Server
+from portmap_punch import Punch
+from portmap_punch.argument import Argument
+
+Punching = Callable[..., Punch]
+
+
+@pytest.fixture
+def peers() -> Iterator[tuple[StunPeer, StunPeer]]:
+    with StunPeer() as one, StunPeer() as two:
+        yield one, two
+
+
+@pytest.fixture
+def punch(peers: tuple[StunPeer, StunPeer]) -> Iterator[Punch]:
+    backend = Punch(Argument(tuple(Server(peer.address, peer.port) for peer in peers)))
+    closer = backend.watch(lambda _: None)
+    yield backend
+    closer()
+
+
+@pytest.fixture
+def application() -> Iterator[int]:
+    """A port on which an application echoes, TCP and UDP; TCP until the end of the other direction."""
+    with ExitStack() as stack:
+        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        port: int = tcp.getsockname()[1]
+        udp.bind(("127.0.0.1", port))
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_serve, args=(loop, tcp, udp), daemon=True)
+        thread.start()
+        yield port
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+
+
+def _serve(loop: asyncio.AbstractEventLoop, tcp: socket.socket, udp: socket.socket) -> None:
+    udp.setblocking(False)
+
+    def echo() -> None:
+        with suppress(OSError):
+            data, source = udp.recvfrom(65535)
+            udp.sendto(data, source)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.write(b"bye")
+        except OSError:
+            return
+        finally:
+            writer.close()
+
+    loop.add_reader(udp, echo)
+    loop.run_until_complete(asyncio.start_server(answer, sock=tcp))
+    loop.run_forever()
+    loop.run_until_complete(end_tasks())
+    loop.close()

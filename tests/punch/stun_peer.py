@@ -1,0 +1,108 @@
+"""A STUN server on loopback, over UDP and TCP of one port. What it tells a client is scripted, so it plays a NAT."""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv4Address
+from types import TracebackType
+from typing import Self
+
+from portmap.simulator.loopback import loopback_address
+
+COOKIE = 0x2112A442
+Place = tuple[str, int]
+
+
+async def end_tasks() -> None:
+    """Cancel what still runs in this loop, and let it close its sockets."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)
+
+
+class StunPeer:
+    """`sees`: the address and port that it tells a client of that source; the source itself by default."""
+
+    def __init__(self, sees: Callable[[Place], Place | None] = lambda source: source) -> None:
+        self.sees = sees
+        self.address = loopback_address()
+        self.asked: list[tuple[str, int]] = []
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._udp.bind((self.address, 0))
+        self._udp.setblocking(False)
+        self.port: int = self._udp.getsockname()[1]
+        self._tcp = socket.create_server((self.address, self.port))
+        self._tcp.setblocking(False)
+        self._writers: list[asyncio.StreamWriter] = []
+        self._started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def peer(self) -> Place:
+        """Where it answers."""
+        return self.address, self.port
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(5)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._udp.close()
+        self._tcp.close()
+
+    def cut(self) -> None:
+        """End every TCP connection, as a server that restarts does."""
+        self._loop.call_soon_threadsafe(self._close_writers)
+
+    def _close_writers(self) -> None:
+        for writer in self._writers:
+            writer.close()
+
+    def _run(self) -> None:
+        self._loop.add_reader(self._udp, self._read)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._tcp))
+        self._loop.call_soon(self._started.set)
+        self._loop.run_forever()
+        server.close()
+        self._close_writers()
+        self._loop.run_until_complete(end_tasks())
+        self._loop.close()
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            data, source = self._udp.recvfrom(2048)
+            if answer := self._answer(data, source):
+                self._udp.sendto(answer, source)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        source = writer.get_extra_info("peername")
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readexactly(20)
+                if answer := self._answer(head, source):
+                    writer.write(answer)
+
+    def _answer(self, data: bytes, source: Place) -> bytes:
+        if len(data) < 20 or data[:2] != b"\0\1":
+            return b""
+        self.asked.append(source)
+        seen = self.sees(source)
+        if seen is None:
+            return b""
+        mask = struct.pack("!I", COOKIE)
+        hidden = bytes(byte ^ hide for byte, hide in zip(IPv4Address(seen[0]).packed, mask, strict=True))
+        value = struct.pack("!BBH", 0, 1, seen[1] ^ (COOKIE >> 16)) + hidden
+        attribute = struct.pack("!HH", 0x20, len(value)) + value
+        return struct.pack("!HHI", 0x0101, len(attribute), COOKIE) + data[8:20] + attribute

@@ -1,0 +1,149 @@
+"""The backend `punch` on loopback: STUN servers that play the NAT, peers, and an application, all with real sockets."""
+
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from tests.punch.stun_peer import Place, StunPeer
+
+from portmap.errors import GatewayTimeout, Refused
+from portmap.model import Grant, Protocol
+from portmap_punch import Punch
+from portmap_punch import opening as opening_module
+
+Eventually = Callable[[Callable[[], object]], None]
+BOTH = pytest.mark.parametrize("protocol", list(Protocol))
+
+
+def open_(punch: Punch, protocol: Protocol, port: int) -> Grant:
+    return punch.add_mapping(protocol, port, port, 600)
+
+
+@BOTH
+def test_what_a_peer_sends_to_the_endpoint_reaches_the_application(
+    punch: Punch, application: int, protocol: Protocol
+) -> None:
+    grant = open_(punch, protocol, application)
+    kind = socket.SOCK_STREAM if protocol is Protocol.TCP else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as peer:
+        peer.settimeout(5)
+        peer.connect((str(grant.external_ip), grant.external_port))
+        peer.send(b"hello")
+        assert peer.recv(100) == b"hello"
+
+
+@BOTH
+def test_asked_again_the_endpoint_stays(punch: Punch, application: int, protocol: Protocol) -> None:
+    assert open_(punch, protocol, application) == open_(punch, protocol, application)
+
+
+@BOTH
+def test_a_nat_that_maps_by_destination_is_refused_and_nothing_is_left_open(
+    punch: Punch, peers: tuple[StunPeer, StunPeer], application: int, protocol: Protocol
+) -> None:
+    peers[1].sees = lambda source: (source[0], source[1] ^ 1)
+    with pytest.raises(Refused, match="maps each destination to another port"):
+        open_(punch, protocol, application)
+    assert punch._engine._openings == {}
+
+
+def test_the_wished_port_is_had_where_the_nat_keeps_port_numbers(punch: Punch, application: int) -> None:
+    first = open_(punch, Protocol.TCP, application).external_port
+    assert punch.add_mapping(Protocol.UDP, first, application, 600).external_port == first
+
+
+def test_a_wish_that_is_taken_here_costs_nothing(punch: Punch, application: int) -> None:
+    with socket.create_server(("", 0)) as other:
+        taken = other.getsockname()[1]
+        assert punch.add_mapping(Protocol.TCP, taken, application, 600).external_port != taken
+
+
+def test_servers_that_are_silent_are_a_timeout(punch: Punch, peers: tuple[StunPeer, StunPeer]) -> None:
+    for peer in peers:
+        peer.sees = lambda _: None
+    with pytest.raises(GatewayTimeout):
+        open_(punch, Protocol.UDP, 9)
+
+
+def test_a_closed_port_takes_no_more(punch: Punch, application: int) -> None:
+    grant = open_(punch, Protocol.TCP, application)
+    punch.delete_mapping(Protocol.TCP, application)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((str(grant.external_ip), grant.external_port), 2)
+
+
+def test_closing_what_is_not_open_is_no_error(punch: Punch) -> None:
+    punch.delete_mapping(Protocol.UDP, 9)
+
+
+def test_the_external_address_is_learnt_without_an_open_port(punch: Punch) -> None:
+    assert str(punch.external_ip()).startswith("127.")
+    assert punch._engine._openings == {}
+
+
+def test_many_datagrams_of_many_peers_find_their_way_back(punch: Punch, application: int) -> None:
+    grant = open_(punch, Protocol.UDP, application)
+    for number in range(30):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.settimeout(5)
+            peer.sendto(str(number).encode(), (str(grant.external_ip), grant.external_port))
+            assert peer.recv(100) == str(number).encode()
+
+
+def test_the_end_of_one_direction_is_passed_on_and_the_other_goes_on(punch: Punch, application: int) -> None:
+    grant = open_(punch, Protocol.TCP, application)
+    with socket.create_connection((str(grant.external_ip), grant.external_port), 5) as peer:
+        peer.sendall(b"x" * 1_000_000)
+        peer.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: peer.recv(65536), b""))
+    assert (len(received), received[-3:]) == (1_000_003, b"bye")
+
+
+def test_an_application_that_does_not_listen_ends_the_connection_and_the_port_stays(punch: Punch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as placeholder:
+        port = placeholder.getsockname()[1]
+    grant = open_(punch, Protocol.TCP, port)
+    for _ in range(2):
+        with socket.create_connection((str(grant.external_ip), grant.external_port), 5) as peer:
+            assert peer.recv(10) == b""
+
+
+@BOTH
+def test_another_endpoint_is_told_within_one_keep_alive(
+    protocol: Protocol,
+    punch: Punch,
+    peers: tuple[StunPeer, StunPeer],
+    application: int,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opening_module, "KEEP_ALIVE", (0.05, 0.1))
+    told: list[str] = []
+    punch.watch(told.append)
+    open_(punch, protocol, application)
+    moved: Callable[[Place], Place] = lambda _: ("11.22.33.44", 4444)  # noqa: E731  # two servers, one word
+    for peer in peers:
+        peer.sees = moved
+    eventually(lambda: "the NAT maps to 11.22.33.44:4444 now" in told)
+    assert open_(punch, protocol, application).external_port == 4444
+
+
+def test_a_connection_that_falls_is_made_again_at_once(
+    punch: Punch, peers: tuple[StunPeer, StunPeer], application: int, eventually: Eventually
+) -> None:
+    open_(punch, Protocol.TCP, application)
+    before = len(peers[0].asked)
+    began = time.monotonic()
+    peers[0].cut()
+    eventually(lambda: len(peers[0].asked) > before)
+    assert time.monotonic() - began < opening_module.KEEP_ALIVE[0]
+
+
+def test_after_the_watch_has_ended_nothing_is_open(peers: tuple[StunPeer, StunPeer], application: int) -> None:
+    backend = Punch.from_argument("+".join(f"{peer.address}:{peer.port}" for peer in peers))
+    closer = backend.watch(lambda _: None)
+    grant = open_(backend, Protocol.TCP, application)
+    closer()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection((str(grant.external_ip), grant.external_port), 2)
