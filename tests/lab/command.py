@@ -44,7 +44,7 @@ class Program:
         self._reader.join()
         self._errors.close()
 
-    def wait_for(self, event: str, *, timeout: float = 10, since: int = 0, **fields: object) -> Event:
+    def wait_for(self, event: str, *, timeout: float = 20, since: int = 0, **fields: object) -> Event:
         """The first event of that name and with those fields, waiting for it up to `timeout` seconds.
 
         `since`: not one of the first so many events.

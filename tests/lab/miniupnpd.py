@@ -37,7 +37,7 @@ OPTIONS = {
     "enable_natpmp": "yes",
     "enable_upnp": "yes",
     "secure_mode": "yes",
-    "system_uptime": "no",  # the epoch starts with the daemon, as after a reboot
+    "system_uptime": "yes",  # as Debian and OpenWrt ship it
     "ipv6_disable": "yes",
     "min_lifetime": "20",
     "max_lifetime": "86400",

@@ -1,4 +1,4 @@
-"""Hard times: packets are lost, the router is silent, we are frozen, killed, robbed. Each in a lab of its own."""
+"""Faults that last: packets are lost, the router is silent, the command is frozen or killed, its port is taken."""
 
 import itertools
 import signal
@@ -11,6 +11,7 @@ import pytest
 from tests.lab.command import Portmap
 from tests.lab.lab import NEIGHBOUR, Lab
 from tests.lab.router import Entry
+from tests.lab.slowdown import Slowdown
 from tests.lab.traffic import Vigil
 
 pytestmark = pytest.mark.timeout(180)  # of which most is spent while the other tests run
@@ -33,10 +34,6 @@ def _hold(lab: Lab, spec: str, *more: str, lease: int = LEASE) -> Portmap:
     return portmap
 
 
-def _arrive(lab: Lab, portmap: Portmap, *, within: float) -> bool:
-    return all(lab.bytes_arrive(protocol, portmap.port(protocol), within=within) for protocol in PORTS)
-
-
 def _watched(lab: Lab) -> list[Vigil]:
     return [lab.keep_vigil(protocol, port) for protocol, port in PORTS.items()]
 
@@ -57,14 +54,16 @@ def test_a_third_of_all_packets_lost_costs_no_moment(lab: Lab, spec: str, lease:
 
 
 @pytest.mark.parametrize("spec", ["pmp", "pcp", "upnp", "any"])
-def test_a_router_silent_for_longer_than_the_lease_gets_its_mappings_again(lab: Lab, spec: str) -> None:
+def test_a_router_silent_for_longer_than_the_lease_gets_its_mappings_again(
+    lab: Lab, control: Slowdown, spec: str
+) -> None:
     with _hold(lab, spec, "--ip-interval", "5s") as portmap:
         lab.router.drop()
         for protocol in PORTS:
             portmap.wait_for("mapping.lost", protocol=protocol, timeout=LEASE + A_CALL)
         lab.router.wait_until_left()
         lab.router.recover()
-        assert _arrive(lab, portmap, within=5 + 2), portmap.story()
+        control.judge("bytes", lab.seconds_until_bytes_arrive(portmap), 5 + 2, time.monotonic() - 1)
 
 
 @pytest.mark.parametrize("spec", ["pmp", "pcp", "upnp"])
@@ -80,13 +79,15 @@ def test_a_router_silent_for_half_the_lease_costs_nothing(lab: Lab, spec: str) -
 
 
 @pytest.mark.parametrize("spec", ["pmp", "pcp", "upnp"])
-def test_frozen_for_longer_than_the_lease_and_thawed_all_is_mapped_again(lab: Lab, spec: str) -> None:
+def test_frozen_for_longer_than_the_lease_and_thawed_all_is_mapped_again(
+    lab: Lab, control: Slowdown, spec: str
+) -> None:
     with _hold(lab, spec) as portmap:
         portmap.process.send_signal(signal.SIGSTOP)
         time.sleep(LONGER)
         assert not lab.router.mappings()
         portmap.process.send_signal(signal.SIGCONT)
-        assert _arrive(lab, portmap, within=3), portmap.story()
+        control.judge("bytes", lab.seconds_until_bytes_arrive(portmap), 3, time.monotonic() - 1)
         assert len(portmap.told("mapping.lost")) == len(PORTS)
 
 
@@ -101,7 +102,7 @@ def test_killed_we_leave_nothing_that_outlives_its_lease(lab: Lab, spec: str) ->
 
 
 @pytest.mark.parametrize("spec", ["pmp", "pcp", "upnp", "any"])
-def test_whoever_steals_the_port_keeps_it_and_we_have_another(lab: Lab, spec: str) -> None:
+def test_whoever_steals_the_port_keeps_it_and_we_have_another(lab: Lab, control: Slowdown, spec: str) -> None:
     lab.router.reboot(secure_mode="no")  # so that anybody may delete anybody's mapping
     theirs = Entry("TCP", 4001, NEIGHBOUR, 4001)
     with _hold(lab, spec) as portmap:
@@ -110,7 +111,7 @@ def test_whoever_steals_the_port_keeps_it_and_we_have_another(lab: Lab, spec: st
         assert theirs in lab.router.mappings()
         portmap.wait_for("mapping.changed", protocol="TCP", timeout=LEASE)
         assert portmap.port() != 4001
-        assert _arrive(lab, portmap, within=1), portmap.story()
+        control.judge("bytes", lab.seconds_until_bytes_arrive(portmap), 1, time.monotonic() - 1)
         assert theirs in lab.router.mappings()
         portmap.stop()
         assert lab.router.mappings() == [theirs]  # and nothing of ours
