@@ -14,7 +14,7 @@ from tests.lab.router import Entry
 from tests.lab.slowdown import Slowdown
 from tests.lab.traffic import Vigil
 
-pytestmark = pytest.mark.timeout(180)  # of which most is spent while the other tests run
+pytestmark = pytest.mark.timeout(180)
 
 LEASE = 20  # seconds, the least that miniupnpd gives here, by PCP too: it is its `min_lifetime`, 120 where not set
 LONGER = LEASE + 5.0
