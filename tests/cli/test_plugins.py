@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
 def test_the_table_has_a_line_for_each_backend_and_publisher(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("plugins") == 0
     heads, *lines = capsys.readouterr().out.splitlines()
-    assert heads.split() == ["GROUP", "NAMES", "KIND", "FROM", "HOOKS", "STATUS"]
+    assert heads.split() == ["GROUP", "NAMES", "KIND", "FROM", "STATUS"]
     assert {"backend", "publisher"} <= {line.split()[0] for line in lines}
     assert all(line.endswith("  ok") for line in lines)
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import stat
 import time
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import portmap
 from portmap.backends.nat import Nat
+from portmap.cli.commands import doctor
 from portmap.cli.commands.doctor import DoctorArguments, run_doctor
 from portmap.cli.output.diagnosis import lines_of
 from portmap.cli.output.style import Style
@@ -39,7 +42,7 @@ from portmap.testing import Quirks, Router, loopback_address
 PORT = 25565
 HERE = HostNetwork((IPv4Address("192.168.1.1"),), "eth0", IPv4Address("192.168.1.20"))
 SERVED = (ListeningSocket(Protocol.TCP, IPv4Address("0.0.0.0"), PORT, "java (1)"),)  # noqa: S104  # as /proc says it
-SENSES = HostProbes(lambda: HERE, lambda _: SERVED, lambda _: HostFirewall(False, "lets everything in"))
+PROBES = HostProbes(lambda: HERE, lambda _: SERVED, lambda _: HostFirewall(False, "lets everything in"))
 GAME = parse_mapping(str(PORT))
 
 
@@ -59,7 +62,7 @@ def specs(router: Router) -> str:
 
 
 def look(spec: str, requests: tuple[PortRequest, ...] = (), **more: Any) -> Findings:
-    return examine(probe_targets(spec), requests, senses=SENSES, **more)
+    return examine(probe_targets(spec), requests, probes=PROBES, **more)
 
 
 def code(spec: str, requests: tuple[PortRequest, ...] = (), **more: Any) -> str:
@@ -144,6 +147,25 @@ def test_what_a_running_portmap_holds_is_not_tried(router: Router, tmp_path: Pat
     assert (router.heard.map, router.heard.unmap) == (0, 0)
 
 
+def test_what_portmap_open_left_is_open_by_it(router: Router, tmp_path: Path) -> None:
+    entry = JournalEntry("NAT-PMP", Protocol.TCP, PORT, 40000)
+    left = SessionJournal(tmp_path, 4711, alive=False, written=0.0, journal=Journal((entry,)))
+    verdict = diagnose(look(f"pmp:{router.address}", GAME, left_open=[left]))
+    assert verdict.explanation == "`portmap open` has opened it, at 8.8.4.4:40000 (TCP)."
+    assert verdict.next_steps == ("try it from outside, as from a phone without Wi-Fi: 8.8.4.4:40000",)
+
+
+def test_the_services_journals_are_read_too(
+    router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "SERVICE_FOLDER", tmp_path)
+    with portmap.open(f"pmp:{router.address}", [str(PORT)], state=tmp_path) as session:
+        session.wait(5)
+        monkeypatch.setattr(os, "getpid", lambda: 1)  # the session is another process's
+        run(f"pmp:{router.address}", str(PORT))
+    assert "holds 25565 for 25565/tcp" in capsys.readouterr().out
+
+
 def test_what_another_program_here_holds_is_not_tried(router: Router) -> None:
     door = probe_targets(f"upnp:{router.description_url}")[0].load()
     assert door
@@ -176,7 +198,7 @@ def test_the_end_comes_in_time_whoever_hangs(router: Router) -> None:
     door = Hung()
     hung = ProbeTarget("hung", lambda: door)  # type: ignore[arg-type, return-value]  # as bad as a door can be
     (named,) = probe_targets(f"pmp:{router.address}")
-    findings = examine((hung, named), senses=SENSES, patience=0.5)
+    findings = examine((hung, named), probes=PROBES, patience=0.5)
     door.go.set()
     assert time.monotonic() - began < 2
     assert isinstance(findings.answers[0].error, GatewayTimeout)
@@ -187,7 +209,7 @@ def test_a_plugin_that_is_broken_is_an_answer_too(router: Router) -> None:
     def broken() -> None:
         raise SpecError("no")
 
-    findings = examine((ProbeTarget("bad", broken), *probe_targets(f"pmp:{router.address}")), senses=SENSES)
+    findings = examine((ProbeTarget("bad", broken), *probe_targets(f"pmp:{router.address}")), probes=PROBES)
     assert [answer.broken for answer in findings.answers] == [True, False]
     assert diagnose(findings).code == "ok"
 
@@ -313,7 +335,7 @@ def test_who_has_yet_to_tell_its_address_tells_it_in_the_try(router: Router) -> 
     nat = named.load()
     assert nat
     shy = replace(named, load=lambda: Shy(nat))  # type: ignore[arg-type, return-value]  # a door for all that is asked
-    findings = examine((shy,), GAME, senses=SENSES, try_it=True)
+    findings = examine((shy,), GAME, probes=PROBES, try_it=True)
     assert findings.stated == (IPv4Address("100.64.1.2"),)
     assert diagnose(findings).code == "cgnat"
 

@@ -1,6 +1,6 @@
 """Exit codes, and how an error ends the command: one line on stderr that says what happened and what to try.
 
-Whoever asked for JSON is told on stdout as well, in an object whose `event` is `error`.
+With --json the error is printed on stdout too, as an object whose `event` is `error`.
 """
 
 import errno
@@ -28,7 +28,7 @@ NO_GATEWAY = 3
 REFUSED = 4
 CONFLICT = 5
 TIMEOUT = 7
-UNREACHABLE = 8  # mapped, or mappable, and still out of reach: CGNAT, double NAT, nobody listens
+UNREACHABLE = 8  # mapped, or mappable, and still out of reach: CGNAT, double NAT, no program listens
 PLUGIN = 9
 
 _CODES: tuple[tuple[type[PortmapError], int], ...] = (  # first match wins: a Conflict is a Refused
@@ -49,7 +49,7 @@ def exit_code_of(error: Exception) -> int:
 
 def print_error(message: str) -> None:
     """Say on stderr, in one line and without control characters, why the command ends."""
-    with suppress(OSError):  # nobody can be told
+    with suppress(OSError):  # stderr is closed: there is no way to say it
         print(f"portmap: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 

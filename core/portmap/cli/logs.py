@@ -6,7 +6,7 @@ from portmap.printable import printable
 
 
 class PrintableFormatter(logging.Formatter):
-    """One line a record, a traceback below it; without control characters, whoever the words are from."""
+    """One line a record, a traceback below it; without control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""

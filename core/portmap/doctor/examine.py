@@ -1,6 +1,6 @@
-"""The examination: everybody is asked while we look around, then the port is tried if that was wanted.
+"""Runs the probes: all backends at once, this host meanwhile, then a try of the ports if that was asked for.
 
-Law: read-only, unless `try_it`. Without a try it ends within `hearing.PATIENCE` seconds and about one more.
+Read-only, unless `try_it`. Without a try it ends within `PATIENCE` seconds and about one more.
 """
 
 import os
@@ -22,7 +22,7 @@ from portmap.wire.stun.servers import Server
 
 @dataclass(frozen=True, slots=True)
 class HostProbes:
-    """How to look at this host."""
+    """The functions that read this host; a test has its own."""
 
     network: Callable[[], HostNetwork] = read_host_network
     sockets: Callable[[Iterable[int]], tuple[ListeningSocket, ...] | None] = listening
@@ -30,35 +30,45 @@ class HostProbes:
 
 
 def examine(
-    witnesses: tuple[ProbeTarget, ...],
+    targets: tuple[ProbeTarget, ...],
     requests: tuple[PortRequest, ...] = (),
     *,
     outside: ProbeTarget | None = None,
     holdings: Iterable[SessionJournal] = (),
+    left_open: Iterable[SessionJournal] = (),
     try_it: bool = False,
     patience: float = PATIENCE,
-    senses: HostProbes = HostProbes(),
+    probes: HostProbes = HostProbes(),
     nat_servers: tuple[Server, ...] = (),
 ) -> Findings:
-    """All that can be found out. `outside` tells how the world sees us, `holdings` are this host's journals."""
-    hearing = BackendProbe(witnesses, patience)
+    """Run the probes. `outside`: the server that tells how the world sees us; `holdings`: the sessions' journals.
+
+    `left_open`: the journals of `portmap open`, whose mappings outlive their process.
+    """
+    backends = BackendProbe(targets, patience)
     mirror = BackendProbe((outside,) if outside else (), patience)
     ports = tuple(request.internal_port for request in requests if request.internal_port)
-    network = senses.network()
-    heard = senses.sockets(ports) if ports else None
-    firewall = senses.firewall(ports) if ports else None
+    network = probes.network()
+    sockets = probes.sockets(ports) if ports else None
+    firewall = probes.firewall(ports) if ports else None
     seen = mirror.answers()
     findings = Findings(
         network=network,
-        answers=hearing.answers(),
+        answers=backends.answers(),
         requests=requests,
-        listening=heard,
+        listening=sockets,
         firewall=firewall,
         outside=seen[0] if seen else None,
-        holders=tuple(_holders(holdings)),
+        holders=(*_holders(holdings), *_left(left_open)),
         nat=measure_nat(nat_servers) if len(nat_servers) > 1 else None,
     )
-    return replace(findings, attempts=try_mappings(findings, hearing)) if try_it else findings
+    return replace(findings, attempts=try_mappings(findings, backends)) if try_it else findings
+
+
+def _left(journals: Iterable[SessionJournal]) -> Iterable[PortHolder]:
+    now = time.time()
+    for journal in journals:
+        yield from (PortHolder(0, it.key, it.external_port) for it in journal.open_entries(now))
 
 
 def _holders(holdings: Iterable[SessionJournal]) -> Iterable[PortHolder]:

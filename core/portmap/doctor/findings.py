@@ -134,11 +134,14 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """A running portmap of this host that holds a mapping. `external_port` 0: not known."""
+    """A portmap of this host that holds a mapping. `pid` 0: `portmap open` left it. `external_port` 0: not known."""
 
     pid: int
     key: Key
     external_port: int
+
+    def __str__(self) -> str:
+        return f"portmap (process {self.pid})" if self.pid else "`portmap open`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ class Findings:
         """Where the request's port is open already, as far as this host and the gateways' tables tell."""
         if holder := self.holder(request):
             port = holder.external_port or request.wish
-            return OpenPort(request, self._open_at, port, f"portmap (process {holder.pid})")
+            return OpenPort(request, self._open_at, port, str(holder))
         for answer in self.good:
             for row in answer.table or ():
                 if row.protocol is request.protocol and answer.answers(row, request):

@@ -132,8 +132,9 @@ def _nat(nat: NatType | str | None) -> Iterator[ReportLine]:
 
 def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:
     port = f"{request.wish}/{request.protocol.lower()}"
-    if holder := findings.holder(request):
-        yield ReportLine("Mapping", Mark.YES, f"portmap (process {holder.pid}) holds {holder.external_port} for {port}")
+    holder = findings.holder(request)
+    if holder:
+        yield ReportLine("Mapping", Mark.YES, f"{holder} holds {holder.external_port} for {port}")
     tables = [answer for answer in findings.good if answer.table is not None]
     for answer in tables:
         row = answer.row(request.protocol, request.wish)
@@ -144,7 +145,7 @@ def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:
             yield ReportLine("Mapping", Mark.YES, f"{port} leads to us  ({ours}, {row.description!r})")
         else:
             yield ReportLine("Mapping", Mark.NO, f"{port} is held by {answer.whose(row)}")
-    if not tables and findings.good:
+    if not (tables or holder) and findings.good:
         names = " and ".join(answer.protocol for answer in findings.good)
         yield ReportLine(
             "Mapping", Mark.UNKNOWN, f"unknown whether {port} is taken  ({names} cannot list, or was too slow)"

@@ -23,7 +23,7 @@ from portmap.testing import Router, loopback_address
 PATIENCE = 10.0  # seconds for each step; each takes a few milliseconds, the reboot one look at the address
 LOOK = 1.0  # seconds between looks at the external address: the router's own clock tells of its reboot
 DOWNTIME = 0.5  # seconds that the router is away
-UPTIME = 86400.0  # seconds; a clock that jumps back from 0 to 0 tells nobody anything (RFC 6886 §3.6)
+UPTIME = 86400.0  # seconds; a clock that jumps back from 0 to 0 shows no restart (RFC 6886 §3.6)
 GREETING = b"hello from the inside\n"
 
 
@@ -49,7 +49,7 @@ def run_demo() -> None:
 
 
 class _EventFollower:
-    """Prints the session's events as they come, and lets the story wait for one of them."""
+    """Prints the session's events as they come, and waits for one of a given name."""
 
     def __init__(self, session: Session) -> None:
         self._render = HumanRenderer(renewals=True, style=style_of(sys.stdout))
@@ -85,7 +85,7 @@ def _connect(router: Router, session: Session) -> None:
 
 @contextmanager
 def _service() -> Iterator[int]:
-    """A small TCP service on loopback that greets whoever connects; its port."""
+    """A small TCP service on loopback that greets each client; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_greet_all, args=(listener,), daemon=True).start()
         yield listener.getsockname()[1]

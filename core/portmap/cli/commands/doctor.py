@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from portmap.cli.output.diagnosis import as_json, lines_of, report_of
 from portmap.cli.output.formats import print_json
 from portmap.cli.output.style import Style, style_of
 from portmap.cli.signals import StopSignals
-from portmap.cli.state_folder import default_state_folder, path_of
+from portmap.cli.state_folder import SERVICE_FOLDER, default_state_folder, path_of
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnosis import diagnose
 from portmap.doctor.examine import examine
@@ -27,17 +27,18 @@ from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import DISTRIBUTION, Catalogue
 from portmap.model import PortRequest
 from portmap.storage.journal_reader import SessionJournal, read_journals
+from portmap.storage.open_ports import FOLDER
 from portmap.syntax.mappings import parse_mapping
 from portmap.wire.stun.servers import Server, parse_servers
 
-_WITNESS_OUTSIDE = "stun"  # the backend that --stun HOST:PORT stands for
+_OUTSIDE_BACKEND = "stun"  # the backend that --stun HOST:PORT stands for
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorArguments:
     """What the user asked for, checked."""
 
-    witnesses: tuple[ProbeTarget, ...]
+    targets: tuple[ProbeTarget, ...]
     requests: tuple[PortRequest, ...]
     outside: ProbeTarget | None
     nat_servers: tuple[Server, ...]
@@ -56,19 +57,20 @@ class DoctorArguments:
         return cls(probe_targets(nat), requests, outside, servers, try_it, path)
 
 
-def run_doctor(wish: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
-    """Examine and tell; what it came to is the exit code. Raises PortmapError."""
+def run_doctor(arguments: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
+    """Examine and print; the outcome is the exit code. Raises PortmapError."""
     if as_one_object and report:
-        raise SpecError("--json and --report are two ways to tell the same: choose one")
+        raise SpecError("--json and --report exclude each other: choose one")
     logs.set_up(0)
-    with _capturing(wish.capture), _progress(shown=not as_one_object), _giving_back(wish):
+    with _capturing(arguments.capture), _progress(shown=not as_one_object), _closing_again(arguments):
         findings = examine(
-            wish.witnesses,
-            wish.requests,
-            outside=wish.outside,
+            arguments.targets,
+            arguments.requests,
+            outside=arguments.outside,
             holdings=_holdings(),
-            try_it=wish.try_it,
-            nat_servers=wish.nat_servers,
+            left_open=_left_open(),
+            try_it=arguments.try_it,
+            nat_servers=arguments.nat_servers,
         )
     verdict = diagnose(findings)
     if as_one_object:
@@ -91,29 +93,36 @@ def _report(findings: Findings) -> str:
 def _outside(server: str) -> ProbeTarget:
     if not server.rpartition(":")[0]:
         raise SpecError(f"--stun {server!r} makes no sense: name a server and its port, as in stun.example.org:3478")
-    nat = portmap.load(f"{_WITNESS_OUTSIDE}:{server}")
-    return ProbeTarget(_WITNESS_OUTSIDE, lambda: nat)
+    nat = portmap.load(f"{_OUTSIDE_BACKEND}:{server}")
+    return ProbeTarget(_OUTSIDE_BACKEND, lambda: nat)
 
 
-def _holdings() -> tuple[SessionJournal, ...]:
-    try:
-        return read_journals(default_state_folder())
-    except SpecError:  # another user's: then nothing is known of it
-        return ()
+def _holdings() -> Iterator[SessionJournal]:
+    """The journals of this user and of the system's service."""
+    with suppress(SpecError):  # no home, or another user's folder: what is held there is not known
+        yield from read_journals(default_state_folder())
+    with suppress(SpecError):
+        yield from read_journals(SERVICE_FOLDER)
+
+
+def _left_open() -> Iterator[SessionJournal]:
+    """The journals of `portmap open`."""
+    with suppress(SpecError):
+        yield from read_journals(default_state_folder() / FOLDER)
 
 
 def _capturing(path: Path | None) -> AbstractContextManager[object]:
     if path is None:
         return nullcontext()
     capture = Capture(path, portmap.__version__)
-    print(f"portmap: {path} will hold your addresses, as they are: look before you pass it on", file=sys.stderr)
+    print(f"portmap: {path} will hold your addresses and PCP nonces: look before you pass it on", file=sys.stderr)
     return capture
 
 
 @contextmanager
-def _giving_back(wish: DoctorArguments) -> Iterator[None]:
-    """Whoever interrupts a try waits until the port is shut again."""
-    if not wish.try_it:
+def _closing_again(arguments: DoctorArguments) -> Iterator[None]:
+    """A signal during a try ends the command once the port is closed again."""
+    if not arguments.try_it:
         yield
         return
     with StopSignals() as ending:
@@ -124,7 +133,7 @@ def _giving_back(wish: DoctorArguments) -> Iterator[None]:
 
 @contextmanager
 def _progress(*, shown: bool) -> Iterator[None]:
-    """A word while people wait, on a terminal only."""
+    """A line while people wait, on a terminal only."""
     shown = shown and sys.stderr.isatty() and sys.stdout.isatty()
     if shown:
         print("looking around, a few seconds ...", end="", file=sys.stderr, flush=True)

@@ -46,7 +46,7 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
 
 def _ask(nat: str) -> BackendAnswer:
     """The first that lists its mappings, else the first that answers at all. Raises what the first one met."""
-    chosen = tuple(witness for witness in probe_targets(nat) if witness.chosen)
+    chosen = tuple(target for target in probe_targets(nat) if target.chosen)
     answers = []
     for _, answer in BackendProbe(chosen, _PATIENCE).results():
         if answer and answer.table is not None:
@@ -56,10 +56,10 @@ def _ask(nat: str) -> BackendAnswer:
     if good:
         return good[0]
     errors = [answer.error for answer in answers if answer.error and not (answer.broken and len(answers) > 1)]
-    raise errors[0] if len(errors) == 1 else NoGateway(_nobody(answers))
+    raise errors[0] if len(errors) == 1 else NoGateway(_no_answer(answers))
 
 
-def _nobody(answers: Iterable[BackendAnswer]) -> str:
+def _no_answer(answers: Iterable[BackendAnswer]) -> str:
     told = "; ".join(f"{answer.gateway}: {answer.error}" for answer in answers)
     return f"no gateway answered ({told or 'no backend is installed'}); try: portmap doctor"
 

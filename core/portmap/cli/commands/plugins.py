@@ -14,7 +14,7 @@ from portmap.scaffold import BACKEND, PUBLISHER, write_package
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRow:
-    """What is told of a plugin. A broken one has a `reason`, and neither kind nor hooks: nobody vouches for them."""
+    """What is printed of a plugin. A broken one has a `reason`, but neither kind nor hooks."""
 
     group: str
     names: tuple[str, ...]
@@ -65,14 +65,13 @@ def print_plugins(*, as_json: bool) -> None:
         print_json(plugins=[asdict(row) for row in rows])
         return
     print_table(
-        ("GROUP", "NAMES", "KIND", "FROM", "HOOKS", "STATUS"),
+        ("GROUP", "NAMES", "KIND", "FROM", "STATUS"),
         (
             (
                 row.group,
                 ", ".join(row.names),
                 row.kind or "-",
                 row.origin,
-                ", ".join(row.hooks) or "-",
                 f"{row.status}: {row.reason}" if row.reason else row.status,
             )
             for row in rows

@@ -1,6 +1,6 @@
 """`portmap router`: the simulated router as a command, for clients in any language.
 
-Law: it listens on the one address that it is given, loopback or private, never on all of them; it prints where, then a
+It listens on the one address that it is given, loopback or private, never on all. It prints where it listens, then a
 line for each request, and ends with 0 on SIGINT, SIGTERM or when the time is up.
 """
 
@@ -105,7 +105,7 @@ def _outside(text: str) -> str:
 
 
 def run_router(wish: RouterArguments, *, as_json: bool, verbosity: int) -> None:
-    """Be a router until a signal, or the end of the time. Raises PortmapError where a port is taken."""
+    """Run the simulated router until a signal, or until the time is up. Raises PortmapError where a port is taken."""
     logs.set_up(verbosity)
     inbox: SimpleQueue[Hearing | None] = SimpleQueue()
     with StopSignals(lambda: inbox.put(None)), _router(wish, inbox) as router, suppress(BrokenPipeError):
@@ -152,7 +152,7 @@ def _tell(hearing: Hearing, *, as_json: bool) -> None:
 
 
 def _plain(value: object) -> object:
-    """A field of a request as JSON has it; control characters of a stranger's text come out escaped."""
+    """A field of a request as JSON has it; control characters in a client's text are escaped."""
     match value:
         case Enum():
             return value.value
@@ -198,7 +198,7 @@ def _plain_quirk(value: object) -> object:
 
 
 def print_quirks(*, as_json: bool) -> None:
-    """All quirks: name, what the router does, which routers do it, who told."""
+    """Print all quirks: name, what the router does, which routers do it, and the source."""
     if not as_json:
         print(table_markdown(), end="")
         return
@@ -214,4 +214,4 @@ def _print_event(event: str, **values: object) -> None:
 
 
 def _print(text: str) -> None:
-    print(text, flush=True)  # somebody may be reading a pipe, line by line
+    print(text, flush=True)  # a program may be reading the pipe line by line

@@ -1,7 +1,7 @@
-"""What a metrics server tells, as numbers: the sum of the events noted.
+"""The numbers that the metrics endpoint serves: the sum of all events. Pure, bounded.
 
-Law: pure; time is an argument, in seconds of any one clock. What is kept is bounded by the ports that were asked for,
-by the instances, and by the names of our own errors: nothing from the network makes a new row.
+Time is an argument, in seconds of any one clock. Rows are made by the ports that were asked for, the instances and the
+names of our own errors; nothing from the network makes a new row.
 """
 
 from bisect import bisect_left
@@ -71,18 +71,18 @@ class MetricTotals:
         self._trouble: dict[PortLabels, float] = {}
 
     def expect(self, instance: str) -> None:
-        """There is such an instance, though it has not told anything yet: its counters are 0."""
+        """An instance without events yet: its counters are 0."""
         for kind in KINDS:
             self.recoveries.setdefault(SeriesLabels(instance, kind), Recoveries())
             self.renewals[SeriesLabels(instance, kind)] += 0
 
     def apply(self, instance: str, event: Event, now: float) -> None:
-        """Take one event in."""
+        """Add one event."""
         self.expect(instance)
         match event:
             case PortEvent():
                 kind, _, what = event.event.partition(".")
-                self._note_port(PortLabels(instance, kind, event.key), what, event, now)
+                self._apply_port_event(PortLabels(instance, kind, event.key), what, event, now)
             case GatewayFound():
                 self.gateways[instance] = event.gateway
             case GatewayLost():
@@ -100,7 +100,7 @@ class MetricTotals:
         self.addresses.pop(instance, None)
         self.gateways.pop(instance, None)
 
-    def _note_port(self, port: PortLabels, what: str, event: PortEvent, now: float) -> None:
+    def _apply_port_event(self, port: PortLabels, what: str, event: PortEvent, now: float) -> None:
         match what:
             case "added" | "changed" | "renewed":
                 self.leases[port] = OpenLease(now + event.lifetime if event.lifetime else inf, event.name)

@@ -1,7 +1,7 @@
 """A command group whose bare form takes arguments: `portmap 8080` beside `portmap ip`.
 
-Law: the first word that names a command and is not the value of an option decides. Everything else, options before it
-included, is that command's; where no word does, the group itself is the command.
+The first word that names a command and is not the value of an option is the command. All other words, options before
+it included, belong to that command. Without such a word the group itself is the command.
 `ctx` is typer's vendored click context, which has no public type.
 """
 

@@ -1,12 +1,10 @@
-"""Everybody is asked at once, each on a thread of its own, and heard until the time is over.
+"""Asks backends for what the doctor wants to know, all at once, each on a thread of its own, within a time limit.
 
-Law: the end comes in time whatever a backend does; who has not answered by then is said not to have. The threads are
-daemons and hold up nobody.
-
-Who is asked: every installed backend that maps ports, or those that a spec names.
-
-Law: nothing is sent here. Whoever is merely installed is loaded later, beside the others; what the user named is found
-at once, and a mistake of his is told before anything is asked.
+Rules:
+- It ends in time whatever a backend does; one that has not answered by then counts as silent. Threads are daemons.
+- Asked are the backends that a spec names, or every installed one that maps ports.
+- A named backend is loaded at once, so that a mistake of the user is told before anything is sent. The others are
+  loaded on their threads.
 """
 
 import logging
@@ -33,7 +31,10 @@ from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec_list
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """One to be asked. `load` gives the door, None for who takes no part; `chosen` and `placed` as in `Answer`."""
+    """A backend to ask. `load` gives it, or None where it takes no part.
+
+    `chosen` as in `BackendAnswer`; `has_address`: the user named its gateway's address.
+    """
 
     name: str
     load: Callable[[], Nat | None]
@@ -46,58 +47,58 @@ _log = logging.getLogger("portmap.doctor")
 
 
 class BackendProbe:
-    """Asks as soon as it is made; `answers` waits for them. `until` is on the monotonic clock."""
+    """Asks as soon as it is made; `answers` and `results` wait for the answers."""
 
-    def __init__(self, witnesses: Iterable[ProbeTarget], patience: float = PATIENCE) -> None:
-        self._witnesses = tuple(witnesses)
+    def __init__(self, targets: Iterable[ProbeTarget], patience: float = PATIENCE) -> None:
+        self._targets = tuple(targets)
         self._until = time.monotonic() + patience
         self._patience = patience
         self._inbox: SimpleQueue[tuple[ProbeTarget, BackendAnswer | None]] = SimpleQueue()
-        self._doors: dict[ProbeTarget, Nat] = {}
-        for witness in self._witnesses:
-            Thread(target=self._run, args=(witness,), name=f"doctor {witness.name}", daemon=True).start()
+        self._backends: dict[ProbeTarget, Nat] = {}
+        for target in self._targets:
+            Thread(target=self._run, args=(target,), name=f"doctor {target.name}", daemon=True).start()
 
     def answers(self) -> tuple[BackendAnswer, ...]:
-        """What everybody said, in the order of the witnesses; who takes no part is left out."""
-        heard = dict(self.results())
-        answers = [heard.get(witness, self._silence(witness)) for witness in self._witnesses]
+        """An answer for each target, in their order; those that take no part are left out."""
+        answered = dict(self.results())
+        answers = [answered.get(target, self._no_answer(target)) for target in self._targets]
         return tuple(answer for answer in answers if answer)
 
     def results(self) -> Iterator[tuple[ProbeTarget, BackendAnswer | None]]:
-        """Each answer when it is there, until all are in or the time is over; None for who takes no part. Once."""
-        for _ in self._witnesses:
+        """Each answer as it arrives, until all are in or the time is over; None: the target takes no part. Once."""
+        for _ in self._targets:
             try:
                 yield self._inbox.get(timeout=max(0.0, self._until - time.monotonic()))
             except Empty:
                 return
 
     def backend(self, name: str) -> Nat | None:
-        """The door to the witness of that name, if there is one."""
-        return next((nat for witness, nat in self._doors.items() if witness.name == name), None)
+        """The backend of that target, if it was loaded."""
+        return next((nat for target, nat in self._backends.items() if target.name == name), None)
 
-    def _silence(self, witness: ProbeTarget) -> BackendAnswer:
-        name = str(self._doors.get(witness, witness.name))
+    def _no_answer(self, target: ProbeTarget) -> BackendAnswer:
+        name = str(self._backends.get(target, target.name))
         error = GatewayTimeout(f"{name} did not answer within {self._patience:g} s")
-        return BackendAnswer(witness.name, name, error=error, chosen=witness.chosen, placed=witness.has_address)
+        return BackendAnswer(target.name, name, error=error, chosen=target.chosen, placed=target.has_address)
 
-    def _run(self, witness: ProbeTarget) -> None:
+    def _run(self, target: ProbeTarget) -> None:
         try:
-            nat = witness.load()
-            answer = self._ask(witness, nat) if nat else None
+            nat = target.load()
+            answer = self._ask(target, nat) if nat else None
         except (PluginError, SpecError) as error:
-            answer = BackendAnswer(witness.name, witness.name, error=PluginError(str(error)))
+            answer = BackendAnswer(target.name, target.name, error=PluginError(str(error)))
         if answer:
-            answer = replace(answer, chosen=witness.chosen, placed=witness.has_address)
-        self._inbox.put((witness, answer))
+            answer = replace(answer, chosen=target.chosen, placed=target.has_address)
+        self._inbox.put((target, answer))
 
-    def _ask(self, witness: ProbeTarget, nat: Nat) -> BackendAnswer:
-        self._doors[witness] = nat
+    def _ask(self, target: ProbeTarget, nat: Nat) -> BackendAnswer:
+        self._backends[target] = nat
         began = time.monotonic()
         try:
             address = nat.external_ip(timeout=self._left())
         except (NATError, PluginError) as error:
-            return BackendAnswer(witness.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
-        answer = BackendAnswer(witness.name, str(nat), _ms(began), address, evidence=nat.evidence())
+            return BackendAnswer(target.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
+        answer = BackendAnswer(target.name, str(nat), _ms(began), address, evidence=nat.evidence())
         return replace(answer, us=address_towards(answer.host), table=self._table(nat))
 
     def _table(self, nat: Nat) -> tuple[Listed, ...] | None:
@@ -117,21 +118,21 @@ def _ms(began: float) -> int:
 
 
 def probe_targets(spec: str, catalogue: Catalogue | None = None) -> tuple[ProbeTarget, ...]:
-    """Whom to ask about a spec. Raises SpecError for one that makes no sense, or names no gateway.
+    """The backends to ask for a spec. Raises SpecError for a wrong spec, or one that names no gateway.
 
-    Beside a backend that is named without saying where its gateway is, the others are asked to compare.
+    Beside a backend that is named without its gateway's address, the others are asked to compare.
     """
     catalogue = catalogue or Catalogue(BACKENDS)
     specs = _members(parse_backend_spec(spec), catalogue)
     named = [_named(member, catalogue) for member in specs]
     taken = {catalogue.find(member).value for member in specs}
-    others = () if any(witness.has_address for witness in named) else catalogue.plugins
+    others = () if any(target.has_address for target in named) else catalogue.plugins
     rest = [it for it in others if not it.shadowed_by and it.value not in taken]
     return (*named, *(ProbeTarget(it.names[0], _loader(it), chosen=not named) for it in rest))
 
 
 def _members(spec: Spec, catalogue: Catalogue) -> tuple[Spec, ...]:
-    """What a list names; nothing where everybody is meant."""
+    """The backends that a list names; nothing where all are meant."""
     if catalogue.find(spec).load() is not AnyBackend:
         return (spec,)
     return parse_spec_list(spec.argument) if spec.argument else ()
@@ -158,6 +159,6 @@ def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
 
 
 def _maps(backend_class: Any) -> bool:
-    """Whether it speaks to a gateway that it finds by itself, and opens ports there."""
+    """Whether it opens ports at a gateway that it finds by itself."""
     by_itself = getattr(backend_class, "preference", 0) is not None and getattr(backend_class, "opens_ports", True)
     return backend_class.kind is Kind.LOOP and backend_class is not AnyBackend and by_itself

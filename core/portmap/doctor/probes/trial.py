@@ -1,7 +1,7 @@
-"""The try: the port is really mapped, for a short time, and given back.
+"""`--try`: maps the port for a short time, and removes it again.
 
-Law: never what somebody here already holds - a second request for it would be the same mapping to the gateway, and
-giving ours back would shut theirs. What cannot be given back ends by itself, and is said.
+Never tries what this host holds already: to the gateway a second request is the same mapping, and removing ours would
+close the other one. A mapping that cannot be removed ends by itself, and is reported.
 """
 
 from portmap.backends.nat import Nat
@@ -15,21 +15,21 @@ PATIENCE = 6.0  # seconds for one call
 NAME = "doctor"
 
 
-def try_mappings(findings: Findings, hearing: BackendProbe) -> tuple[TrialResult, ...]:
-    """One attempt for each request, at the gateway that answered first.
+def try_mappings(findings: Findings, probe: BackendProbe) -> tuple[TrialResult, ...]:
+    """One try for each request, at the gateway that answered first.
 
-    Where none told its address, at those that said why not, until one maps: some tell it with a mapping only.
+    Where no gateway stated its address, at those that refused to, until one maps: some state it only with a mapping.
     """
     tried: tuple[TrialResult, ...] = ()
-    for answer in findings.good[:1] or _unwilling(findings):
-        nat = hearing.backend(answer.name)
+    for answer in findings.good[:1] or _refusing(findings):
+        nat = probe.backend(answer.name)
         tried = tuple(_attempt(nat, request, findings) for request in findings.requests) if nat else ()
         if not any(attempt.error for attempt in tried):
             break
     return tried
 
 
-def _unwilling(findings: Findings) -> list[BackendAnswer]:
+def _refusing(findings: Findings) -> list[BackendAnswer]:
     refused = [answer for answer in findings.chosen if isinstance(answer.error, Refused)]
     return [answer for answer in refused if not isinstance(answer.error, NotAuthorized)]
 
@@ -44,14 +44,14 @@ def _attempt(nat: Nat, request: PortRequest, findings: Findings) -> TrialResult:
         )
     except (NATError, PluginError) as error:
         return TrialResult(str(nat), request, error=error)
-    left = _give_back(nat, request, grant.external_port, grant.token)
+    left = _remove(nat, request, grant.external_port, grant.token)
     return TrialResult(str(nat), request, grant.external_port, grant.lifetime, grant.external_ip, left=left)
 
 
 def _held(nat: Nat, request: PortRequest, findings: Findings) -> str:
-    """Why it is not tried, if it is held here already; empty if it is not."""
+    """Why the request is not tried: this host holds it already; empty if it does not."""
     if holder := findings.holder(request):
-        return f"a running portmap (process {holder.pid}) holds it"
+        return f"{holder} holds it"
     if other := nat.other_holder(request.protocol, request.internal_port):
         return f"{other} holds it"
     here = (row for answer in findings.good for row in answer.table or () if answer.leads_here(row))
@@ -61,8 +61,8 @@ def _held(nat: Nat, request: PortRequest, findings: Findings) -> str:
     return ""
 
 
-def _give_back(nat: Nat, request: PortRequest, external_port: int, token: str) -> str:
-    """Empty, or why the gateway keeps it."""
+def _remove(nat: Nat, request: PortRequest, external_port: int, token: str) -> str:
+    """Remove the mapping: empty, or why the gateway keeps it."""
     try:
         nat.delete_mapping(request.protocol, external_port, request.internal_port, timeout=PATIENCE, token=token)
     except (NATError, PluginError) as error:
