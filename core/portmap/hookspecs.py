@@ -52,8 +52,9 @@ What the class may declare beside its `kind`, each optional::
 A **publisher** tells another program where we can be reached. Group `portmap.publishers`, again a class with
 `from_argument`; `str(publisher)` names it for people, without a secret. It implements at least one of its hooks.
 `converge` is the one to start with: it gets the whole state, and is called again, with back-off and always with the
-newest state, until it returns without an error. With `reassert_every: ClassVar[float]` (seconds) it is called as often
-even though nothing changed: for a target that forgets. `portmap.testing.PublisherContract` checks all of it.
+newest state, until it returns without an error. With `reassert_every: ClassVar[float]` (seconds, at least 6) it is
+called as often even though nothing changed: for a target that forgets. `portmap.testing.PublisherContract` checks all
+of it.
 """
 
 from collections.abc import Callable

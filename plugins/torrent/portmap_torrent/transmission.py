@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from portmap.errors import Garbled, PortmapError, Refused
 from portmap.wire.http import DEADLINE, SiteResponse
 from portmap.wire.site import Site
-from portmap_torrent.client import WRONG_LOGIN_WAIT, TorrentClient
+from portmap_torrent.client import TorrentClient
 
 if TYPE_CHECKING:
     from portmap_torrent.transmission_library import TransmissionLibrary
@@ -71,8 +71,7 @@ class Transmission(TorrentClient):
         if answer.status == 401:
             return self.wrong_login(answer.words, 401)
         if not answer.good:
-            wait = WRONG_LOGIN_WAIT if answer.status == 403 else 0.0
-            return self.refusal(answer, _PATH_HINT if answer.status == 404 else "", wait)
+            return self.refusal(answer, _PATH_HINT if answer.status == 404 else "")
         return Garbled(f"{self} gave an answer that makes no sense: is that the right URL?")
 
 
