@@ -16,7 +16,17 @@ from portmap.backends.any.candidates import Candidate as Entrant
 from portmap.backends.any.candidates import CandidateLoader, installed_candidates, listed_candidates
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
-from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, NotYet, PluginError, Refused
+from portmap.errors import (
+    Garbled,
+    GatewayTimeout,
+    NoGateway,
+    NoPublicAddress,
+    NotAuthorized,
+    NotYet,
+    PluginError,
+    Refused,
+    UnverifiedGateway,
+)
 from portmap.hookspecs import BACKENDS, hookimpl
 from portmap.loading.catalog import Catalogue
 from portmap.model import Protocol
@@ -191,7 +201,41 @@ def test_who_is_less_preferred_is_asked_as_soon_as_the_preferred_have_failed(mon
     assert time.monotonic() - begun < LONG / 2
 
 
-# what is told of a heat
+# gateways that neither a default route nor the user names
+
+UNVERIFIED = UnverifiedGateway("no default route leads there")
+
+
+def test_an_unverified_gateway_gives_way_to_a_slower_one() -> None:
+    nat, _ = ranked(Runner("2.2.2.2", delay=0.1), Runner("1.1.1.1", error=UNVERIFIED)).run()
+    assert str(nat) == "gateway 2.2.2.2"
+
+
+def test_an_unverified_gateway_wins_where_no_other_answers_within_the_grace(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(race_round, "UNVERIFIED_GRACE", SOON)
+    begun = time.monotonic()
+    rounds = race(Runner("2.2.2.2", gate=gate), Runner("1.1.1.1", error=UNVERIFIED))
+    nat, answer = rounds.run()
+    assert SOON <= time.monotonic() - begun < LONG / 2
+    assert str(nat) == "gateway 1.1.1.1"
+    assert isinstance(answer.exception(), UnverifiedGateway)
+    assert re.fullmatch(r"gateway 1\.1\.1\.1 answered in \d+ ms, but no default route names it", rounds.evidence[0])
+
+
+def test_an_unverified_gateway_is_not_used_where_the_gateway_refuses() -> None:
+    with pytest.raises(NotAuthorized, match="switched off"):
+        race(Runner("1.1.1.1", error=UNVERIFIED), Runner("2.2.2.2", error=NotAuthorized("switched off"))).run()
+
+
+def test_of_two_refusals_that_of_a_gateway_without_a_public_address_is_told() -> None:
+    first = Runner("1.1.1.1", error=NoPublicAddress("double NAT"))
+    with pytest.raises(NoPublicAddress, match="double NAT"):
+        ranked(first, Runner("2.2.2.2", error=Refused("switched off"))).run()
+
+
+# what is told of a round
 
 
 def test_the_evidence_says_who_answered_and_when_and_who_did_not(gate: threading.Event) -> None:

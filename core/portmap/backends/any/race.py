@@ -45,7 +45,7 @@ class Race:
     @property
     def refused_by(self) -> Nat | None:
         """Who refused in the last heat, where nobody did better."""
-        return self._heat.refuser
+        return self._heat.refused_by
 
     def prefer(self, hint: str) -> None:
         """Prefer the runner whose name the hint begins with, if there is one, and give it the rest."""
