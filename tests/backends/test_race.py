@@ -255,7 +255,15 @@ def test_the_evidence_says_who_answered_and_when_and_who_did_not(gate: threading
 
 
 def loads(name: str, judge: Callable[[], Nat | None]) -> Entrant:
-    return Entrant(name, lambda _: judge())
+    return Loading(name, judge)
+
+
+class Loading(Entrant):
+    """One that is loaded beside the race, by `judge`."""
+
+    def __init__(self, name: str, judge: Callable[[], Nat | None]) -> None:
+        super().__init__(name)
+        self.load = judge  # type: ignore[method-assign]  # each has its own
 
 
 def test_a_plugin_that_hangs_in_its_import_costs_the_race_nothing(gate: threading.Event) -> None:

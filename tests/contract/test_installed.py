@@ -195,7 +195,7 @@ class TestAny(BackendContract):
     def make(self, gateway: RouterGateway) -> AnyBackend:
         router = gateway.router
         backends = [Nat(natpmp_at(router), "natpmp"), Nat(upnp_at(router), "upnp")]
-        return AnyBackend(Race(lambda: backends, patience=1.0))
+        return AnyBackend(Race(lambda: backends, timeout=1.0))
 
 
 class TestPunch(BackendContract):

@@ -1,13 +1,13 @@
-"""What a backend may answer: a stranger's value in, a checked one out.
+"""Checks what a backend answered or raised: a plugin's value in, a checked one out. Pure.
 
-Law: pure. `who` names the backend in what is raised: PluginError for a value of the wrong type, which is the plugin
-author's fault, Garbled for one that makes no sense, which is the gateway's.
+`who` names the backend in what is raised: PluginError for a value of the wrong type, which is the plugin author's
+fault, Garbled for one that makes no sense, which is the gateway's.
 """
 
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from portmap.errors import Garbled, PluginError
+from portmap.errors import Garbled, NATError, PluginError, Refused
 from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Listed
 from portmap.printable import printable
 
@@ -34,6 +34,17 @@ def checked_grant(answer: object, who: str) -> Grant:
     if not 0 <= answer.lifetime <= MAX_LIFETIME:
         raise Garbled(f"{who} granted a lifetime of {answer.lifetime} s, which is none")
     return answer
+
+
+def checked_error(error: NATError | PluginError, who: str) -> NATError | PluginError:
+    """The error itself, if its text and fields can be read, else a PluginError."""
+    try:
+        str(error)
+    except BaseException as fault:  # noqa: BLE001  # a plugin's __str__ may raise anything
+        return PluginError(f"{who} raised {type(error).__name__}, whose text cannot be read: {type(fault).__name__}")
+    if isinstance(error, Refused) and not _has_usable_fields(error):
+        return PluginError(f"{who} raised {type(error).__name__} with fields that cannot be: {error}")
+    return error
 
 
 def checked_hint(answer: object, who: str) -> str:
@@ -70,8 +81,14 @@ def checked_presence(answer: object, who: str) -> bool | None:
     return answer
 
 
+def _has_usable_fields(error: Any) -> bool:
+    """Whether a plugin's Refused holds what its annotations say."""
+    wait = error.retry_after
+    return isinstance(error.code, int) and isinstance(error.text, str) and isinstance(wait, int | float) and wait >= 0
+
+
 def _is_well_typed(grant: Any) -> bool:
-    """Whether a stranger's Grant holds what its annotations say; nothing checked that when it was made."""
+    """Whether a plugin's Grant holds what its annotations say; nothing checked that when it was made."""
     return (
         isinstance(grant.external_port, int)
         and isinstance(grant.lifetime, int)

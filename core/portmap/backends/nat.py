@@ -1,8 +1,9 @@
-"""The typed door to one chosen backend: pluggy call, deadline, checked result.
+"""Nat: one backend, called safely: a deadline for each call, and checked answers.
 
-Law: behind this door anything may happen - a backend may hang, raise what it likes, answer nonsense; in front of it
-there are only checked values and portmap's own errors. A backend is called from one thread, its own; a call that
-overran its deadline is left behind, and nothing more is asked of that backend until it has come back.
+Rules:
+- A backend may hang, raise anything and answer anything; here there are only checked values and portmap's own errors.
+- A backend is called from one thread, its own. Its text and the texts of its errors are read there, too.
+- A call that overran its deadline is left behind, and the backend is not called again before it has come back.
 """
 
 import logging
@@ -14,19 +15,20 @@ from typing import Any, TypeAlias, TypeVar
 
 from portmap.backends.answers import (
     checked_address,
+    checked_error,
     checked_facts,
     checked_grant,
     checked_hint,
     checked_list,
     checked_presence,
 )
+from portmap.backends.declarations import display_text, read_declarations
 from portmap.backends.worker import Worker
 from portmap.errors import GatewayTimeout, NATError, PluginError
-from portmap.hookspecs import BACKENDS, Alert, Closer
+from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
-from portmap.loading.catalog import validate_hooks
-from portmap.model import CALL_DEADLINE, DEFAULT_LIFETIME, Address, Grant, Key, Kind, Listed, Protocol
-from portmap.printable import printable
+from portmap.loading.time_limit import is_readable, text_of
+from portmap.model import CALL_DEADLINE, Address, Grant, Key, Listed, Protocol
 
 T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
@@ -46,12 +48,14 @@ class Nat:
     """One backend, called safely. `wait` is how to wait for it: the loop puts its inbox here."""
 
     def __init__(self, backend: Any, name: str, wait: Wait = wait_uninterrupted) -> None:
-        self._hook = validate_hooks(backend, BACKENDS, name).hook
-        self.kind: Kind = backend.kind
-        self.opens_ports = bool(getattr(backend, "opens_ports", True))
-        self.ipv6 = bool(getattr(backend, "ipv6", False))
-        self.default_lifetime: int = getattr(backend, "default_lifetime", DEFAULT_LIFETIME)
-        self.default_mappings: tuple[str, ...] = getattr(backend, "default_mappings", ())
+        declared = read_declarations(backend, name)
+        self._hook = declared.hooks
+        self._text = declared.text
+        self.kind = declared.kind
+        self.opens_ports = declared.opens_ports
+        self.ipv6 = declared.ipv6
+        self.default_lifetime = declared.default_lifetime
+        self.default_mappings = declared.default_mappings
         self.name = name
         self.wait = wait
         self._backend = backend
@@ -60,17 +64,14 @@ class Nat:
         self._latest: Future[Any] | None = None  # None again while an earlier call is waited for
 
     def __str__(self) -> str:
-        try:
-            return printable(str(self._backend))
-        except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything; a name is all we wanted
-            return self.name
+        return self._text
 
     def __repr__(self) -> str:
         return f"<Nat {self}>"
 
     def external_ip(self, timeout: float = CALL_DEADLINE) -> Address:
         """The gateway's external address. Raises NATError or PluginError."""
-        return self._checked(checked_address, self._call(self._hook.external_ip, timeout))
+        return self._call(lambda: self._checked(checked_address, self._hook.external_ip()), timeout)
 
     @property
     def busy(self) -> bool:
@@ -95,19 +96,16 @@ class Nat:
         exact: bool = False,
     ) -> Grant:
         """Open or renew. Raises NATError or PluginError; Garbled for a port or lifetime that cannot be."""
-        answer = self._call(
-            lambda: self._hook.add_mapping(
-                protocol=protocol,
-                external_port=external_port,
-                internal_port=internal_port,
-                name=name,
-                lifetime=lifetime,
-                token=token,
-                exact=exact,
-            ),
-            timeout,
-        )
-        return self._checked(checked_grant, answer)
+        arguments: dict[str, object] = {
+            "protocol": protocol,
+            "external_port": external_port,
+            "internal_port": internal_port,
+            "name": name,
+            "lifetime": lifetime,
+            "token": token,
+            "exact": exact,
+        }
+        return self._call(lambda: self._checked(checked_grant, self._hook.add_mapping(**arguments)), timeout)
 
     def delete_mapping(
         self,
@@ -147,7 +145,7 @@ class Nat:
 
     def list_mappings(self, timeout: float = CALL_DEADLINE) -> tuple[Listed, ...] | None:
         """The gateway's own table; None where the backend cannot tell. Raises NATError or PluginError."""
-        return self._checked(checked_list, self._call(self._hook.list_mappings, timeout))
+        return self._call(lambda: self._checked(checked_list, self._hook.list_mappings()), timeout)
 
     def evidence(self) -> tuple[str, ...]:
         """What the last finding of the gateway was based on, for people; nothing where that cannot be had."""
@@ -230,12 +228,16 @@ class Nat:
         return self._worker.submit(lambda: self._portmap_errors_only(work))
 
     def _portmap_errors_only(self, work: Callable[[], T]) -> T:
+        """On the backend's thread."""
         try:
             return work()
-        except (NATError, PluginError):
-            raise
-        except BaseException as error:  # a cancellation, an exit: whatever it is, it is no reason for us to end
-            raise PluginError(f"{self.name} raised {type(error).__name__}: {error}") from error
+        except (NATError, PluginError) as error:
+            raise checked_error(error, self.name) from error.__cause__
+        except BaseException as error:  # noqa: BLE001  # a cancellation, an exit: no reason for us to end
+            cause = error if is_readable(error) else None
+            raise PluginError(f"{self.name} raised {type(error).__name__}: {text_of(error)}") from cause
+        finally:
+            self._text = display_text(self._backend, self.name)
 
 
 def _close_late(watch: "Future[list[Closer]]") -> None:

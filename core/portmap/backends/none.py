@@ -1,4 +1,4 @@
-"""The backend `none`: no NAT is spoken to. It enters by the same door as everybody's."""
+"""The backend `none`: no NAT is spoken to."""
 
 from typing import ClassVar, NoReturn
 
@@ -8,15 +8,15 @@ from portmap.model import Address, Grant, Kind
 
 
 class NoNat:
-    """`none`, `off` or nothing: no NAT is spoken to. The dispatcher never calls its hooks in earnest."""
+    """`none`, `off` or nothing: no NAT is spoken to. The dispatcher does not call its hooks."""
 
     kind: ClassVar[Kind] = Kind.NONE
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "NoNat":
-        """No argument makes sense here."""
+        """Raises SpecError for an argument."""
         if argument is not None:
-            raise SpecError(f"none takes no argument, but was given {argument!r}: write 'none' alone")
+            raise SpecError("none takes no argument: write 'none' alone")
         return cls()
 
     def __str__(self) -> str:
@@ -24,12 +24,12 @@ class NoNat:
 
     @hookimpl
     def external_ip(self) -> Address:
-        """There is none to be had."""
+        """There is none. Raises NoGateway."""
         _no_nat()
 
     @hookimpl
     def add_mapping(self) -> Grant:
-        """Nothing is mapped."""
+        """Nothing is mapped. Raises NoGateway."""
         _no_nat()
 
     @hookimpl

@@ -1,20 +1,24 @@
-"""Find plugins by entry point, load them one by one, say what is wrong with the broken ones.
+"""Find plugins by entry point, load and validate them one by one, say what is wrong with the broken ones.
 
-Law: one plugin's fault is that plugin's alone. Looking for plugins imports none of them; loading one imports only it;
-whatever it raises, SystemExit included, becomes a PluginError that names it. Core's own backends enter by this door.
+Rules:
+- One plugin's fault is that plugin's alone: whatever it raises becomes a PluginError that names it.
+- Looking for plugins imports none of them; loading one imports only that one.
+- Core's own backends are entry points, too.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any
 
 import pluggy
 
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
-from portmap.loading.time_limit import call_with_limit
+from portmap.loading.distributions import installed_entries, origin_of
+from portmap.loading.time_limit import PluginRaised, call_with_limit, is_readable, text_of
 from portmap.model import Kind
 from portmap.syntax.specs import Spec, quoted_name
 
@@ -28,7 +32,10 @@ GROUP_NOUN = {BACKENDS: "backend", PUBLISHERS: "publisher"}
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One class behind one or more entry points of one distribution; `taken_by`: who had these names first."""
+    """One class behind one or more entry points of one distribution.
+
+    `shadowed_by`: the distribution that had these names first.
+    """
 
     group: str
     names: tuple[str, ...]
@@ -47,11 +54,16 @@ class Plugin:
             raise PluginError(f"{self}: the name is already taken by {self.shadowed_by}; rename the entry point")
         try:
             loaded = limit(self.entry.load, f"the import of {self.value}")
+        except PluginRaised as error:
+            raise PluginError(f"{self} cannot be imported: {error}") from error.__cause__
+        except (PluginError, SpecError) as error:
+            raise PluginError(f"{self}: {error}") from error.__cause__
+        try:
+            limit(lambda: self._validate(loaded), f"the look at {self.value}")
+        except PluginRaised as error:
+            raise PluginError(f"{self} breaks the contract of portmap.hookspecs: {error}") from error.__cause__
         except PluginError as error:
-            raise PluginError(f"{self}: {error}") from error
-        except (Exception, SystemExit) as error:  # a stranger's import may raise anything
-            raise PluginError(f"{self} cannot be imported: {type(error).__name__}: {error}") from error
-        self._validate(loaded)
+            raise PluginError(str(error) if str(self) in str(error) else f"{self}: {error}") from error.__cause__
         return loaded
 
     def _validate(self, loaded: Any) -> None:
@@ -72,14 +84,22 @@ def manager_for(group: str) -> pluggy.PluginManager:
 
 
 def validate_hooks(plugin: object, group: str, name: str) -> pluggy.PluginManager:
-    """Register the plugin alone; the manager is returned. Raises PluginError for a missing, odd or misspelt hook."""
+    """Register the plugin alone; returns the manager. Raises PluginError for a missing, odd or misspelt hook."""
     manager = manager_for(group)
     try:
         manager.register(plugin)
         manager.check_pending()
-    except Exception as error:  # pluggy's own verdict, or what a property of the plugin raised at a glance
-        raise PluginError(f"{name} breaks the contract of portmap.hookspecs: {error}") from error
-    implemented = {caller.name for caller in manager.get_hookcallers(plugin) or ()}
+    except Exception as error:  # noqa: BLE001  # pluggy's own verdict, or what a property of the plugin raised
+        cause = error if is_readable(error) else None
+        raise PluginError(f"{name} breaks the contract of portmap.hookspecs: {text_of(error)}") from cause
+    callers = manager.get_hookcallers(plugin) or ()
+    for function in (implementation.function for caller in callers for implementation in caller.get_hookimpls()):
+        if iscoroutinefunction(function) or isasyncgenfunction(function):
+            raise PluginError(
+                f"{name}: the hook {function.__name__} is `async def`, and hooks are called without an event loop: "
+                "make it a plain `def`, and run an async client inside it (docs/plugins.md)"
+            )
+    implemented = {caller.name for caller in callers}
     missing = [hook for hook in _REQUIRED[group] if hook not in implemented]
     if missing:
         raise PluginError(f"{name} lacks the hook {', '.join(missing)}: mark it with @hookimpl")
@@ -89,11 +109,13 @@ def validate_hooks(plugin: object, group: str, name: str) -> pluggy.PluginManage
 
 
 class Catalogue:
-    """Every installed plugin of a group, not yet imported."""
+    """Every installed plugin of a group, not yet imported. `faults`: the distributions that cannot be read, and why."""
 
     def __init__(self, group: str, entries: Iterable[EntryPoint] | None = None) -> None:
         self.group = group
-        self.plugins = _group(group, entry_points(group=group) if entries is None else entries)
+        found, faults = installed_entries(group) if entries is None else (list(entries), [])
+        self.plugins = _group(group, found)
+        self.faults = tuple(faults)
 
     def find(self, spec: Spec) -> Plugin:
         """The plugin that a spec names. Raises SpecError, with the known and the nearest names, for an unknown one."""
@@ -103,36 +125,31 @@ class Catalogue:
         raise SpecError(self._unknown(spec))
 
     def _unknown(self, spec: Spec) -> str:
-        from difflib import get_close_matches  # noqa: PLC0415  # only the mistaken pay for it
+        from difflib import get_close_matches  # noqa: PLC0415  # only a mistake pays for it
 
         known = sorted(name for plugin in self.plugins for name in plugin.names if not plugin.shadowed_by)
         near = get_close_matches(spec.name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         noun, installed = GROUP_NOUN[self.group], ", ".join(known) or "none"
-        return f"unknown {noun} {quoted_name(spec.name)}: {hint}installed are {installed}"
+        unknown = f"unknown {noun} {quoted_name(spec.name)}: {hint}installed are {installed}"
+        return "; ".join([unknown, *self.faults])
 
 
 def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
     """Entry points of one value and distribution are one plugin; a name claimed twice stays with the first."""
     plugins: dict[tuple[str, str, bool], Plugin] = {}
     owner: dict[str, str] = {}
-    origin = cache(_origin)  # reads and parses a file: once a distribution, not once an entry point
+    origin = cache(origin_of)  # reads and parses a file: once a distribution, not once an entry point
     for entry in sorted(entries, key=lambda entry: _rank(*origin(entry.dist))):
         distribution, version = origin(entry.dist)
         name = entry.name.lower()
-        keeper = owner.setdefault(name, f"{distribution} {version}")
-        taken_by = "" if keeper == f"{distribution} {version}" else keeper
-        key = (distribution, entry.value, bool(taken_by))
+        first = owner.setdefault(name, f"{distribution} {version}")
+        shadowed_by = "" if first == f"{distribution} {version}" else first
+        key = (distribution, entry.value, bool(shadowed_by))
         known = plugins.get(key)
         names = (*known.names, name) if known else (name,)
-        plugins[key] = Plugin(group, names, entry.value, distribution, version, entry, taken_by)
+        plugins[key] = Plugin(group, names, entry.value, distribution, version, entry, shadowed_by)
     return tuple(plugins.values())
-
-
-def _origin(dist: Distribution | None) -> tuple[str, str]:
-    """Distribution and version; a half-removed distribution may know neither."""
-    known: Any = dist.metadata if dist else {}
-    return known.get("Name", "unknown"), known.get("Version", "0")
 
 
 def _rank(distribution: str, _version: str) -> tuple[bool, str]:

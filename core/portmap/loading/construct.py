@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from portmap.errors import PluginError, SpecError
-from portmap.loading.time_limit import call_with_limit
+from portmap.errors import PluginError
+from portmap.loading.time_limit import PluginRaised, call_with_limit
 from portmap.syntax.specs import Spec
 
 
@@ -15,13 +15,13 @@ def construct(
     constructor: str = "from_argument",
     limit: Callable[[Callable[[], Any], str], Any] = call_with_limit,
 ) -> Any:
-    """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises."""
+    """Construct a plugin from its argument. Raises SpecError, or PluginError for whatever else it raises.
+
+    No message repeats the argument, which may hold a secret.
+    """
     try:
-        construct = getattr(plugin_class, constructor)
-        return limit(lambda: construct(spec.argument), f"{constructor} of {name}")
-    except (PluginError, SpecError):
-        raise
-    except (Exception, SystemExit) as error:
+        return limit(lambda: getattr(plugin_class, constructor)(spec.argument), f"{constructor} of {name}")
+    except PluginRaised as error:
         # The error may repeat the argument, which may hold a password: only without one is it repeated.
-        why = f": {error}" if spec.argument is None else " for its argument"
-        raise PluginError(f"{name} raised {type(error).__name__}{why}") from error
+        why = f": {error.text}" if spec.argument is None else " for its argument"
+        raise PluginError(f"{name} raised {error.kind}{why}") from error.__cause__

@@ -1,6 +1,8 @@
 """Specs: `NAME[:ARGUMENT]`, as in `pmp:192.168.1.1`, `upnp`, `extip:203.0.113.7`; for a backend also a list of them.
 
-Law: pure, and ignorant of which names exist; a spec is split here and judged by the plugin it names.
+Pure, and ignorant of which names exist: a spec is split here, and the plugin that it names checks the rest. An argument
+may hold a secret, so no message and no `str` repeats it.
+
 The grammar is go-ethereum's `nat.Parse` (p2p/nat/nat.go): split at the first colon only, name case-insensitive,
 nothing trimmed, the empty name means "none".
 
@@ -30,6 +32,11 @@ class Spec:
     argument: str | None = None
 
     def __str__(self) -> str:
+        return self.name if self.argument is None else f"{self.name}:…"
+
+    @property
+    def text(self) -> str:
+        """The spec as it is written, with its argument."""
         return self.name if self.argument is None else f"{self.name}:{self.argument}"
 
 
@@ -37,6 +44,12 @@ def quoted_name(text: str) -> str:
     """A spec's name as an error repeats it. The argument may hold a password, and so may what is no name."""
     name = text.partition(":")[0].strip()
     return repr(name) if _NAME.fullmatch(name) else "(not shown)"
+
+
+def without_arguments(text: str) -> str:
+    """A spec or a list of them as a message may show it."""
+    members = (member.partition(":") for member in _COMMA.split(text))
+    return ",".join(f"{name}:…" if colon else name for name, colon, _ in members)
 
 
 def parse_spec(text: str) -> Spec:

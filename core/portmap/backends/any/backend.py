@@ -1,7 +1,4 @@
-"""The backend `any`, which needs no gateway of its own: it races all the others, or those of a list.
-
-It enters by the same door as everybody's: an entry point that names this class.
-"""
+"""The backend `any`, which has no gateway of its own: it races all the others, or those of a list."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -19,24 +16,24 @@ from portmap.backends.any.combined_watch import CombinedWatch
 from portmap.backends.any.mapping_owners import MappingOwners
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
-from portmap.errors import SILENCE, PluginError, Refused, SpecError
+from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.loading.catalog import Catalogue
 from portmap.model import Address, Grant, Key, Kind, Listed, Protocol
 from portmap.network.routes import own_public_address
-from portmap.syntax.specs import ANY
+from portmap.syntax.specs import ANY, without_arguments
 
 _SHOWN = 80  # characters of a list, where no gateway has a name yet
 _log = logging.getLogger("portmap.any")
 
 
 class AnyBackend:
-    """`any`, `auto` or `on`: every installed LOOP backend is asked at once, the first true answer wins. `any:LIST`, or
-    the list alone, asks just its members.
+    """`any`, `auto` or `on`: every installed LOOP backend is asked at once, the first good answer wins.
 
-    A runner-up is kept for when the winner refuses to map. No failure is remembered: when the winner falls silent or
-    nobody answered, the next call races again. `own_address` gives our own address where that is public: then there
-    is nobody to ask and nothing to map. `name` is what it is called before a gateway is found.
+    `any:LIST`, or the list alone, asks just its members. A runner-up is kept for when the winner refuses to map. No
+    failure is remembered: when the winner falls silent or none answered, the next call races again. `own_address` gives
+    our own address where that is public: then there is no gateway to ask and nothing to map. `name` is what it is
+    called before a gateway is found.
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
@@ -47,7 +44,7 @@ class AnyBackend:
         self._name = name[:_SHOWN]
         self._public: Address | None = None
         self._winner: Nat | None = None
-        self._holders = MappingOwners()
+        self._owners = MappingOwners()
         self._watch: CombinedWatch | None = None
 
     @classmethod
@@ -59,21 +56,21 @@ class AnyBackend:
         catalogue = Catalogue(BACKENDS)
         if argument is None:
             return cls(Race(lambda: installed_candidates(catalogue, without=cls)), own_public_address)
-        runners = listed_candidates(_list(argument), catalogue, without=cls)
-        return cls(Race(lambda: runners), name=argument)
+        candidates = listed_candidates(_list(argument), catalogue, without=cls)
+        return cls(Race(lambda: candidates), name=without_arguments(argument))
 
     @classmethod
     def ipv6_from_argument(cls, argument: str | None) -> "AnyBackend":
         """The same race between the IPv6 firewalls of those backends that know one.
 
-        Raises SpecError where nobody in the list does; who is installed is not known before it is loaded, so without a
+        Raises SpecError where none in the list does. What is installed is not known before it is loaded, so without a
         list that is an error of the race.
         """
         catalogue = Catalogue(BACKENDS)
         if argument is None:
             return cls(Race(lambda: installed_ipv6_candidates(catalogue, without=cls)))
-        runners = listed_ipv6_candidates(_list(argument), catalogue, without=cls)
-        return cls(Race(lambda: runners), name=argument)
+        candidates = listed_ipv6_candidates(_list(argument), catalogue, without=cls)
+        return cls(Race(lambda: candidates), name=without_arguments(argument))
 
     def __str__(self) -> str:
         if self._public is not None:
@@ -89,7 +86,7 @@ class AnyBackend:
             return own
         if self._winner is not None:
             try:
-                self._watch_whoever_is_there()
+                self._watch_candidates()
                 return self._winner.external_ip()
             except (*SILENCE, PluginError) as error:
                 _log.info("%s no longer answers, so all are asked again: %s", self._winner, error)
@@ -106,40 +103,54 @@ class AnyBackend:
         token: str,
         exact: bool,
     ) -> Grant:
-        """Ask who holds the mapping, else the winner, then the runners-up; a winner who is silent is raced for anew."""
+        """Ask the owner of the mapping, else the winner, then the runners-up.
+
+        Raises the first refusal; the winner's silence at once, without asking another: the loop then looks again.
+        """
         key = (protocol, internal_port)
         if self._check_own_address():
-            self._holders.forget(key)
+            self._owners.forget(key)
             return _static_grant(internal_port or external_port)
-
-        def ask(nat: Nat) -> Grant:
+        refusal: PortmapError | None = None
+        for nat in self._backends_for(key):
             own = self._strip_backend_name(nat, token)
-            wanted = protocol, external_port, internal_port, name, lifetime
-            grant = nat.add_mapping(*wanted, token=own, exact=exact)
-            return replace(grant, token=self._add_backend_name(nat, grant.token))
-
-        return self._holders.add(key, self._backends_for(key), ask, lambda nat: nat is self._winner)
+            try:
+                grant = nat.add_mapping(protocol, external_port, internal_port, name, lifetime, token=own, exact=exact)
+            except (NATError, PluginError) as error:
+                self._note_failure(key, nat, error)
+                refusal = refusal or (None if isinstance(error, SILENCE) else error)
+            else:
+                self._owners.granted(key, nat)
+                return replace(grant, token=self._add_backend_name(nat, grant.token))
+        raise refusal or NoGateway("no gateway was found yet")
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
-        """Ask who made the mapping, else the winner; and who may have made it, too."""
-
-        def ask(nat: Nat) -> None:
-            nat.delete_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(nat, token))
-
-        self._holders.delete((protocol, internal_port), ask, otherwise=self._winner)
+        """Ask the owner of the mapping, else the winner; and those that may hold it, too."""
+        key = (protocol, internal_port)
+        owner, others = self._owners.take(key)
+        first = owner or self._winner
+        try:
+            if first is not None:
+                self._delete(first, protocol, external_port, internal_port, token)
+        finally:
+            for nat in others - {first}:
+                try:
+                    self._delete(nat, protocol, external_port, internal_port, token)
+                except (NATError, PluginError) as error:
+                    _log.info("%s may still map %s %d: %s", nat, *key, error)
 
     @hookimpl
     def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> bool | None:
-        """What the backend that made the mapping says; None where it cannot tell."""
-        owner = self._holders.owner_of((protocol, internal_port))
+        """What the owner of the mapping says; None where it cannot tell."""
+        owner = self._owners.owner_of((protocol, internal_port))
         if owner is None:
             return None
         return owner.has_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(owner, token))
 
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...] | None:
-        """The table as the winner tells it, else a runner-up; None where nobody can."""
+        """The table as the winner tells it, else a runner-up; None where none can."""
         if self._check_own_address():
             return ()
         tables = (nat.list_mappings() for nat in self._backends_for(None))
@@ -147,7 +158,7 @@ class AnyBackend:
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
-        """Watch through everybody; only the winner's alerts, and those of who holds a mapping, are passed on."""
+        """Watch by all candidates; only the alerts of the winner and of the owners of mappings are passed on."""
         self._watch = watch = CombinedWatch(lambda nat: self._alert_of(nat, alert))
         watch.add(self._race.candidates)
 
@@ -160,22 +171,37 @@ class AnyBackend:
 
     @hookimpl
     def hint(self) -> str:
-        """Who won, and its own hint."""
+        """The winner's name, and its own hint."""
         return self._add_backend_name(self._winner, self._winner.hint()) if self._winner else ""
 
     @hookimpl
     def take_hint(self, hint: str) -> None:
-        """Whom to prefer in the next race, and what to tell it."""
+        """The candidate to prefer in the next race, and its own hint."""
         self._race.prefer(hint)
 
     @hookimpl
     def evidence(self) -> tuple[str, ...]:
-        """Who answered in the last race and when, and who did not; and what the winner has to say."""
+        """Which candidates answered in the last race and when, and which did not; then the winner's own evidence."""
         if self._public is not None:
             return (f"our own address {self._public} is public: no gateway was asked",)
         return self._race.evidence + (self._winner.evidence() if self._winner else ())
 
     # Who is asked --------------------------------------------------------------------------------------------
+
+    def _note_failure(self, key: Key, nat: Nat, error: PortmapError) -> None:
+        """A backend did not map. Raises the error if it is the winner's silence."""
+        if isinstance(error, SILENCE):
+            self._owners.forget(key)
+            if nat is self._winner:
+                raise error
+            _log.info("%s no longer answers: %s", nat, error)
+            return
+        _log.info("%s would not map %s %d: %s", nat, *key, error)
+        if not isinstance(error, Refused):
+            self._owners.may_hold(key, nat)
+
+    def _delete(self, nat: Nat, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
+        nat.delete_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(nat, token))
 
     def _check_own_address(self) -> Address | None:
         """Our own address if that is public; a gateway found elsewhere is ours no more."""
@@ -190,15 +216,15 @@ class AnyBackend:
             self._winner, answer = self._race.run()
             return self._winner, answer
         finally:
-            self._watch_whoever_is_there()
+            self._watch_candidates()
 
-    def _watch_whoever_is_there(self) -> None:
+    def _watch_candidates(self) -> None:
         if self._watch:
             self._watch.add(self._race.candidates)
 
     def _backends_for(self, key: Key | None) -> Iterator[Nat]:
         winner = self._winner or self._run_race()[0]
-        first = (self._holders.owner_of(key) if key else None) or winner
+        first = (self._owners.owner_of(key) if key else None) or winner
         yield first
         if first is not winner:
             yield winner
@@ -206,12 +232,12 @@ class AnyBackend:
 
     def _alert_of(self, nat: Nat, alert: Alert) -> Alert:
         def pass_on(reason: str) -> None:
-            if self._winner in (None, nat) or nat in self._holders:
+            if self._winner in (None, nat) or nat in self._owners:
                 alert(reason)
 
         return pass_on
 
-    # Tokens and hints are theirs whose name they bear: another backend could make nothing of them.
+    # Tokens and hints begin with the name of their backend: another one could not use them.
 
     def _add_backend_name(self, nat: Nat, text: str) -> str:
         return f"{self._race.name_of(nat)} {text}".rstrip()
@@ -225,9 +251,7 @@ class AnyBackend:
 def _list(argument: str) -> str:
     """The argument, if it may be a list; what is wrong with its members is found where they are loaded."""
     if "," not in argument:
-        raise SpecError(
-            f"any takes no argument but a list, and was given {argument!r}: write 'any' alone, or any:NAME,NAME"
-        )
+        raise SpecError("any takes no argument but a list: write 'any' alone, or any:NAME,NAME")
     return argument
 
 

@@ -1,28 +1,29 @@
-"""The field of a race: who takes part, and a door to each as soon as its plugin is loaded.
+"""The candidates of a race: who takes part, and a `Nat` for each as soon as its plugin is loaded.
 
-Law: whoever is merely installed is loaded beside the race, never before it: a plugin that is broken, or that hangs in
-its import, costs the others nothing. Whoever was asked for by name is loaded and judged at once, before anything is
-sent.
+Rules:
+- What is merely installed is loaded beside the race, never before it: a plugin that is broken, or that hangs in its
+  import, costs the others nothing.
+- What was asked for by name is loaded and checked at once, before anything is sent.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
 
+from portmap.backends.declarations import preference_of
 from portmap.backends.load import IPV6_CONSTRUCTOR
 from portmap.backends.nat import Nat
-from portmap.errors import NoGateway, SpecError
+from portmap.errors import NoGateway, PluginError, SpecError
 from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
-from portmap.loading.time_limit import call_without_limit, complete
+from portmap.loading.time_limit import PluginRaised, call_without_limit, complete
 from portmap.model import Kind
 from portmap.network.routes import global_ipv6_address
-from portmap.syntax.specs import Spec, parse_spec_list
+from portmap.syntax.specs import Spec, parse_spec_list, without_arguments
 
 HEAD_START = 0.025  # seconds that each import has for itself: at the same time each would take as long as all of them
 
@@ -30,107 +31,123 @@ FROM_ARGUMENT = "from_argument"
 RACE = "race_from_argument"  # portmap.hookspecs
 
 
-@dataclass(slots=True, eq=False)
 class Candidate:
-    """Who may take part. `name` is its spec; `rank` tells who is preferred, and is right once `door` is there.
+    """Takes part in a race, perhaps. `name` is its spec; `rank` is final once it is `loaded`, the higher is preferred.
 
-    `judge` gives the door, or None for one who takes no part; it is called once, on a thread. `is_loading`: that has
-    begun.
+    `loaded` holds its Nat, or None if it takes no part; `is_loading`: that has begun.
     """
 
-    name: str
-    load_backend: Callable[["Candidate"], Nat | None]
-    rank: int = 0
-    is_loading: bool = False
-    loaded: "Future[Nat | None]" = field(default_factory=Future)
+    def __init__(self, name: str, rank: int = 0) -> None:
+        self.name = name
+        self.rank = rank
+        self.is_loading = False
+        self.loaded: Future[Nat | None] = Future()
 
     @classmethod
     def of(cls, nat: Nat, rank: int = 0, name: str = "") -> "Candidate":
-        """One whose door is there already."""
-        runner = cls(name or nat.name, lambda _: nat, rank)
-        runner.loaded.set_result(nat)
-        return runner
+        """One that is loaded already."""
+        candidate = Candidate(name or nat.name, rank)
+        candidate.loaded.set_result(nat)
+        return candidate
 
     def load(self) -> Nat | None:
-        """The door; whatever the plugin raises."""
-        return self.load_backend(self)
+        """Its Nat; None if it takes no part. Called once, on a thread of its own. Raises PluginError or SpecError."""
+        return self.loaded.result()
 
     @property
     def is_pending(self) -> bool:
-        """Whether it is being loaded just now: nobody knows its rank yet."""
+        """Whether it is being loaded just now, so that its rank is not known yet."""
         return self.is_loading and not self.loaded.done()
 
     @property
     def nat(self) -> Nat | None:
-        """The door; None as long as there is none, and for one who takes no part."""
+        """Its Nat; None while it is not loaded, and if it takes no part."""
         return self.loaded.result() if self.loaded.done() and not self.loaded.exception() else None
 
 
-class CandidateLoader:
-    """Loads runners one after the other, none waiting long for the one before; only while it is told to go on.
+class InstalledCandidate(Candidate):
+    """An installed plugin: it takes part if it is a LOOP backend that needs no argument and wants to be raced."""
 
-    An import takes the interpreter from everybody else, also from who has found a gateway already and is talking to it:
-    hence `rest`. `lead`: seconds that the first one has to itself once it is there.
+    def __init__(self, plugin: Plugin, constructor: str) -> None:
+        super().__init__(min(plugin.names, key=lambda name: (len(name), name)))
+        self._plugin = plugin
+        self._constructor = constructor
+
+    def load(self) -> Nat | None:
+        """Import, check and construct it. Raises PluginError or SpecError."""
+        backend_class = self._plugin.load(call_without_limit)
+        try:
+            constructor = call_without_limit(lambda: self._constructor_of(backend_class), self.name)
+        except PluginRaised as error:
+            raise PluginError(f"{self._plugin} breaks the contract of portmap.hookspecs: {error}") from error.__cause__
+        if constructor is None:
+            return None
+        origin = str(self._plugin)
+        return Nat(construct(backend_class, Spec(self.name), origin, constructor, call_without_limit), origin)
+
+    def _constructor_of(self, backend_class: Any) -> str | None:
+        """The constructor to use; None if it takes no part."""
+        preference = preference_of(backend_class, str(self._plugin))
+        if backend_class.kind is not Kind.LOOP or preference is None:
+            return None
+        self.rank = int(preference)
+        _require(backend_class, self._constructor, str(self._plugin))
+        return race_constructor(backend_class) if self._constructor == FROM_ARGUMENT else self._constructor
+
+
+class CandidateLoader:
+    """Loads candidates one after the other, none waiting long for the one before; only from `resume` to `pause`.
+
+    An import takes the interpreter from all other threads, also from one that talks to a gateway already. `lead`:
+    seconds that the first candidate has to itself once it is loaded.
     """
 
-    def __init__(self, runners: Iterable[Candidate], lead: float = 0.0) -> None:
-        self._waiting = deque(runner for runner in runners if not runner.loaded.done())
+    def __init__(self, candidates: Iterable[Candidate], lead: float = 0.0) -> None:
+        self._waiting = deque(candidate for candidate in candidates if not candidate.loaded.done())
         self._lead = lead
-        self._rest = Event()
+        self._paused = Event()
 
     def resume(self) -> None:
-        """Load whoever is not loaded yet; returns at once."""
+        """Load what is not loaded yet; returns at once."""
         self.pause()
         if self._waiting:
-            self._rest = Event()
-            Thread(target=self._run, args=(self._rest,), name="portmap plugins", daemon=True).start()
+            self._paused = Event()
+            Thread(target=self._run, args=(self._paused,), name="portmap plugins", daemon=True).start()
 
     def pause(self) -> None:
-        """Begin to load nobody else."""
-        self._rest.set()
+        """Begin to load no other."""
+        self._paused.set()
 
-    def _run(self, rest: Event) -> None:
+    def _run(self, paused: Event) -> None:
         with suppress(IndexError):  # all are loaded
-            while not rest.is_set():
-                runner = self._waiting.popleft()
-                runner.is_loading = True
+            while not paused.is_set():
+                candidate = self._waiting.popleft()
+                candidate.is_loading = True
                 Thread(
-                    target=complete, args=(runner.loaded, runner.load), name=f"load {runner.name}", daemon=True
+                    target=complete, args=(candidate.loaded, candidate.load), name=f"load {candidate.name}", daemon=True
                 ).start()
-                wait((runner.loaded,), HEAD_START)
-                rest.wait(self._lead)
+                wait((candidate.loaded,), HEAD_START)
+                paused.wait(self._lead)
                 self._lead = 0.0
 
 
 def race_constructor(backend_class: Any) -> str:
-    """The constructor for one who is asked together with all the others."""
+    """The constructor for a backend that is asked together with the others."""
     return RACE if callable(getattr(backend_class, RACE, None)) else FROM_ARGUMENT
 
 
 def installed_candidates(catalogue: Catalogue, without: type, constructor: str = FROM_ARGUMENT) -> list[Candidate]:
-    """Every installed LOOP backend that needs no argument and wants to be raced; not yet loaded, by their short names.
+    """Every installed plugin, not loaded yet, by its short name, but for those in the module of the class `without`.
 
-    Who comes first in the alphabet is loaded first: the same from start to start, whatever the metadata's order.
+    They are loaded in the order of the alphabet: the same from start to start, whatever the metadata's order.
     """
-
-    def load(plugin: Plugin, runner: Candidate) -> Nat | None:
-        backend_class = plugin.load(call_without_limit)
-        preference = getattr(backend_class, "preference", 0)
-        if backend_class.kind is not Kind.LOOP or backend_class is without or preference is None:
-            return None
-        runner.rank = int(preference)
-        _require(backend_class, constructor, str(plugin))
-        chosen = race_constructor(backend_class) if constructor == FROM_ARGUMENT else constructor
-        return Nat(construct(backend_class, Spec(runner.name), str(plugin), chosen, call_without_limit), str(plugin))
-
-    our_own = f"{without.__module__}:"  # who stands beside it asks no gateway, either
-    plugins = [it for it in catalogue.plugins if not it.shadowed_by and not it.value.startswith(our_own)]
-    named = [(min(plugin.names, key=lambda name: (len(name), name)), plugin) for plugin in plugins]
-    return [Candidate(name, partial(load, plugin)) for name, plugin in sorted(named, key=lambda it: it[0])]
+    own = f"{without.__module__}:"
+    plugins = (plugin for plugin in catalogue.plugins if not plugin.shadowed_by and not plugin.value.startswith(own))
+    return sorted((InstalledCandidate(plugin, constructor) for plugin in plugins), key=_name)
 
 
 def installed_ipv6_candidates(catalogue: Catalogue, without: type) -> list[Candidate]:
-    """The same for the IPv6 firewalls. Raises NoGateway where this host has no IPv6: nobody is loaded for nothing."""
+    """The same for the IPv6 firewalls. Raises NoGateway where this host has no IPv6: then nothing is loaded."""
     if global_ipv6_address() is None:
         raise NoGateway("this host has no global IPv6 address, so there is no IPv6 firewall to speak to")
     return installed_candidates(catalogue, without, IPV6_CONSTRUCTOR)
@@ -139,49 +156,50 @@ def installed_ipv6_candidates(catalogue: Catalogue, without: type) -> list[Candi
 def listed_candidates(text: str, catalogue: Catalogue, without: type) -> list[Candidate]:
     """The members of a list, the first one preferred. Raises SpecError, or PluginError for one that is broken."""
     members = _members(text, catalogue, without)
-    return [member.runner(FROM_ARGUMENT, -place) for place, member in enumerate(members)]
+    return [member.candidate(FROM_ARGUMENT, -place) for place, member in enumerate(members)]
 
 
 def listed_ipv6_candidates(text: str, catalogue: Catalogue, without: type) -> list[Candidate]:
-    """The IPv6 firewalls of those members that know one. Raises SpecError where nobody does, and as `listed`."""
-    runners = []
+    """The IPv6 firewalls of those members that have one. Raises SpecError if none has, and as `listed_candidates`."""
+    candidates = []
     reasons = []
     for place, member in enumerate(_members(text, catalogue, without)):
         try:
-            runners.append(member.runner(IPV6_CONSTRUCTOR, -place))
+            candidates.append(member.candidate(IPV6_CONSTRUCTOR, -place))
         except SpecError as error:
             reasons.append(str(error))
-    if not runners:
-        raise SpecError(f"no IPv6 gateway in the list {text!r} ({'; '.join(reasons)}): write one that has, or any")
-    return runners
+    if not candidates:
+        shown = without_arguments(text)
+        raise SpecError(f"no IPv6 gateway in the list {shown!r} ({'; '.join(reasons)}): write one that has, or any")
+    return candidates
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """One of a list, loaded."""
+    """A member of a list, loaded."""
 
     spec: Spec
     plugin: Plugin
     backend_class: Any
 
-    def runner(self, constructor: str, rank: int) -> Candidate:
+    def candidate(self, constructor: str, rank: int) -> Candidate:
         origin = str(self.plugin)
         _require(self.backend_class, constructor, origin)
-        return Candidate.of(
-            Nat(construct(self.backend_class, self.spec, origin, constructor), origin), rank, str(self.spec)
-        )
+        nat = Nat(construct(self.backend_class, self.spec, origin, constructor), origin)
+        return Candidate.of(nat, rank, self.spec.text)
 
 
 def _members(text: str, catalogue: Catalogue, without: type) -> list[_Member]:
     found = [(spec, catalogue.find(spec)) for spec in parse_spec_list(text)]
     known = [(plugin.distribution, plugin.value, spec.argument) for spec, plugin in found]
+    shown = without_arguments(text)
     if twice := next((spec for place, (spec, _) in enumerate(found) if known[place] in known[:place]), None):
-        raise SpecError(f"the list {text!r} names {twice} twice: write each backend once")
+        raise SpecError(f"the list {shown!r} names {twice} twice: write each backend once")
     members = [_Member(spec, plugin, plugin.load()) for spec, plugin in found]
     for member in members:
         if member.backend_class.kind is not Kind.LOOP or member.backend_class is without:
             raise SpecError(
-                f"{member.spec} has no place in the list {text!r}, as it asks no one gateway: write it alone"
+                f"{member.spec} has no place in the list {shown!r}, as it asks no one gateway: write it alone"
             )
     return members
 
@@ -189,3 +207,7 @@ def _members(text: str, catalogue: Catalogue, without: type) -> list[_Member]:
 def _require(backend_class: Any, constructor: str, name: str) -> None:
     if not callable(getattr(backend_class, constructor, None)):  # each has the usual one
         raise SpecError(f"{name} speaks to no IPv6 firewall")
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.name

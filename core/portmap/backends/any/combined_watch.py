@@ -1,6 +1,6 @@
-"""One watch through several doors: whoever can be watched now is, the others as soon as they are there and free.
+"""One watch over several backends: those that are there now, the others as soon as they are loaded and free.
 
-Law: all of it on one thread, that of the hooks. One door's trouble leaves the others' watches alone.
+One thread owns it, that of the hooks. One backend's trouble leaves the others' watches alone.
 """
 
 import logging
@@ -14,17 +14,17 @@ _log = logging.getLogger("portmap.any")
 
 
 class CombinedWatch:
-    """`alert_of` gives the alert for one of the doors. It watches nobody before `extend`."""
+    """`alert_of` gives the alert for one of the backends. It watches none before `add`."""
 
     def __init__(self, alert_of: Callable[[Nat], Alert]) -> None:
         self._alert_of = alert_of
         self._closers: dict[Nat, Closer] = {}
 
-    def add(self, doors: Iterable[Nat]) -> None:
-        """Watch these, too; who is busy would keep us waiting, and has to be named again."""
-        for nat in doors:
+    def add(self, backends: Iterable[Nat]) -> None:
+        """Watch these, too; one that is busy would keep us waiting, and has to be added again."""
+        for nat in backends:
             if nat not in self._closers and not nat.busy:
-                self._closers[nat] = self._watched(nat)
+                self._closers[nat] = self._watch(nat)
 
     def close(self) -> None:
         """End every watch. A second time does nothing."""
@@ -32,7 +32,7 @@ class CombinedWatch:
             _, close = self._closers.popitem()
             close()
 
-    def _watched(self, nat: Nat) -> Closer:
+    def _watch(self, nat: Nat) -> Closer:
         try:
             return nat.watch(self._alert_of(nat))
         except (NATError, PluginError) as error:

@@ -8,16 +8,17 @@ import typer
 
 def complete_nat(incomplete: str) -> list[str]:
     """The installed backends' names; what follows a colon is the user's to know."""
-    from importlib.metadata import entry_points  # noqa: PLC0415  # only Tab pays for it
+    from portmap.loading.distributions import installed_entries  # noqa: PLC0415  # only Tab pays for it
 
-    return sorted({entry.name for entry in entry_points(group="portmap.backends") if entry.name.startswith(incomplete)})
+    names = {entry.name for entry in installed_entries("portmap.backends")[0]}
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def complete_publisher(incomplete: str) -> list[str]:
     """The installed publishers' names."""
-    from importlib.metadata import entry_points  # noqa: PLC0415  # as above
+    from portmap.loading.distributions import installed_entries  # noqa: PLC0415  # as above
 
-    names = {entry.name for entry in entry_points(group="portmap.publishers")}
+    names = {entry.name for entry in installed_entries("portmap.publishers")[0]}
     return sorted(name for name in names if name.startswith(incomplete))
 
 

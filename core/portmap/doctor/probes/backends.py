@@ -144,7 +144,7 @@ def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
     if backend_class.kind is Kind.NONE:
         raise SpecError(f"{spec} names no gateway, so there is nothing to examine: use any, or name a gateway")
     nat = SharedNat(construct(backend_class, spec, str(plugin)), str(plugin))
-    return ProbeTarget(str(spec), lambda: nat, has_address=spec.argument is not None)
+    return ProbeTarget(spec.text, lambda: nat, has_address=spec.argument is not None)
 
 
 def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
