@@ -92,6 +92,7 @@ def test_our_own_enter_by_the_same_door() -> None:
         ("extip", "ip"): "static",
         ("if",): "static",
         ("nat-pmp", "natpmp", "pmp"): "loop",
+        ("miniupnpc",): "loop",
         ("pcp",): "loop",
         ("protonvpn",): "loop",
         ("stun",): "static",
