@@ -21,9 +21,9 @@ from portmap.loading.catalog import Catalogue
 from portmap.loading.distributions import MAX_NAMES, installed_entries
 from portmap.syntax.specs import Spec
 
-HANG = 3.0  # seconds that a hanging plugin hangs: no test waits for it
+HANG = 9.0  # seconds that a hanging plugin hangs: no test waits for it
 LIMIT = 0.3  # seconds in place of the limit for plugins
-IN_TIME = 2.0  # seconds
+IN_TIME = 6.0  # seconds
 
 PLUGIN = """
 import time

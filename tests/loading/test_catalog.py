@@ -93,6 +93,7 @@ def test_our_own_enter_by_the_same_door() -> None:
         ("if",): "static",
         ("nat-pmp", "natpmp", "pmp"): "loop",
         ("miniupnpc",): "loop",
+        ("punch",): "loop",
         ("pcp",): "loop",
         ("protonvpn",): "loop",
         ("stun",): "static",

@@ -120,7 +120,8 @@ def test_a_refusal_is_one_printable_line_that_says_what_to_try(text: str, words:
 def test_an_unknown_name_lists_what_is_installed() -> None:
     with pytest.raises(
         SpecError,
-        match="installed are any, auto, extip, if, ip, miniupnpc, nat-pmp, natpmp, none, off, on, pcp, pmp, protonvpn, stun, upnp",
+        match="installed are any, auto, extip, if, ip, miniupnpc, nat-pmp, natpmp, none, off, on, pcp, pmp, protonvpn, "
+        "punch, stun, upnp",
     ):
         portmap.load("foo")
 
