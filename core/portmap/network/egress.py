@@ -5,10 +5,11 @@ these differ, two ways lead out, and what comes in at the gateway is answered th
 """
 
 import re
+from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address
 
 from portmap.errors import NoGateway
-from portmap.network.routes import local_address_to
+from portmap.network.routes import default_gateways, local_address_to
 
 _OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
@@ -46,9 +47,22 @@ def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address |
     return outward != towards_gateway
 
 
-def egress_note(gateway: str) -> str:
+def is_beside(gateway: IPv4Address | None, routers: Sequence[IPv4Address], ours: IPv4Address | None) -> bool:
+    """Whether a gateway is another device than our default gateway `routers[0]`, on the same network.
+
+    `ours`: our own address towards the gateway. Such a gateway is an access point that still maps ports, as a rule.
+    """
+    if gateway is None or ours is None or not routers or gateway in routers:
+        return False
+    return address_towards(routers[0]) == ours
+
+
+def egress_note(name: str) -> str:
     """One line for people where our traffic does not leave through the gateway of this name; else empty."""
-    outward, towards_gateway = outward_address(), address_towards(address_in(gateway))
-    if not leaves_elsewhere(outward, towards_gateway):
-        return ""
-    return f"traffic leaves from {outward}, not through the gateway (a VPN?): `portmap doctor` says more"
+    gateway, outward, routers = address_in(name), outward_address(), default_gateways()
+    ours = address_towards(gateway)
+    if leaves_elsewhere(outward, ours):
+        return f"traffic leaves from {outward}, not through the gateway (a VPN?): `portmap doctor` says more"
+    if is_beside(gateway, routers, ours):
+        return f"traffic leaves through {routers[0]}, not through {gateway}: `portmap doctor` says more"
+    return ""

@@ -125,7 +125,7 @@ def double_nat(findings: Findings) -> Verdict | None:
     if scope_of(address) not in (Scope.PRIVATE, Scope.RESERVED) and not _has_internet_without_address(findings):
         return None
     said = (
-        f"Your router's Internet address is {address}, which is a private one."
+        f"Your router's Internet address is {address}, which is not a public one."
         if address
         else "Your router has no public address, and yet the Internet is there."
     )

@@ -1,0 +1,79 @@
+"""Whether our traffic leaves through the gateway that maps our ports, as the kernel's routes tell it."""
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from portmap.errors import NoGateway
+from portmap.network import egress
+from portmap.network.egress import address_in, egress_note, leaves_elsewhere
+
+ROUTER, POINT, US, VPN = map(IPv4Address, ("192.168.1.1", "192.168.1.2", "192.168.1.20", "10.2.0.2"))
+OUTSIDE = IPv4Address("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("NAT-PMP 192.168.1.1", ROUTER),
+        ("UPnP 192.168.1.1 (IGD:1)", ROUTER),
+        ("UPnP", None),
+        ("version 1.2.3.4.5", None),
+        ("Acme 999.1.1.1", None),
+    ],
+)
+def test_the_address_in_a_gateways_name_is_read(name: str, address: IPv4Address | None) -> None:
+    assert address_in(name) == address
+
+
+@pytest.mark.parametrize(
+    ("outward", "towards", "elsewhere"),
+    [
+        (US, US, False),
+        (VPN, US, True),
+        (None, US, False),
+        (US, None, False),
+        (US, IPv4Address("127.0.0.1"), False),
+    ],
+)
+def test_two_addresses_of_ours_mean_two_ways_out(
+    outward: IPv4Address | None, towards: IPv4Address | None, elsewhere: bool
+) -> None:
+    assert leaves_elsewhere(outward, towards) is elsewhere
+
+
+def routes(monkeypatch: pytest.MonkeyPatch, ours: dict[IPv4Address, IPv4Address], routers: list[IPv4Address]) -> None:
+    def local_address_to(peer: IPv4Address) -> IPv4Address:
+        if peer not in ours:
+            raise NoGateway("no way")
+        return ours[peer]
+
+    monkeypatch.setattr(egress, "local_address_to", local_address_to)
+    monkeypatch.setattr(egress, "default_gateways", lambda: routers)
+
+
+def test_a_vpn_that_takes_the_traffic_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes(monkeypatch, {ROUTER: US, OUTSIDE: VPN}, [ROUTER])
+    assert egress_note("NAT-PMP 192.168.1.1").startswith("traffic leaves from 10.2.0.2")
+
+
+def test_an_access_point_that_maps_ports_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes(monkeypatch, {ROUTER: US, POINT: US, OUTSIDE: US}, [ROUTER])
+    assert egress_note("UPnP 192.168.1.2").startswith("traffic leaves through 192.168.1.1, not through 192.168.1.2")
+
+
+@pytest.mark.parametrize("name", ["NAT-PMP 192.168.1.1", "UPnP", "extip"])
+def test_at_home_nothing_is_noted(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    routes(monkeypatch, {ROUTER: US, OUTSIDE: US}, [ROUTER])
+    assert egress_note(name) == ""
+
+
+def test_a_vpns_own_gateway_is_not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = IPv4Address("10.2.0.1")
+    routes(monkeypatch, {ROUTER: US, gateway: VPN, OUTSIDE: VPN}, [ROUTER])
+    assert egress_note("ProtonVPN 10.2.0.1") == ""
+
+
+def test_without_a_network_nothing_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes(monkeypatch, {}, [])
+    assert egress_note("NAT-PMP 192.168.1.1") == ""
