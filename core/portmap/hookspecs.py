@@ -106,9 +106,9 @@ class BackendSpec:
         `external_port` 0: choose, preferably the internal port. `internal_port` 0: only for gateways that need none.
         `name` is the user's word for the mapping, free text and maybe empty: escape it. `lifetime` in seconds, never
         0. `token` is what the last Grant for this mapping had, maybe in an earlier life; empty the first time. Answer
-        with what was really granted; another port or lifetime than asked for is no error. `exact`: another external
-        port is of no use, so where the protocol can say so, say it. Raises as `external_ip`, and Conflict where no port
-        could be had.
+        with what was really granted; another port or lifetime than asked for is no error. A Grant's `note` is told with
+        the mapping: what people should know about it. `exact`: another external port is of no use, so where the
+        protocol can say so, say it. Raises as `external_ip`, and Conflict where no port could be had.
         """
 
     @hookspec(firstresult=True)

@@ -129,7 +129,7 @@ class Grant:
 
     `external_ip` only where the protocol states it with the grant. `token` is whatever the backend wants to be given
     with each later call for this mapping, also after a restart (PCP's nonce); core keeps it and never reads it.
-    `static`: nothing was sent, the port is reachable as it stands.
+    `static`: nothing was sent, the port is reachable as it stands. `note`: what people should know about this grant.
     """
 
     external_port: int
@@ -137,6 +137,7 @@ class Grant:
     external_ip: Address | None = None
     token: str = ""
     static: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,17 @@ def test_who_made_the_mapping_deletes_it(any_gateway: AnyBackend, a: Gateway, b:
     assert (a.asked("delete_mapping"), b.asked("delete_mapping")) == (0, 1)
 
 
+def test_a_backend_whose_mapping_went_to_another_deletes_its_own_too(
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
+) -> None:
+    add(any_gateway)
+    a.now(Refused("no uplink"), "add_mapping")
+    add(any_gateway)
+    assert holders(a, b) == [A, B]
+    any_gateway.delete_mapping(TCP, 80, 80, "")
+    assert holders(a, b) == []
+
+
 def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.fails(0, 1, lambda: Garbled("port 0"), "the answer")
     add(any_gateway)

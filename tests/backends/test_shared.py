@@ -102,10 +102,10 @@ def test_a_refusal_says_who_holds_the_port() -> None:
 def test_a_note_says_what_was_found_once() -> None:
     nat = SharedNat(Gateway(), "scripted", claims=lambda: Known(OURSELVES))
     nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
-    assert nat.sharing_note(TCP_8080) == "another portmap (process 12) holds it, too"
-    assert nat.sharing_note(TCP_8080) == ""
+    assert nat.grant_note(TCP_8080) == "another portmap (process 12) holds it, too"
+    assert nat.grant_note(TCP_8080) == ""
     nat.delete_mapping(Protocol.TCP, 8080, 8080)
-    assert nat.sharing_note(TCP_8080) == "left open for another portmap (process 12)"
+    assert nat.grant_note(TCP_8080) == "left open for another portmap (process 12)"
 
 
 def test_a_gateway_without_an_address_is_not_shared() -> None:

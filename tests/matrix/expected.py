@@ -76,7 +76,7 @@ GRANTED = {
     "conflict": translated(ELSEWHERE),
     "other_port": translated(ELSEWHERE, upnp=WORKS),
     "other_port for a while": translated(HOLDS, story=A_WHILE),
-    "zero_port": for_all(WORKS, pmp=GARBLED, pcp=GARBLED, any=ELSEWHERE, pcp6=GARBLED, upnp6=NO_PORT_IN_IT),
+    "zero_port": for_all(WORKS, pmp=GARBLED, pcp=GARBLED, pcp6=GARBLED, upnp6=NO_PORT_IN_IT),
     "caps_lifetime": for_all(Works(lifetime=60), upnp6=WORKS),  # which says nothing of what was granted
     "caps_lifetime for a while": for_all(
         HOLDS,
@@ -130,7 +130,7 @@ NAT_PMP_AND_PCP = {
     "taken_is_4 + conflict": mapping_protocol(ELSEWHERE, pcp=ELSEWHERE, any=ELSEWHERE, speaks=NAT_PMP_ONLY),
     "taken_is_4 + only_ports": mapping_protocol(ELSEWHERE, pcp=ELSEWHERE, any=ELSEWHERE, speaks=NAT_PMP_ONLY),
     "delete_by_external_port": mapping_protocol(WORKS, pcp=WORKS, any=WORKS, speaks=NAT_PMP_ONLY),
-    "wrong_internal_port": mapping_protocol(GARBLED, pcp=GARBLED, any=ELSEWHERE, pcp6=GARBLED),
+    "wrong_internal_port": mapping_protocol(GARBLED, pcp=GARBLED, any=WORKS, pcp6=GARBLED),
     "pcp_result": pcp(Raises(NotAuthorized), any=WORKS),
     "pcp_result=12": pcp(REFUSED, any=WORKS),
     "wrong_nonce": pcp(GARBLED, any=WORKS),

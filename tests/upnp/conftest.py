@@ -108,7 +108,7 @@ class ScriptedGateway:
         found = re.search(rb'SOAPAction: "[^"]*#(\w+)"', request)
         action = found[1].decode() if found else "?"
         self.heard.append(action)
-        answers = self.script[action]
+        answers = self.script.setdefault(action, [401])  # as of an action that it does not know
         visitor.sendall(_soap(answers.pop(0) if len(answers) > 1 else answers[0]))
 
 

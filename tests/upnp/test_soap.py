@@ -51,10 +51,9 @@ def test_an_odd_error_code_harms_nobody(text: str, code: int) -> None:
         (500, b"", Garbled),
         (302, b"", Garbled),
         (500, YES, Garbled),
-        (200, b"", Garbled),
         (200, b"<html/>", Garbled),
         (200, b"garbage", Garbled),
-        (200, b"<!DOCTYPE x><Envelope><AResponse/></Envelope>", Garbled),
+        (200, b'<!DOCTYPE x [<!ENTITY y "z">]><Envelope><AResponse/></Envelope>', Garbled),
     ],
 )
 def test_what_is_no_yes_is_an_error(status: int, body: bytes, error: type[NATError]) -> None:
@@ -69,7 +68,30 @@ def test_a_call_is_soap_with_a_quoted_action_and_its_arguments_in_order() -> Non
     assert inner in (request.body or b"")
 
 
-@pytest.mark.parametrize("value", ["<", "&", '"', "\n", "\u00e9"])
-def test_a_value_that_would_need_escaping_is_never_sent(value: str) -> None:
-    with pytest.raises(ValueError, match="escaping"):
-        build_request("urn:s:1", "A", {"NewName": value})
+def test_a_value_is_escaped() -> None:
+    assert b"<NewName>a&lt;b&gt; &amp; \xc3\xa9</NewName>" in (
+        build_request("u", "A", {"NewName": "a<b> & \u00e9"}).body or b""
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("body", [b"", b"\r\n", envelope(""), envelope("<u:Other/>")])
+def test_an_empty_success_is_a_success_without_values(status: int, body: bytes) -> None:
+    assert "NewName" not in parse_reply("A", status, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<s:Envelope><s:Body><s:Fault><errorCode>718</errorCode><errorDescription>\xff& <</s:Fault>",
+        b"\x00\x01<u:errorCode >  718 </u:errorCode> rubbish <<<",
+        b"HTTP junk <errorCode>718</errorCode>",
+        fault("718")[:-30],
+        fault("718").replace(b"Why", b"\xf0 & \x02"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_legible_error_code_counts_whatever_is_around_it(status: int, body: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", status, body)
+    assert caught.value.code == 718

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portmap.errors import Garbled, NATError, NotAuthorized, Refused
+from portmap.errors import NATError, NotAuthorized, Refused
 from portmap.model import Listed, Protocol
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
@@ -67,9 +67,23 @@ def test_a_router_that_does_not_show_its_table_says_so(scripted: "Scripted", cod
         read(scripted, [code])
 
 
-def test_garbage_in_the_middle_is_no_end(scripted: "Scripted") -> None:
-    with pytest.raises(Garbled):
-        read(scripted, [row(4001), b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"])
+def test_a_row_that_cannot_be_read_does_not_cost_the_others(scripted: "Scripted") -> None:
+    garbage = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+    after = Listed(Protocol.TCP, 4002, *vars_of(THEIRS))
+    assert read(scripted, [row(4001), garbage, row(4002), 713]) == (THEIRS, after)
+
+
+@pytest.mark.parametrize("description", [b"\xb5Torrent (TCP)", b"a & b", b"a < b", b"\x01\x02", b"&bogus;", b"&#0;"])
+def test_a_row_whose_description_is_no_xml_is_shown(scripted: "Scripted", description: bytes) -> None:
+    values = b"".join(b"<%s>%s</%s>" % (k.encode(), v.encode(), k.encode()) for k, v in row(4001).items())
+    body = b"<Envelope><Body><u:R>" + values.replace(b"Sunshine", description) + b"</u:R></Body></Envelope>"
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    (listed,) = read(scripted, [reply, 713])
+    assert (listed.external_port, listed.client) == (4001, "192.168.1.44")
+
+
+def test_a_gateway_that_answers_every_row_with_garbage_has_an_end(scripted: "Scripted") -> None:
+    assert read(scripted, [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"]) == ()
 
 
 def test_a_router_that_repeats_its_last_row_comes_to_an_end(scripted: "Scripted") -> None:

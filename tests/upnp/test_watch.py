@@ -16,7 +16,6 @@ from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.discovery.ssdp import TARGETS
-from portmap_upnp.location import parse_url
 from portmap_upnp.notifications.watch import REST
 
 if TYPE_CHECKING:
@@ -199,19 +198,6 @@ def test_a_gateway_that_was_lost_is_found_by_what_it_announces(settled: House) -
 def test_a_gateway_that_comes_up_after_us_is_heard(house: House) -> None:
     house.alive()
     assert house.alert() == "127.0.0.1 announced itself"
-
-
-def test_a_restart_that_nobody_announced_is_seen_by_the_uptime() -> None:
-    now, alerts = [1000.0], list[str]()
-    with Router(pmp=False, uptime=5000, clock=lambda: now[0]) as router:
-        upnp = Upnp(parse_url(router.description_url), announced_at=("127.0.0.1", _free_port()))
-        close = upnp.watch(alerts.append)
-        upnp.external_ip()
-        router.reboot()
-        now[0] += 2
-        upnp.external_ip()
-        close()
-    assert alerts == ["UPnP 127.0.0.1 (IGD:1) has been up for 2 s only, after 5000 s"]
 
 
 # Events --------------------------------------------------------------------------------------------------------

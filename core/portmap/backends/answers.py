@@ -96,6 +96,7 @@ def _is_well_typed(grant: Any) -> bool:
         and isinstance(grant.token, str)
         and len(grant.token) <= LONGEST
         and isinstance(grant.static, bool)
+        and isinstance(grant.note, str)
     )
 
 

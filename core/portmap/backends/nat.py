@@ -34,6 +34,7 @@ T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
 
 CLOSE_DEADLINE = 0.5  # seconds; a watch that does not end by then ends with the process
+MAX_NOTE = 200  # characters of a grant's note
 TELL_DEADLINE = 1.0  # seconds for the hooks that do no I/O
 
 _log = logging.getLogger("portmap.nat")
@@ -60,6 +61,7 @@ class Nat:
         self.wait = wait
         self._backend = backend
         self._worker = Worker(name)
+        self._grant_notes: dict[Key, str] = {}
         self._running: Future[Any] | None = None
         self._latest: Future[Any] | None = None  # None again while an earlier call is waited for
 
@@ -105,7 +107,10 @@ class Nat:
             "token": token,
             "exact": exact,
         }
-        return self._call(lambda: self._checked(checked_grant, self._hook.add_mapping(**arguments)), timeout)
+        grant = self._call(lambda: self._checked(checked_grant, self._hook.add_mapping(**arguments)), timeout)
+        if grant.note:
+            self._grant_notes[protocol, internal_port] = printable(grant.note[:MAX_NOTE])
+        return grant
 
     def delete_mapping(
         self,
@@ -163,9 +168,9 @@ class Nat:
         """Another portmap of this host that holds the port at this gateway."""
         return None
 
-    def sharing_note(self, key: Key) -> str:  # noqa: ARG002  # `SharedNat` has more to say
-        """What the last call for this mapping found out about another portmap that holds it; empty for nothing."""
-        return ""
+    def grant_note(self, key: Key) -> str:
+        """What people should know about the last call for this mapping, told once; empty for nothing."""
+        return self._grant_notes.pop(key, "")
 
     def close(self) -> None:
         """The end of the session that used it."""

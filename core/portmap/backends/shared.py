@@ -95,9 +95,9 @@ class SharedNat(Nat):
         """Another portmap of this host that holds the port at this gateway."""
         return self._claims.other_holder(Claim(gateway_address(str(self)), protocol, internal_port, external_port))
 
-    def sharing_note(self, key: Key) -> str:
-        """What the last call for this mapping found out about another portmap that holds it; empty for nothing."""
-        return self._notes.pop(key, "")
+    def grant_note(self, key: Key) -> str:
+        """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""
+        return "; ".join(filter(None, (super().grant_note(key), self._notes.pop(key, ""))))
 
     def watch(self, alert: Alert) -> Closer:
         """Start the backend's watch; another portmap that lets go of a mapping of ours is an alert, too."""

@@ -129,10 +129,10 @@ class PortMapping:
             self._observer.on_event(translated)
 
     def _with_note(self, event: PortEvent) -> PortEvent:
-        """The event, with what is known of another portmap of this host that holds the same port."""
+        """The event, with the note of the last grant, or what is known of another portmap that holds the same port."""
         if event.error or not isinstance(event, MappingAdded | MappingRemoved | PinholeAdded | PinholeRemoved):
             return event
-        note = self.nat.sharing_note(event.key)
+        note = self.nat.grant_note(event.key)
         return replace(event, reason="; ".join(filter(None, (event.reason, note)))) if note else event
 
     def on_settled(self) -> None:

@@ -5,16 +5,17 @@ how a port is opened there.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
 
-from portmap.errors import SILENCE, Garbled, Refused, SpecError
+from portmap.errors import SILENCE, Garbled, NoPublicAddress, Refused, SpecError, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol
-from portmap_upnp.control.wan_connection import UP, WanActions, WanStatus
-from portmap_upnp.control.wan_state import parse_address
+from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
+from portmap_upnp.control.soap import ActionMissing
+from portmap_upnp.control.upnp_errors import ACTION_FAILED
+from portmap_upnp.control.wan_connection import WanActions, WanStatus
+from portmap_upnp.control.wan_state import WanState, parse_address
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.gateway_session import ActiveGateway, Connect, GatewaySession, connect_by_soap
@@ -24,11 +25,16 @@ from portmap_upnp.mapping.port_forward import PortForward
 from portmap_upnp.mapping.port_mapper import PortMapper, random_port
 from portmap_upnp.mapping.rate_limit import PAUSE, RateLimiter
 from portmap_upnp.notifications.advertisements import Peer
-from portmap_upnp.notifications.uptime import UptimeTracker
 from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
+_DOUBLE_NAT = (
+    "double NAT: the gateway is connected, but states no public address; its own is private or shared (CGNAT), so "
+    "another NAT is in front of it"
+)
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
+CALLS_TO_CLOSE = 3  # look, delete, look again
+TIME_TO_CLOSE = 1.5  # seconds for all entries, of the 3 within which portmap ends; if that is too short, do not look
 _log = logging.getLogger("portmap.upnp")
 
 
@@ -63,7 +69,6 @@ class Upnp:
         self._pace = RateLimiter(pace)
         self._announced_at = announced_at
         self._mappers: dict[IPv4Address, PortMapper] = {}
-        self._uptime = UptimeTracker()
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Upnp":
@@ -117,7 +122,12 @@ class Upnp:
             mapper = self._mapper(active)
             port = external_port or mapper.usual_port(protocol, internal_port)
             wanted = PortForward(protocol, port, active.us, internal_port)
-            return mapper.open(wan, wanted, request.name, request.lifetime)
+            try:
+                return mapper.open(wan, wanted, request.name, request.lifetime)
+            except Refused as refusal:
+                if refusal.code == ACTION_FAILED:
+                    _check_has_public_address(wan, refusal)
+                raise
 
         self._pace.before_call()
         try:
@@ -132,7 +142,10 @@ class Upnp:
             raise SpecError(f"ports {external_port} and {internal_port}: use 1 to {MAX_PORT}")
 
         def close(wan: WanActions, active: ActiveGateway) -> None:
-            self._mapper(active).close(wan, PortForward(protocol, external_port, active.us, internal_port))
+            mapper = self._mapper(active)
+            in_haste = CALLS_TO_CLOSE * active.pacing.seconds * mapper.held > TIME_TO_CLOSE
+            forward = PortForward(protocol, external_port, active.us, internal_port)
+            mapper.close(wan, forward, in_haste=in_haste)
 
         self._session.run(close)
 
@@ -198,25 +211,61 @@ class Upnp:
             self._mappers[host] = PortMapper(self._choose)
         return self._mappers[host]
 
-    def _external_ip(self, wan: WanActions, _active: ActiveGateway) -> IPv4Address:
-        status = _status(wan)
-        if reason := self._uptime.restart_seen(status.uptime, time.monotonic()):
-            self._session.alert(f"{self} {reason}")
-        if not status.is_up:
-            shown = status.connection[:40]
-            error = _WanDown if self._session.avoid_current() else Refused
-            raise error(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown)
+    def _external_ip(self, wan: WanActions, active: ActiveGateway) -> IPv4Address:
+        """One call where the gateway states an address; where it states none, its status says why.
+
+        An address counts whatever the status: some routers say "Disconnected" for ever and map all the same (TP-Link
+        Archer C54 and AX1500, Xiaomi: miniupnp#634, #881).
+        """
+        try:
+            address = parse_external_ip(wan.external_ip())
+        except (Refused, Garbled) as error:
+            return self._look_elsewhere(wan, error)
+        if scope_of(address) is not Scope.PUBLIC and len(active.gateway.services) > 1:
+            better = self._session.choose_service(WanState(_status(wan), address))
+            address = better.address or address
         self._session.accept_current()
-        return parse_external_ip(wan.external_ip())
+        if self._session.is_stranger():
+            raise UnverifiedGateway(
+                f"{self} is not this network's default gateway, so its word on the external address does not count; "
+                f"if it is yours, name it: {self.name}:{active.gateway.location}"
+            )
+        return address
+
+    def _look_elsewhere(self, wan: WanActions, error: Refused | Garbled) -> IPv4Address:
+        """The address of another service of the gateway; else why there is none. Raises Refused or Garbled."""
+        status = _status(wan)
+        better = self._session.choose_service(WanState(status, None))
+        if better.address is not None:
+            return better.address
+        if isinstance(error, Refused) and error.code == ACTION_FAILED and status is not None and status.is_up:
+            raise NoPublicAddress(_DOUBLE_NAT, code=error.code, text=error.text) from error
+        if status is not None and not status.is_up:
+            shown = status.connection[:40]
+            kind = _WanDown if self._session.avoid_current() else Refused
+            raise kind(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown) from error
+        raise error
 
 
-def _status(wan: WanActions) -> WanStatus:
-    """The WAN side's status; taken for up where the gateway does not tell."""
+def _check_has_public_address(wan: WanActions, refusal: Refused) -> None:
+    """Raises NoPublicAddress where a gateway that is connected fails at everything for want of a public address."""
+    status = _status(wan)
+    if status is None or not status.is_up:
+        return
+    try:
+        wan.external_ip()
+    except Refused as error:
+        if error.code == ACTION_FAILED:
+            raise NoPublicAddress(_DOUBLE_NAT, code=error.code, text=error.text) from refusal
+
+
+def _status(wan: WanActions) -> WanStatus | None:
+    """The WAN side's status; None where the gateway does not tell."""
     try:
         return wan.status()
-    except (Refused, Garbled) as error:
+    except (Refused, Garbled, ActionMissing) as error:
         _log.debug("the gateway does not tell its status: %s", error)
-        return WanStatus(UP[0])
+        return None
 
 
 def parse_external_ip(text: str) -> IPv4Address:

@@ -131,9 +131,10 @@ class GatewaySession:
         self._avoided = None
 
     def is_stranger(self) -> bool:
-        """Whether the gateway in use was found by search, at an address to which no default route leads."""
-        likely = self._search.gateways()
-        return bool(self._location is None and self.active and likely and self.active.gateway.host not in likely)
+        """Whether the gateway in use was found by search, at an address that no default route names."""
+        if self._location is not None or self.active is None:
+            return False
+        return self.active.gateway.host not in self._search.gateways()
 
     def choose_service(self, state: WanState) -> WanState:
         """Look for a better service of the gateway in use than the one with this state; the state of the best."""

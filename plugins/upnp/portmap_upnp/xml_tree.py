@@ -1,7 +1,10 @@
-"""XML from strangers as a small tree; pure.
+"""XML from the network as a small tree.
 
-Law: no DTD, no entities, no namespaces, bounded depth and number of elements, one pass. The bytes are already bounded
-by whoever received them. What follows the root element is ignored: some routers send NUL bytes or junk there.
+Pure. Bounded: no DTD with content, no entities of its own, no namespaces, limits of depth and number of elements. The
+number of bytes is bounded by the receiver. What follows the root element is ignored: some routers send NUL bytes there.
+
+A document that is not well-formed is read a second time, mended: bytes that are no UTF-8 (ARRIS TG2492LG), a bare "&",
+control characters, an encoding that is declared and not used, an empty DOCTYPE. One bad field never costs the rest.
 """
 
 import re
@@ -16,6 +19,10 @@ MAX_DEPTH = 32  # a description of an IGD nests 9 deep
 MAX_ELEMENTS = 8192  # the largest description seen in the field has about 500
 # Else the sender chooses among all of Python's codecs, and some of them warn on stderr.
 _ENCODING = re.compile(r"utf-?(8|16)|us-ascii|latin-?1|iso-?8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]", re.IGNORECASE)
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>", re.IGNORECASE)
+_EMPTY_DOCTYPE = re.compile(r"<!DOCTYPE(\s{1,9}[A-Za-z0-9:._-]{1,60})?\s{0,9}(\[\s{0,9}\]\s{0,9})?>", re.IGNORECASE)
+_NO_CHARACTER = re.compile("[^\t\r\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)")  # character references become text, too
 
 
 @dataclass(slots=True)
@@ -40,7 +47,22 @@ class Element:
 
 
 def parse(document: bytes) -> Element:
-    """Read a document. Raises Garbled for whatever is not plain, well-formed, moderate XML."""
+    """Read a document. Raises Garbled for what cannot be read as moderate XML, even mended."""
+    try:
+        return _parse(document)
+    except _Immoderate:
+        raise
+    except Garbled as error:
+        mended = _mend(document)
+        if mended is None:
+            raise
+        try:
+            return _parse(mended)
+        except Garbled:
+            raise error from None
+
+
+def _parse(document: bytes) -> Element:
     builder = _Builder()
     try:
         builder.parser.Parse(document.lstrip(b"\t\r\n "), True)
@@ -52,6 +74,29 @@ def parse(document: bytes) -> Element:
     if builder.root is None:
         raise Garbled("the XML document is empty")
     return builder.root
+
+
+def _mend(document: bytes) -> bytes | None:
+    """The document as UTF-8 without what no XML may have; None where nothing looks like an element."""
+    if b"<" not in document:
+        return None
+    text = _NO_CHARACTER.sub("", _decode(document))
+    text = _EMPTY_DOCTYPE.sub("", _DECLARATION.sub("", text, count=1), count=1)
+    return _BARE_AMPERSAND.sub("&amp;", text).encode("utf-8")
+
+
+def _decode(document: bytes) -> str:
+    """As UTF-16 where it begins so, else as UTF-8, else byte by byte: every byte is a character of Latin-1."""
+    if document[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return document.decode("utf-16", "replace")
+    try:
+        return document.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return document.decode("latin-1")
+
+
+class _Immoderate(Garbled):
+    """Too large or too deep."""
 
 
 class _Builder:
@@ -80,7 +125,7 @@ class _Builder:
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self._count += 1
         if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
-            raise Garbled(f"the XML has over {MAX_ELEMENTS} elements or nests over {MAX_DEPTH} deep")
+            raise _Immoderate(f"the XML has over {MAX_ELEMENTS} elements or nests over {MAX_DEPTH} deep")
         element = Element(name.rpartition(":")[2])
         if self._open:
             self._open[-1][0].children.append(element)

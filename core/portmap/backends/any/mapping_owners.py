@@ -19,8 +19,11 @@ class MappingOwners:
         return self._owners.get(key)
 
     def granted(self, key: Key, nat: Nat) -> None:
-        """The mapping is held by this backend from now on."""
+        """The mapping is held by this backend from now on; another one that held it may hold it still."""
+        before = self._owners.get(key)
         self._owners[key] = nat
+        if before is not None and before is not nat:
+            self.may_hold(key, before)
 
     def may_hold(self, key: Key, nat: Nat) -> None:
         """The mapping may be held by this backend, too."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, PluginError
 from portmap.model import Protocol
-from portmap_upnp.control.upnp_errors import INVALID_INDEX, error_for_code
+from portmap_upnp.control.upnp_errors import INVALID_INDEX, OPTIONAL_ACTION, error_for_code
 from portmap_upnp.control.wan_connection import (
     PortMappingEntry,
     TableRow,
@@ -117,6 +117,10 @@ class MiniupnpcClient:
         mapping_arguments(protocol, external_port, client, port, description, lease)  # raises for bad ones
         call = self.library.addportmapping
         self._call("AddPortMapping", call, external_port, protocol.value, str(client), port, description, "", lease)
+
+    def add_any(self, *_: object) -> int:
+        """Not offered: the library's call knows no lease."""
+        raise error_for_code("AddAnyPortMapping", OPTIONAL_ACTION, "")
 
     def delete(self, protocol: Protocol, external_port: int) -> None:
         """Delete an entry."""

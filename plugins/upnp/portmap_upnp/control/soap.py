@@ -1,10 +1,12 @@
 """SOAP (UPnP Device Architecture 1.1 §3.1): a call as an HTTP request, a reply as values or an error.
 
-Pure. A reply counts as success only where it says so: an HTTP status, a fault and a missing Response are each judged.
+Pure. A fault counts wherever it is legible. Success needs a 2xx status and no fault; whether it had an effect is for
+the table to tell. Anything else is an error.
 """
 
 import re
 from collections.abc import Mapping
+from xml.sax.saxutils import escape
 
 from portmap.errors import Garbled, NoGateway, NotAuthorized, Refused
 from portmap_upnp.control.upnp_errors import error_for_code
@@ -16,47 +18,73 @@ _ENVELOPE = (
     's:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>'
     '<u:{action} xmlns:u="{service}">{arguments}</u:{action}></s:Body></s:Envelope>\r\n'
 )
-_VALUE = re.compile(r"[A-Za-z0-9 _.:%/-]*")  # characters that need no escaping: some routers undo none
+_ERROR_CODE = re.compile(rb"<(?:[\w.-]{1,20}:)?errorCode[^<>]{0,80}>\s{0,20}(-?[0-9]{1,6})\b")
+_LEAF = re.compile(r"<(?:[\w.-]{1,20}:)?(New\w{1,40})[^<>]{0,80}>(.{0,500}?)</(?:[\w.-]{1,20}:)?\1\s{0,9}>", re.DOTALL)
+_END = re.compile(rb"</(?:[\w.-]{1,20}:)?Envelope\s{0,9}>")
 
 
 class ErrorWithoutCode(Garbled):
     """HTTP status 500 without a UPnP error: some routers' word for "no such entry"."""
 
 
-def build_request(service_type: str, action: str, arguments: Mapping[str, object]) -> Request:
-    """A call of an action, byte for byte as miniupnpc writes it. The arguments are in the order of the dictionary.
+class ActionMissing(NoGateway):
+    """HTTP status 404, 405 or 410: this action, or the whole service, is not there."""
 
-    Raises ValueError for a value that would need escaping: every value that we send is plain.
-    """
-    for value in arguments.values():
-        if not _VALUE.fullmatch(str(value)):
-            raise ValueError(f"{str(value)[:80]!r} needs escaping")
-    leaves = "".join(f"<{name}>{value}</{name}>" for name, value in arguments.items())
+
+class Unreadable(Garbled):
+    """A success by its HTTP status, with content that cannot be read."""
+
+
+def build_request(service_type: str, action: str, arguments: Mapping[str, object]) -> Request:
+    """A call of an action, byte for byte as miniupnpc writes it. The arguments are in the order of the dictionary."""
+    leaves = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in arguments.items())
     body = _ENVELOPE.format(action=action, service=service_type, arguments=leaves)
     headers = {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": f'"{service_type}#{action}"'}
-    return Request("POST", headers, body.encode("ascii"))
+    return Request("POST", headers, body.encode("utf-8"))
 
 
 def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
-    """The values that the gateway answered to `action`. Raises Refused, NoGateway or Garbled."""
-    root = _parse(action, status, body)
-    values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children}
+    """The values that the gateway answered to `action`; none for an empty success.
+
+    Raises Refused with the UPnP error code, ActionMissing, Unreadable or Garbled.
+    """
+    is_success = 200 <= status < 300
+    if is_success and not body.strip():
+        return {}
+    values = _values(action, status, body)
     if "errorCode" in values:
         raise error_for_code(action, _code(values["errorCode"]), values.get("errorDescription", ""))
-    if status != 200:
+    if not is_success:
         raise _error_for_status(action, status)
-    if not any(element.name.endswith("Response") for element in root.walk()):
-        raise Garbled(f"the gateway answered {action} with something that is no reply to it")
     return values
 
 
-def _parse(action: str, status: int, body: bytes) -> Element:
+def _values(action: str, status: int, body: bytes) -> dict[str, str]:
+    """The texts of all elements without children."""
     try:
-        return parse(body)
+        root = parse(body)
     except Garbled as error:
-        if status != 200:
+        if code := _ERROR_CODE.search(body):
+            return {"errorCode": code[1].decode("ascii")}
+        if not 200 <= status < 300:
             raise _error_for_status(action, status) from error
-        raise
+        return _legible_values(action, body, error)
+    values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children}
+    if "errorCode" not in values and 200 <= status < 300 and not _is_envelope(root):
+        raise Unreadable(f"the gateway answered {action} with something that is no reply to it")
+    return values
+
+
+def _is_envelope(root: Element) -> bool:
+    return root.name == "Envelope" or any(element.name.endswith("Response") for element in root.walk())
+
+
+def _legible_values(action: str, body: bytes, error: Garbled) -> dict[str, str]:
+    """The values that can be read in a reply that is complete but no XML, such as an entry with an odd description."""
+    values = {name: text.strip() for name, text in _LEAF.findall(body.decode("latin-1"))} if _END.search(body) else {}
+    if not values:
+        raise Unreadable(f"the gateway answered {action} with something that cannot be read: {error}") from error
+    return values
 
 
 def _error_for_status(action: str, status: int) -> NoGateway | Refused | Garbled:
@@ -66,10 +94,12 @@ def _error_for_status(action: str, status: int) -> NoGateway | Refused | Garbled
             f"the gateway refused {action}: HTTP status {status}; allow UPnP in its settings", code=status
         )
     if status in (404, 405, 410):
-        return NoGateway(f"the gateway no longer answers {action} there: HTTP status {status}; it is looked for anew")
+        return ActionMissing(
+            f"the gateway no longer answers {action} there: HTTP status {status}; it is looked for anew"
+        )
     error = ErrorWithoutCode if status == 500 else Garbled
     return error(f"the gateway answered {action} with HTTP status {status} and no reason")
 
 
 def _code(text: str) -> int:
-    return int(text) if re.fullmatch(r"-?[0-9]{1,6}", text) else 0
+    return int(text) if re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII) else 0

@@ -23,9 +23,15 @@ _log = logging.getLogger("portmap.upnp")
 
 @dataclass(slots=True)
 class CallPacing:
-    """Whether a gateway needs a pause before each call; remembered for as long as the gateway is used."""
+    """How fast a gateway answers, and whether it needs a pause before each call; for as long as the gateway is used."""
 
     pause_needed: bool = False
+    seconds: float = 0.0
+    """What a call takes, averaged over the last few."""
+
+    def took(self, seconds: float) -> None:
+        """Take in how long a call took."""
+        self.seconds += (seconds - self.seconds) / 4 if self.seconds else seconds
 
 
 @dataclass(slots=True)
@@ -57,7 +63,11 @@ class SoapClient:
                 raise
         self._has_repeated = True
         time.sleep(PAUSE)
-        values = self._call_once(action, arguments)
+        try:
+            values = self._call_once(action, arguments)
+        except Refused as refusal:
+            self.pacing.pause_needed = refusal.code != ACTION_FAILED  # any other answer means that the pause helped
+            raise
         self.pacing.pause_needed = True
         return values
 
@@ -67,6 +77,8 @@ class SoapClient:
             raise GatewayTimeout(f"no time left for {action}: {self.control.host} answers too slowly")
         request = soap.build_request(self.service_type, action, arguments)
         _log.debug("-> %s %r", self.control, request.body)
+        began = time.monotonic()
         reply = exchange(self.control, request, limit=REPLY_LIMIT, patience=patience, source=self.source)
+        self.pacing.took(time.monotonic() - began)
         _log.debug("<- %s %d %r", self.control, reply.status, reply.body[:_SHOWN])
         return soap.parse_reply(action, reply.status, reply.body)

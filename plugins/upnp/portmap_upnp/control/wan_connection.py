@@ -9,16 +9,23 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Protocol as Interface
 
-from portmap.errors import Garbled, Refused, SpecError
+from portmap.errors import Refused, SpecError
 from portmap.model import MAX_PORT, Protocol
+from portmap_upnp.control.soap import ActionMissing, Unreadable
 from portmap_upnp.control.soap_client import SoapClient
-from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
+from portmap_upnp.control.upnp_errors import (
+    ACTION_FAILED,
+    INVALID_ARGS,
+    INVALID_INDEX,
+    NO_SUCH_ENTRY,
+    OPTIONAL_ACTION,
+    error_for_code,
+)
 
 UP = ("connected", "up")  # WANIPConnection:1 §2.2.2, and what some routers say instead; compared in lower case
 MAX_LEASE = 604800  # one week: WANIPConnection:2 §2.3.16
 DESCRIPTION_LENGTH = 32  # characters: with longer or odd ones some routers fail (501)
 _NOT_LISTED = {NO_SUCH_ENTRY, INVALID_INDEX, INVALID_ARGS, ACTION_FAILED}  # routers word it in these four ways
-_DESCRIPTION = re.compile(rf"[A-Za-z0-9 _.:-]{{1,{DESCRIPTION_LENGTH}}}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
 _MAX_TEXT = 120  # characters of a text of the gateway that are kept
 
@@ -81,6 +88,11 @@ class WanActions(Interface):
     ) -> None:
         """Ask for an entry; lease 0 for a permanent one."""
 
+    def add_any(
+        self, protocol: Protocol, external_port: int, client: IPv4Address, port: int, description: str, lease: int
+    ) -> int:
+        """Ask for an entry on a port of the gateway's choice; the port."""
+
     def delete(self, protocol: Protocol, external_port: int) -> None:
         """Delete an entry."""
 
@@ -101,7 +113,7 @@ class WanConnection:
         return text_of(self.soap.call("GetExternalIPAddress"), "NewExternalIPAddress")
 
     def entry(self, protocol: Protocol, external_port: int) -> PortMappingEntry | None:
-        """The entry for the external port; None where the gateway lists none.
+        """The entry for the external port, with empty values where the gateway gives none; None where it lists none.
 
         Raises Refused where the gateway cannot be asked (401, 602, 606).
         """
@@ -112,8 +124,6 @@ class WanConnection:
             if refusal.code in _NOT_LISTED:
                 return None
             raise
-        if "NewInternalClient" not in values:
-            raise Garbled("the gateway lists an entry that makes no sense")
         return PortMappingEntry(
             text_of(values, "NewInternalClient"),
             _number(values, "NewInternalPort"),
@@ -126,7 +136,7 @@ class WanConnection:
         """The row at this place of the table, from 0. Raises Refused where there is none, in the router's own way."""
         values = self.soap.call("GetGenericPortMappingEntry", NewPortMappingIndex=index)
         if "NewInternalClient" not in values:
-            raise Garbled(f"row {index} of the gateway's table makes no sense")
+            raise Unreadable(f"row {index} of the gateway's table makes no sense")
         return TableRow(
             text_of(values, "NewProtocol"),
             _number(values, "NewExternalPort"),
@@ -144,6 +154,20 @@ class WanConnection:
         """Ask for a mapping; lease 0 for a permanent one. The gateway's yes is not proof: read `entry`."""
         self.soap.call("AddPortMapping", **mapping_arguments(protocol, external_port, client, port, description, lease))
 
+    def add_any(
+        self, protocol: Protocol, external_port: int, client: IPv4Address, port: int, description: str, lease: int
+    ) -> int:
+        """Ask for a mapping on a port of the gateway's choice, preferably this one; the port.
+
+        Raises Refused with 401 or 602 where the gateway does not offer that (WANIPConnection:1).
+        """
+        arguments = mapping_arguments(protocol, external_port, client, port, description, lease)
+        try:
+            values = self.soap.call("AddAnyPortMapping", **arguments)
+        except (ActionMissing, Unreadable) as error:
+            raise error_for_code("AddAnyPortMapping", OPTIONAL_ACTION, str(error)) from error
+        return check_port(_number(values, "NewReservedPort"))
+
     def delete(self, protocol: Protocol, external_port: int) -> None:
         """Delete an entry. Raises Refused with 714 where there is none."""
         arguments = {"NewRemoteHost": "", "NewExternalPort": check_port(external_port), "NewProtocol": protocol.value}
@@ -156,7 +180,7 @@ def mapping_arguments(
     """The arguments of AddPortMapping in the order of the service description. Raises SpecError for bad ones."""
     if not 0 <= lease <= MAX_LEASE:
         raise SpecError(f"lease {lease} is out of range: use 0 to {MAX_LEASE} seconds")
-    if not _DESCRIPTION.fullmatch(description):
+    if not (1 <= len(description) <= _MAX_TEXT and description.isprintable()):
         raise SpecError(f"mapping description {description!r} is too long or has odd characters")
     return {
         "NewRemoteHost": "",

@@ -1,8 +1,11 @@
 """Opens and closes a port, and tells whose entry is whose.
 
+client_text    whether the client of an entry, as a gateway writes it, is this host; pure
+entry_maker    EntryMaker: one entry: look, ask, read back, insist, clean up
 ownership      whose entry it is: our description, and whether its client is still there
 port_forward   PortForward: what shall lead where; pure
-port_mapper    open and close one port: look, ask, read back, insist
+port_mapper    PortMapper: open and close ports; chooses the external port
 rate_limit     RateLimiter: a pause after each burst of mappings
 table_listing  the gateway's table for `portmap ls`
+table_reader   TableReader: what the table says of one port, by whichever action can be believed
 """

@@ -1,4 +1,4 @@
-"""Whose entry it is: the description that an entry of ours carries, and whether the host that it leads to is there.
+"""OwnershipRule: whose an entry is, by where it leads and by the description that entries of ours carry.
 
 The description is `portmap:ID:NAME`. ID is 6 hexadecimal digits of HMAC-SHA-256 with the machine's own id as the key,
 as machine-id(5) wants it: it stays the same on this host, differs between hosts, and does not reveal the machine id.
@@ -6,7 +6,8 @@ The host's name is mixed in, since clones of one machine share the rest.
 
 Rules:
 - an entry of another host is never taken for ours;
-- an entry that leads to this host's present address can only be this host's;
+- an entry that leads to this host's present address and port is this host's: ours by its description, or because it
+  has none, or because we hold it; else another program's;
 - an entry that leads to another address is ours only if it has our ID and NAME and our internal port, and no host is
   present at that address: the gateway gave us another address, and the entry was left behind;
 - presence is asked with one TCP connection attempt, to a private address only; a host that cannot be asked counts as
@@ -20,12 +21,15 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Sequence
+from enum import Enum
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import TypeAlias
 
 from portmap.model import Scope, scope_of
-from portmap_upnp.control.wan_connection import DESCRIPTION_LENGTH
+from portmap_upnp.control.wan_connection import DESCRIPTION_LENGTH, PortMappingEntry
+from portmap_upnp.mapping.client_text import is_name_of, parse_client
+from portmap_upnp.mapping.port_forward import PortForward
 
 Answers: TypeAlias = Callable[[IPv4Address, int], bool]
 
@@ -43,6 +47,65 @@ def host_id(files: Sequence[Path] = MACHINE_IDS, hostname: Callable[[], str] = s
     """The id of this host in our descriptions, from its name alone where the system has no machine id."""
     message = b"portmap upnp entry\0" + hostname().encode()
     return hmac.new(_machine_id(files), message, hashlib.sha256).hexdigest()[:ID_LENGTH]
+
+
+class Owner(Enum):
+    """Whose the entry for an external port is, from our side."""
+
+    NONE = "no entry"
+    US = "made by portmap, and leads here"
+    LEFT_BEHIND = "this very mapping, made by this host when it had another address"
+    OTHER_PROGRAM = "made by another program, and leads to this very host and port"
+    OTHER_HOST = "leads elsewhere"
+
+
+class OwnershipRule:
+    """Decides whose an entry is. `host` is the ID in our descriptions, `hostname` the name of this host."""
+
+    def __init__(
+        self,
+        host: str | None = None,
+        is_present: "Callable[[str, int], bool] | None" = None,
+        hostname: Callable[[], str] = socket.gethostname,
+    ) -> None:
+        self.host = host or host_id()
+        self._is_present = is_present or is_host_present
+        self._hostname = hostname
+
+    def owner_of(
+        self, forward: PortForward, description: str, entry: PortMappingEntry | None, held: PortForward | None
+    ) -> Owner:
+        """Whose the entry for the external port is; `description` is what we would write, `held` what we hold."""
+        if entry is None:
+            return Owner.NONE
+        if self.leads_here(forward, entry):
+            if held == forward or made_by_us(entry.description):
+                return Owner.US
+            return Owner.OTHER_PROGRAM if entry.enabled else Owner.OTHER_HOST
+        is_this_mapping = (entry.description, entry.port) == (description, forward.internal_port)
+        if is_this_mapping and (self._was_ours(forward, entry, held) or not self._is_present(entry.client, entry.port)):
+            return Owner.LEFT_BEHIND
+        return Owner.OTHER_HOST
+
+    def may_delete(self, forward: PortForward, entry: PortMappingEntry | None, held: PortForward | None) -> bool:
+        """Whether the entry was made by portmap on this host, for this forward."""
+        if entry is None:
+            return False
+        leads_here = self.leads_here(forward, entry) and (held == forward or made_by_us(entry.description))
+        return leads_here or self._was_ours(forward, entry, held)
+
+    def leads_here(self, forward: PortForward, entry: PortMappingEntry) -> bool:
+        """Whether the entry leads to the forward's host and port, also where the router writes a name for the host."""
+        if forward.is_in(entry):
+            return True
+        is_named = parse_client(entry.client) is None and entry.port == forward.internal_port
+        return is_named and (made_by_host(entry.description, self.host) or is_name_of(entry.client, self._hostname()))
+
+    def _was_ours(self, forward: PortForward, entry: PortMappingEntry, held: PortForward | None) -> bool:
+        """Whether the entry leads to an address that was ours when we made it."""
+        if held is None or held.internal_port != forward.internal_port:
+            return False
+        return held.is_in(entry) and made_by_host(entry.description, self.host)
 
 
 def entry_description(name: str, internal_port: int, host: str) -> str:

@@ -1,4 +1,4 @@
-"""One port forward as we want it, and what the gateway's table says of it; pure."""
+"""PortForward: what shall lead where, and what the gateway's table says of it. Pure."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -7,11 +7,12 @@ from portmap.errors import Conflict
 from portmap.model import Protocol
 from portmap_upnp.control.upnp_errors import CONFLICT
 from portmap_upnp.control.wan_connection import PortMappingEntry
+from portmap_upnp.mapping.client_text import parse_client
 
 
 @dataclass(frozen=True, slots=True)
 class PortForward:
-    """What shall lead where: an external port to a port of one host of the LAN, `client`."""
+    """An external port that is to lead to a port of one host of the LAN, `client`."""
 
     protocol: Protocol
     external_port: int
@@ -24,8 +25,8 @@ class PortForward:
         return self.protocol, self.external_port
 
     def is_in(self, entry: PortMappingEntry | None) -> bool:
-        """Whether the gateway's entry does just this."""
-        return entry is not None and (entry.client, entry.port) == (str(self.client), self.internal_port)
+        """Whether the gateway's entry does just this, however it writes the client's address."""
+        return entry is not None and (parse_client(entry.client), entry.port) == (self.client, self.internal_port)
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.external_port} to {self.client}:{self.internal_port}"
@@ -50,7 +51,11 @@ def lease_not_extended(before: PortMappingEntry | None, after: PortMappingEntry,
     return before is not None and 0 < after.lease < asked // 2 and after.lease <= before.lease
 
 
-def conflict(forward: PortForward, by: str) -> Conflict:
-    """The error for an external port that is somebody else's, as if the gateway had said so."""
-    message = f"external port {forward.external_port}/{forward.protocol} is taken by {by}; ask for another one"
-    return Conflict(message, code=CONFLICT, text="ConflictInMappingEntry")
+class PortTaken(Conflict):
+    """The gateway's table shows that the external port leads elsewhere."""
+
+    @classmethod
+    def by(cls, forward: PortForward, client: str) -> "PortTaken":
+        """The error, as if the gateway had refused the request itself."""
+        message = f"external port {forward.external_port}/{forward.protocol} is taken by {client}; ask for another one"
+        return cls(message, code=CONFLICT, text="ConflictInMappingEntry")

@@ -1,8 +1,8 @@
-"""The gateway's own table, row by row, as portmap's words (GetGenericPortMappingEntry).
+"""The gateway's own table for `portmap ls`, row by row (GetGenericPortMappingEntry).
 
-Law: reading only, everybody's rows, and whatever a row holds it is text from the network. Routers end the table in
-five ways (713, 714, 402, 501, a bare status 500), two of which also mean that nothing works: where the very first row
-is answered so, the gateway must show that it works at all before its table is called empty.
+Reads only. A row that cannot be read never costs the others. Routers end the table in five ways (713, 714, 402, 501, a
+bare status 500), two of which also mean that nothing works: where the very first row is answered so, the gateway must
+show that it works at all before its table is called empty.
 """
 
 import logging
@@ -11,28 +11,37 @@ from ipaddress import IPv4Address
 
 from portmap.errors import Refused
 from portmap.model import MAX_PORT, Listed, Protocol
-from portmap_upnp.control.soap import ErrorWithoutCode
+from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
 from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanActions
 from portmap_upnp.mapping.ownership import PREFIX, host_id, made_by_host
 
 PATIENCE = 12.0  # seconds for the whole table; below the core's 15 for one call
 MAX_ROWS = 1000  # a home router has room for some dozens
+MAX_UNREADABLE = 32  # rows; a gateway that answers so for every row has no table for us
 _END = {INVALID_INDEX, NO_SUCH_ENTRY, INVALID_ARGS, ACTION_FAILED}  # mappers.md §3.3: Open.NAT, miniupnpc's users
 _log = logging.getLogger("portmap.upnp")
 
 
 def read_table(wan: WanActions, us: IPv4Address) -> tuple[Listed, ...]:
-    """Every row, ours marked. Raises Refused where the gateway does not let its table be read, and as `Igd` does."""
+    """Every row, ours marked. Raises Refused where the gateway does not let its table be read, and as `wan` does."""
     host = host_id()
     return tuple(listed for row in _rows(wan) if (listed := as_listed(row, us, host)))
 
 
 def _rows(wan: WanActions) -> Iterator[TableRow]:
-    """Rows until the end, a repeated one - some routers begin anew - or the cap."""
+    """Rows until the end, a repeated one (some routers begin anew), or the limit."""
     seen: set[tuple[str, int, str]] = set()
+    unreadable = 0
     for index in range(MAX_ROWS):
-        row = _row(wan, index)
+        try:
+            row = _row(wan, index)
+        except Unreadable as error:
+            _log.debug("row %d of the gateway's table cannot be read: %s", index, error)
+            unreadable += 1
+            if unreadable > MAX_UNREADABLE:
+                return
+            continue
         if row is None or (row.protocol, row.external_port, row.remote_host) in seen:
             return
         seen.add((row.protocol, row.external_port, row.remote_host))

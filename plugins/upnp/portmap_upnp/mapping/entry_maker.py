@@ -1,0 +1,279 @@
+"""EntryMaker: makes, extends and deletes the entry for one external port at one gateway.
+
+Raises portmap errors only. Rules:
+- an entry of another host or program is never replaced or deleted (`ownership`);
+- a grant counts where the table lists it afterwards: to our present address and port, enabled, its lease grown. Where
+  it does not, we ask again, then delete and ask;
+- where the table cannot be read at all, the gateway's yes counts, and the grant says so in its note;
+- an entry that we asked for and could not confirm is deleted before an error is raised: there is never more than one
+  entry for a mapping;
+- an entry of another program that leads to this very host and port is taken over as it is: extended, never deleted.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+from portmap.errors import Conflict, NATError, Refused, SpecError
+from portmap.model import Grant, Protocol
+from portmap_upnp.control import upnp_errors as code
+from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanActions
+from portmap_upnp.mapping.ownership import Owner, OwnershipRule
+from portmap_upnp.mapping.port_forward import PortForward, PortTaken, granted, lease_not_extended
+from portmap_upnp.mapping.table_reader import Reading, TableReader
+
+NOT_READ_BACK = "the gateway said yes, but its table cannot be read to confirm it"
+_NO_LIFETIMES = {code.ONLY_PERMANENT_LEASES, code.INVALID_ARGS}  # 402: ARRIS NVG578LX and others
+_log = logging.getLogger("portmap.upnp")
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRequest:
+    """A forward with what else is asked for it."""
+
+    forward: PortForward
+    description: str
+    lifetime: int
+
+    def at(self, external_port: int) -> "MappingRequest":
+        """The same at another external port."""
+        return replace(self, forward=replace(self.forward, external_port=external_port))
+
+
+class NoEffect(Refused):
+    """The gateway said yes, and nothing that we tried made it so."""
+
+
+class EntryMaker:
+    """Makes entries at one gateway; knows what it holds there, and how that gateway behaves."""
+
+    def __init__(self, rule: OwnershipRule) -> None:
+        self._rule = rule
+        self._table = TableReader()
+        self.held: dict[tuple[Protocol, int], PortForward] = {}
+        """By (protocol, external port): what is ours, or may be."""
+        self._adopted: set[tuple[Protocol, int]] = set()  # made by other programs
+        self._granted: dict[tuple[Protocol, int], tuple[int, int]] = {}  # lifetimes asked for and granted
+        self._permanent_only = False
+        self._renewals_extend = False
+
+    def make(self, wan: WanActions, request: MappingRequest) -> Grant:
+        """Make or extend the entry for just this external port.
+
+        Raises PortTaken where it is another host's, NoEffect where a yes has none, else the gateway's own refusal.
+        """
+        forward = request.forward
+        before = self._table.look(wan, forward)
+        match self._rule.owner_of(forward, request.description, before.entry, self.held.get(forward.key)):
+            case Owner.OTHER_PROGRAM if before.entry:
+                return self._adopt(wan, request, before.entry)
+            case Owner.LEFT_BEHIND if before.entry:
+                self._delete_stale(wan, forward, before.entry)
+                before = Reading()
+            case Owner.OTHER_HOST if before.entry:
+                self.held.pop(forward.key, None)
+                raise PortTaken.by(forward, before.entry.client)
+        self._adopted.discard(forward.key)
+        return self._ask_and_confirm(wan, request, before)
+
+    def make_any(self, wan: WanActions, request: MappingRequest) -> Grant | None:
+        """An entry on a port of the gateway's choice (WANIPConnection:2 §2.5.16); None where it offers none."""
+        forward = request.forward
+        lease = 0 if self._permanent_only else min(request.lifetime, MAX_LEASE)
+        try:
+            port = wan.add_any(*forward.key, forward.client, forward.internal_port, request.description, lease)
+        except (Refused, SpecError) as refusal:
+            _log.debug("the gateway chooses no port: %s", refusal)
+            return None
+        chosen = request.at(port)
+        self.held[chosen.forward.key] = chosen.forward
+        return self._confirm_or_clean_up(wan, chosen, Reading(), lease)
+
+    def remove(self, wan: WanActions, forward: PortForward, *, in_haste: bool = False) -> None:
+        """Delete the entry if it is ours. Raises Refused where the gateway keeps it all the same.
+
+        `in_haste`: delete what we hold without looking before and after.
+        """
+        if forward.key in self._adopted:
+            self._adopted.discard(forward.key)
+            return
+        if in_haste and self.held.get(forward.key) == forward:
+            self._delete(wan, forward)
+            return
+        reading = self._table.look(wan, forward)
+        ours = not reading.known or self._rule.may_delete(forward, reading.entry, self.held.get(forward.key))
+        if not ours:
+            _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
+            self.held.pop(forward.key, None)
+            return
+        self._delete(wan, forward)
+        if reading.entry is not None and self._table.look(wan, forward) == reading:
+            raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
+
+    def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
+        """Whether the gateway lists this entry, switched on; None where its table cannot be read."""
+        reading = self._table.look(wan, forward)
+        if not reading.known:
+            return None
+        entry = reading.entry
+        return entry is not None and entry.enabled and self._rule.leads_here(forward, entry)
+
+    def _ask_and_confirm(self, wan: WanActions, request: MappingRequest, before: Reading) -> Grant:
+        """From the first request on an entry may be ours: whatever goes wrong, it is deleted unless it was before."""
+        forward = request.forward
+        was_held = forward.key in self.held or before.entry is not None
+        self.held[forward.key] = forward
+        try:
+            asked = self._ask(wan, request, before.entry)
+        except Refused:  # nothing was made
+            if not was_held:
+                self.held.pop(forward.key)
+            raise
+        except NATError as error:
+            if not was_held:
+                self._clean_up(wan, forward, error)
+            raise
+        return self._confirm_or_clean_up(wan, request, before, asked)
+
+    def _confirm_or_clean_up(self, wan: WanActions, request: MappingRequest, before: Reading, asked: int) -> Grant:
+        try:
+            grant = self._confirm(wan, request, before, asked)
+        except PortTaken:
+            raise
+        except NATError as error:
+            if before.entry is None or isinstance(error, NoEffect):
+                self._clean_up(wan, request.forward, error)
+            raise
+        self._granted[request.forward.key] = asked, grant.lifetime
+        return grant
+
+    def _clean_up(self, wan: WanActions, forward: PortForward, error: NATError) -> None:
+        """Delete what an unconfirmed request may have made. Raises Refused where that fails: no other port is tried."""
+        try:
+            reading = self._table.look(wan, forward)
+            if reading.entry is not None and not self._rule.leads_here(forward, reading.entry):
+                self.held.pop(forward.key, None)
+                return
+            self._delete(wan, forward)
+        except NATError as failure:
+            _log.warning("%s may be left at the gateway, for it could not be deleted: %s", forward, failure)
+            if isinstance(error, NoEffect):
+                raise Refused(f"{error}; what it may have made could not be deleted: {failure}") from failure
+
+    def _confirm(self, wan: WanActions, request: MappingRequest, before: Reading, asked: int) -> Grant:
+        """Read the entry back, and insist until it is as it should be. Raises Conflict, and Refused for no effect."""
+        forward = request.forward
+        if (lifetime := self._known_renewal(forward, before, asked)) is not None:
+            return Grant(forward.external_port, lifetime)
+        listed = self._read_back(wan, forward)
+        if before.entry and listed.entry and before.entry.lease and listed.entry.lease > before.entry.lease:
+            self._renewals_extend = True
+        if listed.known and listed.entry is None:
+            asked = self._add(wan, request)
+            listed = self._read_back(wan, forward)
+        if listed.known and not _is_right(before, listed, asked):
+            self._delete(wan, forward, keep=True)
+            asked = self._add(wan, request)
+            listed = self._read_back(wan, forward)
+        if not listed.known:
+            _log.info("%s: %s", forward, NOT_READ_BACK)
+            return Grant(forward.external_port, asked, note=NOT_READ_BACK)
+        if listed.entry is None or not listed.entry.enabled:
+            what = "as switched off" if listed.entry else "nothing"
+            message = f"the gateway said yes to {forward}, but lists {what}; restart it, or map the port by hand"
+            raise NoEffect(message, code=code.NO_SUCH_ENTRY)
+        return Grant(forward.external_port, granted(asked, listed.entry.lease))
+
+    def _known_renewal(self, forward: PortForward, before: Reading, asked: int) -> int | None:
+        """The lifetime that a renewal gives, where this gateway is known to extend leases, and extended the last one.
+
+        A renewal comes when 3/8 to 1/2 of the lease is left (RFC 6887 §11.2.1); under a third, the last had no effect.
+        """
+        was_asked, lifetime = self._granted.get(forward.key, (0, 0))
+        entry = before.entry
+        if entry is None or not (self._renewals_extend and entry.enabled and was_asked == asked):
+            return None
+        return lifetime if lifetime and entry.lease * 3 > lifetime else None
+
+    def _ask(self, wan: WanActions, request: MappingRequest, before: PortMappingEntry | None) -> int:
+        """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
+        try:
+            return self._add(wan, request)
+        except Conflict:
+            if before is None:
+                raise
+            self._delete(wan, request.forward, keep=True)
+            return self._add(wan, request)
+
+    def _add(self, wan: WanActions, request: MappingRequest) -> int:
+        """Add with a lease, or without one where the gateway knows none. Answers with the lease asked for."""
+        forward = request.forward
+        lease = 0 if self._permanent_only else min(request.lifetime, MAX_LEASE)
+        try:
+            wan.add(*forward.key, forward.client, forward.internal_port, request.description, lease)
+        except Refused as refusal:
+            if lease == 0 or refusal.code not in _NO_LIFETIMES:
+                raise
+            wan.add(*forward.key, forward.client, forward.internal_port, request.description, 0)
+            self._permanent_only = True
+            return 0
+        return lease
+
+    def _read_back(self, wan: WanActions, forward: PortForward) -> Reading:
+        """Our entry as the gateway lists it; none where it said yes and did not do it. Raises Conflict."""
+        listed = self._table.confirm(wan, forward)
+        if listed.entry is None or self._rule.leads_here(forward, listed.entry):
+            return listed
+        self.held.pop(forward.key, None)
+        raise PortTaken.by(forward, listed.entry.client)
+
+    # Entries of other programs, and old ones of ours ------------------------------------------------------------
+
+    def _adopt(self, wan: WanActions, request: MappingRequest, entry: PortMappingEntry) -> Grant:
+        """Take over the entry as it is: its lease is extended under its own description, a permanent one left alone."""
+        forward = request.forward
+        self.held.pop(forward.key, None)
+        self._adopted.add(forward.key)
+        note = f"made by another program ({entry.description or 'without a name'}), and taken over as it is"
+        if not entry.lease:
+            return Grant(forward.external_port, 0, note=note)
+        lease = min(request.lifetime, MAX_LEASE)
+        try:
+            wan.add(*forward.key, forward.client, forward.internal_port, entry.description, lease)
+        except (Refused, SpecError) as refusal:
+            _log.debug("%s is not extended: %s", forward, refusal)
+            return Grant(forward.external_port, entry.lease, note=note)
+        listed = self._table.confirm(wan, forward).entry
+        return Grant(forward.external_port, granted(lease, listed.lease if listed else entry.lease), note=note)
+
+    def _delete_stale(self, wan: WanActions, forward: PortForward, entry: PortMappingEntry) -> None:
+        """Delete what we left behind. In secure mode gateways let only the client itself do that, which is gone."""
+        try:
+            self._delete(wan, forward)
+        except Refused as refusal:
+            _log.info(
+                "our old entry for external port %d/%s still leads to %s, and the gateway keeps it until its lease "
+                "ends, so another port is asked for: %s",
+                forward.external_port,
+                forward.protocol,
+                entry.client,
+                refusal,
+            )
+            raise PortTaken.by(forward, f"our own old entry, which leads to {entry.client}") from refusal
+        _log.info("our old entry for external port %d/%s led to %s: replaced", *reversed(forward.key), entry.client)
+
+    def _delete(self, wan: WanActions, forward: PortForward, *, keep: bool = False) -> None:
+        """Delete the entry; that there is none is as good. With `keep` it is asked for again at once."""
+        try:
+            wan.delete(*forward.key)
+        except Refused as refusal:
+            if refusal.code != code.NO_SUCH_ENTRY:
+                raise
+        if not keep:
+            self.held.pop(forward.key, None)
+
+
+def _is_right(before: Reading, listed: Reading, asked: int) -> bool:
+    """Whether the entry is there, switched on, and its lease extended."""
+    return (
+        listed.entry is not None and listed.entry.enabled and not lease_not_extended(before.entry, listed.entry, asked)
+    )
