@@ -66,7 +66,7 @@ def _close_group(
         except (NATError, PluginError) as error:
             failures.append((entry, error))
             continue
-        note = nat.sharing_note(entry.key)
+        note = nat.grant_note(entry.key)
         left.setdefault(note, []).append(entry) if note else closed.append(entry)
         open_ports.remove([entry])
     for note, group in (("closed", closed), *left.items()):
