@@ -87,7 +87,7 @@ GRANTED = {
     "zombie_mapping": translated(LISTED, pmp=NO_READ_BACK, pcp=NO_READ_BACK),
     "prunes": for_all(HOLDS, story=TEN_MINUTES_EACH),
     "full_table": for_all(Raises(OutOfResources)),
-    "high_ports_only": translated(Raises(NotAuthorized), upnp=ELSEWHERE, wish=80),
+    "high_ports_only": translated(Raises(NotAuthorized), wish=80),
     "only_ports": translated(ELSEWHERE),
     "one_mapping": mapping_protocol(ONE_OF_TWO, pcp=ONE_OF_TWO, any=ONE_OF_TWO, speaks=NAT_PMP_ONLY),
     "vpn_gateway": translated(Works(same=False, lifetime=60), upnp=Works(lifetime=60)),
@@ -102,7 +102,7 @@ THE_LINE_AND_THE_CLOCK = {
     "refuses_private": translated(NO_PUBLIC_ADDRESS),
     "refuses_private + cgnat_wan": translated(NO_PUBLIC_ADDRESS),
     "zero_wan": translated(
-        Works(address="Refused"), pmp=REFUSED, pmp_given=Works(address="Refused"), pcp=GARBLED, any=REFUSED
+        Works(address="NoPublicAddress"), pmp=REFUSED, pmp_given=Works(address="Refused"), pcp=GARBLED, any=REFUSED
     ),
     "two_wans": translated(HOLDS, story=A_WHILE),
     "epoch_reset": for_all(HOLDS, story=A_WHILE),
@@ -243,7 +243,7 @@ SOAP = {
     "status=Unconfigured": forwarding(WORKS),
     "status=connected": forwarding(WORKS),
     "status=Up": forwarding(WORKS),
-    "states": forwarding(ADDRESS_UNKNOWN),
+    "states": forwarding(Works(address="NoPublicAddress")),  # connected, and no address: behind another NAT
     "states=nonsense": forwarding(ADDRESS_UNKNOWN),
     "states= + status=Disconnected": forwarding(ADDRESS_UNKNOWN),
     "nat_said_off": forwarding(WORKS),

@@ -10,7 +10,6 @@ import pytest
 
 from portmap.errors import (
     Conflict,
-    Garbled,
     GatewayTimeout,
     NATError,
     NoGateway,
@@ -98,11 +97,11 @@ def test_a_wan_side_that_is_down_is_said(router: Router, upnp: Upnp) -> None:
     [
         ("", Refused),
         ("0.0.0.0", Refused),  # noqa: S104  # not bound to
-        ("not-an-ip", Garbled),
-        ("1.2.3", Garbled),
-        ("1.2.3.4.5", Garbled),
-        ("::1", Garbled),
-        ("1.2.3.04", Garbled),
+        ("not-an-ip", Refused),
+        ("1.2.3", Refused),
+        ("1.2.3.4.5", Refused),
+        ("::1", Refused),
+        ("1.2.3.04", Refused),
     ],
 )
 def test_an_external_address_that_is_none_is_an_error(text: str, error: type[NATError]) -> None:
@@ -159,9 +158,15 @@ def test_asked_again_without_a_wish_the_other_port_is_kept(router: Router, upnp:
 
 
 def test_no_port_to_be_had_is_a_conflict(router: Router, upnp: Upnp) -> None:
-    router.quirks = Quirks(conflict=frozenset({PORT, ALTERNATIVE}))
+    router.quirks = Quirks(conflict=frozenset({PORT, ALTERNATIVE}), strict_igd_1=True)
     with pytest.raises(Conflict):
         add(upnp)
+
+
+def test_where_two_ports_are_taken_the_router_chooses_one(router: Router, upnp: Upnp) -> None:
+    router.quirks = Quirks(conflict=frozenset({PORT, ALTERNATIVE}))
+    assert add(upnp).external_port not in (PORT, ALTERNATIVE)
+    assert len(router.entries) == 1
 
 
 @pytest.mark.parametrize("quirks", [Quirks(only_permanent=True), Quirks(permanent_as_402=True)])

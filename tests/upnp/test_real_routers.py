@@ -205,9 +205,10 @@ def test_an_entry_with_a_description_that_is_no_xml_is_read(mapper: PortMapper, 
 def test_a_gateway_that_allows_a_range_only_chooses_the_port_itself(
     code: int, mapper: PortMapper, scripted: "Scripted"
 ) -> None:
-    wan, gateway = scripted({GET: [714, entry()], ADD: [code], ANY: [{"NewReservedPort": "5003"}]})
+    looks = [714] if code == 606 else [714, 714]  # after 718 one other port is tried: the first may just be taken
+    wan, gateway = scripted({GET: [*looks, entry()], ADD: [code], ANY: [{"NewReservedPort": "5003"}]})
     assert opens(mapper, wan) == Grant(5003, 600)
-    assert gateway.heard == [GET, ADD, ANY, GET]
+    assert gateway.heard == [GET, ADD] * len(looks) + [ANY, GET]
 
 
 @pytest.mark.parametrize("answer", [401, 602, NOT_FOUND, {"NewReservedPort": "0"}, {}])

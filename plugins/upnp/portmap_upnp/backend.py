@@ -29,8 +29,8 @@ from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
 _DOUBLE_NAT = (
-    "double NAT: the gateway is connected, but states no public address; its own is private or shared (CGNAT), so "
-    "another NAT is in front of it"
+    "double NAT: the gateway is connected, but states no public address; most likely its own is private or shared "
+    "(CGNAT), so another NAT is in front of it"
 )
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
 CALLS_TO_CLOSE = 3  # look, delete, look again
@@ -40,6 +40,10 @@ _log = logging.getLogger("portmap.upnp")
 
 class _WanDown(Refused):
     """The gateway is of no use now; another one may be."""
+
+
+class _NoneStated(Refused):
+    """The gateway answers with an empty address, or 0.0.0.0."""
 
 
 class Upnp:
@@ -219,7 +223,7 @@ class Upnp:
         """
         try:
             address = parse_external_ip(wan.external_ip())
-        except (Refused, Garbled) as error:
+        except Refused as error:
             return self._look_elsewhere(wan, error)
         if scope_of(address) is not Scope.PUBLIC and len(active.gateway.services) > 1:
             better = self._session.choose_service(WanState(_status(wan), address))
@@ -232,13 +236,13 @@ class Upnp:
             )
         return address
 
-    def _look_elsewhere(self, wan: WanActions, error: Refused | Garbled) -> IPv4Address:
-        """The address of another service of the gateway; else why there is none. Raises Refused or Garbled."""
+    def _look_elsewhere(self, wan: WanActions, error: Refused) -> IPv4Address:
+        """The address of another service of the gateway. Raises Refused, with the reason why there is none."""
         status = _status(wan)
         better = self._session.choose_service(WanState(status, None))
         if better.address is not None:
             return better.address
-        if isinstance(error, Refused) and error.code == ACTION_FAILED and status is not None and status.is_up:
+        if status is not None and status.is_up and _states_none(error):
             raise NoPublicAddress(_DOUBLE_NAT, code=error.code, text=error.text) from error
         if status is not None and not status.is_up:
             shown = status.connection[:40]
@@ -247,15 +251,20 @@ class Upnp:
         raise error
 
 
+def _states_none(error: Refused) -> bool:
+    """Whether it is as miniupnpd 2.3 does on a private WAN: an empty address, or 501."""
+    return isinstance(error, _NoneStated) or error.code == ACTION_FAILED
+
+
 def _check_has_public_address(wan: WanActions, refusal: Refused) -> None:
     """Raises NoPublicAddress where a gateway that is connected fails at everything for want of a public address."""
     status = _status(wan)
     if status is None or not status.is_up:
         return
     try:
-        wan.external_ip()
+        parse_external_ip(wan.external_ip())
     except Refused as error:
-        if error.code == ACTION_FAILED:
+        if _states_none(error):
             raise NoPublicAddress(_DOUBLE_NAT, code=error.code, text=error.text) from refusal
 
 
@@ -269,11 +278,11 @@ def _status(wan: WanActions) -> WanStatus | None:
 
 
 def parse_external_ip(text: str) -> IPv4Address:
-    """The address that a gateway states. Raises Refused where it says that it has none, Garbled for nonsense."""
+    """The address that a gateway states. Raises Refused where it states none, or nonsense."""
     try:
         address = parse_address(text)
     except AddressValueError as error:
-        raise Garbled(f"the gateway states {text[:40]!r} as its external address") from error
+        raise Refused(f"the gateway states {text[:40]!r} as its external address", text=text[:40]) from error
     if address is None:
-        raise Refused("the gateway has no external address; is its line to the Internet up?", text=text)
+        raise _NoneStated("the gateway has no external address; is its line to the Internet up?")
     return address

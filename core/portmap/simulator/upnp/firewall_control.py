@@ -120,4 +120,5 @@ ACTIONS = {
 
 def action_of(call: Call, schemas: str = SCHEMAS) -> Action | None:
     """The action that a call names, if the service has it."""
-    return ACTIONS.get(call.action) if call.service == f"{schemas}:service:{FIREWALL}:1" else None
+    is_ours = call.service.lower().removesuffix(":1") == f"{schemas}:service:{FIREWALL}".lower()
+    return ACTIONS.get(call.action) if is_ours else None

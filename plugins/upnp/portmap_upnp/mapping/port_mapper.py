@@ -79,7 +79,7 @@ class PortMapper:
                 if isinstance(first, NoEffect):  # one other port is enough
                     raise first from refusal
                 _check_is_ordinary(request.at(port).forward, refusal)
-                if first is None and _is_not_allowed(refusal) and (grant := self._entries.make_any(wan, request)):
+                if _needs_any_port(first, refusal) and (grant := self._entries.make_any(wan, request)):
                     return grant
                 if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, NoEffect):
                     raise
@@ -111,6 +111,13 @@ def _check_is_ordinary(forward: PortForward, refusal: Refused) -> None:
         f"{8000 + forward.external_port}:{forward.internal_port}"
     )
     raise NotAuthorized(message, code=refusal.code, text=refusal.text) from refusal
+
+
+def _needs_any_port(first: Refused | None, refusal: Refused) -> bool:
+    """Whether the gateway should choose: it forbids the first port outright, or refuses a second one that is free."""
+    if not _is_not_allowed(refusal):
+        return False
+    return refusal.code == code.NOT_AUTHORIZED if first is None else _is_not_allowed(first)
 
 
 def _is_not_allowed(refusal: Refused) -> bool:
