@@ -29,6 +29,7 @@ from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
 from portmap.loading.time_limit import is_readable, text_of
 from portmap.model import CALL_DEADLINE, Address, Grant, Key, Listed, Protocol
+from portmap.printable import printable
 
 T = TypeVar("T")
 Wait: TypeAlias = Callable[["Future[Any]", float], None]
