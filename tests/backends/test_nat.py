@@ -189,10 +189,10 @@ def test_busy_until_the_call_comes_back(hung: Hung, eventually: Eventually) -> N
 
 def test_a_stop_interrupts_a_hung_call_at_once(hung: Hung) -> None:
     inbox = Inbox()
-    nat = Nat(hung, "hung", wait=inbox.wait)
+    nat = Nat(hung, "hung")
     threading.Timer(SOON, lambda: inbox.put(Stop())).start()
     start = time.monotonic()
-    with pytest.raises(Interrupted):
+    with nat.waiting_with(inbox.wait), pytest.raises(Interrupted):
         nat.external_ip(timeout=LONG)
     assert time.monotonic() - start < 1
 
@@ -201,8 +201,7 @@ def interrupted(hung: Hung, nat: Nat) -> None:
     """Let a stop interrupt an attempt, and read the stop."""
     inbox = Inbox()
     inbox.put(Stop())
-    nat.wait = inbox.wait
-    with pytest.raises(Interrupted):
+    with nat.waiting_with(inbox.wait), pytest.raises(Interrupted):
         add(nat)
     inbox.next(0)
 

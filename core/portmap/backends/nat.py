@@ -8,9 +8,9 @@ Rules:
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 from portmap.backends.answers import (
@@ -47,9 +47,9 @@ def wait_uninterrupted(call: "Future[Any]", timeout: float) -> None:
 
 
 class Nat:
-    """One backend, called safely. `wait` is how to wait for it: the loop puts its inbox here."""
+    """One backend, called safely. `waiting_with` sets how to wait for it."""
 
-    def __init__(self, backend: Any, name: str, wait: Wait = wait_uninterrupted) -> None:
+    def __init__(self, backend: Any, name: str) -> None:
         declared = read_declarations(backend, name)
         self._hook = declared.hooks
         self._text = declared.text
@@ -59,7 +59,7 @@ class Nat:
         self.default_lifetime = declared.default_lifetime
         self.default_mappings = declared.default_mappings
         self.name = name
-        self.wait = wait
+        self._wait: Wait = wait_uninterrupted
         self._backend = backend
         self._worker = Worker(name)
         self._grant_notes: dict[Key, str] = {}
@@ -71,6 +71,15 @@ class Nat:
 
     def __repr__(self) -> str:
         return f"<Nat {self}>"
+
+    @contextmanager
+    def waiting_with(self, wait: Wait) -> Iterator[None]:
+        """Within it `wait` waits for calls, and may raise to interrupt that: the loop's inbox does, for a stop."""
+        before, self._wait = self._wait, wait
+        try:
+            yield
+        finally:
+            self._wait = before
 
     def external_ip(self, timeout: float = CALL_DEADLINE) -> Address:
         """The gateway's external address. Raises NATError or PluginError."""
@@ -221,11 +230,11 @@ class Nat:
         deadline = time.monotonic() + timeout
         self._latest = None
         if self._running is not None and not self._running.done():
-            self.wait(self._running, timeout)
+            self._wait(self._running, timeout)
             if self.busy:
                 raise GatewayTimeout(f"{self} has not come back from an earlier call")
         self._running = self._latest = call = self._submit(work)
-        self.wait(call, max(0.0, deadline - time.monotonic()))
+        self._wait(call, max(0.0, deadline - time.monotonic()))
         if not call.done():
             raise GatewayTimeout(f"{self} did not come back within {timeout:g} s")
         return call.result()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from portmap.backends.nat import Nat, Wait, wait_uninterrupted
+from portmap.backends.nat import Nat
 from portmap.errors import NATError, PluginError, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import Claim, OtherHolder, PortClaims, gateway_address
@@ -27,10 +27,9 @@ class SharedNat(Nat):
         self,
         backend: Any,
         name: str,
-        wait: Wait = wait_uninterrupted,
         claims: Callable[[], PortClaims] = PortClaims,
     ) -> None:
-        super().__init__(backend, name, wait)
+        super().__init__(backend, name)
         self._claims = claims()
         self._claimed: dict[Key, Claim] = {}
         self._notes: dict[Key, str] = {}

@@ -1,6 +1,6 @@
-"""A thread that does one job after the other, for somebody who does not want to wait for them.
+"""Worker: one thread that runs jobs in order.
 
-Law: the thread is a daemon and ends with its worker: a job that hangs holds up nobody, not even the process's exit.
+The thread is a daemon and ends with its worker: a job that hangs delays neither other threads nor the process's exit.
 """
 
 import threading

@@ -70,7 +70,10 @@ class StaticPath:
 
     def run(self) -> None:
         """Run until a Stop is read."""
-        self._nat.wait = self._inbox.wait
+        with self._nat.waiting_with(self._inbox.wait):
+            self._run()
+
+    def _run(self) -> None:
         try:
             while not isinstance(message := self._next_message(), Stop):
                 self._handle(message)

@@ -92,7 +92,10 @@ class Loop:
 
     def run(self) -> None:
         """Run until a Stop is read; then clean up and return."""
-        self._nat.wait = self._inbox.wait
+        with self._nat.waiting_with(self._inbox.wait):
+            self._run()
+
+    def _run(self) -> None:
         unwatch: Closer = _nothing
         try:
             unwatch = self._watch()

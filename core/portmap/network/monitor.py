@@ -1,7 +1,7 @@
-"""Watch our own side: a link, an address or a default route that changes means that the gateway may be another one.
+"""NetworkMonitor: notices that a link, an address or a default route changed: the gateway may be another one.
 
-Law: a signal is only a reason to look. What counts is the view - default gateways, and our own address towards each -
-and only a view that really differs is told. So containers that come and go next door wake nobody up.
+A signal is only a reason to look. What counts is the view: the default gateways, and our own address towards each. Only
+a view that differs is told, so containers that come and go cause nothing.
 
 Linux says at once that something changed (netlink, no privilege needed); elsewhere we look every few seconds, which
 costs 0.1 ms each time.

@@ -1,8 +1,8 @@
-"""Which addresses may be the gateway: the routing table's word first, then guesses.
+"""The default gateways and our own addresses, as the kernel tells them; guesses where it names no gateway.
 
-Law: looking sends no packet and never fails. Whoever asks gets candidates, best first, maybe none, and must talk to
-them to learn more: with a VPN up, two uplinks or a table that cannot be read nobody knows beforehand. IPv6 has the
-same (`default_gateways6`), and what IPv4 has not: an address of our own that the whole world may know.
+Looking sends no packet and does not fail. The answer is a list of candidates, best first, maybe empty: with a VPN up,
+two uplinks or an unreadable table, only talking to them tells which is the gateway. IPv6 has the same
+(`default_gateways6`), and an address of our own that all hosts may know.
 """
 
 import importlib
@@ -20,7 +20,7 @@ A = TypeVar("A", bound=Address)
 
 _ROUTES = Path("/proc/net/route")  # Linux; elsewhere there is no such file
 _FLAGS = 0x1 | 0x2  # RTF_UP | RTF_GATEWAY: linux/route.h
-_OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for "anybody out there"; nothing is sent to it
+_OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside; nothing is sent to it
 _DISCARD = 9  # RFC 863; some systems refuse to connect to port 0
 _ROUTES6 = Path("/proc/net/ipv6_route")  # Linux
 _OUTSIDE6 = "2001:db8::1"  # RFC 3849: as above
@@ -83,7 +83,7 @@ def default_gateways6() -> list[IPv6Address]:
 def global_ipv6_address() -> IPv6Address | None:
     """Our own address in the IPv6 internet, rather a lasting one than a temporary one; None where we have none.
 
-    It is the one that the kernel would use towards a stranger. No packet is sent.
+    It is the one that the kernel would use towards any host outside. No packet is sent.
     """
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:

@@ -1,6 +1,6 @@
-"""The sockets that hear announcements: opened, joined to groups, read. IPv4 and IPv6 alike.
+"""Sockets that receive multicast announcements: opened, joined to groups, read. IPv4 and IPv6 alike.
 
-Law: what cannot be had is logged and done without; no OSError comes out of here. No thread, no protocol.
+Raises portmap errors only: a socket or a group that cannot be had is logged, and nothing fails.
 """
 
 import logging
@@ -17,17 +17,17 @@ from portmap.network import routes
 
 log = logging.getLogger("portmap.wire")
 
-_LOOK = 1024  # datagrams read at a time at the most; what a socket holds by default is less
+_LOOK = 1024  # datagrams read at a time; a socket holds fewer by default
 _MAX_DATAGRAM = 65535
-# RFC 6886 §3.2.1: the port is for all clients of a host. BSD shares it by the second option, Windows has but the first.
+# RFC 6886 §3.2.1: the port is for all clients of a host. BSD shares it by the second option; Windows has the first.
 _SHARED = [getattr(socket, name) for name in ("SO_REUSEADDR", "SO_REUSEPORT") if hasattr(socket, name)]
 
 
 def open_multicast_socket(group: str, port: int) -> socket.socket | None:
-    """A socket that hears the group's port together with everybody else on this host; None if it cannot be had.
+    """A socket that receives on the group's port beside other programs of this host; None if it cannot be had.
 
-    Bound to the group itself it can take no unicast from a server that shares the port. Windows knows no such thing,
-    and an IPv6 group is one only together with a network, which is not known yet.
+    Bound to the group itself, it takes no unicast from a server that shares the port. That does not work on Windows,
+    and an IPv6 group needs a network, which is not known yet.
     """
     ipv6 = ":" in group
     try:
@@ -51,9 +51,9 @@ def open_multicast_socket(group: str, port: int) -> socket.socket | None:
 
 
 def interface_towards(gateway: Address) -> Address | int | None:
-    """What names the network of the gateway to `join`: our IPv4 address there, or the number of the IPv6 interface.
+    """The network of the gateway, for `join_group`: our IPv4 address there, or the number of the IPv6 interface.
 
-    0 where an IPv6 gateway's address does not tell: the system then chooses. None where no way leads there.
+    0 where an IPv6 gateway's address does not tell: the system then chooses. None where no route leads there.
     """
     if isinstance(gateway, IPv6Address):
         return _index(gateway.scope_id)
@@ -79,7 +79,7 @@ def join_group(ear: socket.socket, group: str, network: Address | int) -> None:
 
 
 def read_datagrams(ear: socket.socket) -> Iterator[tuple[Address, bytes]]:
-    """What waits at the socket: sender, as `unnamed` has it, and content."""
+    """What waits at the socket: the sender, its zone as a number, and the content."""
     for _ in range(_LOOK):
         try:
             datagram, sender = ear.recvfrom(_MAX_DATAGRAM)
@@ -111,6 +111,6 @@ def _index(zone: str | None) -> int:
     try:
         return int(zone or 0) & 0xFFFFFFFF
     except ValueError:
-        with suppress(OSError, ValueError):  # nobody's name, or none that anybody could have
+        with suppress(OSError, ValueError):  # no such interface, or no possible name
             return socket.if_nametoindex(str(zone))
         return 0

@@ -1,7 +1,7 @@
-"""Waiting for sockets, or for time to pass, on one thread, until another one nudges it or hangs up.
+"""Waiter: waits for sockets or for time on one thread, until another thread wakes or ends it.
 
-Law: whoever waits here is set free at once when the line is hung up; nothing here polls, no lock is held. There is no
-select() where the system has better: descriptors above 1023 work.
+A wait ends at once when the waiter is closed; nothing polls, and no lock is held. There is no select() where the system
+has better: descriptors above 1023 work.
 """
 
 import socket
@@ -11,17 +11,17 @@ from math import inf
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Self
 
-_NUDGE = b"n"
+_WAKE = b"w"
 _MAX_DATAGRAM = 65535
 _SPURIOUS = 0.01  # seconds; the kernel may announce a datagram and then find its checksum wrong
 
 
 class WaiterClosed(Exception):
-    """The line was hung up: clean up and end."""
+    """The waiter was closed: clean up and end."""
 
 
 class Waiter:
-    """A line between the thread that waits, for which it is a context manager, and the others."""
+    """Used by one thread to wait, as a context manager, and by others to wake it."""
 
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
@@ -36,9 +36,9 @@ class Waiter:
         self._theirs.close()
 
     def wake(self) -> None:
-        """There is something new to look at: end the wait that is, or the next one. From any thread."""
-        with suppress(OSError):  # hung up, or nudged so often already that no more goes in
-            self._theirs.send(_NUDGE)
+        """End the present wait, or the next one. From any thread."""
+        with suppress(OSError):  # closed, or woken so often already that no more goes in
+            self._theirs.send(_WAKE)
 
     def close(self) -> None:
         """End every wait, now and later; from any thread. A second time does nothing."""
@@ -51,9 +51,9 @@ class Waiter:
         *,
         writer: socket.socket | None = None,
     ) -> frozenset[socket.socket]:
-        """Wait up to `timeout` seconds until one of the sockets is ready, or for a nudge; those that are ready.
+        """Wait up to `timeout` seconds until a socket is ready or `wake` is called; returns the sockets that are ready.
 
-        Raises HungUp.
+        Raises WaiterClosed.
         """
         with DefaultSelector() as selector:
             selector.register(self._ours, EVENT_READ)
@@ -71,7 +71,7 @@ class Waiter:
         return ready - {self._ours}
 
     def receive(self, sock: socket.socket, timeout: float) -> bytes:
-        """The next datagram, as `exchange` wants it. Raises TimeoutError, HungUp, or OSError as the socket does."""
+        """The next datagram, as `exchange` wants it. Raises TimeoutError, WaiterClosed or OSError."""
         if not self.wait((sock,), timeout):
             raise TimeoutError
         sock.settimeout(_SPURIOUS)

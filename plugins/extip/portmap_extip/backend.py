@@ -1,7 +1,7 @@
 """`extip`: the external address is known, ports are forwarded by hand.
 
-Law: for a literal address there is no I/O at all, for a name its lookup and nothing else. The requested ports are
-taken on trust.
+For a literal address there is no I/O at all, for a name its lookup and nothing else. The requested ports are taken on
+trust.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class ExtIp:
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "ExtIp":
-        """An address, or a host's name. Raises SpecError for one that nobody could reach."""
+        """An address, or a host's name. Raises SpecError for one that no other host could reach."""
         known = parse(argument)
         if isinstance(known, str):
             return cls(Hostname(known).address, known)

@@ -1,7 +1,7 @@
 """A host's name, looked up again whenever it is asked for its address.
 
-Law: a lookup may hang, so it is made on a daemon thread and waited for so long and no longer; while one hangs no other
-is begun. No OSError leaves this file.
+A lookup may hang, so it is made on a daemon thread, with a time limit; while one hangs no other is begun.
+Raises portmap errors only.
 """
 
 import socket
@@ -30,7 +30,7 @@ def look_up(name: str) -> list[Address]:
 
 
 class Hostname:
-    """`look_up` and `patience`, in seconds, are for those who know better: tests."""
+    """`look_up` and `patience`, in seconds, are for tests."""
 
     def __init__(self, name: str, look_up: LookUp = look_up, patience: float = PATIENCE) -> None:
         self._name = name

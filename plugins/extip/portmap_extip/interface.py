@@ -1,6 +1,6 @@
 """`if:NAME`: the address of an interface, for a host that is public already.
 
-Law: nothing is sent; the system is asked at every call, since addresses come and go.
+Nothing is sent; the system is asked at every call, since addresses come and go.
 """
 
 import importlib
@@ -54,7 +54,7 @@ class Interface:
 
     @hookimpl
     def add_mapping(self, external_port: int, internal_port: int) -> Grant:
-        """There is no NAT: the port outside is the one inside, unless somebody forwards it by hand."""
+        """There is no NAT: the port outside is the one inside, unless the router forwards another one."""
         return Grant(external_port or internal_port, lifetime=0, static=True)
 
     @hookimpl

@@ -1,6 +1,6 @@
-"""What Linux says of an interface's addresses; the parsing is pure.
+"""An interface's addresses, as Linux tells them; the parsing is pure.
 
-Law: no packet is sent, no OSError comes out. Imported on Linux only.
+No packet is sent. Raises nothing. Imported on Linux only.
 """
 
 import array

@@ -1,7 +1,7 @@
 """The STUN backend (RFC 8489): the hooks of `portmap.hookspecs` as one question to servers outside.
 
-Law: it learns the external address and opens nothing, and says so. Nobody is asked but the servers that the user named
-or, for `stun` alone, those listed here; nothing but their own address is ever told to a server: it sees it anyway.
+It learns the external address and opens nothing, and says so. Only the servers that the user named are asked or, for
+`stun` alone, those listed here; nothing is told to a server but our address, which it sees anyway.
 """
 
 import logging

@@ -1,19 +1,18 @@
-"""Several servers asked at once for our address.
+"""Asks several STUN servers at once for our address.
 
-Law: all of it, looking up names included, is over within `patience` seconds. Each server is asked on a daemon thread of
-its own, which ends by itself; while one is stuck, as in a name's lookup, its server is not asked again.
+All of it, looking up names included, is over within `patience` seconds. While a server's thread is stuck, as in a
+name's lookup, that server is not asked again.
 """
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeAlias
 
 from portmap.errors import GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Address
-from portmap.wire import Peer, Timeouts, exchange
+from portmap.wire import FanOut, Peer, Timeouts, exchange
 from portmap.wire.stun.message import BindingRequest, Refusal
 from portmap.wire.stun.servers import Server, look_up
 
@@ -23,12 +22,11 @@ SPEAKS = "STUN"
 PATIENCE = 4.0  # seconds in all
 FIRST_WAIT = 0.5  # seconds before a server is asked again, doubled: RFC 8489 §6.2.1
 LONGEST_WAIT = 1.0  # seconds; the RFC's own waits would let too few packets into so short a time
-SPARE = 0.1  # seconds before the end in which a server's last word, be it garbage, is still heard
+SPARE = 0.1  # seconds before the end in which a server's last answer, be it garbage, still counts
 MOMENT = 0.05  # seconds that the others have to agree with the first, or not
 _SHOWN = 100  # letters of a server's own words
 
 LookUp: TypeAlias = Callable[[Server], Sequence[Peer]]
-Outcomes: TypeAlias = SimpleQueue[tuple[Server, Address | Exception]]
 
 
 class ServerPoll:
@@ -46,45 +44,24 @@ class ServerPoll:
         Raises Refused if a server said no and none answered, else NoGateway or GatewayTimeout.
         """
         end = time.monotonic() + self._patience
-        outcomes: Outcomes = SimpleQueue()
         answers: dict[Server, Address] = {}
         failures: dict[Server, NATError] = {server: self._silent(server) for server in self._servers}
-        for _ in range(self._start(outcomes, end)):
-            try:
-                server, outcome = outcomes.get(timeout=max(0.0, end - time.monotonic()))
-            except Empty:
-                break
+        free = [server for server in self._servers if not self._is_stuck(server)]
+        fan_out = FanOut(free, lambda server: self._ask(server, end), SPEAKS, until=end)
+        self._threads |= fan_out.threads
+        for server, outcome in fan_out:
             if isinstance(outcome, NATError):
                 log.debug("%s does not help: %s", server, outcome)
                 failures[server] = outcome
-            elif isinstance(outcome, Exception):
-                raise outcome
             else:
                 answers[server] = outcome
-                end = min(end, time.monotonic() + MOMENT)
+                fan_out.until = min(fan_out.until, time.monotonic() + MOMENT)
         if not answers:
             raise _verdict(failures)
         return answers
 
-    def _start(self, outcomes: Outcomes, end: float) -> int:
-        """Send out everybody who is not stuck; how many."""
-        free = [server for server in self._servers if not self._is_stuck(server)]
-        for server in free:
-            self._threads[server] = Thread(
-                target=self._put_outcome, args=(outcomes, server, end), name=f"{SPEAKS} {server}", daemon=True
-            )
-            self._threads[server].start()
-        return len(free)
-
     def _is_stuck(self, server: Server) -> bool:
         return server in self._threads and self._threads[server].is_alive()
-
-    def _put_outcome(self, outcomes: Outcomes, server: Server, end: float) -> None:
-        """Ask one. Whatever happens is an outcome, a bug too: somebody waits for it."""
-        try:
-            outcomes.put((server, self._ask(server, end)))
-        except Exception as error:  # noqa: BLE001  # raised again where it can be reported
-            outcomes.put((server, error))
 
     def _ask(self, server: Server, end: float) -> Address:
         """Ask by IPv4; by IPv6 where that cannot be, not where it is merely silent: the answers would alternate."""
