@@ -135,7 +135,7 @@ class Stage:
 
 def _until_all_is_well(publishers: int) -> str:
     """A shell's wait for the instance that was just started in the background; in vain after a few seconds."""
-    published = f"[ $(COLUMNS=999 portmap status | grep -c ': ok for') -ge {publishers} ]"
+    published = f"[ $(portmap status --json | grep -o '\"ok\": *true' | wc -l) -ge {publishers} ]"
     return f"for try in $(seq 100); do portmap status --check && {published} && break; sleep 0.05; done"
 
 
