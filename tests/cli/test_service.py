@@ -1,6 +1,8 @@
 """`portmap service print`: the unit's text, and what systemd itself says of it."""
 
+import inspect
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from portmap.cli.commands.service import our_command, print_unit, unit_of
+from portmap.cli.config_file import load_config
+from portmap.cli.parser.app import bare, main
+from portmap.cli.parser.tool_commands import print_
 from portmap.errors import SpecError
 
 needs_systemd = pytest.mark.skipif(
@@ -18,7 +23,7 @@ needs_systemd = pytest.mark.skipif(
 @pytest.fixture
 def unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """The unit for one mapping, as a file."""
-    print_unit(["web=443:8443"], "pmp:192.168.1.1", None)
+    print_unit(["--nat", "pmp:192.168.1.1"], ["web=443:8443"])
     path = tmp_path / "portmap.service"
     path.write_text(capsys.readouterr().out)
     return path
@@ -39,14 +44,88 @@ def test_a_configuration_is_named_by_its_whole_path(
 ) -> None:
     (tmp_path / "portmap.toml").write_text("[[map]]\nport = 80\n")
     monkeypatch.chdir(tmp_path)
-    print_unit([], None, Path("portmap.toml"))
+    print_unit([], [], config=Path("portmap.toml"))
     assert line(capsys.readouterr().out, "ExecStart").endswith(f" --config {tmp_path}/portmap.toml")
 
 
-def test_a_unit_for_nonsense_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SpecError):
-        print_unit(["nonsense"], None, None)
+@pytest.mark.parametrize(
+    "words",
+    [["nonsense"], ["--nat", "nobody", "80"], ["--publish", "nobody", "80"], ["--lease", "x", "80"]],
+    ids=" ".join,
+)
+def test_a_unit_for_nonsense_is_not_printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["service", "print", *words])
     assert not capsys.readouterr().out
+
+
+def test_a_unit_takes_every_option_that_the_hold_takes() -> None:
+    hold, service = (set(inspect.signature(command).parameters) for command in (bare, print_))
+    assert hold - {"version"} == service
+
+
+def test_a_unit_says_all_that_was_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    asked = [
+        "--nat",
+        "none",
+        "--lease",
+        "1h",
+        "--ip-interval",
+        "30s",
+        "--for",
+        "2h",
+        "--on-conflict",
+        "fail",
+        "--metrics",
+        "9100",
+    ]
+    asked += ["--state", str(tmp_path), "--publish", "exec:true {port}", "-4", "--json", "--quiet", "-v"]
+    with pytest.raises(SystemExit) as ended:
+        main(["service", "print", *asked, "80", "443/udp"])
+    assert ended.value.code == 0
+    unit = capsys.readouterr().out
+    words = shlex.split(line(unit, "ExecStart").partition("=")[2])[1:]
+    assert words[-2:] == ["80", "443/udp"]
+    assert sorted(words) == sorted([*asked, "80", "443/udp"])
+    assert line(unit, "ReadWritePaths") == f"ReadWritePaths={tmp_path}"
+
+
+def test_the_unit_has_not_the_name_of_rpcbinds_alias(unit: Path) -> None:
+    assert "/etc/systemd/system/portmap-nat.service" in unit.read_text()
+    assert "enable --now portmap-nat" in unit.read_text()
+
+
+def test_a_configuration_that_only_its_owner_can_read_is_a_credential(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "secret.toml"
+    file.write_text("[[map]]\nport = 80\n")
+    file.chmod(0o600)
+    print_unit([], [], config=file)
+    unit = capsys.readouterr().out
+    assert line(unit, "LoadCredential") == f"LoadCredential=portmap.toml:{file}"
+    assert line(unit, "ExecStart").endswith(" --config ${CREDENTIALS_DIRECTORY}/portmap.toml")
+    assert "ExecReload=" not in [row[:11] for row in unit.splitlines()]
+
+
+def test_a_password_that_all_can_read_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "portmap.toml"
+    file.write_text("publish = ['http://me:canary@localhost:1/']\n[[map]]\nport = 80\n")
+    file.chmod(0o644)
+    load_config(file)
+    told = capsys.readouterr().err
+    assert told == f"portmap: {file} has a password, and every user of this host can read it: chmod 600 {file}\n"
+    file.chmod(0o600)
+    load_config(file)
+    assert not capsys.readouterr().err
+
+
+def test_a_password_in_a_unit_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    publish = ["http://me:canary@localhost:1/"]
+    print_unit(["--publish", *publish], ["80"], publish=publish)
+    told = capsys.readouterr().err
+    assert "put --publish into a file" in told
+    assert "canary" not in told
 
 
 @pytest.mark.parametrize(

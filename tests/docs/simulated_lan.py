@@ -98,7 +98,9 @@ class Stage:
             name = re.match(r"# (?:/etc/)?(\S+\.toml)\n", block.text)
             if name and block.document == document:
                 text = block.text.replace(name[0], f'nat = "{self._any}"\n', 1)
-                (self.folder / name[1]).write_text(self.real(text))
+                file = self.folder / name[1]
+                file.write_text(self.real(text))
+                file.chmod(0o600)  # it may have a password
 
     def play(self, console: str) -> list[tuple[str, int]]:
         """Run the block's commands in one shell; what each printed, and its exit code."""

@@ -1,13 +1,20 @@
 """Reads the configuration file for a command."""
 
+import os
+import re
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
+from portmap.cli.exit_codes import print_error
 from portmap.config.file import MAX_SIZE, parse_config
 from portmap.config.settings import ConfigFile
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.syntax.specs import parse_backend_spec, parse_spec, parse_spec_list
+
+_PASSWORD = re.compile(r"//[^/@]*:[^@]*@")
 
 
 def load_config(path: Path) -> ConfigFile:
@@ -18,10 +25,26 @@ def load_config(path: Path) -> ConfigFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SpecError(f"{path} cannot be read: {reason}") from error
-    return parse_config(text, str(path), _check_spec)
+    parsed = parse_config(text, str(path), check_spec)
+    if can_be_read_by_all(path) and any(holds_password(instance.publish) for instance in parsed.instances):
+        print_error(f"{path} has a password, and every user of this host can read it: chmod 600 {path}")
+    return parsed
 
 
-def _check_spec(key: str, spec: str) -> None:
+def can_be_read_by_all(path: Path) -> bool:
+    """Whether every user of the host can read the file; False where that cannot be told."""
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def holds_password(publish: Iterable[str]) -> bool:
+    """Whether a publisher's spec has what looks like a password: text before an @ in a URL."""
+    return any(_PASSWORD.search(spec) for spec in publish)
+
+
+def check_spec(key: str, spec: str) -> None:
     """Whether the plugin is installed; its import is left to the session. Raises SpecError."""
     if key == "publish":
         Catalogue(PUBLISHERS).find(parse_spec(spec))

@@ -1,9 +1,10 @@
 """`portmap service print`: a hardened systemd unit on stdout. Nothing is installed.
 
-Law: the unit is pure text. The command needs no root: it speaks to ports 5351 and 1900 of the gateway, and binds none
+The command needs no root: it speaks to ports 5351 and 1900 of the gateway, and binds none
 below 1024 itself; so it runs as a user made for it, without a single capability.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -11,21 +12,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import portmap
-from portmap.cli.config_file import load_config
+from portmap.cli.config_file import can_be_read_by_all, holds_password, load_config
+from portmap.cli.exit_codes import print_error
 from portmap.errors import SpecError
-from portmap.syntax.mappings import parse_mappings
+from portmap.host.files import real_path
 
+NAME = "portmap-nat"  # of the unit
+CREDENTIAL = "${CREDENTIALS_DIRECTORY}/portmap.toml"  # systemd.exec(5), LoadCredential=
+_RELOAD = "ExecReload=kill -HUP $MAINPID"
+_NO_RELOAD = "# No ExecReload=: the copy below is made at the start. After a change: systemctl restart portmap-nat"
 WATCHDOG = 90  # seconds; three of the longest calls to a gateway
 _HOMES = ("/home/", "/root/", "/run/user/")
 _PLAIN = re.compile(r"[A-Za-z0-9_@/:.,+=-]+", re.ASCII)
 
 UNIT = """\
 # A hardened unit for systemd 247 and newer. To install it:
-#   portmap service print … | sudo tee /etc/systemd/system/portmap.service
-#   sudo systemctl daemon-reload && sudo systemctl enable --now portmap
+#   portmap service print … | sudo tee /etc/systemd/system/{name}.service
+#   sudo systemctl daemon-reload && sudo systemctl enable --now {name}
+# The name portmap.service is taken on Debian: it is an alias of rpcbind's.
 # No root is needed: the ports that it speaks to are the gateway's own. Publishers that run commands (exec:) run them in
-# here, too: loosen what they need with `systemctl edit portmap`.{warning}
+# here, too: loosen what they need with `systemctl edit {name}`.{warning}
 
 [Unit]
 Description=portmap: keeps ports open through NAT
@@ -37,7 +43,7 @@ After=network-online.target
 Type=notify
 NotifyAccess=main
 ExecStart={command}
-ExecReload=kill -HUP $MAINPID
+{reload}
 WatchdogSec={watchdog}
 Restart=on-failure
 RestartSec=5
@@ -51,7 +57,7 @@ StateDirectory=portmap
 StateDirectoryMode=0750
 RuntimeDirectory=portmap
 UMask=0027
-
+{more}
 CapabilityBoundingSet=
 AmbientCapabilities=
 NoNewPrivileges=yes
@@ -85,23 +91,38 @@ WantedBy=multi-user.target
 """
 
 
-def print_unit(mappings: Sequence[str], nat: str | None, config: Path | None) -> None:
-    """Print the unit that holds these mappings, or what the configuration says. Raises SpecError and PluginError."""
-    parse_mappings(mappings)
-    if nat is not None:
-        portmap.load(nat)
+def print_unit(
+    options: Sequence[str],
+    mappings: Sequence[str],
+    *,
+    config: Path | None = None,
+    state: str | None = None,
+    publish: Sequence[str] = (),
+) -> None:
+    """Print the unit that runs portmap with these options, `config` and mappings. Raises SpecError.
+
+    `state` and `publish` are among the options.
+    """
+    command = [our_command(), *options]
+    credential = None
     if config is not None:
-        load_config(config)
-    words = [our_command()]
-    if nat is not None:
-        words += ["--nat", nat]
-    if config is not None:
-        words += ["--config", str(config.absolute())]
-    print(unit_of([*words, *mappings]), end="")
+        file = config.absolute()
+        load_config(file)
+        credential = None if can_be_read_by_all(file) else file
+        command += ["--config", CREDENTIAL if credential else str(file)]
+    if holds_password(publish):
+        print_error(
+            "a unit can be read by everybody, and this one has a password: put --publish into a file (--config)"
+        )
+    command += mappings
+    print(unit_of(command, credential=credential, state=state), end="")
 
 
-def unit_of(words: Sequence[str]) -> str:
-    """The unit that runs this command. Raises SpecError for a word that no unit can hold."""
+def unit_of(words: Sequence[str], *, credential: Path | None = None, state: str | None = None) -> str:
+    """The unit that runs this command. Raises SpecError for a word that no unit can hold.
+
+    `credential`: a configuration that only its owner can read. `state`: a state folder of the user's own.
+    """
     hidden = [word for word in words if word.startswith(_HOMES)]
     warning = ""
     if hidden:
@@ -109,7 +130,20 @@ def unit_of(words: Sequence[str]) -> str:
             f"\n# WARNING: {hidden[0]} is in a home directory, which the service cannot see: install it elsewhere,"
         )
         warning += "\n# as with `pipx install --global`, or in /opt, and keep the configuration in /etc."
-    return UNIT.format(command=" ".join(map(_quoted, words)), watchdog=WATCHDOG, warning=warning)
+    more = []
+    if credential is not None:
+        more += ["# systemd reads the file as root, and hands the service a copy that only the service can read."]
+        more += [f"LoadCredential=portmap.toml:{_path(credential)}"]
+    if state not in (None, "none"):
+        more += [f"ReadWritePaths={_path(_state_folder(str(state)))}"]
+    return UNIT.format(
+        name=NAME,
+        command=" ".join(map(_quoted, words)),
+        reload=_NO_RELOAD if credential else _RELOAD,
+        more="\n".join([*more, ""]) if more else "",
+        watchdog=WATCHDOG,
+        warning=warning,
+    )
 
 
 def our_command() -> str:
@@ -121,8 +155,29 @@ def our_command() -> str:
     raise SpecError("the command portmap is not on PATH: install it where the service can see it")
 
 
+def _state_folder(text: str) -> Path:
+    """The folder, there or not. Raises SpecError for what can be none."""
+    try:
+        folder = real_path(Path(text))
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    except OSError as error:
+        raise SpecError(f"the state folder {text} cannot be used: {error.strerror}; choose another") from error
+    return folder
+
+
+def _path(path: Path) -> str:
+    """A path as a setting's value. Raises SpecError for one that systemd would split or expand."""
+    text = str(path)
+    if not _PLAIN.fullmatch(text):
+        raise SpecError(f"{text!r} has characters that a unit cannot hold in a path: choose a plainer one")
+    return text
+
+
 def _quoted(word: str) -> str:
     """A word of ExecStart= (systemd.service(5), "Command lines"): quotes, and % and $ doubled."""
+    if word == CREDENTIAL:
+        return word
     if not word.isprintable():
         raise SpecError(f"{word!r} has characters that no unit can hold")
     if _PLAIN.fullmatch(word):

@@ -12,6 +12,7 @@ from typing import Self
 from portmap.cli.state_folder import path_of
 from portmap.config.settings import Instance, MappingText, SettingsLayer, environment_layer, layer_from_texts, resolve
 from portmap.errors import SpecError
+from portmap.model import DEFAULT_LIFETIME
 from portmap.syntax.durations import YEAR, parse_duration
 
 DEFAULT_MAPPINGS = ("30303/both",)  # go-ethereum's port
@@ -60,6 +61,12 @@ class HoldArguments:
         seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
         return cls(families, None if config is None else path_of(config, "--config"), seconds)
 
+    @property
+    def asks_for_nothing(self) -> bool:
+        """Whether neither flags nor environment name a port, a gateway, a publisher or a file."""
+        said = self.flags.over(environment_layer(os.environ))
+        return self.config is None and said.nat is None and said.mappings is None and said.publish is None
+
     def resolved(self) -> tuple[Instance, ...]:
         """What was asked for, by flags, environment and file as they are now. Raises SpecError."""
         file = None
@@ -68,6 +75,18 @@ class HoldArguments:
 
             file = load_config(self.config)
         return resolve(self.flags, environment_layer(os.environ), file)
+
+    def check(self) -> None:
+        """Load the backend that the flags name, and the publishers' classes. Raises SpecError and PluginError."""
+        from portmap.backends.load import load  # noqa: PLC0415  # who holds ports loads it anyway
+        from portmap.cli.config_file import check_spec  # noqa: PLC0415  # as above
+
+        if self.flags.nat is not None:
+            load(self.flags.nat)
+        for spec in self.flags.publish or ():
+            check_spec("publish", spec)
+        for wanted in self.flags.mappings or ():
+            wanted.requests(DEFAULT_LIFETIME)
 
     def instances(self) -> tuple[Instance, ...]:
         """What shall run: where no mapping was named, the backend's, else `SEED`. Raises SpecError and PluginError."""

@@ -65,7 +65,7 @@ def environment_of(mappings: Sequence[Mapping], gateway: str) -> dict[str, str]:
         told[f"PORTMAP_{_word(name)}_PORT"] = str(mapping.external_port)
         told |= {
             "PORTMAP_NAME": mapping.name,
-            "PORTMAP_PROTOCOL": mapping.protocol.lower(),
+            "PORTMAP_PROTOCOL": mapping.protocol.value,
             "PORTMAP_EXTERNAL_PORT": str(mapping.external_port),
             "PORTMAP_INTERNAL_PORT": str(mapping.external_port if mapping.follow else mapping.internal_port),
             "PORTMAP_EXTERNAL_IP": "" if mapping.external_ip is None else str(mapping.external_ip),

@@ -30,6 +30,22 @@ from portmap.cli.parser.options import (
 )
 from portmap.errors import PortmapError, SpecError
 
+SHORT_HELP = """\
+Usage: portmap [OPTIONS] [MAPPING]...
+       portmap COMMAND ...
+
+  Keep ports open through any NAT, until Ctrl-C; then close them.
+
+  portmap 25565            keep TCP port 25565 open
+  portmap doctor 25565     find out why nobody can reach it
+
+  portmap --help lists every command and option."""
+
+NO_PORT = (
+    "no port was named: write one, as in portmap 25565. "
+    "Only with --nat, --publish or --config and no port is 30303/both opened, an Ethereum node's"
+)
+
 EXAMPLES = """
 Examples:
 
@@ -84,7 +100,7 @@ def bare(
         list[str] | None,
         typer.Argument(
             metavar="[MAPPING]...",
-            help=f"{MAPPING}; without one: 30303/both.",
+            help=f"{MAPPING}; with --nat, --publish or a file and none: 30303/both.",
             autocompletion=complete_mapping,
             show_default=False,
         ),
@@ -125,6 +141,11 @@ def bare(
         only_ipv4=only_ipv4,
         only_ipv6=only_ipv6,
     )
+    if wish.asks_for_nothing:
+        if any((lease, ip_interval, for_, on_conflict, only_ipv4, only_ipv6, json, quiet, verbose)):
+            raise SpecError(NO_PORT)
+        print(SHORT_HELP)
+        raise typer.Exit
     hold_ports(wish, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
 
 

@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 from portmap.cli.parser.bare_group import PlainCommand
-from portmap.cli.parser.options import MAPPING, Config, For, Json, MaybeNat, Verbose
+from portmap.cli.parser.options import (
+    MAPPING,
+    Config,
+    For,
+    IpInterval,
+    Json,
+    Lease,
+    MaybeNat,
+    Metrics,
+    OnConflict,
+    OnlyIPv4,
+    OnlyIPv6,
+    Publish,
+    Quiet,
+    State,
+    Verbose,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -87,16 +103,58 @@ def print_(
         list[str] | None, typer.Argument(metavar="[MAPPING]...", help=f"{MAPPING}.", show_default=False)
     ] = None,
     nat: MaybeNat = None,
+    lease: Lease = None,
+    ip_interval: IpInterval = None,
+    publish: Publish = None,
+    for_: For = None,
+    state: State = None,
+    on_conflict: OnConflict = None,
+    only_ipv4: OnlyIPv4 = False,
+    only_ipv6: OnlyIPv6 = False,
     config: Config = None,
+    metrics: Metrics = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Print a hardened systemd unit.
 
-    Nothing is installed, and no root is needed to run it.
+    It runs portmap with the options given here. Nothing is installed, and no root is needed to run it.
     """
     from portmap.cli.commands.service import print_unit  # noqa: PLC0415  # only this command needs it
-    from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
+    from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
+    from portmap.cli.hold.metrics import parse_address  # noqa: PLC0415  # as above
 
-    print_unit(mappings or [], nat, None if config is None else path_of(config, "--config"))
+    wish = HoldArguments.parse(
+        mappings or [],
+        nat=nat,
+        lease=lease,
+        ip_interval=ip_interval,
+        publish=publish or [],
+        state=state,
+        on_conflict=on_conflict,
+        for_=for_,
+        config=config,
+        only_ipv4=only_ipv4,
+        only_ipv6=only_ipv6,
+    )
+    wish.check()
+    if metrics is not None:
+        parse_address(metrics)
+    valued = {
+        "--nat": nat,
+        "--lease": lease,
+        "--ip-interval": ip_interval,
+        "--for": for_,
+        "--state": state,
+        "--on-conflict": on_conflict,
+        "--metrics": metrics,
+    }
+    words = [word for name, value in valued.items() if value is not None for word in (name, value)]
+    words += [word for spec in publish or () for word in ("--publish", spec)]
+    flags = {"-4": only_ipv4, "-6": only_ipv6, "--json": json, "--quiet": quiet}
+    words += [name for name, given in flags.items() if given] + ["-v"] * verbose
+    print_unit(words, mappings or [], config=wish.config, state=state, publish=publish or ())
 
 
 def demo() -> None:
