@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from portmap.cli import logs
 from portmap.cli.hold.arguments import HoldArguments
 from portmap.cli.hold.child_process import ChildProcess, check_program
+from portmap.cli.hold.human_lines import HumanLines
 from portmap.cli.hold.sessions import session_opener
-from portmap.cli.output.events import HumanRenderer, as_json_line
+from portmap.cli.output.events import as_json_line
 from portmap.cli.output.style import style_of
 from portmap.cli.signals import INTERRUPTED
 from portmap.cli.state_folder import state_folder
@@ -42,8 +44,8 @@ def run_with_child(
     (instance,) = wish.instances()  # mappings on the command line make one
     open_session = session_opener(state_folder(wish.flags.state))
     with child.signals(), open_session(instance).session as session:
-        human = HumanRenderer(quiet=quiet, renewals=verbosity > 0, style=style_of(sys.stderr))
-        _tell(session, as_json_line if as_json else human)
+        human = HumanLines([instance], quiet=quiet, renewals=verbosity > 0, style=style_of(sys.stderr))
+        _tell(session, as_json_line if as_json else partial(human, instance.name))
         child.on_stop_before_start(session.stop)
         try:
             session.wait(patience)

@@ -1,4 +1,4 @@
-"""The command line: the bare form, and what it says of itself. The commands are in `commands` and `tools`."""
+"""The command line: the bare form, the examples in its help, and main(). Each command's signature is elsewhere."""
 
 import sys
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ Examples:
   portmap --json 8080 | jq .event          one JSON object a line
   portmap run 25565 -- java -jar mc.jar    open while the server lives
   portmap ip                               print the external address
-  portmap doctor 25565                     why can nobody reach me?
+  portmap doctor 25565                     find out why it is closed
 
 \b
 Gateways (--nat): any, upnp, upnp:http://HOST:PORT/desc.xml, pcp, pcp:GATEWAY,

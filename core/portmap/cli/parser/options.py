@@ -1,4 +1,4 @@
-"""What several commands have in common: their options, and what Tab offers."""
+"""The options that several commands share, and what the Tab key completes."""
 
 from collections.abc import Collection
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 
 def complete_nat(incomplete: str) -> list[str]:
-    """The installed backends' names; what follows a colon is the user's to know."""
+    """The installed backends' names."""
     from portmap.loading.distributions import installed_entries  # noqa: PLC0415  # only Tab pays for it
 
     names = {entry.name for entry in installed_entries("portmap.backends")[0]}
@@ -23,7 +23,7 @@ def complete_publisher(incomplete: str) -> list[str]:
 
 
 def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The commands: where a mapping may stand, so may they."""
+    """The commands: they may stand where a mapping may."""
     commands: Collection[str] = getattr(ctx.command, "commands", ())
     return sorted(name for name in commands if name.startswith(incomplete))
 
@@ -36,7 +36,7 @@ Nat = Annotated[
     typer.Option(
         "--nat",
         metavar="SPEC",
-        help="The gateway: NAME[:ARG], or several as in pcp,upnp; else any.",
+        help="The gateway: NAME[:ARG], or several as in pcp,upnp; default: any.",
         show_default=False,
         envvar="PORTMAP_NAT",
         show_envvar=False,
@@ -48,18 +48,21 @@ MaybeNat = Annotated[
     typer.Option(
         "--nat",
         metavar="SPEC",
-        help="The gateway: NAME[:ARG], or several as in pcp,upnp; else any.",
+        help="The gateway: NAME[:ARG], or several as in pcp,upnp; default: any.",
         show_default=False,
         autocompletion=complete_nat,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="For programs: JSON, an object a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object a line.")]
 Verbose = Annotated[
     int,
-    typer.Option("--verbose", "-v", count=True, help="Say more, on stderr; -vv: the wire, too.", show_default=False),
+    typer.Option(
+        "--verbose", "-v", count=True, help="Log to stderr; -vv: the messages on the wire, too.", show_default=False
+    ),
 ]
 Lease = Annotated[
-    str | None, typer.Option(metavar="DUR", help="The lifetime to ask the gateway for; else 10m.", show_default=False)
+    str | None,
+    typer.Option(metavar="DUR", help="The lifetime to ask the gateway for; default: 10m.", show_default=False),
 ]
 IpInterval = Annotated[
     str | None,
@@ -75,13 +78,13 @@ Publish = Annotated[
     ),
 ]
 For = Annotated[
-    str | None, typer.Option("--for", metavar="DUR", help="End by itself after so long.", show_default=False)
+    str | None, typer.Option("--for", metavar="DUR", help="End by itself after this time.", show_default=False)
 ]
 State = Annotated[
     str | None,
     typer.Option(
         metavar="DIR|none",
-        help="The folder that remembers ports over restarts; else the XDG one.",
+        help="The folder that remembers ports over restarts; default: the XDG state folder.",
         show_default=False,
         envvar="PORTMAP_STATE",
         show_envvar=False,
@@ -90,7 +93,7 @@ State = Annotated[
 OnConflict = Annotated[
     str | None,
     typer.Option(
-        metavar="next|fail", help="Where the external port is taken: the next one, or fail.", show_default=False
+        metavar="next|fail", help="If the external port is taken: use the next one, or fail.", show_default=False
     ),
 ]
 Config = Annotated[
@@ -115,4 +118,4 @@ Metrics = Annotated[
 ]
 OnlyIPv4 = Annotated[bool, typer.Option("-4", help="IPv4 mappings only.")]
 OnlyIPv6 = Annotated[bool, typer.Option("-6", help="IPv6 pinholes only.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what goes wrong.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what goes wrong.")]

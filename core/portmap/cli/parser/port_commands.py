@@ -44,17 +44,17 @@ class RunCommand(PlainCommand):
 
 def ip(
     nat: Nat = "any",
-    only_ipv4: Annotated[bool, typer.Option("-4", help="The IPv4 address, as without it.")] = False,
+    only_ipv4: Annotated[bool, typer.Option("-4", help="The IPv4 address; the default.")] = False,
     only_ipv6: Annotated[bool, typer.Option("-6", help="The IPv6 address.")] = False,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="An address that is not public is no failure.")
+        bool, typer.Option("--allow-private", help="Accept an address that is not public.")
     ] = False,
     json: Json = False,
     verbose: Verbose = 0,
 ) -> None:
     """Print the external address, as the gateway states it.
 
-    Exit code 8 where it is not public: behind double NAT nobody outside can reach it.
+    Exit code 8 if it is not public, as behind double NAT: no host outside can reach it then.
     """
     from portmap.cli.commands.ip import print_external_ip  # noqa: PLC0415  # only this command needs it
 
@@ -187,7 +187,7 @@ def status(
         str | None, typer.Argument(metavar="[INSTANCE]", help="Its name or process id.", show_default=False)
     ] = None,
     state: State = None,
-    check: Annotated[bool, typer.Option("--check", help="Say nothing; exit code 0: all is well, else 1.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Print nothing; exit code 0 if all is well, else 1.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
@@ -211,16 +211,19 @@ def doctor(
             show_default=False,
         ),
     ] = None,
-    try_it: Annotated[bool, typer.Option("--try", help="Really map the port for a minute, and remove it.")] = False,
-    report: Annotated[bool, typer.Option("--report", help="A block to paste; your addresses made unreadable.")] = False,
+    try_it: Annotated[bool, typer.Option("--try", help="Open the port for a minute, and close it again.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Print a block to paste into a forum; addresses are masked.")
+    ] = False,
     capture: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write down all that is said on the wire.", show_default=False)
+        str | None,
+        typer.Option(metavar="FILE", help="Record every message on the wire in this file.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find out why nobody can reach me, and what to do next.
+    """Find out why a port cannot be reached, and what to do next.
 
-    Read-only, unless with --try. Exit code 0 where nothing is in the way, else that of what is.
+    Changes nothing, unless with --try. Exit code 0 if nothing is wrong, else that of the fault.
     """
     from portmap.cli.commands.doctor import DoctorArguments, run_doctor  # noqa: PLC0415  # only this command needs it
 

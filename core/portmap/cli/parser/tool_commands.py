@@ -82,7 +82,7 @@ def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The configuration, as TOML.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Say whether a configuration makes sense, and where not."""
+    """Check a configuration file; print each mistake with its line."""
     from portmap.cli.commands.config import print_check  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
 
@@ -158,9 +158,9 @@ def print_(
 
 
 def demo() -> None:
-    """Show it all in a few seconds, against a simulated router.
+    """Show how it works in a few seconds, with a simulated router.
 
-    It runs on this machine's loopback: no router and no root is needed.
+    It runs on loopback: no router and no root is needed.
     """
     from portmap.cli.commands.demo import run_demo  # noqa: PLC0415  # only this command needs it
 
@@ -177,7 +177,7 @@ def router(
     igd: Annotated[int, typer.Option(metavar="1|2", help="The version of UPnP IGD.")] = 1,
     quirk: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[=VALUE]", help="Misbehave so; repeatable.", show_default=False),
+        typer.Option(metavar="NAME[=VALUE]", help="Misbehave in this way; repeatable.", show_default=False),
     ] = None,
     external_ip: Annotated[str, typer.Option(metavar="IP", help="The external address to state.")] = "1.2.3.4",
     outside: Annotated[
@@ -190,9 +190,9 @@ def router(
     for_: For = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Be a simulated router, to test any client against.
+    """Simulate a router, to test any client against.
 
-    It misbehaves on command: --list-quirks names the ways.
+    It can misbehave like real routers: see --list-quirks.
     """
     from portmap.cli.commands.router import RouterArguments, print_quirks, run_router  # noqa: PLC0415  # only this command needs it
 
