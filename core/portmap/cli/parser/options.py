@@ -66,7 +66,9 @@ Lease = Annotated[
 ]
 IpInterval = Annotated[
     str | None,
-    typer.Option(metavar="DUR", help="How often to look at the external address; else 60s.", show_default=False),
+    typer.Option(
+        metavar="DUR", help="How often to check the gateway and its address; default: 130s.", show_default=False
+    ),
 ]
 Publish = Annotated[
     list[str] | None,
