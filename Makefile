@@ -29,7 +29,7 @@ lab: .venv/ready
 	$(BIN)/pytest -q -n 8 --dist load --maxschedchunk 1 --durations 15 -m lab
 
 bench: .venv/ready
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python tests/bench/run.py --write
 
 # A minute for each parser, or `make fuzz SECONDS=600`; guided by coverage where atheris installs.
 fuzz: .venv/ready

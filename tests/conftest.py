@@ -26,9 +26,11 @@ ONE_PROCESS = {
 
 
 def pytest_configure() -> None:
-    """Ctrl-C works in what the tests start, even where a shell started them in the background, which ignores it."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C and a hang-up work in what the tests start, though a shell's `&` or nohup has the tests ignore them."""
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, _ignore)  # unlike SIG_IGN, a function is not handed on to a child
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,6 +49,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     scheduling = LoadScopeScheduling(config, log)
     scheduling._split_scope = _one_hand_out
     return scheduling
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """As the shell wanted it."""
 
 
 def _one_hand_out(nodeid: str) -> str:

@@ -56,6 +56,12 @@ class Libtorrent:
             self._python = self._python or self._install()
         return self._python
 
+    @property
+    def version(self) -> str:
+        """What the module says."""
+        words = [self.python, "-c", "import libtorrent; print(libtorrent.__version__)"]
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
     def _install(self) -> str:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="portmap-libtorrent-"))
         subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=120)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 Samples = dict[str, list[float]]
+Figures = dict[str, dict[str, float | None]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Table:
     samples: Samples
     reference: str
     bars: list[Bar] = field(default_factory=list)
+
+    def figures(self) -> Figures:
+        """The medians, in `unit`."""
+        return {f"median, {self.unit}": {who: round(statistics.median(it), 1) for who, it in self.samples.items()}}
 
     def markdown(self) -> str:
         """The table, then a line for each bar."""
@@ -57,6 +62,11 @@ class Grid:
     note: str
     contestants: list[str]
     rows: list[Row]
+    numbers: Figures = field(default_factory=dict)
+
+    def figures(self) -> Figures:
+        """The numbers by row and program, where they are kept; None: not within the time."""
+        return self.numbers
 
     def markdown(self) -> str:
         """The table, and the note."""

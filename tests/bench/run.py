@@ -23,14 +23,17 @@ from tests.bench import (
     in_process,
     loss,
     memory,
+    picture,
     race,
+    record,
     recovery,
     remembered,
+    restart,
     start_up,
     thousand,
 )
 from tests.bench.clients import Libtorrent
-from tests.bench.results import Grid, Table
+from tests.bench.results import Figures, Grid, Table
 from tests.lab.lab import Lab
 from tests.lab.namespace import why_not
 
@@ -45,6 +48,7 @@ IN_TURN: dict[str, Callable[[Lab], list[Table]]] = {
 }
 THOUSAND = "thousand"
 BESIDE: dict[str, Callable[[Libtorrent], Grid]] = {
+    "restart": restart.measure,
     "recovery": recovery.measure,
     "loss": loss.measure,
     "cost": cost.measure,
@@ -60,36 +64,46 @@ def in_turn(names: list[str]) -> Iterator[Table]:
             yield from IN_TURN[name](lab)
 
 
-def beside(names: list[str]) -> Iterator[Grid]:
+def beside(names: list[str], peers: dict[str, str]) -> Iterator[Grid]:
     """What takes minutes, most of them spent waiting: side by side, each in labs of its own."""
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         libtorrent = Libtorrent(stack)
         running = [pool.submit(BESIDE[name], libtorrent) for name in names]
         for grid in running:
             yield grid.result()
+        if names:
+            peers["libtorrent"] = libtorrent.version
 
 
-def measure(names: list[str]) -> Iterator[Table | Grid]:
-    """Every table that was asked for, as they come."""
+def measure(names: list[str], peers: dict[str, str]) -> Iterator[Table | Grid]:
+    """Every table that was asked for, as they come; `peers` learns the versions of what was installed for it."""
     yield from in_turn([name for name in names if name in IN_TURN])
     if THOUSAND in names:
         yield thousand.measure()
-    yield from beside([name for name in names if name in BESIDE])
+    yield from beside([name for name in names if name in BESIDE], peers)
 
 
 def main() -> None:
     """Print the tables as they come."""
     parser = argparse.ArgumentParser(description="Measures portmap beside its peers; prints Markdown.")
     parser.add_argument("--only", action="append", choices=NAMES, help="this measurement; may be repeated")
-    names = parser.parse_args().only or NAMES
+    parser.add_argument("--write", action="store_true", help="write docs/bench.json, and draw its pictures")
+    arguments = parser.parse_args()
+    names = arguments.only or NAMES
     if reason := why_not():
         sys.exit(f"the lab {reason}")
     begun = time.monotonic()
     print(f"Python {platform.python_version()}, {platform.system()} {platform.release()}\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="portmap-bench-") as home:
         os.environ["XDG_STATE_HOME"] = home  # what was held before is none of the benchmark's business
-        for table in measure(names):
+        figures: dict[str, Figures] = {}
+        peers: dict[str, str] = {}
+        for table in measure(names, peers):
             print(table.markdown(), flush=True)
+            figures[table.title] = table.figures()
+    if arguments.write:
+        record.write({title: numbers for title, numbers in figures.items() if numbers}, peers)
+        picture.main()
     print(f"All of it took {(time.monotonic() - begun) / 60:.1f} min.")
 
 
