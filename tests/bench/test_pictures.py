@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from tests.bench import picture, record
+from tests.bench import picture, readme, record
 
 
 @pytest.mark.parametrize("path", picture.drawn(), ids=lambda path: path.name)
@@ -23,3 +23,8 @@ def test_a_program_without_a_figure_has_a_full_bar_and_is_said_to_be_not_within_
     bars = {each.get("class"): float(each.get("width", 0)) for each in rectangles}
     assert bars["other"] == pytest.approx(bars["ours"])
     assert "not within the time" in drawn
+
+
+def test_the_table_of_restarts_in_readme_is_that_of_the_last_bench() -> None:
+    text = (record.FILE.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(readme.lines()) in text, "print it anew: python -m tests.bench.readme"
