@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from portmap.simulator.net.http import Request
+from portmap.simulator.net.http import WebRequest
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.gena import Callback, SubscriptionRefused, Subscriptions, read_callback, state_of
 from portmap.testing import Heard, Quirks, Router
@@ -23,7 +23,7 @@ Start: TypeAlias = Callable[..., Router]
 def respond(
     subscriptions: Subscriptions, method: str, headers: dict[str, str], now: float = 0.0
 ) -> tuple[int, dict[str, str]]:
-    _, response = subscriptions.respond(Request(method, PATH, headers), CLIENT, now)
+    _, response = subscriptions.respond(WebRequest(method, PATH, headers), CLIENT, now)
     return response.status.value, dict(response.headers)
 
 
@@ -125,7 +125,7 @@ def test_subscribers_are_limited() -> None:
 
 
 def test_there_are_no_events_elsewhere() -> None:
-    _, response = Subscriptions().respond(Request("SUBSCRIBE", "/evt/none", NEW), CLIENT, 0.0)
+    _, response = Subscriptions().respond(WebRequest("SUBSCRIBE", "/evt/none", NEW), CLIENT, 0.0)
     assert response.status == 404
 
 

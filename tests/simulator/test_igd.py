@@ -6,7 +6,7 @@ from portmap.model import Protocol
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.action_call import ActionCall
 from portmap.simulator.upnp.igd import ACTIONS, action_of
-from portmap.simulator.upnp.soap import Call, Fault
+from portmap.simulator.upnp.soap import Fault, SoapCall
 from portmap.testing import Entry, Quirks
 
 NOW = 100.0
@@ -25,7 +25,7 @@ MAPPED = Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "portmap:web")
 
 
 def do(action: str, state: RouterState, client: str = CLIENT, **changes: str) -> dict[str, str]:
-    call = Call("", action, WISH | changes)
+    call = SoapCall("", action, WISH | changes)
     return ACTIONS[action].do(ActionCall(call, client, state, NOW))
 
 
@@ -75,7 +75,7 @@ def test_an_argument_that_cannot_be_is_refused(argument: str, value: str, code: 
 
 def test_a_missing_argument_is_refused() -> None:
     with pytest.raises(Fault, match="Invalid Args"):
-        ACTIONS["AddPortMapping"].do(ActionCall(Call("", "AddPortMapping"), CLIENT, RouterState(), NOW))
+        ACTIONS["AddPortMapping"].do(ActionCall(SoapCall("", "AddPortMapping"), CLIENT, RouterState(), NOW))
 
 
 @pytest.mark.parametrize(("asked", "granted"), [("0", 604800), ("604801", 604800), ("600", 600)])
@@ -104,7 +104,7 @@ def test_add_any_of_a_full_table_says_so() -> None:
 def test_a_mapping_can_be_read_back_with_what_is_left_of_its_lease() -> None:
     state = RouterState()
     do("AddPortMapping", state)
-    later = ActionCall(Call("", "", WISH), CLIENT, state, NOW + 100)
+    later = ActionCall(SoapCall("", "", WISH), CLIENT, state, NOW + 100)
     assert ACTIONS["GetSpecificPortMappingEntry"].do(later)["NewLeaseDuration"] == "500"
 
 
@@ -162,7 +162,7 @@ WAN_PPP_1 = "urn:schemas-upnp-org:service:WANPPPConnection:1"
 def test_an_action_is_known_under_the_types_of_its_service(
     service: str, action: str, quirks: Quirks, known: bool
 ) -> None:
-    assert (action_of(Call(service, action), RouterState(quirks=quirks)) is not None) is known
+    assert (action_of(SoapCall(service, action), RouterState(quirks=quirks)) is not None) is known
 
 
 @pytest.mark.parametrize(

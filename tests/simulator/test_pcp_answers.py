@@ -13,8 +13,8 @@ from portmap.simulator.pcp.packets import (
     Map,
     Option,
     OptionCode,
-    Result,
-    UnsupportedRequest,
+    PcpResult,
+    UnsupportedPcpRequest,
     mapped,
     read_options,
 )
@@ -57,7 +57,9 @@ def state(quirks: Quirks | None = None) -> RouterState:
     return RouterState("203.0.113.7", quirks or Quirks(), booted=1000.0)
 
 
-def said(request: Map | Announce | UnsupportedRequest, to: RouterState, client: str = CLIENT, now: float = NOW) -> Said:
+def said(
+    request: Map | Announce | UnsupportedPcpRequest, to: RouterState, client: str = CLIENT, now: float = NOW
+) -> Said:
     data = answer(request, client, to, now)
     version, opcode, reserved, result, lifetime, epoch = struct.unpack_from("!BBBBII", data)
     assert (version, reserved, len(data) % 4) == (2, 0, 0)
@@ -69,7 +71,7 @@ def other(request: Map) -> Map:
 
 
 def test_announce_gives_a_sign_of_life_and_the_epoch() -> None:
-    assert said(Announce(mapped(CLIENT)), state()) == Said(0x80, Result.SUCCESS, 0, 7, b"")
+    assert said(Announce(mapped(CLIENT)), state()) == Said(0x80, PcpResult.SUCCESS, 0, 7, b"")
 
 
 def test_the_announcement_to_all_is_an_answer_to_no_request() -> None:
@@ -114,26 +116,26 @@ def test_another_nonce_is_not_authorized_for_as_long_as_the_mapping_lasts() -> N
     router = state()
     said(WISH, router)
     told = said(replace(WISH, nonce=OTHER_NONCE), router, now=NOW + 100)
-    assert (told.result, told.lifetime) == (Result.NOT_AUTHORIZED, 500)
+    assert (told.result, told.lifetime) == (PcpResult.NOT_AUTHORIZED, 500)
 
 
 def test_another_nonce_deletes_nothing() -> None:
     router = state()
     said(WISH, router)
     told = said(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router, now=NOW + 100)
-    assert (told.result, told.lifetime, len(router.table.alive(NOW))) == (Result.NOT_AUTHORIZED, 500, 1)
+    assert (told.result, told.lifetime, len(router.table.alive(NOW))) == (PcpResult.NOT_AUTHORIZED, 500, 1)
 
 
 def test_the_same_nonce_deletes() -> None:
     router = state()
     said(WISH, router)
     told = said(replace(WISH, lifetime=0), router)
-    assert (told.result, told.lifetime, told.ports) == (Result.SUCCESS, 0, (8080, 80))
+    assert (told.result, told.lifetime, told.ports) == (PcpResult.SUCCESS, 0, (8080, 80))
     assert router.table.alive(NOW) == ()
 
 
 def test_deleting_what_is_not_there_succeeds() -> None:
-    assert said(replace(WISH, lifetime=0), state()).result == Result.SUCCESS
+    assert said(replace(WISH, lifetime=0), state()).result == PcpResult.SUCCESS
 
 
 def test_deleting_internal_port_zero_takes_all_of_this_nonce_only() -> None:
@@ -147,37 +149,37 @@ def test_deleting_internal_port_zero_takes_all_of_this_nonce_only() -> None:
 def test_what_another_protocol_mapped_has_no_nonce_and_is_taken_over() -> None:
     router = state()
     router.table.put(Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "NAT-PMP"))
-    assert said(WISH, router).result == Result.SUCCESS
+    assert said(WISH, router).result == PcpResult.SUCCESS
 
 
 @pytest.mark.parametrize("client", ["127.0.0.2", "0.0.0.0"])  # noqa: S104  # not bound to
 @pytest.mark.parametrize("request_", [WISH, Announce(mapped(CLIENT))], ids=["map", "announce"])
 def test_a_request_that_names_another_client_met_a_nat(request_: Map | Announce, client: str) -> None:
     told = said(replace(request_, client=mapped(client)), state())
-    assert (told.result, told.lifetime) == (Result.ADDRESS_MISMATCH, 1800)
+    assert (told.result, told.lifetime) == (PcpResult.ADDRESS_MISMATCH, 1800)
 
 
 def test_an_address_that_only_looks_mapped_is_another_client() -> None:
-    assert said(replace(WISH, client=IPv6Address("1::ffff:7f00:1")), state()).result == Result.ADDRESS_MISMATCH
+    assert said(replace(WISH, client=IPv6Address("1::ffff:7f00:1")), state()).result == PcpResult.ADDRESS_MISMATCH
 
 
 @pytest.mark.parametrize(
     ("request_", "result"),
     [
-        (replace(WISH, protocol=132), Result.UNSUPP_PROTOCOL),
-        (replace(WISH, protocol=0, internal_port=0), Result.UNSUPP_PROTOCOL),
-        (replace(WISH, protocol=0), Result.MALFORMED_REQUEST),
-        (replace(WISH, internal_port=0), Result.MALFORMED_REQUEST),
-        (replace(WISH, options=(Option(OptionCode.THIRD_PARTY, bytes(16)),)), Result.UNSUPP_OPTION),
-        (replace(WISH, options=(Option(127),)), Result.UNSUPP_OPTION),
-        (replace(WISH, options=(PREFER_FAILURE, PREFER_FAILURE)), Result.MALFORMED_OPTION),
-        (replace(WISH, options=(Option(OptionCode.PREFER_FAILURE, b"1234"),)), Result.MALFORMED_OPTION),
-        (replace(WISH, options=(PREFER_FAILURE,), external_port=0), Result.MALFORMED_OPTION),
-        (replace(WISH, options=(Option(OptionCode.FILTER, b"1234"),)), Result.MALFORMED_OPTION),
-        (UnsupportedRequest(3, Result.UNSUPP_OPCODE), Result.UNSUPP_OPCODE),
+        (replace(WISH, protocol=132), PcpResult.UNSUPP_PROTOCOL),
+        (replace(WISH, protocol=0, internal_port=0), PcpResult.UNSUPP_PROTOCOL),
+        (replace(WISH, protocol=0), PcpResult.MALFORMED_REQUEST),
+        (replace(WISH, internal_port=0), PcpResult.MALFORMED_REQUEST),
+        (replace(WISH, options=(Option(OptionCode.THIRD_PARTY, bytes(16)),)), PcpResult.UNSUPP_OPTION),
+        (replace(WISH, options=(Option(127),)), PcpResult.UNSUPP_OPTION),
+        (replace(WISH, options=(PREFER_FAILURE, PREFER_FAILURE)), PcpResult.MALFORMED_OPTION),
+        (replace(WISH, options=(Option(OptionCode.PREFER_FAILURE, b"1234"),)), PcpResult.MALFORMED_OPTION),
+        (replace(WISH, options=(PREFER_FAILURE,), external_port=0), PcpResult.MALFORMED_OPTION),
+        (replace(WISH, options=(Option(OptionCode.FILTER, b"1234"),)), PcpResult.MALFORMED_OPTION),
+        (UnsupportedPcpRequest(3, PcpResult.UNSUPP_OPCODE), PcpResult.UNSUPP_OPCODE),
     ],
 )
-def test_what_is_wrong_by_itself_stays_so_for_long(request_: Map | UnsupportedRequest, result: Result) -> None:
+def test_what_is_wrong_by_itself_stays_so_for_long(request_: Map | UnsupportedPcpRequest, result: PcpResult) -> None:
     told = said(request_, state())
     assert (told.result, told.lifetime) == (result, 1800)
 
@@ -190,19 +192,19 @@ def test_an_error_copies_its_request() -> None:
 @pytest.mark.parametrize(
     ("router", "result"),
     [
-        (RouterState(quirks=Quirks(no_wan=True)), Result.NETWORK_FAILURE),
-        (RouterState(usable=lambda _protocol, _port: False), Result.NO_RESOURCES),
-        (RouterState(quirks=Quirks(full_table=True)), Result.NO_RESOURCES),
+        (RouterState(quirks=Quirks(no_wan=True)), PcpResult.NETWORK_FAILURE),
+        (RouterState(usable=lambda _protocol, _port: False), PcpResult.NO_RESOURCES),
+        (RouterState(quirks=Quirks(full_table=True)), PcpResult.NO_RESOURCES),
     ],
 )
-def test_what_may_pass_holds_for_half_a_minute(router: RouterState, result: Result) -> None:
+def test_what_may_pass_holds_for_half_a_minute(router: RouterState, result: PcpResult) -> None:
     told = said(WISH, router)
     assert (told.result, told.lifetime) == (result, 30)
 
 
 def test_an_option_that_may_be_skipped_is_skipped() -> None:
     told = said(replace(WISH, options=(Option(128, b"hello"),)), state())
-    assert (told.result, len(told.body)) == (Result.SUCCESS, 36)
+    assert (told.result, len(told.body)) == (PcpResult.SUCCESS, 36)
 
 
 def test_a_filter_is_understood_and_echoed() -> None:
@@ -220,7 +222,7 @@ def test_prefer_failure_fails_for_as_long_as_the_port_is_taken() -> None:
     router = state()
     said(other(WISH), router, "127.0.0.9")
     told = said(replace(WISH, options=(PREFER_FAILURE,)), router, now=NOW + 100)
-    assert (told.result, told.lifetime) == (Result.CANNOT_PROVIDE_EXTERNAL, 500)
+    assert (told.result, told.lifetime) == (PcpResult.CANNOT_PROVIDE_EXTERNAL, 500)
 
 
 @pytest.mark.parametrize(("address", "result"), [("203.0.113.7", 0), ("203.0.113.8", 11)])
@@ -234,7 +236,7 @@ def test_without_prefer_failure_the_address_is_only_a_suggestion() -> None:
 
 
 def test_a_refusing_router_still_deletes() -> None:
-    assert said(replace(WISH, lifetime=0), state(Quirks(pcp_result=2))).result == Result.SUCCESS
+    assert said(replace(WISH, lifetime=0), state(Quirks(pcp_result=2))).result == PcpResult.SUCCESS
 
 
 def test_pcp_result_refuses_to_map() -> None:

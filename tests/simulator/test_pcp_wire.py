@@ -11,8 +11,8 @@ from portmap.simulator.pcp.packets import (
     MalformedOption,
     Map,
     Option,
-    Result,
-    UnsupportedRequest,
+    PcpResult,
+    UnsupportedPcpRequest,
     mapped,
     read,
     read_options,
@@ -62,8 +62,8 @@ def test_an_option_that_does_not_fit_is_malformed(text: str) -> None:
 
 def test_a_request_with_a_malformed_option_deserves_that_error() -> None:
     request = read(message(HEAD, BODY, "80 00 ffff 00000000"))
-    assert isinstance(request, UnsupportedRequest)
-    assert request.result is Result.MALFORMED_OPTION
+    assert isinstance(request, UnsupportedPcpRequest)
+    assert request.result is PcpResult.MALFORMED_OPTION
 
 
 def test_options_below_128_are_mandatory() -> None:
@@ -89,30 +89,30 @@ def test_answers_and_stumps_are_dropped(text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "result"),
     [
-        (message("01 01"), Result.UNSUPP_VERSION),
-        (message("03 00", "00" * 22), Result.UNSUPP_VERSION),
-        (message(HEAD, "00"), Result.MALFORMED_REQUEST),
-        (message(HEAD, BODY, "00" * 1044), Result.MALFORMED_REQUEST),
-        (message(HEAD, "00" * 32), Result.MALFORMED_REQUEST),
-        (message(HEAD.replace("02 01", "02 03")), Result.UNSUPP_OPCODE),
-        (message(HEAD.replace("02 01", "02 7f")), Result.UNSUPP_OPCODE),
+        (message("01 01"), PcpResult.UNSUPP_VERSION),
+        (message("03 00", "00" * 22), PcpResult.UNSUPP_VERSION),
+        (message(HEAD, "00"), PcpResult.MALFORMED_REQUEST),
+        (message(HEAD, BODY, "00" * 1044), PcpResult.MALFORMED_REQUEST),
+        (message(HEAD, "00" * 32), PcpResult.MALFORMED_REQUEST),
+        (message(HEAD.replace("02 01", "02 03")), PcpResult.UNSUPP_OPCODE),
+        (message(HEAD.replace("02 01", "02 7f")), PcpResult.UNSUPP_OPCODE),
     ],
     ids=["version-1", "version-3", "no-multiple-of-4", "too-long", "short-map", "opcode-3", "opcode-127"],
 )
-def test_what_cannot_be_understood_deserves_an_error(data: bytes, result: Result) -> None:
+def test_what_cannot_be_understood_deserves_an_error(data: bytes, result: PcpResult) -> None:
     request = read(data)
-    assert isinstance(request, UnsupportedRequest)
+    assert isinstance(request, UnsupportedPcpRequest)
     assert request.result is result
 
 
 def test_no_more_than_1100_bytes_are_copied_from_a_request() -> None:
     request = read(message(HEAD, BODY, "00" * 2000))
-    assert isinstance(request, UnsupportedRequest)
+    assert isinstance(request, UnsupportedPcpRequest)
     assert len(request.body) == 1100 - 24
 
 
 def test_an_answer_has_these_fields() -> None:
-    answer = Answer(1, Result.NO_RESOURCES, 30, 7, b"body")
+    answer = Answer(1, PcpResult.NO_RESOURCES, 30, 7, b"body")
     assert answer.encode() == message("02 81 00 08  0000001e 00000007  000000000000000000000000") + b"body"
 
 

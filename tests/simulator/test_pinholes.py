@@ -11,14 +11,14 @@ from tests.simulator.conftest import Start
 
 from portmap.errors import PortmapError
 from portmap.model import Protocol
-from portmap.simulator.pcp.packets import ANSWER, HEAD, Announce, Map, Op, Option, OptionCode, Result
+from portmap.simulator.pcp.packets import ANSWER, HEAD, Announce, Map, Op, Option, OptionCode, PcpResult
 from portmap.simulator.pcp.rules import NOWHERE
 from portmap.simulator.pcp.server import answer
 from portmap.simulator.pinhole_table import Pinhole
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.action_call import ActionCall, Results
 from portmap.simulator.upnp.firewall_control import action_of
-from portmap.simulator.upnp.soap import Call, Fault
+from portmap.simulator.upnp.soap import Fault, SoapCall
 from portmap.testing import Heard, Quirks, Router
 
 NOW = 1007.0
@@ -49,14 +49,14 @@ def opened(to: RouterState, now: float = NOW) -> list[tuple[str, str, int, int]]
 
 
 def pcp(request: Map | Announce, to: RouterState, client: str = US, now: float = NOW) -> tuple[int, int]:
-    """Result and lifetime."""
+    """PcpResult and lifetime."""
     data = answer(request, client, to, now)
     return data[3], int.from_bytes(data[4:8])
 
 
 def test_a_map_by_ipv6_is_a_pinhole_and_no_mapping() -> None:
     router = state()
-    assert pcp(WISH, router) == (Result.SUCCESS, 600)
+    assert pcp(WISH, router) == (PcpResult.SUCCESS, 600)
     assert opened(router) == [("TCP", US, 8080, 600)]
     assert router.table.alive(NOW) == ()
 
@@ -68,21 +68,21 @@ def test_external_address_and_port_are_the_clients_own_whatever_it_suggests() ->
 
 def test_a_request_from_another_address_gets_nothing() -> None:
     router = state()
-    assert pcp(WISH, router, client=NEIGHBOUR)[0] == Result.ADDRESS_MISMATCH
+    assert pcp(WISH, router, client=NEIGHBOUR)[0] == PcpResult.ADDRESS_MISMATCH
     assert opened(router) == []
 
 
 def test_a_link_local_sender_is_known_without_its_zone() -> None:
-    assert pcp(Announce(IPv6Address("fe80::2")), state(), client="fe80::2%eth0")[0] == Result.SUCCESS
+    assert pcp(Announce(IPv6Address("fe80::2")), state(), client="fe80::2%eth0")[0] == PcpResult.SUCCESS
 
 
 def test_a_renewal_needs_the_nonce_and_so_does_the_end() -> None:
     router = state()
     pcp(WISH, router)
-    assert pcp(replace(WISH, nonce=OTHER_NONCE), router) == (Result.NOT_AUTHORIZED, 600)
-    assert pcp(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router)[0] == Result.NOT_AUTHORIZED
-    assert pcp(replace(WISH, lifetime=900), router) == (Result.SUCCESS, 900)
-    assert pcp(replace(WISH, lifetime=0), router)[0] == Result.SUCCESS
+    assert pcp(replace(WISH, nonce=OTHER_NONCE), router) == (PcpResult.NOT_AUTHORIZED, 600)
+    assert pcp(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router)[0] == PcpResult.NOT_AUTHORIZED
+    assert pcp(replace(WISH, lifetime=900), router) == (PcpResult.SUCCESS, 900)
+    assert pcp(replace(WISH, lifetime=0), router)[0] == PcpResult.SUCCESS
     assert opened(router) == []
 
 
@@ -90,7 +90,7 @@ def test_port_zero_shuts_all_of_the_protocol_that_this_nonce_opened() -> None:
     router = state()
     for requested in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
         pcp(requested, router)
-    assert pcp(replace(WISH, internal_port=0, lifetime=0), router)[0] == Result.SUCCESS
+    assert pcp(replace(WISH, internal_port=0, lifetime=0), router)[0] == PcpResult.SUCCESS
     assert opened(router) == [("TCP", US, 8082, 600)]
 
 
@@ -104,32 +104,32 @@ def test_a_pinhole_ends_with_its_lease() -> None:
 @pytest.mark.parametrize(
     ("quirks", "result"),
     [
-        (Quirks(no_pinholes=True), Result.NOT_AUTHORIZED),
-        (Quirks(pinholes_forbidden=True), Result.NOT_AUTHORIZED),
-        (Quirks(pcp_result=8), Result.NO_RESOURCES),
-        (Quirks(full_table=True), Result.NO_RESOURCES),
-        (Quirks(no_wan=True), Result.NETWORK_FAILURE),
-        (Quirks(no_port_zero=True), Result.NO_RESOURCES),
+        (Quirks(no_pinholes=True), PcpResult.NOT_AUTHORIZED),
+        (Quirks(pinholes_forbidden=True), PcpResult.NOT_AUTHORIZED),
+        (Quirks(pcp_result=8), PcpResult.NO_RESOURCES),
+        (Quirks(full_table=True), PcpResult.NO_RESOURCES),
+        (Quirks(no_wan=True), PcpResult.NETWORK_FAILURE),
+        (Quirks(no_port_zero=True), PcpResult.NO_RESOURCES),
     ],
 )
-def test_a_refusal_opens_nothing(quirks: Quirks, result: Result) -> None:
+def test_a_refusal_opens_nothing(quirks: Quirks, result: PcpResult) -> None:
     router = state(quirks)
     assert pcp(WISH, router)[0] == result
     assert opened(router) == []
 
 
 def test_a_port_under_1024_may_be_refused() -> None:
-    assert pcp(replace(WISH, internal_port=80), state(Quirks(high_ports_only=True)))[0] == Result.NOT_AUTHORIZED
+    assert pcp(replace(WISH, internal_port=80), state(Quirks(high_ports_only=True)))[0] == PcpResult.NOT_AUTHORIZED
 
 
 def test_prefer_failure_fails_for_what_is_not_the_clients_own() -> None:
     other = replace(WISH, external_port=99, options=(PREFER_FAILURE,))
-    assert pcp(other, state())[0] == Result.CANNOT_PROVIDE_EXTERNAL
-    assert pcp(replace(other, external_port=8080), state())[0] == Result.SUCCESS
+    assert pcp(other, state())[0] == PcpResult.CANNOT_PROVIDE_EXTERNAL
+    assert pcp(replace(other, external_port=8080), state())[0] == PcpResult.SUCCESS
 
 
 def test_quirks_of_answers_are_those_of_ipv4() -> None:
-    assert pcp(WISH, state(Quirks(caps_lifetime=60))) == (Result.SUCCESS, 60)
+    assert pcp(WISH, state(Quirks(caps_lifetime=60))) == (PcpResult.SUCCESS, 60)
     assert answer(WISH, US, state(Quirks(wrong_nonce=True)), NOW)[HEAD : HEAD + 12] != NONCE
     assert len(answer(WISH, US, state(Quirks(pcp_result=2, short_errors=True)), NOW)) == HEAD
     assert opened_after_map(Quirks(success_without_effect=True)) == []
@@ -138,7 +138,7 @@ def test_quirks_of_answers_are_those_of_ipv4() -> None:
 
 def opened_after_map(quirks: Quirks, now: float = NOW) -> list[tuple[str, str, int, int]]:
     router = state(quirks)
-    assert pcp(WISH, router)[0] == Result.SUCCESS
+    assert pcp(WISH, router)[0] == PcpResult.SUCCESS
     return opened(router, now)
 
 
@@ -149,7 +149,7 @@ def call(
     to: RouterState, action: str, arguments: dict[str, str] | None = None, client: str = US, now: float = NOW
 ) -> Results | int:
     """The results, or the errorCode."""
-    asked = Call(SERVICE, action, arguments or {})
+    asked = SoapCall(SERVICE, action, arguments or {})
     found = action_of(asked)
     assert found
     try:
@@ -223,7 +223,7 @@ def test_a_router_refuses_with_the_standards_codes(quirks: Quirks, code: int) ->
 
 
 def test_another_service_knows_none_of_it() -> None:
-    assert action_of(Call("urn:schemas-upnp-org:service:WANIPConnection:1", "AddPinhole")) is None
+    assert action_of(SoapCall("urn:schemas-upnp-org:service:WANIPConnection:1", "AddPinhole")) is None
 
 
 # The wire.
@@ -248,13 +248,13 @@ def request(requested: Map) -> bytes:
 
 def test_pcp_is_spoken_at_ipv6_loopback_and_heard_apart(six: Router) -> None:
     answered = say(six, request(replace(WISH, client=IPv6Address("::1"))))
-    assert (answered[1], answered[3]) == (ANSWER | Op.MAP, Result.SUCCESS)
+    assert (answered[1], answered[3]) == (ANSWER | Op.MAP, PcpResult.SUCCESS)
     assert six.pinholes == (Pinhole(Protocol.TCP, "::1", 8080, 600, NONCE.hex(), unique_id=1),)
     assert (six.heard, six.entries) == (Heard(pcp6_map=1), ())
 
 
 def test_nat_pmp_has_no_place_there(six: Router) -> None:
-    assert say(six, b"\0\0")[:4] == bytes([2, ANSWER, 0, Result.UNSUPP_VERSION])
+    assert say(six, b"\0\0")[:4] == bytes([2, ANSWER, 0, PcpResult.UNSUPP_VERSION])
 
 
 def test_a_reboot_forgets_the_pinholes(six: Router) -> None:

@@ -5,11 +5,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from portmap.simulator.net.http import BadRequest, Request
+from portmap.simulator.net.http import UnreadableRequest, WebRequest
 from portmap.simulator.net.http import read as read_http
 from portmap.simulator.upnp import ssdp
 from portmap.simulator.upnp.description import Device, root
-from portmap.simulator.upnp.soap import BareFault, Call, Fault, answer, read, refusal
+from portmap.simulator.upnp.soap import BareFault, Fault, SoapCall, answer, read, refusal
 
 DEVICE = Device("127.0.0.1", 5000)
 
@@ -107,14 +107,14 @@ def test_the_description_nests_three_devices() -> None:
 # Control.
 
 
-def control(body: str, action: str = '"urn:x:1#Add"') -> Request:
+def control(body: str, action: str = '"urn:x:1#Add"') -> WebRequest:
     envelope = f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{body}</s:Body></s:Envelope>'
-    return Request("POST", "/", {"soapaction": action}, envelope.encode())
+    return WebRequest("POST", "/", {"soapaction": action}, envelope.encode())
 
 
 def test_a_call_has_its_arguments_by_name() -> None:
     request = control('<u:Add xmlns:u="urn:x:1"><A>1</A><B>x &amp; y</B><C/></u:Add>')
-    assert read(request) == Call("urn:x:1", "Add", {"A": "1", "B": "x & y", "C": ""})
+    assert read(request) == SoapCall("urn:x:1", "Add", {"A": "1", "B": "x & y", "C": ""})
 
 
 @pytest.mark.parametrize("header", ["", '"urn:x:1"', '"', '""', "#Add", "urn:x:1#", '"urn:x:1#Add'])
@@ -130,11 +130,11 @@ def test_an_action_that_is_not_whole_is_a_bad_request(header: str) -> None:
 )
 def test_what_is_no_plain_xml_is_invalid(body: bytes) -> None:
     with pytest.raises(Fault, match="Invalid Args"):
-        read(Request("POST", "/", {"soapaction": '"urn:x:1#Add"'}, body))
+        read(WebRequest("POST", "/", {"soapaction": '"urn:x:1#Add"'}, body))
 
 
 def test_results_are_escaped() -> None:
-    text = answer(Call("urn:x:1", "Get"), {"Name": "<&>"}).body.decode()
+    text = answer(SoapCall("urn:x:1", "Get"), {"Name": "<&>"}).body.decode()
     assert '<u:GetResponse xmlns:u="urn:x:1"><Name>&lt;&amp;&gt;</Name></u:GetResponse>' in text
 
 
@@ -150,7 +150,7 @@ def test_a_fault_is_http_500_with_code_and_text() -> None:
 def test_a_request_is_read_once_it_is_whole() -> None:
     data = b"POST /a HTTP/1.1\r\nContent-Length: 4\r\nHost: b\r\n\r\nbody"
     assert all(read_http(data[:end]) is None for end in range(len(data)))
-    assert read_http(data) == Request("POST", "/a", {"content-length": "4", "host": "b"}, b"body")
+    assert read_http(data) == WebRequest("POST", "/a", {"content-length": "4", "host": "b"}, b"body")
 
 
 @pytest.mark.parametrize("trailer", [b"", b"Checksum: 1\r\n"])
@@ -158,7 +158,7 @@ def test_a_chunked_request_is_read_once_it_is_whole(trailer: bytes) -> None:
     head = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     data = head + b"2;extension\r\nbo\r\n2\r\ndy\r\n0\r\n" + trailer + b"\r\n"
     assert all(read_http(data[:end]) is None for end in range(len(data)))
-    assert read_http(data) == Request("POST", "/a", {"transfer-encoding": "chunked"}, b"body")
+    assert read_http(data) == WebRequest("POST", "/a", {"transfer-encoding": "chunked"}, b"body")
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,6 @@ def test_a_chunked_request_is_read_once_it_is_whole(trailer: bytes) -> None:
     ],
 )
 def test_a_request_that_is_wrong_or_too_long_is_not_read_on(data: bytes, status: int) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(UnreadableRequest) as caught:
         read_http(data)
     assert caught.value.status == status

@@ -58,7 +58,7 @@ class RequestHandlers:
         self.trap = ""
         self._state, self._device, self._clock = state, device, clock
         self._pmp, self.speaks_pcp = pmp, pcp
-        self._site = site.Site(state)
+        self._site = site.RouterSite(state)
         self._subscriptions = Subscriptions()
 
     # What arrives.
@@ -100,7 +100,7 @@ class RequestHandlers:
         self._count(search.heard, peer[0], asdict(search))
         return page_quirks.search_answers(search, self._device(peer[0]), self._state.quirks, self.trap)
 
-    def handle_http(self, request: http.Request, client: str) -> http.Response:
+    def handle_http(self, request: http.WebRequest, client: str) -> http.WebResponse:
         """A description, a SOAP call, or a subscription."""
         if request.method in {"SUBSCRIBE", "UNSUBSCRIBE"}:
             heard, response = self._subscriptions.respond(request, client, self._clock())
@@ -113,10 +113,10 @@ class RequestHandlers:
         response = page_quirks.apply_to_call(done.response, done.call, quirks)
         return page_quirks.redirect(quirks, self.trap) or page_quirks.apply_to_page(response, device, quirks, self.trap)
 
-    def handle_trap(self, request: http.Request, client: str) -> http.Response:
+    def handle_trap(self, request: http.WebRequest, client: str) -> http.WebResponse:
         """A client has followed a URL that it should not have followed."""
         self._count("trap", client, {"path": request.path})
-        return http.Response(HTTPStatus.NOT_FOUND)
+        return http.WebResponse(HTTPStatus.NOT_FOUND)
 
     def _count(self, name: str, client: str, details: Mapping[str, object]) -> None:
         self.heard = self.heard.incremented(name)

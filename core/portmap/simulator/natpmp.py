@@ -21,7 +21,7 @@ OP_MAP = {1: Protocol.UDP, 2: Protocol.TCP}  # RFC 6886 §3.3
 OPCODE = {protocol: opcode for opcode, protocol in OP_MAP.items()}
 
 
-class Result(IntEnum):
+class NatPmpResult(IntEnum):
     """RFC 6886 §3.5."""
 
     SUCCESS = 0
@@ -66,7 +66,7 @@ class UnsupportedRequest:
 
     heard: ClassVar[str] = "unknown"
     opcode: int
-    result: Result
+    result: NatPmpResult
 
 
 Request: TypeAlias = AddressRequest | MapRequest | UnmapRequest | UnsupportedRequest
@@ -78,13 +78,13 @@ def read(data: bytes) -> Request | None:
         return None
     version, opcode = data[0], data[1]
     if version != VERSION:
-        return UnsupportedRequest(opcode | ANSWER, Result.UNSUPPORTED_VERSION)
+        return UnsupportedRequest(opcode | ANSWER, NatPmpResult.UNSUPPORTED_VERSION)
     if opcode & ANSWER:
         return None  # §3.5: a server ignores opcodes from 128 on
     if opcode == OP_ADDRESS:
         return AddressRequest()
     if opcode not in OP_MAP:
-        return UnsupportedRequest(opcode | ANSWER, Result.UNSUPPORTED_OPCODE)
+        return UnsupportedRequest(opcode | ANSWER, NatPmpResult.UNSUPPORTED_OPCODE)
     return _read_map(OP_MAP[opcode], data) if len(data) >= 12 else None
 
 
@@ -104,8 +104,8 @@ def answer(request: Request, client: str, state: RouterState, now: float) -> byt
             return _map(request, client, state, now)
         case UnmapRequest():
             return _unmap(request, client, state, now)
-        case UnsupportedRequest(_, Result.UNSUPPORTED_VERSION) if not state.quirks.r_bit_in_version_error:
-            return _head(0, Result.UNSUPPORTED_VERSION, state, now)  # §3.5 shows Vers 0, OP 0: the R bit is clear
+        case UnsupportedRequest(_, NatPmpResult.UNSUPPORTED_VERSION) if not state.quirks.r_bit_in_version_error:
+            return _head(0, NatPmpResult.UNSUPPORTED_VERSION, state, now)  # §3.5 shows Vers 0, OP 0: the R bit is clear
         case UnsupportedRequest(opcode, result):
             return _head(opcode, result, state, now)
 
@@ -121,7 +121,7 @@ def _head(opcode: int, result: int, state: RouterState, now: float) -> bytes:
 
 def _address(state: RouterState, now: float) -> bytes:
     address = state.address(now)
-    result = Result.NETWORK_FAILURE if address is None else Result.SUCCESS
+    result = NatPmpResult.NETWORK_FAILURE if address is None else NatPmpResult.SUCCESS
     return _head(ANSWER | OP_ADDRESS, result, state, now) + (address.packed if address else bytes(4))
 
 
@@ -129,8 +129,8 @@ def _map(request: MapRequest, client: str, state: RouterState, now: float) -> by
     result = _refusal(request, client, state, now)
     entry = None if result else _grant(request, client, state, now)
     if entry is None:
-        return _refused(request, result or Result.OUT_OF_RESOURCES, state, now)
-    head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, state, now)
+        return _refused(request, result or NatPmpResult.OUT_OF_RESOURCES, state, now)
+    head = _head(ANSWER | OPCODE[request.protocol], NatPmpResult.SUCCESS, state, now)
     ports = state.echoed_port(request.internal_port), state.reported_port(entry)
     return head + struct.pack("!HHI", *ports, entry.lifetime)
 
@@ -149,16 +149,16 @@ def _refusal(request: MapRequest, client: str, state: RouterState, now: float) -
     forbidden, named = state.forbids(wanted), request.external_port != 0
     objections = (
         (quirks.pmp_result is not None, quirks.pmp_result or 0),
-        (state.address(now) is None, Result.NETWORK_FAILURE),
-        (request.internal_port == 0 and not quirks.vpn_gateway, Result.NOT_AUTHORIZED),
-        (quirks.no_port_zero and request.external_port == 0, Result.OUT_OF_RESOURCES),
+        (state.address(now) is None, NatPmpResult.NETWORK_FAILURE),
+        (request.internal_port == 0 and not quirks.vpn_gateway, NatPmpResult.NOT_AUTHORIZED),
+        (quirks.no_port_zero and request.external_port == 0, NatPmpResult.OUT_OF_RESOURCES),
         (
             quirks.taken_is_4 and named and (forbidden or state.conflict(_requested(request, client), now)),
-            Result.OUT_OF_RESOURCES,
+            NatPmpResult.OUT_OF_RESOURCES,
         ),
-        (forbidden and not quirks.only_ports and not quirks.taken_is_4, Result.NOT_AUTHORIZED),
+        (forbidden and not quirks.only_ports and not quirks.taken_is_4, NatPmpResult.NOT_AUTHORIZED),
     )
-    return next((result for stands, result in objections if stands), Result.SUCCESS)
+    return next((result for stands, result in objections if stands), NatPmpResult.SUCCESS)
 
 
 def _grant(request: MapRequest, client: str, state: RouterState, now: float) -> Entry | None:
@@ -183,6 +183,6 @@ def _unmap(request: UnmapRequest, client: str, state: RouterState, now: float) -
     for entry in meant:
         state.remove(entry)
     if state.quirks.delete_by_external_port and not meant:
-        return _refused(request, Result.NETWORK_FAILURE, state, now)
-    head = _head(ANSWER | OPCODE[request.protocol], Result.SUCCESS, state, now)
+        return _refused(request, NatPmpResult.NETWORK_FAILURE, state, now)
+    head = _head(ANSWER | OPCODE[request.protocol], NatPmpResult.SUCCESS, state, now)
     return head + struct.pack("!HHI", request.internal_port, 0, 0)

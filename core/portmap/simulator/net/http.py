@@ -14,7 +14,7 @@ _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,8}")
 SERVER = "portmap/1.0 UPnP/1.1 portmap.testing/1.0"  # UDA 1.1 §1.1.2: OS/version UPnP/1.1 product/version
 
 
-class BadRequest(Exception):
+class UnreadableRequest(Exception):
     """A request that is not read any further; `status` says why."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -23,7 +23,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WebRequest:
     """One request. Header names are in lower case."""
 
     method: str
@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class WebResponse:
     """One response; `headers` come beside those that every response has."""
 
     status: HTTPStatus = HTTPStatus.OK
@@ -54,11 +54,11 @@ class Response:
         return f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n{lines}\r\n".encode("ascii") + self.body
 
 
-def read(data: bytes) -> Request | None:
-    """The request, or None while it is incomplete. Raises BadRequest."""
+def read(data: bytes) -> WebRequest | None:
+    """The request, or None while it is incomplete. Raises UnreadableRequest."""
     head, end, body = data.partition(b"\r\n\r\n")
     if len(head) > LONGEST_HEAD:
-        raise BadRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        raise UnreadableRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     if not end:
         return None
     method, path, headers = _read_head(head)
@@ -67,7 +67,7 @@ def read(data: bytes) -> Request | None:
     else:
         length = _body_length(headers)
         whole = body[:length] if len(body) >= length else None
-    return None if whole is None else Request(method, path, headers, whole)
+    return None if whole is None else WebRequest(method, path, headers, whole)
 
 
 def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
@@ -75,7 +75,7 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str]]:
     match first.split(" "):
         case [method, path, "HTTP/1.1" | "HTTP/1.0"]:
             return method, path, read_headers(lines)
-    raise BadRequest(HTTPStatus.BAD_REQUEST)
+    raise UnreadableRequest(HTTPStatus.BAD_REQUEST)
 
 
 def read_headers(lines: list[str]) -> dict[str, str]:
@@ -85,18 +85,18 @@ def read_headers(lines: list[str]) -> dict[str, str]:
 
 
 def _read_chunks(data: bytes) -> bytes | None:
-    """A chunked body (RFC 9112 §7.1), without its trailers; None while it is incomplete. Raises BadRequest."""
+    """A chunked body (RFC 9112 §7.1), without its trailers; None while it is incomplete. Raises UnreadableRequest."""
     body = b""
     while True:
         size, end, data = data.partition(b"\r\n")
         digits = size.partition(b";")[0].strip()  # what follows is an extension
         if len(size) > _LONGEST_CHUNK_HEAD or (end and not _HEXADECIMAL.fullmatch(digits)):
-            raise BadRequest(HTTPStatus.BAD_REQUEST)
+            raise UnreadableRequest(HTTPStatus.BAD_REQUEST)
         if not end:
             return None
         length = int(digits, 16)
         if len(body) + length > LONGEST_BODY:
-            raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            raise UnreadableRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if length == 0:
             return body if data.startswith(b"\r\n") or b"\r\n\r\n" in data else None
         if len(data) < length + 2:
@@ -106,11 +106,11 @@ def _read_chunks(data: bytes) -> bytes | None:
 
 def _body_length(headers: dict[str, str]) -> int:
     if "transfer-encoding" in headers:
-        raise BadRequest(HTTPStatus.NOT_IMPLEMENTED)
+        raise UnreadableRequest(HTTPStatus.NOT_IMPLEMENTED)
     text = headers.get("content-length", "0")
     if not (text.isascii() and text.isdigit()):
-        raise BadRequest(HTTPStatus.BAD_REQUEST)
+        raise UnreadableRequest(HTTPStatus.BAD_REQUEST)
     length = int(text) if len(text) < 10 else LONGEST_BODY + 1
     if length > LONGEST_BODY:
-        raise BadRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        raise UnreadableRequest(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return length

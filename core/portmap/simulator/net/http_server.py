@@ -18,7 +18,7 @@ from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.page_quirks import spelt
 
 log = logging.getLogger("portmap.testing")
-Serve: TypeAlias = Callable[[http.Request, str], http.Response]
+Serve: TypeAlias = Callable[[http.WebRequest, str], http.WebResponse]
 CHUNK = 65536
 LOGGED = 4096  # bytes of a page that go to the log
 
@@ -89,18 +89,18 @@ class HttpConnection:
     def _try(self) -> None:
         try:
             request = http.read(self._got)
-        except http.BadRequest as bad:
-            self._answer(http.Response(bad.status))
+        except http.UnreadableRequest as bad:
+            self._answer(http.WebResponse(bad.status))
         else:
             if request is not None:
                 log.debug("<- %s %s %s %s", self._client, request.method, request.path, request.body.decode("latin-1"))
                 self._answer(self._server.serve(request, self._client))
 
-    def _answer(self, response: http.Response) -> None:
+    def _answer(self, response: http.WebResponse) -> None:
         self._served = True
         self._server.reactor.later(self._server.state.quirks.slow, partial(self._send, response))
 
-    def _send(self, response: http.Response) -> None:
+    def _send(self, response: http.WebResponse) -> None:
         data = self._server.impairment.apply_to_stream(spelt(response.encode(), self._server.state.quirks))
         if data is None or self._sock.fileno() < 0:  # dropped, or the client has gone
             return

@@ -30,7 +30,7 @@ class Op(IntEnum):
     MAP = 1
 
 
-class Result(IntEnum):
+class PcpResult(IntEnum):
     """§7.4."""
 
     SUCCESS = 0
@@ -128,16 +128,16 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True)
-class UnsupportedRequest:
+class UnsupportedPcpRequest:
     """A request that only deserves an error. `body`: what is copied from it."""
 
     heard: ClassVar[str] = "unknown"
     opcode: int
-    result: Result
+    result: PcpResult
     body: bytes = b""
 
 
-Request: TypeAlias = Announce | Map | UnsupportedRequest
+Request: TypeAlias = Announce | Map | UnsupportedPcpRequest
 
 
 def read(data: bytes) -> Request | None:
@@ -146,16 +146,16 @@ def read(data: bytes) -> Request | None:
         return None
     version, opcode = data[0], data[1]
     if version != VERSION:
-        return UnsupportedRequest(opcode, Result.UNSUPP_VERSION)  # §9: answered with the version that we do speak
+        return UnsupportedPcpRequest(opcode, PcpResult.UNSUPP_VERSION)  # §9: answered with the version that we do speak
     if len(data) < HEAD:
         return None
     if len(data) > LONGEST or len(data) % 4:
-        return _strange(opcode, Result.MALFORMED_REQUEST, data)
+        return _strange(opcode, PcpResult.MALFORMED_REQUEST, data)
     return _read_opcode(opcode, data)
 
 
-def _strange(opcode: int, result: Result, data: bytes) -> UnsupportedRequest:
-    return UnsupportedRequest(opcode, result, data[HEAD : min(len(data), LONGEST) // 4 * 4])
+def _strange(opcode: int, result: PcpResult, data: bytes) -> UnsupportedPcpRequest:
+    return UnsupportedPcpRequest(opcode, result, data[HEAD : min(len(data), LONGEST) // 4 * 4])
 
 
 def _read_opcode(opcode: int, data: bytes) -> Request:
@@ -165,10 +165,10 @@ def _read_opcode(opcode: int, data: bytes) -> Request:
         case Op.ANNOUNCE:
             return Announce(client)
         case Op.MAP if len(data) < HEAD + _MAP.size:
-            return _strange(opcode, Result.MALFORMED_REQUEST, data)
+            return _strange(opcode, PcpResult.MALFORMED_REQUEST, data)
         case Op.MAP:
             return _read_map(client, lifetime, data)
-    return _strange(opcode, Result.UNSUPP_OPCODE, data)
+    return _strange(opcode, PcpResult.UNSUPP_OPCODE, data)
 
 
 def _read_map(client: IPv6Address, lifetime: int, data: bytes) -> Request:
@@ -176,7 +176,7 @@ def _read_map(client: IPv6Address, lifetime: int, data: bytes) -> Request:
     try:
         options = read_options(data[HEAD + _MAP.size :])
     except MalformedOption:
-        return _strange(Op.MAP, Result.MALFORMED_OPTION, data)
+        return _strange(Op.MAP, PcpResult.MALFORMED_OPTION, data)
     wanted = internal_port, external_port, IPv6Address(external_ip)
     return Map(client, lifetime, nonce, protocol, *wanted, options)
 

@@ -7,7 +7,7 @@ client's own, whatever it suggests. The nonce protects a pinhole as it does a ma
 from dataclasses import replace
 
 from portmap.model import Protocol
-from portmap.simulator.pcp.packets import Map, Result
+from portmap.simulator.pcp.packets import Map, PcpResult
 from portmap.simulator.pcp.rules import NOWHERE, PcpRefusal, clamped, prefers_failure, suits, to_wire
 from portmap.simulator.pinhole_table import Pinhole
 from portmap.simulator.state import RouterState
@@ -19,9 +19,9 @@ def map_pinhole(request: Map, protocol: Protocol, client: str, state: RouterStat
     requested = Pinhole(protocol, client, request.internal_port, clamped(request.lifetime), nonce=request.nonce.hex())
     held = state.pinholes.like(requested, now)
     if held is not None and held.nonce not in ("", requested.nonce):
-        raise PcpRefusal(Result.NOT_AUTHORIZED, held.remaining(now))  # §11.3
+        raise PcpRefusal(PcpResult.NOT_AUTHORIZED, held.remaining(now))  # §11.3
     if held is None and state.quirks.full_table:
-        raise PcpRefusal(Result.NO_RESOURCES)
+        raise PcpRefusal(PcpResult.NO_RESOURCES)
     opened = state.open_pinhole(requested, now)
     port = 0 if state.quirks.zero_port else opened.port
     internal_port = state.echoed_port(opened.port)
@@ -38,7 +38,7 @@ def unmap_pinhole(request: Map, protocol: Protocol, client: str, state: RouterSt
         if pinhole.nonce in ("", request.nonce.hex()):
             state.pinholes.remove(pinhole)
         elif request.internal_port:
-            raise PcpRefusal(Result.NOT_AUTHORIZED, pinhole.remaining(now))
+            raise PcpRefusal(PcpResult.NOT_AUTHORIZED, pinhole.remaining(now))
     return request
 
 
@@ -48,16 +48,16 @@ def _admit(request: Map, client: str, state: RouterState, now: float) -> None:
     if quirks.pcp_result is not None:
         raise PcpRefusal(quirks.pcp_result)
     if quirks.no_pinholes or quirks.pinholes_forbidden:
-        raise PcpRefusal(Result.NOT_AUTHORIZED)
+        raise PcpRefusal(PcpResult.NOT_AUTHORIZED)
     if request.internal_port == 0:
-        raise PcpRefusal(Result.MALFORMED_REQUEST)
+        raise PcpRefusal(PcpResult.MALFORMED_REQUEST)
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
-        raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2
+        raise PcpRefusal(PcpResult.MALFORMED_OPTION)  # §13.2
     if not state.wan_up(now):
-        raise PcpRefusal(Result.NETWORK_FAILURE)
+        raise PcpRefusal(PcpResult.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
-        raise PcpRefusal(Result.NO_RESOURCES)
+        raise PcpRefusal(PcpResult.NO_RESOURCES)
     if state.forbids(request.internal_port):
-        raise PcpRefusal(Result.NOT_AUTHORIZED)
+        raise PcpRefusal(PcpResult.NOT_AUTHORIZED)
     if prefers_failure(request) and not suits(request, request.internal_port, to_wire(client)):
-        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL)
+        raise PcpRefusal(PcpResult.CANNOT_PROVIDE_EXTERNAL)

@@ -5,11 +5,16 @@ Pure. Where the RFC (6887) leaves room it does as miniupnpd: lifetimes from 120 
 
 from ipaddress import IPv4Address, IPv6Address
 
-from portmap.simulator.pcp.packets import Map, OptionCode, Result
+from portmap.simulator.pcp.packets import Map, OptionCode, PcpResult
 
 LEAST, MOST = 120, 86400  # seconds that a mapping may last: §15
 SHORT, LONG = 30, 1800  # seconds that an error holds: §7.4
-SHORT_LIVED = {Result.NETWORK_FAILURE, Result.NO_RESOURCES, Result.USER_EX_QUOTA, Result.CANNOT_PROVIDE_EXTERNAL}
+SHORT_LIVED = {
+    PcpResult.NETWORK_FAILURE,
+    PcpResult.NO_RESOURCES,
+    PcpResult.USER_EX_QUOTA,
+    PcpResult.CANNOT_PROVIDE_EXTERNAL,
+}
 NOWHERE = (IPv6Address("::"), IPv6Address("::ffff:0.0.0.0"))  # §5: "no address" in either family
 
 

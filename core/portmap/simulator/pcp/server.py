@@ -19,9 +19,9 @@ from portmap.simulator.pcp.packets import (
     Op,
     Option,
     OptionCode,
+    PcpResult,
     Request,
-    Result,
-    UnsupportedRequest,
+    UnsupportedPcpRequest,
     mapped,
 )
 from portmap.simulator.pcp.pinholes import map_pinhole, unmap_pinhole
@@ -55,12 +55,12 @@ def answer(request: Request, client: str, state: RouterState, now: float) -> byt
 
 def announcement(state: RouterState, now: float) -> bytes:
     """What is announced when the table may be lost: an answer to no request (§14.1.1)."""
-    return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, state.epoch(now)).encode()
+    return Answer(Op.ANNOUNCE, PcpResult.SUCCESS, 0, state.epoch(now)).encode()
 
 
 def _opcode(request: Request) -> int:
     match request:
-        case UnsupportedRequest(opcode):
+        case UnsupportedPcpRequest(opcode):
             return opcode
         case Announce():
             return Op.ANNOUNCE
@@ -71,7 +71,7 @@ def _opcode(request: Request) -> int:
 def _copy(request: Request, address: IPv4Address | None) -> bytes:
     """What an error copies from its request (§7.2), with this external address if there is one."""
     match request:
-        case UnsupportedRequest():
+        case UnsupportedPcpRequest():
             return request.body
         case Announce():
             return b""
@@ -80,12 +80,12 @@ def _copy(request: Request, address: IPv4Address | None) -> bytes:
 
 
 def _done(request: Request, client: str, state: RouterState, now: float) -> Answer:
-    if isinstance(request, UnsupportedRequest):
+    if isinstance(request, UnsupportedPcpRequest):
         raise PcpRefusal(request.result)
     if request.client != to_wire(client):
-        raise PcpRefusal(Result.ADDRESS_MISMATCH)  # §8.2: a NAT in between
+        raise PcpRefusal(PcpResult.ADDRESS_MISMATCH)  # §8.2: a NAT in between
     if isinstance(request, Announce):
-        return Answer(Op.ANNOUNCE, Result.SUCCESS, 0, state.epoch(now))
+        return Answer(Op.ANNOUNCE, PcpResult.SUCCESS, 0, state.epoch(now))
     understood = _understood(request.options)
     protocol = _protocol(request)
     mapping, unmapping = (map_pinhole, unmap_pinhole) if ":" in client else (_map, _unmap)
@@ -93,7 +93,7 @@ def _done(request: Request, client: str, state: RouterState, now: float) -> Answ
     granted = do(request, protocol, client, state, now)
     stray = (STRAY_OPTION,) if state.quirks.extra_option else ()
     body = replace(granted, nonce=_nonce(granted, state), options=understood + stray).encode_body()
-    return Answer(Op.MAP, Result.SUCCESS, granted.lifetime, state.epoch(now), body)
+    return Answer(Op.MAP, PcpResult.SUCCESS, granted.lifetime, state.epoch(now), body)
 
 
 def _nonce(granted: Map, state: RouterState) -> bytes:
@@ -104,24 +104,24 @@ def _understood(options: tuple[Option, ...]) -> tuple[Option, ...]:
     """The options that we process; the others may be skipped, or are refused (§7.3)."""
     known = tuple(option for option in options if option.mandatory)
     if any(option.code not in (OptionCode.PREFER_FAILURE, OptionCode.FILTER) for option in known):
-        raise PcpRefusal(Result.UNSUPP_OPTION)
+        raise PcpRefusal(PcpResult.UNSUPP_OPTION)
     failure = [option for option in known if option.code == OptionCode.PREFER_FAILURE]
     if len(failure) > 1 or any(option.data for option in failure):  # §13.2: at most once, and empty
-        raise PcpRefusal(Result.MALFORMED_OPTION)
+        raise PcpRefusal(PcpResult.MALFORMED_OPTION)
     try:
         for option in known:
             if option.code == OptionCode.FILTER:
                 Filter.read(option.data)
     except MalformedOption as error:
-        raise PcpRefusal(Result.MALFORMED_OPTION) from error
+        raise PcpRefusal(PcpResult.MALFORMED_OPTION) from error
     return known
 
 
 def _protocol(request: Map) -> Protocol:
     if request.protocol == 0 and request.internal_port != 0:
-        raise PcpRefusal(Result.MALFORMED_REQUEST)  # §11.1: all protocols means all ports
+        raise PcpRefusal(PcpResult.MALFORMED_REQUEST)  # §11.1: all protocols means all ports
     if request.protocol not in PROTOCOLS:
-        raise PcpRefusal(Result.UNSUPP_PROTOCOL)
+        raise PcpRefusal(PcpResult.UNSUPP_PROTOCOL)
     return PROTOCOLS[request.protocol]
 
 
@@ -131,7 +131,7 @@ def _unmap(request: Map, protocol: Protocol, client: str, state: RouterState, no
     meant = [entry for entry in mine if state.matches(request.internal_port, entry)]
     others = [entry for entry in meant if not _made_by(request, entry)]
     if others and request.internal_port:
-        raise PcpRefusal(Result.NOT_AUTHORIZED, _left(others[0], now))
+        raise PcpRefusal(PcpResult.NOT_AUTHORIZED, _left(others[0], now))
     for entry in meant:
         if entry not in others:
             state.remove(entry)
@@ -146,12 +146,12 @@ def _map(request: Map, protocol: Protocol, client: str, state: RouterState, now:
     )
     held = _held(request, protocol, client, state, now)
     if held is not None and not _made_by(request, held):
-        raise PcpRefusal(Result.NOT_AUTHORIZED, _left(held, now))  # §11.3
+        raise PcpRefusal(PcpResult.NOT_AUTHORIZED, _left(held, now))  # §11.3
     port = held.external_port if held else state.port_for(requested, now)
     if prefers_failure(request) and not suits(request, port, mapped(address)):
-        raise PcpRefusal(Result.CANNOT_PROVIDE_EXTERNAL, _until_free(requested, state, now))
+        raise PcpRefusal(PcpResult.CANNOT_PROVIDE_EXTERNAL, _until_free(requested, state, now))
     if port is None:
-        raise PcpRefusal(Result.NO_RESOURCES)
+        raise PcpRefusal(PcpResult.NO_RESOURCES)
     renewed = state.quirks.pcp_no_renewal and held is not None
     entry = (
         replace(requested, external_port=port) if renewed else state.grant(replace(requested, external_port=port), now)
@@ -167,18 +167,18 @@ def _admitted(request: Map, state: RouterState, now: float) -> IPv4Address:
     if quirks.pcp_result is not None:
         raise PcpRefusal(quirks.pcp_result)
     if request.internal_port == 0 and not quirks.vpn_gateway:
-        raise PcpRefusal(Result.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
+        raise PcpRefusal(PcpResult.MALFORMED_REQUEST)  # as miniupnpd: it cannot map all ports
     if prefers_failure(request) and request.external_port == 0 and request.external_ip in NOWHERE:
-        raise PcpRefusal(Result.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
+        raise PcpRefusal(PcpResult.MALFORMED_OPTION)  # §13.2: there is nothing to prefer failure to
     if quirks.refuses_private:  # as miniupnpd 2.3
-        raise PcpRefusal(Result.NO_RESOURCES, SHORT, state.assigned_address(now))
+        raise PcpRefusal(PcpResult.NO_RESOURCES, SHORT, state.assigned_address(now))
     address = state.address(now)
     if address is None:
-        raise PcpRefusal(Result.NETWORK_FAILURE)
+        raise PcpRefusal(PcpResult.NETWORK_FAILURE)
     if quirks.no_port_zero and request.external_port == 0:
-        raise PcpRefusal(Result.NO_RESOURCES)
+        raise PcpRefusal(PcpResult.NO_RESOURCES)
     if state.forbids(request.external_port or request.internal_port) and not quirks.only_ports:
-        raise PcpRefusal(Result.NOT_AUTHORIZED)
+        raise PcpRefusal(PcpResult.NOT_AUTHORIZED)
     return address
 
 

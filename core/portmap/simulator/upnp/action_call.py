@@ -7,7 +7,7 @@ from typing import TypeAlias
 from portmap.model import MAX_LIFETIME, MAX_PORT, Protocol
 from portmap.simulator.mapping_table import Entry
 from portmap.simulator.state import RouterState
-from portmap.simulator.upnp.soap import Call, Fault
+from portmap.simulator.upnp.soap import Fault, SoapCall
 
 OTHER_HOST = "127.0.0.8"  # the host that holds the ports of the quirk `bad_rows`
 Results: TypeAlias = dict[str, str]
@@ -17,7 +17,7 @@ Results: TypeAlias = dict[str, str]
 class ActionCall:
     """A call with all that is needed to do it; its readers raise Fault 402 for what cannot be read."""
 
-    call: Call
+    call: SoapCall
     client: str
     state: RouterState
     now: float

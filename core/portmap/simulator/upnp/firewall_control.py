@@ -11,7 +11,7 @@ from portmap.model import MAX_PORT, Protocol
 from portmap.simulator.pinhole_table import Pinhole
 from portmap.simulator.upnp.action_call import ActionCall, Results
 from portmap.simulator.upnp.igd import Action
-from portmap.simulator.upnp.soap import FIREWALL, SCHEMAS, Call, Fault
+from portmap.simulator.upnp.soap import FIREWALL, SCHEMAS, Fault, SoapCall
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP}  # IANA's numbers
 EVERY_PROTOCOL = 65535  # §2.3.7
@@ -118,7 +118,8 @@ ACTIONS = {
 }
 
 
-def action_of(call: Call, schemas: str = SCHEMAS) -> Action | None:
-    """The action that a call names, if the service has it."""
-    is_ours = call.service.lower().removesuffix(":1") == f"{schemas}:service:{FIREWALL}".lower()
-    return ACTIONS.get(call.action) if is_ours else None
+def action_of(call: SoapCall, schemas: str = SCHEMAS, *, odd_types: bool = False) -> Action | None:
+    """The action that a call names, if the service has it. `odd_types`: its type may be without a version."""
+    service = f"{schemas}:service:{FIREWALL}".lower()
+    known = {f"{service}:1", service} if odd_types else {f"{service}:1"}
+    return ACTIONS.get(call.action) if call.service.lower() in known else None

@@ -14,7 +14,7 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from portmap.model import MAX_PORT
-from portmap.simulator.net.http import Request, Response
+from portmap.simulator.net.http import WebRequest, WebResponse
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.description import EVENTS_COMMON, EVENTS_IP
 from portmap.simulator.upnp.igd import link_of, status_of
@@ -98,7 +98,7 @@ class Subscriptions:
         """Drop all subscribers without a message, as a reboot does."""
         self._all.clear()
 
-    def respond(self, request: Request, client: str, now: float) -> tuple[str, Response]:
+    def respond(self, request: WebRequest, client: str, now: float) -> tuple[str, WebResponse]:
         """The name of the counter in `Heard`, and the response."""
         self._expire(now)
         heard = request.method.lower()
@@ -107,18 +107,18 @@ class Subscriptions:
                 raise SubscriptionRefused(HTTPStatus.NOT_FOUND)  # noqa: TRY301  # one way out for every refusal
             return heard, self._do(request, client, now)
         except SubscriptionRefused as refusal:
-            return heard, Response(refusal.status)
+            return heard, WebResponse(refusal.status)
 
-    def _do(self, request: Request, client: str, now: float) -> Response:
+    def _do(self, request: WebRequest, client: str, now: float) -> WebResponse:
         if request.method == "UNSUBSCRIBE":
             self._all.pop(self._named(request).sid)
-            return Response()
+            return WebResponse()
         lifetime = _lifetime(request.headers.get("timeout", ""))
         subscription = self._named(request) if "sid" in request.headers else self._new(request, client)
         subscription.expires = now + lifetime
-        return Response(headers=(("SID", subscription.sid), ("TIMEOUT", f"Second-{lifetime}")))
+        return WebResponse(headers=(("SID", subscription.sid), ("TIMEOUT", f"Second-{lifetime}")))
 
-    def _named(self, request: Request) -> Subscription:
+    def _named(self, request: WebRequest) -> Subscription:
         if "nt" in request.headers or "callback" in request.headers:
             raise SubscriptionRefused(HTTPStatus.BAD_REQUEST)  # UDA 1.1 §4.1.1: incompatible header fields
         known = self._all.get(request.headers.get("sid", ""))
@@ -126,7 +126,7 @@ class Subscriptions:
             raise SubscriptionRefused(HTTPStatus.PRECONDITION_FAILED)
         return known
 
-    def _new(self, request: Request, client: str) -> Subscription:
+    def _new(self, request: WebRequest, client: str) -> Subscription:
         if request.headers.get("nt") != "upnp:event":
             raise SubscriptionRefused(HTTPStatus.PRECONDITION_FAILED)
         callback = read_callback(request.headers.get("callback", ""), client)

@@ -12,7 +12,7 @@ from portmap.simulator.mapping_table import Entry
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp.action_call import OTHER_HOST, ActionCall, Results
 from portmap.simulator.upnp.port_listing import listing, shown_client
-from portmap.simulator.upnp.soap import COMMON, SCHEMAS, WAN_IP, WAN_PPP, BareFault, Call, Fault, Raw
+from portmap.simulator.upnp.soap import COMMON, SCHEMAS, WAN_IP, WAN_PPP, BareFault, Fault, Raw, SoapCall
 
 LONGEST_LEASE = 604800  # seconds: WANIPConnection:2 §2.3.15
 TOTALS = ("TotalBytesSent", "TotalBytesReceived", "TotalPacketsSent", "TotalPacketsReceived")
@@ -248,7 +248,7 @@ ACTIONS = {
 }
 
 
-def action_of(call: Call, state: RouterState, schemas: str = SCHEMAS) -> Action | None:
+def action_of(call: SoapCall, state: RouterState, schemas: str = SCHEMAS) -> Action | None:
     """The action that a call names, if this router has it under that service type."""
     action = ACTIONS.get(call.action)
     if action is None or action.since > newest_version(state):

@@ -10,11 +10,11 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeAlias
 
-from portmap.simulator.net.http import Response
+from portmap.simulator.net.http import WebResponse
 from portmap.simulator.quirks import Quirks
 from portmap.simulator.upnp import ssdp
 from portmap.simulator.upnp.description import PATH, PRINTER, SECOND, Device
-from portmap.simulator.upnp.soap import SCHEMAS, Call
+from portmap.simulator.upnp.soap import SCHEMAS, SoapCall
 
 LEGACY = "urn:dslforum-org"
 Change: TypeAlias = Callable[[bytes], bytes]
@@ -98,14 +98,14 @@ def _typed(message: bytes, quirks: Quirks) -> bytes:
     return message.replace(b"uuid:", b"uuid:not-a-uuid-") if quirks.bad_uuid else message
 
 
-def redirect(quirks: Quirks, trap: str) -> Response | None:
+def redirect(quirks: Quirks, trap: str) -> WebResponse | None:
     """The response to whatever is asked, if this router redirects."""
     if not quirks.redirect:
         return None
-    return Response(HTTPStatus.TEMPORARY_REDIRECT, headers=(("Location", f"{trap}{PATH}"),))
+    return WebResponse(HTTPStatus.TEMPORARY_REDIRECT, headers=(("Location", f"{trap}{PATH}"),))
 
 
-def apply_to_call(response: Response, call: Call | None, quirks: Quirks) -> Response:
+def apply_to_call(response: WebResponse, call: SoapCall | None, quirks: Quirks) -> WebResponse:
     """The response to a SOAP call, as this router words success and refusal."""
     if quirks.rubbish_faults and response.status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return replace(response, body=_RUBBISH % _ERROR_CODE.findall(response.body)[0]) if response.body else response
@@ -121,7 +121,7 @@ def apply_to_call(response: Response, call: Call | None, quirks: Quirks) -> Resp
             return replace(response, status=HTTPStatus(int(status)), body=b"")
 
 
-def apply_to_page(response: Response, device: Device, quirks: Quirks, trap: str) -> Response:
+def apply_to_page(response: WebResponse, device: Device, quirks: Quirks, trap: str) -> WebResponse:
     """An XML page as this router serves it."""
     if not response.body:
         return response

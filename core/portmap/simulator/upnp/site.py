@@ -10,7 +10,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TypeAlias
 
-from portmap.simulator.net.http import Request, Response
+from portmap.simulator.net.http import WebRequest, WebResponse
 from portmap.simulator.quirks import PPP, Quirks
 from portmap.simulator.state import RouterState
 from portmap.simulator.upnp import firewall_control, soap
@@ -30,9 +30,9 @@ from portmap.simulator.upnp.description import (
 from portmap.simulator.upnp.igd import Action, action_of
 from portmap.simulator.upnp.page_quirks import schema_prefix
 from portmap.simulator.upnp.scpd import scpd
-from portmap.simulator.upnp.soap import COMMON, FIREWALL, WAN_IP, WAN_PPP, Call
+from portmap.simulator.upnp.soap import COMMON, FIREWALL, WAN_IP, WAN_PPP, SoapCall
 
-Service: TypeAlias = Callable[[Call, RouterState], Action | None]
+Service: TypeAlias = Callable[[SoapCall, RouterState], Action | None]
 """Which action of one service a call names."""
 _SERVICE_DESCRIPTIONS = {
     "/WANIPConn1.xml": WAN_IP,
@@ -52,19 +52,19 @@ _LINE_QUIRKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class SiteResponse:
+class SiteReply:
     """What a request counts as in `Heard`, the response, and the call that it made, if it made one."""
 
     heard: str
-    response: Response
-    call: Call | None = None
+    response: WebResponse
+    call: SoapCall | None = None
 
 
-_NOT_FOUND = SiteResponse("unknown", Response(HTTPStatus.NOT_FOUND))
+_NOT_FOUND = SiteReply("unknown", WebResponse(HTTPStatus.NOT_FOUND))
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class RouterSite:
     """The pages of one router. `second`: behind the second gateway; `lines`: behind each other WAN service."""
 
     state: RouterState
@@ -73,7 +73,7 @@ class Site:
         default_factory=lambda: {line: RouterState(quirks=quirks) for line, quirks in _LINE_QUIRKS.items()}
     )
 
-    def respond(self, request: Request, client: str, device: Device, other_host: str, now: float) -> SiteResponse:
+    def respond(self, request: WebRequest, client: str, device: Device, other_host: str, now: float) -> SiteReply:
         """Do what is asked. `client` is the asker's address; `other_host` the URL to which a foreign one leads."""
         if not _is_for_an_address(request):
             return _NOT_FOUND
@@ -84,19 +84,19 @@ class Site:
                 return self._posted(request, client, device, now)
         return _NOT_FOUND
 
-    def _page(self, path: str, device: Device, other_host: str) -> SiteResponse:
+    def _page(self, path: str, device: Device, other_host: str) -> SiteReply:
         if path == PATH:
             body = root(device, self.state.quirks.first_lines, other_host)
-            return SiteResponse("description", Response(body=body))
+            return SiteReply("description", WebResponse(body=body))
         if path == SECOND + PATH:
-            return SiteResponse("second", Response(body=root(replace(device, prefix=SECOND))))
+            return SiteReply("second", WebResponse(body=root(replace(device, prefix=SECOND))))
         if path == PRINTER + PATH:
-            return SiteResponse("description", Response(body=printer(device)))
+            return SiteReply("description", WebResponse(body=printer(device)))
         if path in _SERVICE_DESCRIPTIONS:
-            return SiteResponse("scpd", Response(body=scpd(_SERVICE_DESCRIPTIONS[path], device.igd)))
+            return SiteReply("scpd", WebResponse(body=scpd(_SERVICE_DESCRIPTIONS[path], device.igd)))
         return _NOT_FOUND
 
-    def _posted(self, request: Request, client: str, device: Device, now: float) -> SiteResponse:
+    def _posted(self, request: WebRequest, client: str, device: Device, now: float) -> SiteReply:
         path = request.path
         if path in (CONTROL_IP, CONTROL_COMMON):
             return self._control(request, client, self.state, _igd, now)
@@ -106,13 +106,13 @@ class Site:
             return self._control(request, client, self.state, _firewall, now)
         return self._posted_to_line(request, client, now)
 
-    def _posted_to_line(self, request: Request, client: str, now: float) -> SiteResponse:
+    def _posted_to_line(self, request: WebRequest, client: str, now: float) -> SiteReply:
         """The same at the control URL of another WAN service."""
         line = self._line_at(request.path)
         if line is None:
             return _NOT_FOUND
         if line == "denied":
-            return SiteResponse("second", Response(HTTPStatus.UNAUTHORIZED))
+            return SiteReply("second", WebResponse(HTTPStatus.UNAUTHORIZED))
         if line == "up":
             return self._control(request, client, self.state, _any_igd, now)
         return replace(self._control(request, client, self.lines[line], _any_igd, now), heard="second")
@@ -125,7 +125,7 @@ class Site:
                 return kind
         return None
 
-    def _control(self, request: Request, client: str, state: RouterState, service: Service, now: float) -> SiteResponse:
+    def _control(self, request: WebRequest, client: str, state: RouterState, service: Service, now: float) -> SiteReply:
         """Make a call on a state; the ways of the whole device are in `self.state`."""
         heard, call = "unknown", None
         try:
@@ -135,11 +135,11 @@ class Site:
                 raise soap.Fault(401)  # noqa: TRY301  # one way out for every refusal
             heard = action.heard
             self._keep_pace(now)
-            return SiteResponse(heard, soap.answer(call, action.do(ActionCall(call, client, state, now))), call)
+            return SiteReply(heard, soap.answer(call, action.do(ActionCall(call, client, state, now))), call)
         except soap.Fault as fault:
-            return SiteResponse(heard, soap.refusal(fault), call)
+            return SiteReply(heard, soap.refusal(fault), call)
         except soap.BareFault as fault:
-            return SiteResponse(heard, Response(fault.status), call)
+            return SiteReply(heard, WebResponse(fault.status), call)
 
     def _keep_pace(self, now: float) -> None:
         """Raises Fault 501 where this router answers nothing, or not so soon."""
@@ -148,7 +148,7 @@ class Site:
             raise soap.Fault(501)
 
 
-def _is_for_an_address(request: Request) -> bool:
+def _is_for_an_address(request: WebRequest) -> bool:
     """Whether the Host header has an address, if there is one: miniupnpd's guard against DNS rebinding."""
     host = request.headers.get("host", "")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
@@ -159,15 +159,15 @@ def _is_for_an_address(request: Request) -> bool:
     return True
 
 
-def _igd(call: Call, state: RouterState) -> Action | None:
+def _igd(call: SoapCall, state: RouterState) -> Action | None:
     return action_of(call, state, schema_prefix(state.quirks))
 
 
-def _any_igd(call: Call, state: RouterState) -> Action | None:
+def _any_igd(call: SoapCall, state: RouterState) -> Action | None:
     """The same for another WAN service, which has the usual types."""
     usual = RouterState(quirks=replace(state.quirks, wan_service=None), igd=state.igd)
     return action_of(call, usual, schema_prefix(state.quirks))
 
 
-def _firewall(call: Call, state: RouterState) -> Action | None:
-    return firewall_control.action_of(call, schema_prefix(state.quirks))
+def _firewall(call: SoapCall, state: RouterState) -> Action | None:
+    return firewall_control.action_of(call, schema_prefix(state.quirks), odd_types=state.quirks.odd_types)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from portmap.simulator.net.http import Request, Response
+from portmap.simulator.net.http import WebRequest, WebResponse
 
 SCHEMAS = "urn:schemas-upnp-org"
 WAN_IP = "WANIPConnection"
@@ -77,7 +77,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SoapCall:
     """One action of one service, with its arguments by name."""
 
     service: str
@@ -85,7 +85,7 @@ class Call:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
-def read(request: Request) -> Call:
+def read(request: WebRequest) -> SoapCall:
     """Understand a control request. The SOAPACTION header need not be quoted, as on miniupnpd.
 
     Raises BareFault 400 where it is no service#action, Fault 402 for a body that is no plain XML.
@@ -96,7 +96,7 @@ def read(request: Request) -> Call:
     service, hash_, action = header.partition("#")
     if not (service and hash_ and action) or '"' in header:
         raise BareFault(HTTPStatus.BAD_REQUEST)
-    return Call(service, action, _arguments(request.body))
+    return SoapCall(service, action, _arguments(request.body))
 
 
 def _arguments(body: bytes) -> dict[str, str]:
@@ -111,12 +111,12 @@ def _arguments(body: bytes) -> dict[str, str]:
     return {} if call is None else {leaf.tag.rpartition("}")[2]: (leaf.text or "").strip() for leaf in call}
 
 
-def answer(call: Call, results: dict[str, str]) -> Response:
+def answer(call: SoapCall, results: dict[str, str]) -> WebResponse:
     """The action was done."""
     leaves = b"".join(f"<{name}>".encode() + _encoded(value) + f"</{name}>".encode() for name, value in results.items())
     tag = f"u:{escape(call.action)}Response"
     head, foot = f'<{tag} xmlns:u="{escape(call.service)}">'.encode(), f"</{tag}>".encode()
-    return Response(body=_enveloped(head + leaves + foot))
+    return WebResponse(body=_enveloped(head + leaves + foot))
 
 
 def _encoded(value: str) -> bytes:
@@ -128,11 +128,11 @@ def _enveloped(body: bytes) -> bytes:
     return head.encode() + body + foot.encode()
 
 
-def refusal(fault: Fault) -> Response:
+def refusal(fault: Fault) -> WebResponse:
     """The action was refused: always HTTP 500 (UDA 1.1 §3.2.2)."""
     body = (
         "<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>"
         f'<UPnPError xmlns="{SCHEMAS}:control-1-0"><errorCode>{fault.code}</errorCode>'
         f"<errorDescription>{fault}</errorDescription></UPnPError></detail></s:Fault>"
     )
-    return Response(HTTPStatus.INTERNAL_SERVER_ERROR, _enveloped(body.encode()))
+    return WebResponse(HTTPStatus.INTERNAL_SERVER_ERROR, _enveloped(body.encode()))
