@@ -42,7 +42,7 @@ def search(data: bytes) -> None:
 def request(data: bytes) -> None:
     """HTTP, and the SOAP call in it; both have errors of their own for what they refuse."""
     web, soap = _part("net.http"), _part("upnp.soap")
-    with suppress(web.BadRequest, soap.Fault, soap.BareFault):
+    with suppress(web.UnreadableRequest, soap.Fault, soap.BareFault):
         found = web.read(data)
         if found is not None:
             soap.read(found)
