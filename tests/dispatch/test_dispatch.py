@@ -183,9 +183,22 @@ def test_address_and_ports_make_one_record(static: Static, observer: Observer) -
     assert (str(first.ip), first.tcp, first.udp) == ("1.2.3.4", 8080, 53)
 
 
-def test_a_known_address_is_the_users_own_word_whatever_its_scope(static: Static, observer: Observer) -> None:
-    static(Known("192.168.1.5"), WEB)
-    assert str(observer.records[0].ip) == "192.168.1.5"
+PRIVATE_ALLOWED = Policy(ip_interval=60, allow_private=True)
+
+
+def test_an_address_given_by_hand_that_is_not_public_enters_the_record_where_that_is_allowed() -> None:
+    told = play_static(Scripted().moves(0, "192.168.1.5"), WEB, end=70, policy=PRIVATE_ALLOWED)
+    assert (str(told.records[0].ip), told.records[0].tcp) == ("192.168.1.5", 8080)
+
+
+@pytest.mark.parametrize("address", ["192.168.1.7", "10.0.0.1", "100.64.3.9", "127.0.0.1", "169.254.1.1", "192.0.2.1"])
+def test_an_address_given_by_hand_that_is_not_public_is_refused_and_the_option_is_named(address: str) -> None:
+    told = play_static(Scripted().moves(0, address), WEB, end=70)
+    assert told.names() == ["external_ip.failed"]
+    assert told.records == []
+    reason = str(told.events[0][1].to_dict()["reason"])
+    assert "is not public: " in reason
+    assert reason.endswith("--allow-private announces it all the same")
 
 
 def test_a_static_port_can_be_let_go(start: Start, observer: Observer, eventually: Eventually) -> None:
@@ -280,7 +293,7 @@ def test_an_address_that_moves_is_told_for_itself_and_for_each_port() -> None:
 
 
 def test_an_address_that_moves_makes_one_new_record() -> None:
-    told = play_static(Scripted().moves(50, "192.168.1.5"), WEB, end=70)
+    told = play_static(Scripted().moves(50, "192.168.1.5"), WEB, end=70, policy=PRIVATE_ALLOWED)
     assert [(str(record.ip), record.tcp) for record in told.records[:2]] == [("1.2.3.4", 8080), ("192.168.1.5", 8080)]
 
 

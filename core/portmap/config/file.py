@@ -30,7 +30,7 @@ from portmap.syntax.specs import quoted_name
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
 MAX_MAPS = 2000  # in one file
 MAX_PORTS = 20_000  # in one file, ranges port by port; more than any gateway can hold
-SETTINGS = ("nat", "publish", "lease", "ip_interval", "state", "on_conflict", "ipv4", "ipv6")
+SETTINGS = ("nat", "publish", "lease", "ip_interval", "state", "on_conflict", "ipv4", "ipv6", "allow_private")
 MAP = ("name", "port", "external", "protocol", "nat", "publish", "lease")
 
 _LINE = re.compile(r"at line (\d+)")
@@ -161,6 +161,7 @@ class _ConfigReader:
             on_conflict=table.read("on_conflict", lambda value, key: parse_on_conflict(_text(value, key), key)),
             ipv4=table.read("ipv4", _flag),
             ipv6=table.read("ipv6", _flag),
+            allow_private=table.read("allow_private", _flag),
         )
 
     def _spec(self, value: object, key: str) -> str:

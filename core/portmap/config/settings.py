@@ -53,6 +53,7 @@ class SettingsLayer:
     publish: tuple[str, ...] | None = None
     ipv4: bool | None = None
     ipv6: bool | None = None
+    allow_private: bool | None = None
     mappings: tuple[MappingText, ...] | None = None
 
     def over(self, other: Self) -> Self:
@@ -75,6 +76,7 @@ class Instance:
     on_conflict: OnConflict = OnConflict.NEXT
     ipv4: bool = True
     ipv6: bool = True
+    allow_private: bool = False
 
     def requests(self, lifetime: int) -> tuple[PortRequest, ...]:
         """All requests. Raises SpecError, also for two that want the same port."""

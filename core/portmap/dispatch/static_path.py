@@ -1,7 +1,8 @@
 """The path of a backend with Kind.STATIC: tells the external address, takes ports as forwarded by hand, opens nothing.
 
 What an address is worth depends on its source. Where the ports are reachable as they are, the user told the address:
-it enters the record whatever its scope. A backend with `opens_ports` False only learns the address: it counts like one
+it enters the record, with `allow_private`
+whatever its scope. A backend with `opens_ports` False only learns the address: it counts like one
 told by a gateway, and every request fails.
 
 Rules: one thread owns the state, reads one inbox and ends at a Stop. An error never changes the address.
@@ -14,7 +15,7 @@ from random import random
 
 from portmap import errors
 from portmap.backends.nat import Nat
-from portmap.errors import NATError, PluginError, PortmapError, Refused, error_kind
+from portmap.errors import NATError, NoPublicAddress, PluginError, PortmapError, Refused, error_kind
 from portmap.events import (
     ExternalIPChanged,
     ExternalIPFailed,
@@ -38,7 +39,7 @@ from portmap.loop.inbox import (
 )
 from portmap.loop.lease import Lease
 from portmap.loop.policy import Policy
-from portmap.model import Address, Grant, Key, Mapping, PortRequest, meaning_of, scope_of
+from portmap.model import Address, Grant, Key, Mapping, PortRequest, Scope, meaning_of, scope_of
 from portmap.node.local_node import LocalNode
 
 _log = logging.getLogger("portmap.dispatch")
@@ -104,7 +105,7 @@ class StaticPath:
     def _check_address(self) -> None:
         now = self._inbox.now()
         try:
-            address = self._nat.external_ip(timeout=self._policy.call_deadline)
+            address = self._reachable(self._nat.external_ip(timeout=self._policy.call_deadline))
         except (NATError, PluginError) as error:
             self._no_address(error)
         else:
@@ -112,6 +113,14 @@ class StaticPath:
         for request in self._requests.values():
             if request.key not in self._mappings:
                 self._announce(request)
+
+    def _reachable(self, address: Address) -> Address:
+        """The address. Raises NoPublicAddress where nobody outside can reach it and the user has not allowed that."""
+        scope = scope_of(address)
+        if not self._nat.opens_ports or scope is Scope.PUBLIC or self._policy.allow_private:
+            return address
+        meaning = f"{self._nat} is not public: {meaning_of(scope)}"
+        raise NoPublicAddress(f"{meaning}; --allow-private announces it all the same", external_ip=address)
 
     def _address_reported(self, address: Address, now: float) -> None:
         previous, self._failure_kind = self._state.address, ""

@@ -32,6 +32,7 @@ def open(  # noqa: A001  # portmap.open reads best
     on_conflict: OnConflict | str = OnConflict.NEXT,
     ipv4: bool = True,
     ipv6: bool = True,
+    allow_private: bool = False,
     instance: str = "",
 ) -> Session:
     """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
@@ -43,12 +44,13 @@ def open(  # noqa: A001  # portmap.open reads best
     external port where the wanted one is taken, "fail" gives it back and tries again.
 
     `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
-    firewall as well. Without `ipv4` only that is done. `instance` is the name by which `portmap status` shows it.
+    firewall as well. Without `ipv4` only that is done. `allow_private`: an address given by hand need not be public.
+    `instance` is the name by which `portmap status` shows it.
 
     Returns at once; nothing was sent yet when this raises: SpecError for what makes no sense, PluginError for a broken
     plugin.
     """
-    policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict))
+    policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict), allow_private=allow_private)
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
     lifetime = _lifetime(lease, backends[0])
     wanted = _each(mappings) or backends[0].default_mappings

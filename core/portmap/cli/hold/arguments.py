@@ -43,6 +43,7 @@ class HoldArguments:
         config: str | None = None,
         only_ipv4: bool = False,
         only_ipv6: bool = False,
+        allow_private: bool = False,
     ) -> Self:
         """Check the command line's words. Raises SpecError."""
         if only_ipv4 and only_ipv6:
@@ -57,7 +58,12 @@ class HoldArguments:
             "mappings": mappings,
         }
         layer = layer_from_texts(said, _OPTIONS)
-        families = replace(layer, ipv4=False if only_ipv6 else None, ipv6=False if only_ipv4 else None)
+        families = replace(
+            layer,
+            ipv4=False if only_ipv6 else None,
+            ipv6=False if only_ipv4 else None,
+            allow_private=allow_private or None,
+        )
         seconds = parse_duration(for_, "--for", longest=YEAR) if for_ is not None else None
         return cls(families, None if config is None else path_of(config, "--config"), seconds)
 

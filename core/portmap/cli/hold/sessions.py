@@ -56,6 +56,7 @@ def session_opener(state: Path | None) -> "OpenSession":
             on_conflict=instance.on_conflict,
             ipv4=instance.ipv4,
             ipv6=instance.ipv6,
+            allow_private=instance.allow_private,
             instance=instance.name,
         )
         return RunningSession(instance, session, lifetime)

@@ -12,6 +12,7 @@ from portmap.cli.parser import port_commands, tool_commands
 from portmap.cli.parser.bare_group import BareGroup
 from portmap.cli.parser.options import (
     MAPPING,
+    AllowPrivate,
     Config,
     For,
     IpInterval,
@@ -114,6 +115,7 @@ def bare(
     on_conflict: OnConflict = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
+    allow_private: AllowPrivate = False,
     config: Config = None,
     metrics: Metrics = None,
     json: Json = False,
@@ -140,6 +142,7 @@ def bare(
         config=config,
         only_ipv4=only_ipv4,
         only_ipv6=only_ipv6,
+        allow_private=allow_private,
     )
     if wish.asks_for_nothing:
         if any((lease, ip_interval, for_, on_conflict, only_ipv4, only_ipv6, json, quiet, verbose)):

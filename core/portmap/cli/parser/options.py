@@ -120,4 +120,5 @@ Metrics = Annotated[
 ]
 OnlyIPv4 = Annotated[bool, typer.Option("-4", help="IPv4 mappings only.")]
 OnlyIPv6 = Annotated[bool, typer.Option("-6", help="IPv6 pinholes only.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Announce an address that is not public.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what goes wrong.")]

@@ -7,6 +7,7 @@ import typer
 
 from portmap.cli.parser.bare_group import PlainCommand
 from portmap.cli.parser.options import (
+    AllowPrivate,
     For,
     IpInterval,
     Json,
@@ -104,6 +105,7 @@ def run(
     on_conflict: OnConflict = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
+    allow_private: AllowPrivate = False,
     wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports before CMD.")] = "15s",
     anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where the ports cannot be had.")] = False,
     json: Json = False,
@@ -130,6 +132,7 @@ def run(
         for_=for_,
         only_ipv4=only_ipv4,
         only_ipv6=only_ipv6,
+        allow_private=allow_private,
     )
     patience = parse_duration(wait, "--wait", longest=DAY)
     child = ctx.meta.get(CHILD, [])

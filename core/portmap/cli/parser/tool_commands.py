@@ -7,6 +7,7 @@ import typer
 from portmap.cli.parser.bare_group import PlainCommand
 from portmap.cli.parser.options import (
     MAPPING,
+    AllowPrivate,
     Config,
     For,
     IpInterval,
@@ -111,6 +112,7 @@ def print_(
     on_conflict: OnConflict = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
+    allow_private: AllowPrivate = False,
     config: Config = None,
     metrics: Metrics = None,
     json: Json = False,
@@ -137,6 +139,7 @@ def print_(
         config=config,
         only_ipv4=only_ipv4,
         only_ipv6=only_ipv6,
+        allow_private=allow_private,
     )
     wish.check()
     if metrics is not None:
@@ -152,7 +155,7 @@ def print_(
     }
     words = [word for name, value in valued.items() if value is not None for word in (name, value)]
     words += [word for spec in publish or () for word in ("--publish", spec)]
-    flags = {"-4": only_ipv4, "-6": only_ipv6, "--json": json, "--quiet": quiet}
+    flags = {"-4": only_ipv4, "-6": only_ipv6, "--allow-private": allow_private, "--json": json, "--quiet": quiet}
     words += [name for name, given in flags.items() if given] + ["-v"] * verbose
     print_unit(words, mappings or [], config=wish.config, state=state, publish=publish or ())
 
