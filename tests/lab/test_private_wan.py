@@ -4,7 +4,7 @@ import pytest
 from tests.lab.command import PORTMAP, Portmap
 from tests.lab.lab import Lab
 
-SPECS = ("pmp", "pcp", "any")
+SPECS = ("pmp", "pcp", "upnp", "any")
 
 
 @pytest.fixture(params=["100.64.1.1", "10.0.0.2"])
