@@ -175,9 +175,14 @@ def test_every_installed_name_is_told(group: str) -> None:
 
 
 def test_every_event_is_told() -> None:
-    for _, kind in inspect.getmembers(events, inspect.isclass):
-        if issubclass(kind, Event) and hasattr(kind, "event"):
-            assert f"`{kind.event}`" in REFERENCE
+    for kind in vars(events).values():
+        if isinstance(kind, type) and issubclass(kind, Event) and hasattr(kind, "_event"):
+            names = (
+                [f"{port}.{kind._event}" for port in ("mapping", "pinhole")]
+                if issubclass(kind, events.PortEvent)
+                else [kind._event]
+            )
+            assert all(f"`{name}`" in REFERENCE for name in names)
 
 
 def test_every_scope_is_told() -> None:

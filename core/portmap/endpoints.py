@@ -11,18 +11,12 @@ from portmap.events import (
     Event,
     ExternalIPChanged,
     GatewayFound,
-    MappingAdded,
-    MappingChanged,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    PinholeAdded,
-    PinholeChanged,
-    PinholeEvent,
-    PinholeLost,
-    PinholeRemoved,
-    PinholeRenewed,
+    PortAdded,
+    PortChanged,
     PortEvent,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
     RecordChanged,
 )
 from portmap.model import Address, Protocol, Scope, scope_of
@@ -105,11 +99,9 @@ class Endpoints:
     def after(self, event: Event) -> "Endpoints":
         """The state once this has happened, too."""
         match event:
-            case MappingAdded() | MappingChanged() | MappingRenewed():
+            case PortAdded() | PortChanged() | PortRenewed():
                 state = self._with(event)
-            case PinholeAdded() | PinholeChanged() | PinholeRenewed():
-                state = self._with(event)
-            case MappingLost() | MappingRemoved() | PinholeLost() | PinholeRemoved():
+            case PortLost() | PortRemoved():
                 state = self._without(event)
             case ExternalIPChanged() if event.external_ip != self.external_ip:
                 state = replace(self, external_ip=event.external_ip)
@@ -143,7 +135,7 @@ class Endpoints:
         return replace(self, ports=others if known else (*others, port))
 
     def _without(self, event: PortEvent) -> "Endpoints":
-        key = (isinstance(event, PinholeEvent), *event.key)
+        key = (event.kind == "pinhole", *event.key)
         left = tuple(port for port in self.ports if port.key != key)
         return self if len(left) == len(self.ports) else replace(self, ports=left)
 
@@ -160,5 +152,5 @@ def _port(event: PortEvent) -> OpenPort | None:
         event.name,
         follow=bool(event.follow),
         static=bool(event.static),
-        pinhole=isinstance(event, PinholeEvent),
+        pinhole=event.kind == "pinhole",
     )

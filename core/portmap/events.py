@@ -1,34 +1,39 @@
-"""What the loop announces: one frozen value an event, named as in the JSON stream.
+"""Every event: gateway, address, port, record, publisher. One frozen value each, named as in the JSON stream.
 
-Law: an event is a fact that already holds. Consumers ignore events and fields that they do not know; fields are only
-ever added. Where something went wrong, `reason` is for people and `error` the name of the class in `portmap.errors`,
-for programs. `to_dict` gives the JSON shape: the event's name, then every field that has something to say.
-
-What is announced of IPv6 pinholes: events of their own, for a pinhole is no mapping - nothing is translated.
-
-Law: as in `portmap.events`. The external address is our own global one, the external port our own.
+Rules:
+- An event is a fact that already holds.
+- Consumers ignore events and fields that they do not know; fields are only ever added.
+- Where something went wrong, `reason` is for people, and `error` for programs: the class's name in `portmap.errors`.
 """
 
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Address, IPv6Address
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self, TypeAlias
 from typing import Protocol as Interface
 
 from portmap.model import Address, Key, Mapping, Protocol, Scope, scope_of
 
+PortKind: TypeAlias = Literal["mapping", "pinhole"]
+"""An IPv4 mapping of the gateway, or a pinhole in its IPv6 firewall."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """The root of all events. `event` is the name in the JSON stream."""
+    """The root of all events."""
 
-    event: ClassVar[str]
+    _event: ClassVar[str]
+
+    @property
+    def event(self) -> str:
+        """The name in the JSON stream."""
+        return self._event
 
     def to_dict(self) -> dict[str, object]:
-        """The event as JSON-ready data: addresses as text, fields without a value left out."""
+        """The event as JSON-ready data: its name, then each field that has a value; addresses as text."""
         shown: dict[str, object] = {"event": self.event}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and value not in ("", ()):
+            if field.name != "kind" and value is not None and value not in ("", ()):
                 shown[field.name] = str(value) if isinstance(value, IPv4Address | IPv6Address) else value
         return shown
 
@@ -50,7 +55,7 @@ class GatewayFound(GatewayEvent):
     fact each - who answered and when, who did not and why.
     """
 
-    event: ClassVar[str] = "gateway.found"
+    _event: ClassVar[str] = "gateway.found"
     ms: int | None = None
     evidence: tuple[str, ...] = ()
 
@@ -62,7 +67,7 @@ class GatewayLost(GatewayEvent):
     `retry_in`: seconds until the next try; the later ones come less and less often.
     """
 
-    event: ClassVar[str] = "gateway.lost"
+    _event: ClassVar[str] = "gateway.lost"
     retry_in: float | None = None
 
 
@@ -70,14 +75,14 @@ class GatewayLost(GatewayEvent):
 class GatewayRebooted(GatewayEvent):
     """The gateway may have forgotten our mappings; all of them are asked for again at once."""
 
-    event: ClassVar[str] = "gateway.rebooted"
+    _event: ClassVar[str] = "gateway.rebooted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkChanged(Event):
     """Something changed on our own side (link, address, route, suspend); everything is asked for again at once."""
 
-    event: ClassVar[str] = "network.changed"
+    _event: ClassVar[str] = "network.changed"
     reason: str
 
 
@@ -96,25 +101,27 @@ class ExternalIPEvent(Event):
 class ExternalIPChanged(ExternalIPEvent):
     """The external address was learnt or has changed; every mapping is asked for again at once."""
 
-    event: ClassVar[str] = "external_ip.changed"
+    _event: ClassVar[str] = "external_ip.changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalIPFailed(ExternalIPEvent):
     """The gateway answers, but not with an address (WAN down, garbage). The last known one is kept."""
 
-    event: ClassVar[str] = "external_ip.failed"
+    _event: ClassVar[str] = "external_ip.failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortEvent(Event):
-    """Something about one port of ours; (`protocol`, `internal_port`) identify it among its kind.
+    """Something about one port of ours. `kind`, `protocol` and `internal_port` identify it.
 
-    `external_port` is the open one, or where the port is lost or removed the one that was; `lifetime` is the granted
-    number of seconds (0 = permanent); `static` is true where nothing was sent: forwarded by hand, or no NAT at all.
-    `follow`: the application is to listen on the external port.
+    `kind` is "mapping", or "pinhole" for a port let through the gateway's IPv6 firewall: then the external address is
+    our own global one. `external_port` is the open one, or where the port is lost or removed the one that was;
+    `lifetime` is the granted number of seconds (0 = permanent); `static` is true where nothing was sent: forwarded by
+    hand, or no NAT at all. `follow`: the application is to listen on the external port.
     """
 
+    kind: PortKind = "mapping"
     protocol: Protocol
     internal_port: int
     external_port: int | None = None
@@ -128,14 +135,20 @@ class PortEvent(Event):
     error: str = ""
 
     @property
+    def event(self) -> str:
+        """The name in the JSON stream, as in `mapping.added`."""
+        return f"{self.kind}.{self._event}"
+
+    @property
     def key(self) -> Key:
-        """The identity of the port."""
+        """The identity of the port among its kind."""
         return self.protocol, self.internal_port
 
     @classmethod
-    def of(cls, mapping: Mapping, *, reason: str = "", error: str = "") -> Self:
+    def of(cls, mapping: Mapping, *, kind: PortKind = "mapping", reason: str = "", error: str = "") -> Self:
         """The event that says this of an open port."""
         return cls(
+            kind=kind,
             protocol=mapping.protocol,
             internal_port=mapping.internal_port,
             external_port=mapping.external_port,
@@ -151,50 +164,45 @@ class PortEvent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingEvent(PortEvent):
-    """Something about one mapping."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingAdded(MappingEvent):
+class PortAdded(PortEvent):
     """The port is open."""
 
-    event: ClassVar[str] = "mapping.added"
+    _event: ClassVar[str] = "added"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingChanged(MappingEvent):
+class PortChanged(PortEvent):
     """The port is open elsewhere now: another external port, or the same on another external address."""
 
-    event: ClassVar[str] = "mapping.changed"
+    _event: ClassVar[str] = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingRenewed(MappingEvent):
+class PortRenewed(PortEvent):
     """The lease was extended; nothing else changed."""
 
-    event: ClassVar[str] = "mapping.renewed"
+    _event: ClassVar[str] = "renewed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingFailed(MappingEvent):
-    """The gateway would not open or renew the port; `reason` says why. Announced once a reason, retried for ever."""
+class PortFailed(PortEvent):
+    """The gateway would not open or renew the port; `reason` says why. Told once a kind of error, retried for ever."""
 
-    event: ClassVar[str] = "mapping.failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingLost(MappingEvent):
-    """The lease ran out before it could be renewed: the port is shut."""
-
-    event: ClassVar[str] = "mapping.lost"
+    _event: ClassVar[str] = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappingRemoved(MappingEvent):
+class PortLost(PortEvent):
+    """The lease ran out before it could be renewed, or the gateway no longer holds the mapping: the port is shut."""
+
+    _event: ClassVar[str] = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortRemoved(PortEvent):
     """We are done with the port. With a `reason` the gateway did not confirm: it stays until the lease ends."""
 
-    event: ClassVar[str] = "mapping.removed"
+    _event: ClassVar[str] = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +212,7 @@ class RecordChanged(Event):
     `enr` is the signed text where a publisher signs (EIP-778), else empty.
     """
 
-    event: ClassVar[str] = "record.changed"
+    _event: ClassVar[str] = "record.changed"
     seq: int
     ip: Address | None = None
     ip6: Address | None = None
@@ -216,60 +224,13 @@ class RecordChanged(Event):
 
 
 class Listener(Interface):
-    """Who is told what the loop does; called in the loop's thread, so it must not block."""
+    """Is told what the loop does. Called in the loop's thread, so it must not block."""
 
     def on_event(self, event: Event) -> None:
         """Something happened."""
 
     def on_settled(self) -> None:
-        """For now there is nothing more to do: what was told so far belongs together."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeEvent(PortEvent):
-    """Something about one IPv6 pinhole: our own global address, let through the gateway's firewall at this port."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeAdded(PinholeEvent):
-    """The port is open over IPv6."""
-
-    event: ClassVar[str] = "pinhole.added"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeChanged(PinholeEvent):
-    """The port is open elsewhere now: our own address is another, or the port is."""
-
-    event: ClassVar[str] = "pinhole.changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeRenewed(PinholeEvent):
-    """The lease was extended; nothing else changed."""
-
-    event: ClassVar[str] = "pinhole.renewed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeFailed(PinholeEvent):
-    """The gateway would not let the port through; `reason` says why. Announced once a reason, retried for ever."""
-
-    event: ClassVar[str] = "pinhole.failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeLost(PinholeEvent):
-    """The lease ran out before it could be renewed: the port is shut."""
-
-    event: ClassVar[str] = "pinhole.lost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinholeRemoved(PinholeEvent):
-    """We are done with the port. With a `reason` the gateway did not confirm: it stays until the lease ends."""
-
-    event: ClassVar[str] = "pinhole.removed"
+        """What was told so far belongs together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +246,7 @@ class PublisherEvent(Event):
 class PublisherOk(PublisherEvent):
     """The target has an open port of ours. `has`: what it has, for people (`56164`); announced once for each."""
 
-    event: ClassVar[str] = "publisher.ok"
+    _event: ClassVar[str] = "publisher.ok"
     has: str = ""
 
 
@@ -293,4 +254,4 @@ class PublisherOk(PublisherEvent):
 class PublisherFailed(PublisherEvent):
     """The state could not be published; `reason` says why. Announced once a reason, tried again until it works."""
 
-    event: ClassVar[str] = "publisher.failed"
+    _event: ClassVar[str] = "publisher.failed"

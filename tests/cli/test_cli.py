@@ -39,11 +39,11 @@ from portmap.events import (
     GatewayFound,
     GatewayLost,
     GatewayRebooted,
-    MappingAdded,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
+    PortAdded,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
     RecordChanged,
 )
 from portmap.model import Mapping, Scope
@@ -518,12 +518,12 @@ def shown(event: Event, **how: Any) -> str | None:
         ),
         (ExternalIPChanged(external_ip=OPEN.external_ip, scope=Scope.PUBLIC), "external 1.2.3.4  public"),
         (ExternalIPFailed(external_ip=None, scope=Scope.UNKNOWN, reason="no uplink"), "external unknown: no uplink"),
-        (MappingAdded.of(OPEN), "mapped   web 8080/tcp at 1.2.3.4:80  lease 10m"),
-        (MappingAdded.of(Mapping(Transport.UDP, 53, 53, 0)), "mapped   53/udp at ?:53  permanent"),
-        (MappingLost.of(OPEN, reason="it ran out"), "lost     web 8080/tcp at 1.2.3.4:80  (it ran out)"),
-        (MappingRemoved.of(OPEN), "removed  web 8080/tcp at 1.2.3.4:80"),
+        (PortAdded.of(OPEN), "mapped   web 8080/tcp at 1.2.3.4:80  lease 10m"),
+        (PortAdded.of(Mapping(Transport.UDP, 53, 53, 0)), "mapped   53/udp at ?:53  permanent"),
+        (PortLost.of(OPEN, reason="it ran out"), "lost     web 8080/tcp at 1.2.3.4:80  (it ran out)"),
+        (PortRemoved.of(OPEN), "removed  web 8080/tcp at 1.2.3.4:80"),
         (
-            MappingFailed(protocol=Transport.TCP, internal_port=80, reason="the table is full"),
+            PortFailed(protocol=Transport.TCP, internal_port=80, reason="the table is full"),
             "failed   80/tcp: the table is full",
         ),
     ],
@@ -542,7 +542,7 @@ def test_an_address_that_nobody_can_reach_is_explained(scope: Scope, word: str) 
 
 
 def test_renewals_are_shown_only_on_demand() -> None:
-    event = MappingRenewed.of(OPEN)
+    event = PortRenewed.of(OPEN)
     assert (shown(event), shown(event, renewals=True)) == (None, "renewed  web 8080/tcp at 1.2.3.4:80  lease 10m")
 
 
@@ -550,7 +550,7 @@ def test_an_unsigned_record_says_nothing_new() -> None:
     assert (shown(RecordChanged(seq=1)), shown(RecordChanged(seq=1, enr="enr:x"))) == (None, "record   enr:x")
 
 
-@pytest.mark.parametrize("event", [GatewayFound(gateway="g"), MappingAdded.of(OPEN), MappingRemoved.of(OPEN)])
+@pytest.mark.parametrize("event", [GatewayFound(gateway="g"), PortAdded.of(OPEN), PortRemoved.of(OPEN)])
 def test_quiet_means_only_what_goes_wrong(event: Event) -> None:
     assert shown(event, quiet=True) is None
 

@@ -14,7 +14,7 @@ from portmap.cli.output.events import HumanRenderer
 from portmap.cli.output.ports import asked_text
 from portmap.cli.output.style import COLOURS, Style, format_line, style_of
 from portmap.config.settings import Instance, MappingText
-from portmap.events import Event, GatewayFound, GatewayLost, MappingAdded, MappingFailed, MappingRemoved, PortEvent
+from portmap.events import Event, GatewayFound, GatewayLost, PortAdded, PortEvent, PortFailed, PortRemoved
 from portmap.model import Kind, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.syntax.mappings import parse_mapping
@@ -24,14 +24,14 @@ HERE = IPv4Address("203.0.113.7")
 RANGE = Instance(name="any", mappings=(MappingText("27015-27018/udp"),))
 
 
-def added(port: int, external: int = 0, protocol: Protocol = UDP, **more: Any) -> MappingAdded:
-    return MappingAdded(
+def added(port: int, external: int = 0, protocol: Protocol = UDP, **more: Any) -> PortAdded:
+    return PortAdded(
         protocol=protocol, internal_port=port, external_port=external or port, external_ip=HERE, lifetime=600, **more
     )
 
 
-def failed(port: int, reason: str = "the table is full", error: str = "OutOfResources") -> MappingFailed:
-    return MappingFailed(protocol=UDP, internal_port=port, reason=reason, error=error)
+def failed(port: int, reason: str = "the table is full", error: str = "OutOfResources") -> PortFailed:
+    return PortFailed(protocol=UDP, internal_port=port, reason=reason, error=error)
 
 
 def texts(events: Iterable[Event], instance: Instance = RANGE) -> list[str]:
@@ -220,7 +220,7 @@ def said(told: HumanMessages, session: Any, *events: Event) -> list[str]:
 
 WEB = PortRequest(TCP, 8080)
 OPEN = added(8080, protocol=TCP)
-GONE = MappingRemoved(protocol=TCP, internal_port=8080)
+GONE = PortRemoved(protocol=TCP, internal_port=8080)
 
 
 def test_that_no_program_listens_is_said_once() -> None:

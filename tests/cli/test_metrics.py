@@ -26,22 +26,20 @@ from portmap.events import (
     ExternalIPFailed,
     GatewayFound,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    PinholeAdded,
-    PinholeFailed,
+    PortAdded,
+    PortChanged,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Protocol, Scope
 
 TCP: dict[str, Any] = {"protocol": Protocol.TCP, "internal_port": 8080}
-ADDED = MappingAdded(**TCP, external_port=80, lifetime=600, name="web")
-RENEWED = MappingRenewed(**TCP, external_port=80, lifetime=600, name="web")
-FAILED = MappingFailed(**TCP, reason="taken", error="Conflict")
-LOST = MappingLost(**TCP)
+ADDED = PortAdded(**TCP, external_port=80, lifetime=600, name="web")
+RENEWED = PortRenewed(**TCP, external_port=80, lifetime=600, name="web")
+FAILED = PortFailed(**TCP, reason="taken", error="Conflict")
+LOST = PortLost(**TCP)
 PORT = PortLabels("", "mapping", (Protocol.TCP, 8080))
 MAPPINGS = SeriesLabels("", "mapping")
 
@@ -62,10 +60,10 @@ def test_a_lease_runs_from_when_it_was_granted() -> None:
 
 
 def test_a_permanent_lease_never_ends() -> None:
-    assert tally((10, MappingAdded(**TCP, lifetime=0))).leases[PORT].until == inf
+    assert tally((10, PortAdded(**TCP, lifetime=0))).leases[PORT].until == inf
 
 
-@pytest.mark.parametrize("event", [LOST, MappingRemoved(**TCP)])
+@pytest.mark.parametrize("event", [LOST, PortRemoved(**TCP)])
 def test_what_is_lost_or_removed_is_not_up(event: Event) -> None:
     assert not tally((0, ADDED), (1, event)).leases
 
@@ -89,23 +87,26 @@ def test_a_failing_address_is_counted() -> None:
 
 
 def test_a_class_that_is_not_ours_makes_no_row_of_its_own() -> None:
-    story = [(0.0, MappingFailed(**TCP, error=f"Mine{number}")) for number in range(100)]
+    story = [(0.0, PortFailed(**TCP, error=f"Mine{number}")) for number in range(100)]
     assert tally(*story).failures == {(MAPPINGS, "other"): 100}
 
 
-@pytest.mark.parametrize("well", [ADDED, RENEWED, MappingChanged(**TCP, lifetime=600)])
+@pytest.mark.parametrize("well", [ADDED, RENEWED, PortChanged(**TCP, lifetime=600)])
 def test_a_recovery_lasts_from_the_first_trouble_to_well_again(well: Event) -> None:
     recoveries = tally((0, ADDED), (300, FAILED), (600, LOST), (602.5, well)).recoveries[MAPPINGS]
     assert (sum(recoveries.counts), recoveries.seconds) == (1, 302.5)
 
 
 def test_what_was_removed_in_trouble_never_recovers() -> None:
-    told = tally((0, FAILED), (5, MappingRemoved(**TCP)), (100, ADDED))
+    told = tally((0, FAILED), (5, PortRemoved(**TCP)), (100, ADDED))
     assert sum(told.recoveries[MAPPINGS].counts) == 0
 
 
 def test_pinholes_are_counted_apart() -> None:
-    told = tally((0, PinholeAdded(**TCP, lifetime=60)), (1, PinholeFailed(**TCP, error="NotAuthorized")))
+    told = tally(
+        (0, PortAdded(kind="pinhole", **TCP, lifetime=60)),
+        (1, PortFailed(kind="pinhole", **TCP, error="NotAuthorized")),
+    )
     assert told.leases.keys() == {PortLabels("", "pinhole", (Protocol.TCP, 8080))}
     assert told.failures == {(SeriesLabels("", "pinhole"), "NotAuthorized"): 1}
 

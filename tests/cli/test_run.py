@@ -13,7 +13,7 @@ import pytest
 
 from portmap.cli.hold.run import environment_of
 from portmap.cli.parser.bare_group import split_child
-from portmap.events import MappingAdded
+from portmap.events import PortAdded
 from portmap.model import Mapping, Protocol
 from portmap.testing import Quirks, Router, loopback_address
 
@@ -129,7 +129,7 @@ def test_where_the_application_follows_its_port_is_the_external_one() -> None:
 def test_the_protocol_is_written_as_in_events_and_in_commands_of_exec() -> None:
     mapping = Mapping(Protocol.TCP, 80, 80, 60, IPv4Address("1.2.3.4"))
     assert environment_of([mapping], "G")["PORTMAP_PROTOCOL"] == "TCP"
-    assert MappingAdded.of(mapping).to_dict()["protocol"] == "TCP"
+    assert PortAdded.of(mapping).to_dict()["protocol"] == "TCP"
 
 
 def test_the_child_inherits_the_rest_of_the_environment(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,7 @@ import pytest
 
 from portmap.cli.hold.service_manager import MAX_STATUS, ServiceReporter, SystemdNotifier, ready, reloading, status_is
 from portmap.cli.hold.summary import Summary
-from portmap.events import (
-    ExternalIPChanged,
-    GatewayFound,
-    GatewayLost,
-    MappingAdded,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-)
+from portmap.events import ExternalIPChanged, GatewayFound, GatewayLost, PortAdded, PortFailed, PortLost, PortRemoved
 from portmap.model import Key, Protocol, Scope
 
 WEB: Key = (Protocol.TCP, 8080)
@@ -25,12 +17,12 @@ DNS: Key = (Protocol.UDP, 53)
 HERE = "the gateway"
 
 
-def added(key: Key = WEB, name: str = "web") -> MappingAdded:
-    return MappingAdded(protocol=key[0], internal_port=key[1], external_port=key[1], name=name)
+def added(key: Key = WEB, name: str = "web") -> PortAdded:
+    return PortAdded(protocol=key[0], internal_port=key[1], external_port=key[1], name=name)
 
 
-def failed(key: Key = WEB, *, still_open_at: int | None = None) -> MappingFailed:
-    return MappingFailed(protocol=key[0], internal_port=key[1], external_port=still_open_at, reason="refused")
+def failed(key: Key = WEB, *, still_open_at: int | None = None) -> PortFailed:
+    return PortFailed(protocol=key[0], internal_port=key[1], external_port=still_open_at, reason="refused")
 
 
 def address(text: str, scope: Scope = Scope.PUBLIC) -> ExternalIPChanged:
@@ -186,7 +178,7 @@ def test_one_key_of_two_sessions_is_two_mappings(summary: Summary) -> None:
 
 def test_what_is_removed_or_ended_is_no_longer_counted(summary: Summary) -> None:
     summary.apply("home", added())
-    summary.apply("home", MappingRemoved(protocol=DNS[0], internal_port=DNS[1]))
+    summary.apply("home", PortRemoved(protocol=DNS[0], internal_port=DNS[1]))
     assert (summary.line(), summary.is_complete) == ("the mapping is up", True)
     summary.remove("home")
     assert summary.line() == "0 of 0 mappings up"
@@ -223,7 +215,7 @@ def test_ready_is_said_once_and_then_the_status_when_it_changes(herald: ServiceR
     manager.heard()
     herald.apply("home", added())
     herald.apply("home", added())
-    herald.apply("home", MappingLost(protocol=WEB[0], internal_port=WEB[1], name="web"))
+    herald.apply("home", PortLost(protocol=WEB[0], internal_port=WEB[1], name="web"))
     assert manager.heard_so_far() == [
         "READY=1\nSTATUS=the mapping is up",
         "STATUS=the mapping is not up; web: lost",

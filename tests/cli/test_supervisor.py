@@ -20,7 +20,7 @@ from portmap.cli.hold.supervisor import supervise
 from portmap.cli.output.events import HumanRenderer, json_with_instance_name
 from portmap.config.settings import Instance, MappingText
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
-from portmap.events import Event, MappingAdded
+from portmap.events import Event, PortAdded
 from portmap.model import Protocol
 from portmap.node.local_node import LocalNode
 from portmap.testing import Router, loopback_address
@@ -79,7 +79,7 @@ def test_every_instance_is_held_and_all_end_at_a_signal(routers: Routers) -> Non
     up: list[str] = []
 
     def show(instance: str, event: Event, at: float) -> None:
-        if isinstance(event, MappingAdded):
+        if isinstance(event, PortAdded):
             up.append(instance)
             if len(up) == 2:
                 assert [len(router.entries) for router in routers] == [1, 1]
@@ -266,7 +266,7 @@ def _until(manager: socket.socket, beginning: str) -> None:
 
 # lines
 
-ADDED = MappingAdded(protocol=Protocol.TCP, internal_port=80, external_port=80)
+ADDED = PortAdded(protocol=Protocol.TCP, internal_port=80, external_port=80)
 
 
 def test_lines_have_the_instances_name_in_front() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from portmap.endpoints import Endpoints
 from portmap.errors import Conflict, GatewayTimeout, PortmapError, SpecError
-from portmap.events import Event, MappingLost, RecordChanged
+from portmap.events import Event, PortLost, RecordChanged
 from portmap.hookspecs import hookimpl
 from portmap.model import Grant, Kind, Protocol
 from portmap.node.record import Record
@@ -481,7 +481,7 @@ class TestImpatient(Unasked, BoardContract):
     class plugin(Publisher):
         @hookimpl
         def on_event(self, event: Event) -> None:
-            if isinstance(event, MappingLost):
+            if isinstance(event, PortLost):
                 raise KeyError(event)
 
 
@@ -511,7 +511,7 @@ class TestSleeper(Unasked, BoardContract):
     class plugin(Publisher):
         @hookimpl
         def on_event(self, event: Event) -> None:
-            if isinstance(event, MappingLost):
+            if isinstance(event, PortLost):
                 time.sleep(3)
 
 

@@ -14,16 +14,12 @@ from portmap.events import (
     ExternalIPFailed,
     GatewayFound,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    PinholeAdded,
-    PinholeChanged,
-    PinholeLost,
-    PinholeRenewed,
+    PortAdded,
+    PortChanged,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
     RecordChanged,
 )
 from portmap.model import Protocol, Scope
@@ -31,7 +27,7 @@ from portmap.model import Protocol, Scope
 IP4, IP6 = IPv4Address("8.8.8.8"), IPv6Address("2606:4700::1")
 WEB: dict[str, Any] = {"protocol": Protocol.TCP, "internal_port": 80, "external_ip": IP4}
 HOLE: dict[str, Any] = {"protocol": Protocol.TCP, "internal_port": 80, "external_ip": IP6, "external_port": 80}
-ADDED = MappingAdded(**WEB, external_port=8080, name="web", follow=True)
+ADDED = PortAdded(**WEB, external_port=8080, name="web", follow=True)
 FOUND = GatewayFound(gateway="g")
 MOVED = ExternalIPChanged(external_ip=IP4, scope=Scope.PUBLIC)
 
@@ -51,32 +47,32 @@ def test_an_open_port_is_listed_with_all_that_is_known_of_it() -> None:
 
 
 def test_a_port_that_moved_is_where_it_is_now() -> None:
-    assert ports(ADDED, MappingChanged(**WEB, external_port=9090)) == [9090]
+    assert ports(ADDED, PortChanged(**WEB, external_port=9090)) == [9090]
 
 
-@pytest.mark.parametrize("kind", [MappingLost, MappingRemoved])
-def test_a_port_that_is_shut_is_not_listed(kind: type[MappingLost]) -> None:
+@pytest.mark.parametrize("kind", [PortLost, PortRemoved])
+def test_a_port_that_is_shut_is_not_listed(kind: type[PortLost]) -> None:
     assert ports(ADDED, kind(**WEB, external_port=8080)) == []
 
 
 @pytest.mark.parametrize("port", [0, None])
 def test_port_0_is_never_listed(port: int | None) -> None:
-    assert ports(ADDED, MappingChanged(**WEB, external_port=port)) == []
+    assert ports(ADDED, PortChanged(**WEB, external_port=port)) == []
 
 
 def test_a_pinhole_is_another_port_than_the_mapping_of_the_same_number() -> None:
-    state = after(ADDED, PinholeAdded(**HOLE), PinholeChanged(**HOLE))
+    state = after(ADDED, PortAdded(kind="pinhole", **HOLE), PortChanged(kind="pinhole", **HOLE))
     assert [port.external_port for port in state.mappings] == [8080]
     assert [port.external_ip for port in state.pinholes] == [IP6]
 
 
 def test_a_pinhole_that_is_shut_leaves_the_mapping() -> None:
-    assert ports(ADDED, PinholeAdded(**HOLE), PinholeLost(**HOLE)) == [8080]
+    assert ports(ADDED, PortAdded(kind="pinhole", **HOLE), PortLost(kind="pinhole", **HOLE)) == [8080]
 
 
 def test_ports_keep_the_order_in_which_they_came() -> None:
-    second = MappingAdded(protocol=Protocol.UDP, internal_port=1, external_port=1)
-    assert ports(ADDED, second, MappingChanged(**WEB, external_port=9)) == [9, 1]
+    second = PortAdded(protocol=Protocol.UDP, internal_port=1, external_port=1)
+    assert ports(ADDED, second, PortChanged(**WEB, external_port=9)) == [9, 1]
 
 
 def test_address_gateway_and_record_are_the_last_that_were_stated() -> None:
@@ -91,23 +87,23 @@ def test_address_gateway_and_record_are_the_last_that_were_stated() -> None:
         FOUND,
         MOVED,
         ADDED,
-        MappingRenewed(**WEB, external_port=8080, name="web", follow=True, lifetime=9),
-        MappingFailed(**WEB, reason="no"),
-        MappingLost(protocol=Protocol.UDP, internal_port=5),
+        PortRenewed(**WEB, external_port=8080, name="web", follow=True, lifetime=9),
+        PortFailed(**WEB, reason="no"),
+        PortLost(protocol=Protocol.UDP, internal_port=5),
         GatewayLost(gateway="g", reason="silent"),
         ExternalIPFailed(external_ip=None, scope=Scope.UNKNOWN),
-        PinholeRenewed(**HOLE),
+        PortRenewed(kind="pinhole", **HOLE),
         Event(),
     ],
     ids=lambda event: type(event).__name__,
 )
 def test_what_changes_nothing_gives_the_very_same_value(event: Event) -> None:
-    state = after(FOUND, MOVED, ADDED, PinholeAdded(**HOLE))
+    state = after(FOUND, MOVED, ADDED, PortAdded(kind="pinhole", **HOLE))
     assert state.after(event) is state
 
 
 def test_a_renewal_of_what_was_never_heard_of_lists_it() -> None:
-    assert ports(MappingRenewed(**WEB, external_port=8080)) == [8080]
+    assert ports(PortRenewed(**WEB, external_port=8080)) == [8080]
 
 
 def test_the_json_shape_has_the_same_keys_always() -> None:
@@ -117,7 +113,7 @@ def test_the_json_shape_has_the_same_keys_always() -> None:
 
 
 def test_the_json_shape_of_a_port_leaves_out_what_has_nothing_to_say() -> None:
-    assert after(PinholeAdded(**HOLE)).to_dict()["ports"] == [
+    assert after(PortAdded(kind="pinhole", **HOLE)).to_dict()["ports"] == [
         {
             "protocol": "TCP",
             "external_ip": "2606:4700::1",

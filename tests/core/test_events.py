@@ -12,8 +12,9 @@ from portmap.events import (
     ExternalIPChanged,
     ExternalIPFailed,
     GatewayLost,
-    MappingAdded,
-    MappingFailed,
+    PortAdded,
+    PortEvent,
+    PortFailed,
     RecordChanged,
 )
 from portmap.model import Mapping, Protocol, Scope
@@ -23,8 +24,10 @@ OPEN = Mapping(Protocol.TCP, 8080, 80, 600, PUBLIC, "web")
 
 
 def test_every_event_has_the_name_that_the_stream_promises() -> None:
-    kinds = (kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event))
-    names = {kind.event for kind in kinds if "event" in vars(kind)}
+    kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
+    ports = {kind for kind in kinds if issubclass(kind, PortEvent)}
+    names = {kind._event for kind in kinds - ports if "_event" in vars(kind)}
+    names |= {kind(protocol=Protocol.TCP, internal_port=1).event for kind in ports if "_event" in vars(kind)}
     assert names >= {
         "gateway.found",
         "gateway.lost",
@@ -42,7 +45,7 @@ def test_every_event_has_the_name_that_the_stream_promises() -> None:
 
 
 def test_a_mapping_is_told_with_everything_that_applies() -> None:
-    assert MappingAdded.of(OPEN).to_dict() == {
+    assert PortAdded.of(OPEN).to_dict() == {
         "event": "mapping.added",
         "protocol": "TCP",
         "internal_port": 8080,
@@ -54,21 +57,26 @@ def test_a_mapping_is_told_with_everything_that_applies() -> None:
     }
 
 
+def test_a_pinhole_is_told_by_its_own_name_with_the_same_fields() -> None:
+    hole = PortAdded.of(OPEN, kind="pinhole").to_dict()
+    assert hole == PortAdded.of(OPEN).to_dict() | {"event": "pinhole.added"}
+
+
 def test_what_has_no_value_is_left_out() -> None:
-    told = MappingFailed(protocol=Protocol.UDP, internal_port=53, reason="full", error="OutOfResources").to_dict()
+    told = PortFailed(protocol=Protocol.UDP, internal_port=53, reason="full", error="OutOfResources").to_dict()
     assert list(told) == ["event", "protocol", "internal_port", "reason", "error"]
 
 
 def test_a_permanent_lifetime_is_told_as_0() -> None:
-    assert MappingAdded.of(Mapping(Protocol.TCP, 80, 80, 0)).to_dict()["lifetime"] == 0
+    assert PortAdded.of(Mapping(Protocol.TCP, 80, 80, 0)).to_dict()["lifetime"] == 0
 
 
 def test_a_port_forwarded_by_hand_is_told_as_static() -> None:
-    assert MappingAdded.of(Mapping(Protocol.TCP, 80, 80, 0, static=True)).to_dict()["static"] is True
+    assert PortAdded.of(Mapping(Protocol.TCP, 80, 80, 0, static=True)).to_dict()["static"] is True
 
 
 def test_an_address_that_nobody_knows_has_an_unknown_scope() -> None:
-    told = MappingAdded.of(Mapping(Protocol.TCP, 80, 80, 600)).to_dict()
+    told = PortAdded.of(Mapping(Protocol.TCP, 80, 80, 600)).to_dict()
     assert told["scope"] == "unknown"
     assert "external_ip" not in told
 
@@ -100,7 +108,7 @@ def test_a_record_is_told_with_all_its_ports() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        MappingAdded.of(OPEN),
+        PortAdded.of(OPEN),
         GatewayLost(gateway="g", reason="r", error="GatewayTimeout"),
         ExternalIPFailed(external_ip=None, scope=Scope.UNKNOWN, reason="no"),
         RecordChanged(seq=1),
@@ -111,10 +119,10 @@ def test_every_event_is_json_ready(event: Event) -> None:
 
 
 def test_an_event_cannot_be_changed() -> None:
-    event = MappingAdded.of(OPEN)
+    event = PortAdded.of(OPEN)
     with pytest.raises(FrozenInstanceError):
         event.internal_port = 1  # type: ignore[misc]  # the point of the test
 
 
 def test_an_event_is_known_by_its_mapping() -> None:
-    assert MappingAdded.of(OPEN).key == OPEN.key
+    assert PortAdded.of(OPEN).key == OPEN.key

@@ -22,10 +22,10 @@ from portmap.events import (
     ExternalIPFailed,
     GatewayEvent,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingRenewed,
+    PortAdded,
+    PortChanged,
+    PortEvent,
+    PortRenewed,
 )
 from portmap.hookspecs import Alert as AlertHook
 from portmap.hookspecs import Closer, hookimpl
@@ -45,7 +45,7 @@ FOREVER = 1e9
 RARELY = Policy(ip_interval=5000)  # no check in between: what is seen is renewals
 MINUTELY = Policy(ip_interval=60)
 play = partial(scripted.play, policy=MINUTELY)
-HELD = MappingAdded | MappingChanged | MappingRenewed
+HELD = PortAdded | PortChanged | PortRenewed
 
 
 def wanted(*requests: PortRequest, at: float = 0.0) -> list[tuple[float, Message]]:
@@ -68,9 +68,9 @@ def seconds(told: Recording, name: str) -> list[float]:
     return [at for at, _ in told.of(name)]
 
 
-def mapping_events(told: Recording, name: str) -> list[MappingEvent]:
+def mapping_events(told: Recording, name: str) -> list[PortEvent]:
     """The mapping events of one name."""
-    return [event for _, event in told.of(name) if isinstance(event, MappingEvent)]
+    return [event for _, event in told.of(name) if isinstance(event, PortEvent)]
 
 
 def records(backend: ScriptedBackend, story: Iterable[tuple[float, Message]], *, end: float) -> list[Record]:
@@ -389,7 +389,7 @@ def test_a_changed_address_is_told_with_the_one_before() -> None:
 def test_a_changed_address_has_every_mapping_added_again_at_once() -> None:
     told = play(ScriptedBackend().moves(100, "5.6.7.8"), wanted(WEB, DNS), end=200)
     assert [
-        (at, str(event.external_ip)) for at, event in told.of("mapping.changed") if isinstance(event, MappingEvent)
+        (at, str(event.external_ip)) for at, event in told.of("mapping.changed") if isinstance(event, PortEvent)
     ] == [
         (180, "5.6.7.8"),
         (180, "5.6.7.8"),
@@ -426,7 +426,7 @@ def test_the_unspecified_address_is_an_error() -> None:
 )
 def test_an_address_that_nobody_can_reach_is_classified(address: str, scope: str) -> None:
     told = play(ScriptedBackend().moves(0, address), wanted(WEB), end=10)
-    assert [event.scope for _, event in told.events if isinstance(event, ExternalIPChanged | MappingEvent)][:2] == [
+    assert [event.scope for _, event in told.events if isinstance(event, ExternalIPChanged | PortEvent)][:2] == [
         scope,
         scope,
     ]
@@ -873,7 +873,7 @@ def test_no_event_ever_claims_a_port_that_is_none(troubles: list[Trouble], ports
     backend, end = afflicted(troubles)
     backend._ports = lambda port: ports[len(backend.calls) % len(ports)]
     told = play(backend, wanted(WEB, DNS), end=end)
-    claimed = [event.external_port for _, event in told.events if isinstance(event, MappingEvent)]
+    claimed = [event.external_port for _, event in told.events if isinstance(event, PortEvent)]
     assert all(port is None or 1 <= port <= 65535 for port in claimed)
 
 
@@ -888,7 +888,7 @@ def test_the_stream_of_a_mapping_always_makes_sense(troubles: list[Trouble]) -> 
             assert is_open
         if event.event == "mapping.added":
             assert not is_open
-        if isinstance(event, MappingEvent) and event.event != "mapping.failed":
+        if isinstance(event, PortEvent) and event.event != "mapping.failed":
             is_open = event.event in {"mapping.added", "mapping.renewed", "mapping.changed"}
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portmap.errors import Conflict, Refused
-from portmap.events import MappingEvent
+from portmap.events import PortEvent
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Message, Register, Unregister
 from portmap.loop.policy import OnConflict, Policy
@@ -61,13 +61,13 @@ def wanted(*texts: str, at: float = 0.0) -> list[tuple[float, Message]]:
 
 def mappings(told: Recording, *, until: float = FOREVER) -> list[str]:
     """What was told of mappings, as `added TCP 4001`."""
-    events = [event for at, event in told.events if isinstance(event, MappingEvent) and at < until]
+    events = [event for at, event in told.events if isinstance(event, PortEvent) and at < until]
     return [f"{event.event.removeprefix('mapping.')} {event.protocol} {event.external_port}" for event in events]
 
 
 def reasons(told: Recording) -> list[str]:
     """Every reason that was given with a mapping."""
-    return [event.reason for _, event in told.events if isinstance(event, MappingEvent) and event.reason]
+    return [event.reason for _, event in told.events if isinstance(event, PortEvent) and event.reason]
 
 
 def calls(town: Town, hook: str) -> list[tuple[object, ...]]:
@@ -211,7 +211,7 @@ def test_whatever_the_neighbours_hold_every_pair_ends_on_one_port(
 ) -> None:
     town = Town(*taken)
     told = play(town, wanted(text), end=250, spread=spread)
-    last = {event.key: event.external_port for _, event in told.events if isinstance(event, MappingEvent)}
+    last = {event.key: event.external_port for _, event in told.events if isinstance(event, PortEvent)}
     assert all(last[TCP, port] == last[UDP, port] for _, port in last)
     assert not any("no common port" in reason or "to itself" in reason for reason in reasons(told))
     assert town.table == {}
@@ -234,7 +234,7 @@ def vpn(*ports: int, every: float = 1000.0) -> Town:
 def test_whatever_port_is_drawn_is_the_one_to_listen_on() -> None:
     told = play(vpn(37713), wanted("follow/both"), end=1)
     assert mappings(told, until=1) == ["added TCP 37713", "added UDP 37713"]
-    assert all(event.follow for _, event in told.of("mapping.added") if isinstance(event, MappingEvent))
+    assert all(event.follow for _, event in told.of("mapping.added") if isinstance(event, PortEvent))
     assert reasons(told) == []
 
 
@@ -265,7 +265,7 @@ def test_the_internal_port_is_taken_along_to_the_external_one() -> None:
 
 def test_the_mapping_keeps_the_name_that_it_was_asked_for_by() -> None:
     ((_, event),) = play(Town((TCP, 6881)), wanted("bt=6881=follow"), end=1).of("mapping.added")
-    assert isinstance(event, MappingEvent)
+    assert isinstance(event, PortEvent)
     assert (event.key, event.external_port, event.follow, event.name) == ((TCP, 6881), 6882, True, "bt")
 
 
@@ -284,7 +284,7 @@ def test_it_is_renewed_where_it_is() -> None:
 def test_where_no_port_leads_to_itself_it_leads_to_the_one_that_was_asked_for() -> None:
     town = Town(drawn=never_the_same())
     ((_, event),) = play(town, wanted("6881=follow"), end=1000).of("mapping.added")
-    assert isinstance(event, MappingEvent)
+    assert isinstance(event, PortEvent)
     assert event.reason == "the gateway maps no port to itself: let the application listen on 6881"
     assert event.follow is None
     assert calls(town, "add_mapping")[-1] == (TCP, event.external_port, 6881)

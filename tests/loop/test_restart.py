@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from portmap.backends.nat import Nat
-from portmap.events import MappingAdded
+from portmap.events import PortAdded
 from portmap.loop.inbox import Register
 from portmap.loop.loop import Loop
 from portmap.loop.policy import OnConflict, Policy
@@ -115,7 +115,7 @@ def test_a_leftover_that_is_gone_is_not_taken_for_what_we_have_mapped_since(tmp_
         killed.save(Journal((replace(entry(8080), inner_port=9090),)))
     with closing(JournalStore(tmp_path)) as state:
         scribe = JournalWriter(Recording(ScriptedInbox(end=0)), state)
-        scribe.on_event(MappingAdded(protocol=Protocol.TCP, internal_port=8080, external_port=9091))
+        scribe.on_event(PortAdded(protocol=Protocol.TCP, internal_port=8080, external_port=9091))
         scribe.on_leftover_deleted(TCP.key)
         scribe.on_settled()
         assert [kept.held for kept in from_text(next(tmp_path.glob("*.json")).read_text()).entries] == [True]

@@ -20,7 +20,7 @@ from tests.matrix.rows import Row, Story
 from portmap import errors
 from portmap.backends.nat import Nat
 from portmap.errors import NATError, PluginError
-from portmap.events import Event, MappingAdded, MappingChanged, MappingLost, MappingRemoved, MappingRenewed
+from portmap.events import Event, PortAdded, PortChanged, PortLost, PortRemoved, PortRenewed
 from portmap.loop.inbox import Register
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
@@ -123,9 +123,9 @@ class Recorder:
     def on_event(self, event: Event) -> None:
         self.events.append(event)
         match event:
-            case MappingAdded() | MappingChanged() | MappingRenewed():
+            case PortAdded() | PortChanged() | PortRenewed():
                 self.ports[event.protocol] = event.external_port or 0
-            case MappingLost() | MappingRemoved():
+            case PortLost() | PortRemoved():
                 self.ports.pop(event.protocol, None)
 
     def on_settled(self) -> None:

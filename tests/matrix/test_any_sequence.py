@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.matrix.router_model import live_through
 from tests.matrix.scripted_model import KEPT, TROUBLES, Step, World
 
-from portmap.events import MappingEvent
+from portmap.events import PortEvent
 from portmap.loop.lease import MAX_RETRY
 
 fixed = settings(
@@ -51,7 +51,7 @@ def test_whatever_happens_to_the_loop(steps: list[Step], calm: float) -> None:
     for request in KEPT:
         gaps = inbox.gaps[request.key].all
         assert [gap for gap in gaps if not world.diary.excused(gap, LONGEST_EXCUSE)] == []
-        events = [event for _, event in recorded.events if isinstance(event, MappingEvent)]
+        events = [event for _, event in recorded.events if isinstance(event, PortEvent)]
         assert_makes_sense([event for event in events if event.key == request.key])
 
 
@@ -63,7 +63,7 @@ def test_whatever_happens_to_nat_pmp_at_a_router(steps: list[Step], calm: float)
     assert [gap for gap in gaps if not world.diary.excused(gap, LONGEST_EXCUSE)] == []
 
 
-def assert_makes_sense(events: list[MappingEvent]) -> None:
+def assert_makes_sense(events: list[PortEvent]) -> None:
     is_open = False
     for event in events:
         if event.event != "mapping.failed":

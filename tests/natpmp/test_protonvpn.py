@@ -11,7 +11,7 @@ from tests.udp_peer import MakePeer, Peer
 import portmap
 from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NoGateway, NotAuthorized, Refused, SpecError
-from portmap.events import Event, MappingEvent
+from portmap.events import Event, PortEvent
 from portmap.loop.policy import OnConflict
 from portmap.model import Grant, Protocol
 from portmap.session.session import Session
@@ -210,7 +210,7 @@ def test_a_taken_port_gives_a_pair_one_other_for_both(home: Home) -> None:
 def test_a_pair_at_a_router_that_never_gives_what_is_asked_for_ends_with_the_reason(home: Home) -> None:
     router = home.router(other_port=True)
     session = home.open(router, "4001/both", kind=NatPmp)
-    events = (event for event in session.events() if isinstance(event, MappingEvent))
+    events = (event for event in session.events() if isinstance(event, PortEvent))
     told = next(event for event in events if "gave no common port" in event.reason)
     assert sorted(entry.external_port for entry in router.entries) == sorted(ports(session).values())
     assert f"{told.protocol} has {told.external_port}" in told.reason or f"{told.external_port}:" in told.reason

@@ -13,12 +13,12 @@ from portmap.events import (
     ExternalIPChanged,
     ExternalIPFailed,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
+    PortAdded,
+    PortChanged,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Address, Key, PortRequest, Protocol, scope_of
 from portmap.node.local_node import LocalNode, Record, Value, unix_ms
@@ -75,19 +75,19 @@ def at(ip: Address | None) -> Event:
 
 
 def added(key: Key, port: int, ip: Address | None = PUBLIC) -> Event:
-    return MappingAdded(protocol=key[0], internal_port=key[1], external_port=port, external_ip=ip, lifetime=600)
+    return PortAdded(protocol=key[0], internal_port=key[1], external_port=port, external_ip=ip, lifetime=600)
 
 
 def changed(key: Key, port: int, ip: Address | None = PUBLIC) -> Event:
-    return MappingChanged(protocol=key[0], internal_port=key[1], external_port=port, external_ip=ip, lifetime=600)
+    return PortChanged(protocol=key[0], internal_port=key[1], external_port=port, external_ip=ip, lifetime=600)
 
 
 def lost(key: Key) -> Event:
-    return MappingLost(protocol=key[0], internal_port=key[1])
+    return PortLost(protocol=key[0], internal_port=key[1])
 
 
 def removed(key: Key) -> Event:
-    return MappingRemoved(protocol=key[0], internal_port=key[1])
+    return PortRemoved(protocol=key[0], internal_port=key[1])
 
 
 def hear(node: LocalNode, *events: Event) -> dict[str, Value]:
@@ -427,7 +427,7 @@ def test_one_that_does_not_hold_the_entry_goes_unseen(node: LocalNode) -> None:
 
 def test_a_static_mapping_is_published_like_any_other(started: LocalNode) -> None:
     started.set_static_ip(PUBLIC)
-    by_hand = MappingAdded(protocol=TCP, internal_port=30303, external_port=443, external_ip=PUBLIC, static=True)
+    by_hand = PortAdded(protocol=TCP, internal_port=30303, external_port=443, external_ip=PUBLIC, static=True)
     assert hear(started, by_hand) == {"ip": PUBLIC, "tcp": 443, "udp": 30303}
 
 
@@ -445,13 +445,13 @@ def test_events_that_say_nothing_of_our_reach_change_nothing(started: LocalNode)
     hear(started, at(PUBLIC), added(P2P, 40001))
     started.apply(GatewayLost(gateway="a gateway"))
     started.apply(ExternalIPFailed(external_ip=None, scope=scope_of(None)))
-    started.apply(MappingFailed(protocol=TCP, internal_port=30303, reason="refused"))
-    started.apply(MappingRenewed(protocol=TCP, internal_port=30303, external_port=40001, lifetime=600))
+    started.apply(PortFailed(protocol=TCP, internal_port=30303, reason="refused"))
+    started.apply(PortRenewed(protocol=TCP, internal_port=30303, external_port=40001, lifetime=600))
     assert started.commit() is None
 
 
 def test_a_failed_renewal_keeps_the_port_and_a_failed_first_try_the_local_one(started: LocalNode) -> None:
-    entries = hear(started, added(P2P, 40001, ip=None), MappingFailed(protocol=TCP, internal_port=30303))
+    entries = hear(started, added(P2P, 40001, ip=None), PortFailed(protocol=TCP, internal_port=30303))
     assert entries == {"ip": LOOPBACK, "tcp": 40001, "udp": 30303}
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.pcp.conftest import HERE, Until
 
 from portmap.backends.nat import Nat
-from portmap.events import Event, ExternalIPChanged, MappingAdded
+from portmap.events import Event, ExternalIPChanged, PortAdded
 from portmap.loop.inbox import Inbox, Register, Stop
 from portmap.loop.loop import Loop
 from portmap.model import PortRequest, Protocol
@@ -34,9 +34,9 @@ def test_the_external_address_is_told_before_the_first_mapping(pmp: bool, patien
         loop = threading.Thread(target=Loop(Nat(backend, "pcp"), inbox, told).run)
         loop.start()
         inbox.put(Register(PortRequest(Protocol.TCP, 30303)))
-        until(lambda: any(isinstance(event, MappingAdded) for event in told))
+        until(lambda: any(isinstance(event, PortAdded) for event in told))
         inbox.put(Stop())
         loop.join(5)
     assert [event.event for event in told][:3] == ["gateway.found", "external_ip.changed", "mapping.added"]
-    addresses = [event.external_ip for event in told if isinstance(event, ExternalIPChanged | MappingAdded)]
+    addresses = [event.external_ip for event in told if isinstance(event, ExternalIPChanged | PortAdded)]
     assert addresses == [IPv4Address("1.2.3.4")] * 2

@@ -10,15 +10,7 @@ import pytest
 
 from portmap.endpoints import Endpoints
 from portmap.errors import GatewayTimeout, PluginError, PortmapError, Refused, SpecError
-from portmap.events import (
-    Event,
-    GatewayFound,
-    MappingAdded,
-    MappingChanged,
-    MappingRemoved,
-    PublisherFailed,
-    PublisherOk,
-)
+from portmap.events import Event, GatewayFound, PortAdded, PortChanged, PortRemoved, PublisherFailed, PublisherOk
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import Register
 from portmap.model import PortRequest, Protocol
@@ -29,9 +21,9 @@ from portmap.testing.scripted import Recording, ScriptedBackend, play
 
 LONG = 5.0  # seconds, that no test here waits out
 FOUND = GatewayFound(gateway="g")
-OPENED = MappingAdded(protocol=Protocol.TCP, internal_port=80, external_port=8080)
-MOVED = MappingChanged(protocol=Protocol.TCP, internal_port=80, external_port=9090)
-CLOSED = MappingRemoved(protocol=Protocol.TCP, internal_port=80, external_port=9090)
+OPENED = PortAdded(protocol=Protocol.TCP, internal_port=80, external_port=8080)
+MOVED = PortChanged(protocol=Protocol.TCP, internal_port=80, external_port=9090)
+CLOSED = PortRemoved(protocol=Protocol.TCP, internal_port=80, external_port=9090)
 QUICK = RetrySchedule(settle=0.0, first=0.001, last=0.001)
 SLOW = RetrySchedule(settle=0.0, first=LONG, last=LONG)
 Eventually = Callable[[Callable[[], object]], None]
@@ -265,7 +257,7 @@ def test_a_publisher_that_was_busy_is_told_the_newest_only(
     runner.handle(OPENED)
     eventually(lambda: runner.status.busy_since)
     for number in range(1, 1001):
-        runner.handle(MappingChanged(protocol=Protocol.TCP, internal_port=80, external_port=number))
+        runner.handle(PortChanged(protocol=Protocol.TCP, internal_port=80, external_port=number))
     release.set()
     closed(runner)
     assert publisher.told == [(8080, False), (1000, False)]
@@ -436,7 +428,7 @@ def test_a_publisher_may_say_what_its_target_has(words: str | None, has: str, st
 def test_many_ports_are_counted(start: Start) -> None:
     runner = start(Converging(), schedule=QUICK)
     for port in range(8000, 8009):
-        runner.handle(MappingAdded(protocol=Protocol.TCP, internal_port=port, external_port=port))
+        runner.handle(PortAdded(protocol=Protocol.TCP, internal_port=port, external_port=port))
     closed(runner)
     assert runner.status.has == "8000, 8001, 8002, 8003, 8004 and 4 more"
 

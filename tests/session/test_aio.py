@@ -14,7 +14,7 @@ import trio
 import portmap
 from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NoGateway, SpecError
-from portmap.events import Event, MappingAdded, MappingRemoved
+from portmap.events import Event, PortAdded, PortRemoved
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Grant, Kind, Protocol
 from portmap.session import aio
@@ -133,7 +133,7 @@ def test_ports_are_added_and_removed_while_it_runs(play: Play, router: Router) -
             assert len(await session.wait(LONG)) == 2
             session.remove((Protocol.TCP, 8080))
             async for event in session.events():
-                if isinstance(event, MappingRemoved):
+                if isinstance(event, PortRemoved):
                     break
             assert [mapping.internal_port for mapping in session.mappings] == [9090]
 
@@ -219,9 +219,9 @@ async def _all_there_is(events: AsyncIterator[Event]) -> list[str]:
 
 def test_a_slow_reader_loses_the_oldest_and_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
     reader = aio._Subscription(_Deaf(), lambda: True, None)
-    event = MappingAdded(protocol=Protocol.TCP, internal_port=1)
+    event = PortAdded(protocol=Protocol.TCP, internal_port=1)
     for port in range(BACKLOG + 5):
-        reader.put(MappingAdded(protocol=Protocol.TCP, internal_port=port))
+        reader.put(PortAdded(protocol=Protocol.TCP, internal_port=port))
 
     async def story() -> list[Event]:
         return [event async for event in reader]

@@ -9,12 +9,12 @@ from portmap.events import (
     ExternalIPChanged,
     GatewayFound,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
+    PortAdded,
+    PortChanged,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Mapping, Protocol, Scope
 from portmap.session.state import SessionState
@@ -22,7 +22,7 @@ from portmap.session.state import SessionState
 PUBLIC = IPv4Address("1.2.3.4")
 WEB = (Protocol.TCP, 8080)
 OPEN = Mapping(Protocol.TCP, 8080, 80, 600, PUBLIC, "web")
-FAILED = MappingFailed(protocol=Protocol.TCP, internal_port=8080, reason="taken", error="Conflict")
+FAILED = PortFailed(protocol=Protocol.TCP, internal_port=8080, reason="taken", error="Conflict")
 LOST = GatewayLost(gateway="g", reason="nobody there", error="NoGateway")
 
 
@@ -31,21 +31,21 @@ def ledger() -> SessionState:
     return SessionState()
 
 
-@pytest.mark.parametrize("kind", [MappingAdded, MappingChanged, MappingRenewed])
-def test_an_open_port_is_told_back_as_it_was_announced(ledger: SessionState, kind: type[MappingAdded]) -> None:
+@pytest.mark.parametrize("kind", [PortAdded, PortChanged, PortRenewed])
+def test_an_open_port_is_told_back_as_it_was_announced(ledger: SessionState, kind: type[PortAdded]) -> None:
     ledger.apply(kind.of(OPEN))
     assert ledger.mappings == {WEB: OPEN}
 
 
-@pytest.mark.parametrize("kind", [MappingLost, MappingRemoved])
-def test_a_shut_port_is_gone(ledger: SessionState, kind: type[MappingLost]) -> None:
-    ledger.apply(MappingAdded.of(OPEN))
+@pytest.mark.parametrize("kind", [PortLost, PortRemoved])
+def test_a_shut_port_is_gone(ledger: SessionState, kind: type[PortLost]) -> None:
+    ledger.apply(PortAdded.of(OPEN))
     ledger.apply(kind.of(OPEN))
     assert not ledger.mappings
 
 
 def test_a_failure_shuts_nothing(ledger: SessionState) -> None:
-    ledger.apply(MappingAdded.of(OPEN))
+    ledger.apply(PortAdded.of(OPEN))
     ledger.apply(FAILED)
     assert WEB in ledger.mappings
 
@@ -58,13 +58,13 @@ def test_a_failure_is_told_as_the_error_that_it_was(ledger: SessionState) -> Non
 
 @pytest.mark.parametrize("name", ["", "NoSuchError"])
 def test_an_error_of_no_known_name_is_the_networks(ledger: SessionState, name: str) -> None:
-    ledger.apply(MappingFailed(protocol=Protocol.TCP, internal_port=8080, reason="odd", error=name))
+    ledger.apply(PortFailed(protocol=Protocol.TCP, internal_port=8080, reason="odd", error=name))
     assert type(ledger.why_missing([WEB])) is NATError
 
 
 def test_a_grant_ends_a_failure(ledger: SessionState) -> None:
     ledger.apply(FAILED)
-    ledger.apply(MappingAdded.of(OPEN))
+    ledger.apply(PortAdded.of(OPEN))
     assert ledger.why_missing([WEB]) is None
 
 

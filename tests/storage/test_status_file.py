@@ -16,13 +16,11 @@ from portmap.events import (
     ExternalIPChanged,
     GatewayFound,
     GatewayLost,
-    MappingAdded,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    PinholeAdded,
-    PinholeFailed,
+    PortAdded,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Mapping, PortRequest, Protocol, Scope
 from portmap.storage.status import PublisherStatus, SessionStatus, from_text, to_text
@@ -40,8 +38,8 @@ def told(*events: Event, start: SessionStatus = NEW) -> SessionStatus:
     return notice
 
 
-def failed(port: int | None = None) -> MappingFailed:
-    return MappingFailed(protocol=Protocol.TCP, internal_port=8080, external_port=port, reason="not today")
+def failed(port: int | None = None) -> PortFailed:
+    return PortFailed(protocol=Protocol.TCP, internal_port=8080, external_port=port, reason="not today")
 
 
 def test_what_was_not_tried_yet_is_pending() -> None:
@@ -50,17 +48,17 @@ def test_what_was_not_tried_yet_is_pending() -> None:
 
 
 def test_an_open_port_is_up_until_its_lease_ends() -> None:
-    (port,) = told(MappingAdded.of(OPEN)).ports
+    (port,) = told(PortAdded.of(OPEN)).ports
     assert (port.state, port.external_ip, port.external_port, port.expires) == ("up", "1.2.3.4", 80, 601.0)
 
 
 def test_a_renewal_moves_the_end_and_not_the_beginning() -> None:
-    (port,) = told(MappingAdded.of(OPEN), MappingRenewed.of(OPEN)).ports
+    (port,) = told(PortAdded.of(OPEN), PortRenewed.of(OPEN)).ports
     assert (port.since, port.expires) == (1.0, 602.0)
 
 
 def test_a_failed_renewal_leaves_the_port_up_with_the_reason() -> None:
-    notice = told(MappingAdded.of(OPEN), failed(80))
+    notice = told(PortAdded.of(OPEN), failed(80))
     assert notice.healthy
     assert (notice.ports[0].reason, notice.ports[0].expires) == ("not today", 601.0)
 
@@ -71,12 +69,12 @@ def test_a_port_that_cannot_be_opened_has_failed() -> None:
 
 
 def test_a_lost_port_is_not_healthy() -> None:
-    notice = told(MappingAdded.of(OPEN), MappingLost.of(OPEN, reason="gone"))
+    notice = told(PortAdded.of(OPEN), PortLost.of(OPEN, reason="gone"))
     assert (notice.ports[0].state, notice.healthy) == ("lost", False)
 
 
 def test_a_removed_port_is_no_longer_wanted() -> None:
-    assert told(MappingAdded.of(OPEN), MappingRemoved.of(OPEN)).ports == ()
+    assert told(PortAdded.of(OPEN), PortRemoved.of(OPEN)).ports == ()
 
 
 def test_gateway_and_address_are_known() -> None:
@@ -88,15 +86,15 @@ def test_gateway_and_address_are_known() -> None:
 
 def test_a_pinhole_is_a_port_of_its_own_and_a_bonus() -> None:
     both = NEW.with_requests([WEB], ipv6=True)
-    assert told(MappingAdded.of(OPEN), start=both).healthy
-    hole = PinholeAdded.of(Mapping(Protocol.TCP, 8080, 8080, 120, IPv6Address("2600::2")))
-    assert [port.ipv6 for port in told(MappingAdded.of(OPEN), hole, start=both).ports] == [False, True]
+    assert told(PortAdded.of(OPEN), start=both).healthy
+    hole = PortAdded.of(Mapping(Protocol.TCP, 8080, 8080, 120, IPv6Address("2600::2")), kind="pinhole")
+    assert [port.ipv6 for port in told(PortAdded.of(OPEN), hole, start=both).ports] == [False, True]
 
 
 def test_beside_mappings_a_pinhole_has_no_row_before_anything_happened_to_it() -> None:
     both = NEW.with_requests([WEB], ipv6=True)
     assert [port.ipv6 for port in both.ports] == [False]
-    refused = PinholeFailed(protocol=Protocol.TCP, internal_port=8080, reason="not today")
+    refused = PortFailed(kind="pinhole", protocol=Protocol.TCP, internal_port=8080, reason="not today")
     assert [port.ipv6 for port in told(refused, start=both).ports] == [False, True]
 
 
@@ -111,13 +109,13 @@ def test_where_only_ipv6_is_wanted_the_pinhole_decides() -> None:
 
 
 def test_a_publisher_in_trouble_is_not_healthy() -> None:
-    notice = told(MappingAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=False, since=1.0, reason="401"), 2.0)
+    notice = told(PortAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=False, since=1.0, reason="401"), 2.0)
     assert not notice.healthy
     assert notice.with_publisher(PublisherStatus("enr", ok=True, since=3.0), 3.0).healthy
 
 
 def test_a_notice_reads_as_it_was_written() -> None:
-    notice = told(MappingAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=True, since=1.0), 2.0)
+    notice = told(PortAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=True, since=1.0), 2.0)
     assert from_text(to_text(notice)) == notice
 
 
@@ -140,7 +138,7 @@ def test_a_pinned_notice_is_seen(tmp_path: Path) -> None:
 def test_a_change_is_seen_once_it_is_pinned(tmp_path: Path) -> None:
     board = StatusFile(tmp_path, NEW)
     board.write()
-    board.update(lambda notice: notice.after(MappingAdded.of(OPEN), 1.0))
+    board.update(lambda notice: notice.after(PortAdded.of(OPEN), 1.0))
     assert not live_sessions(tmp_path)[0].healthy
     board.write()
     assert live_sessions(tmp_path)[0].healthy

@@ -19,7 +19,7 @@ from tests.torrent.fakes import PASSWORD, USER
 
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, Refused
-from portmap.events import MappingAdded
+from portmap.events import PortAdded
 from portmap.model import Protocol
 from portmap.publishers.convergence import RetrySchedule
 from portmap.publishers.runner import PublisherRunner
@@ -105,7 +105,7 @@ def test_a_client_that_starts_later_and_restarts_has_the_port_in_the_end(
     port = free_port()
     runner = PublisherRunner(client, client.spec, RetrySchedule(settle=0.0, first=0.1, last=0.2, every=0.2))
     try:
-        runner.handle(MappingAdded(protocol=Protocol.TCP, internal_port=1, external_port=port, follow=True))
+        runner.handle(PortAdded(protocol=Protocol.TCP, internal_port=1, external_port=port, follow=True))
         in_time(lambda: runner.status.failures >= 2)
         daemon.start()
         in_time(lambda: runner.status.ok)

@@ -3,7 +3,7 @@
 import logging
 from math import inf
 
-from portmap.events import Listener, MappingRemoved
+from portmap.events import Listener, PortRemoved
 from portmap.loop.inbox import Inbox, Register, Stop, Unregister
 from portmap.node.local_node import LocalNode
 
@@ -16,7 +16,7 @@ def run_none_path(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
     while not isinstance(message := inbox.next_or_settle(inf, listener.on_settled), Stop):
         if isinstance(message, Unregister):
             protocol, port = message.key
-            node.apply(MappingRemoved(protocol=protocol, internal_port=port))
+            node.apply(PortRemoved(protocol=protocol, internal_port=port))
         if isinstance(message, Register):
             node.expect_port(message.request)
             if not said:

@@ -1,57 +1,29 @@
-"""A road: one way for ports to be reached - the gateway's IPv4 mappings, or its IPv6 pinholes - and how it is told of.
+"""What a path starts with: the backend, the journal's store, and how the path's events are told. Pure.
 
-Law: pure. The loop knows only mappings; what it says of the IPv6 road is put into that road's own words here.
+A session has up to two paths: one for the gateway's IPv4 mappings, one for pinholes in its IPv6 firewall. The loop
+knows mappings only; PinholeTranslator tells its events as those of pinholes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from portmap.backends.nat import Nat
-from portmap.events import (
-    Event,
-    ExternalIPEvent,
-    GatewayEvent,
-    GatewayFound,
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    NetworkChanged,
-    PinholeAdded,
-    PinholeChanged,
-    PinholeEvent,
-    PinholeFailed,
-    PinholeLost,
-    PinholeRemoved,
-    PinholeRenewed,
-)
+from portmap.events import Event, ExternalIPEvent, GatewayEvent, GatewayFound, NetworkChanged, PortEvent
 from portmap.storage.journal_store import JournalStore
 
 EventTranslator: TypeAlias = Callable[[Event], Event | None]
-"""What a road says in place of what its path said; None for nothing."""
-
-_PINHOLES: dict[type[MappingEvent], type[PinholeEvent]] = {
-    MappingAdded: PinholeAdded,
-    MappingChanged: PinholeChanged,
-    MappingRenewed: PinholeRenewed,
-    MappingFailed: PinholeFailed,
-    MappingLost: PinholeLost,
-    MappingRemoved: PinholeRemoved,
-}
+"""The event to tell in place of the path's own; None to tell nothing."""
 
 
 def unchanged(event: Event) -> Event:
-    """The voice that changes nothing."""
+    """The event itself: the translator of an IPv4 path."""
     return event
 
 
 @dataclass(frozen=True, slots=True)
 class PathSetup:
-    """A gateway's door, where its ports are remembered, and its voice."""
+    """A backend, where its ports are remembered, and how its events are told."""
 
     nat: Nat
     state: JournalStore | None = None
@@ -65,31 +37,26 @@ class PathSetup:
 
 
 class PinholeTranslator:
-    """Tells the loop's mappings as pinholes.
+    """Tells mapping events as pinhole events. `alone`: there is no IPv4 path beside.
 
-    Beside an IPv4 road it says nothing until an IPv6 gateway was found, for most have none and nobody asked for one;
-    and never what the other road says as well: that our network changed, and an address.
+    Beside an IPv4 path nothing is told before an IPv6 gateway was found: most networks have none, and the user did not
+    ask for one. What the IPv4 path tells as well is left out: the address, and that our network changed.
     """
 
     def __init__(self, *, alone: bool) -> None:
         self._alone = alone
-        self._heard = alone
+        self._found = alone
 
     def __call__(self, event: Event) -> Event | None:
-        """The event in this road's words."""
+        """The event to tell; None for nothing."""
         match event:
             case GatewayFound():
-                self._heard = True
+                self._found = True
                 return event
-            case MappingEvent():
-                return to_pinhole_event(event) if self._heard else None
+            case PortEvent():
+                return replace(event, kind="pinhole") if self._found else None
             case GatewayEvent():
-                return event if self._heard else None
+                return event if self._found else None
             case ExternalIPEvent() | NetworkChanged():
                 return event if self._alone else None
         return event
-
-
-def to_pinhole_event(event: MappingEvent) -> PinholeEvent:
-    """The same of a pinhole."""
-    return _PINHOLES[type(event)](**{field.name: getattr(event, field.name) for field in fields(event)})

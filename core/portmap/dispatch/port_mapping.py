@@ -24,12 +24,10 @@ from portmap.events import (
     GatewayFound,
     GatewayLost,
     GatewayRebooted,
-    MappingAdded,
-    MappingRemoved,
     NetworkChanged,
-    PinholeAdded,
-    PinholeRemoved,
+    PortAdded,
     PortEvent,
+    PortRemoved,
 )
 from portmap.loop.inbox import Inbox, Recheck, Register, Stop, Unregister
 from portmap.loop.policy import Policy
@@ -130,7 +128,7 @@ class PortMapping:
 
     def _with_note(self, event: PortEvent) -> PortEvent:
         """The event, with the note of the last grant, or what is known of another portmap that holds the same port."""
-        if event.error or not isinstance(event, MappingAdded | MappingRemoved | PinholeAdded | PinholeRemoved):
+        if event.error or not isinstance(event, PortAdded | PortRemoved):
             return event
         note = self.nat.grant_note(event.key)
         return replace(event, reason="; ".join(filter(None, (event.reason, note)))) if note else event

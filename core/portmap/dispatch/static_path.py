@@ -16,14 +16,7 @@ from random import random
 from portmap import errors
 from portmap.backends.nat import Nat
 from portmap.errors import NATError, NoPublicAddress, PluginError, PortmapError, Refused, error_kind
-from portmap.events import (
-    ExternalIPChanged,
-    ExternalIPFailed,
-    Listener,
-    MappingAdded,
-    MappingChanged,
-    MappingRemoved,
-)
+from portmap.events import ExternalIPChanged, ExternalIPFailed, Listener, PortAdded, PortChanged, PortRemoved
 from portmap.loop import lease_events
 from portmap.loop.gateway_state import GatewayState
 from portmap.loop.inbox import (
@@ -135,7 +128,7 @@ class StaticPath:
         )
         for key, mapping in self._mappings.items():
             self._mappings[key] = moved = replace(mapping, external_ip=address)
-            self._listener.on_event(MappingChanged.of(moved))
+            self._listener.on_event(PortChanged.of(moved))
 
     def _set_record_address(self, address: Address, previous: Address | None) -> None:
         """Put the address in the record; one of the other family, if it was ours, goes."""
@@ -187,7 +180,7 @@ class StaticPath:
             static=True,
             follow=request.follow,
         )
-        event = MappingChanged if mapping.key in self._mappings else MappingAdded
+        event = PortChanged if mapping.key in self._mappings else PortAdded
         self._mappings[mapping.key] = mapping
         self._listener.on_event(event.of(mapping))
 
@@ -213,4 +206,4 @@ class StaticPath:
         self._failures.pop(key, None)
         mapping = self._mappings.pop(key, None)
         if mapping is not None:
-            self._listener.on_event(MappingRemoved.of(mapping))
+            self._listener.on_event(PortRemoved.of(mapping))

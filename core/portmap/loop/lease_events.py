@@ -4,30 +4,22 @@ Law: pure; decides no policy and sends nothing.
 """
 
 from portmap.errors import PortmapError, error_name
-from portmap.events import (
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-)
+from portmap.events import PortAdded, PortChanged, PortEvent, PortFailed, PortLost, PortRemoved, PortRenewed
 from portmap.loop.lease import Lease
 
 
-def event_of_grant(before: Lease, after: Lease) -> MappingEvent:
+def event_of_grant(before: Lease, after: Lease) -> PortEvent:
     """Added where nothing was open, changed where the port or the address is another, else renewed.
 
     A new note goes before any other reason.
     """
     note = after.note if after.note != before.note else ""
     if not before.held:
-        return MappingAdded.of(after.mapping, reason=note or _other_port(before, after))
+        return PortAdded.of(after.mapping, reason=note or _other_port(before, after))
     was, now = before.mapping, after.mapping
     if (was.external_port, was.external_ip, was.follow) != (now.external_port, now.external_ip, now.follow):
-        return MappingChanged.of(now, reason=note)
-    return MappingRenewed.of(now, reason=note)
+        return PortChanged.of(now, reason=note)
+    return PortRenewed.of(now, reason=note)
 
 
 def _other_port(before: Lease, after: Lease) -> str:
@@ -40,10 +32,10 @@ def _other_port(before: Lease, after: Lease) -> str:
     return f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
 
 
-def event_of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
+def event_of_failure(lease: Lease, error: PortmapError) -> PortFailed:
     """The gateway would not open or renew the port."""
     request = lease.request
-    return MappingFailed(
+    return PortFailed(
         protocol=request.protocol,
         internal_port=request.internal_port,
         external_port=lease.external_port or None,
@@ -53,12 +45,12 @@ def event_of_failure(lease: Lease, error: PortmapError) -> MappingFailed:
     )
 
 
-def event_of_loss(lease: Lease, reason: str) -> MappingLost:
+def event_of_loss(lease: Lease, reason: str) -> PortLost:
     """The port is shut: its lease ran out, or it was seen gone."""
-    return MappingLost.of(lease.mapping, reason=reason)
+    return PortLost.of(lease.mapping, reason=reason)
 
 
-def event_of_removal(lease: Lease, error: PortmapError | None) -> MappingRemoved:
+def event_of_removal(lease: Lease, error: PortmapError | None) -> PortRemoved:
     """We are done with the port; with an error, the gateway did not confirm."""
     reason = f"left to run out, for it could not be deleted: {error}" if error else ""
-    return MappingRemoved.of(lease.mapping, reason=reason, error=error_name(error))
+    return PortRemoved.of(lease.mapping, reason=reason, error=error_name(error))

@@ -24,10 +24,10 @@ from portmap.events import (
     GatewayFound,
     GatewayRebooted,
     Listener,
-    MappingAdded,
-    MappingChanged,
-    MappingLost,
     NetworkChanged,
+    PortAdded,
+    PortChanged,
+    PortLost,
 )
 from portmap.hookspecs import Closer
 from portmap.loop.debounce import Debounce
@@ -49,7 +49,7 @@ from portmap.loop.policy import Policy
 from portmap.model import Key
 from portmap.storage.journal import Journal
 
-_CHANGES = (GatewayFound, ExternalIPChanged, MappingAdded, MappingChanged, MappingLost)
+_CHANGES = (GatewayFound, ExternalIPChanged, PortAdded, PortChanged, PortLost)
 _log = logging.getLogger("portmap.loop")
 
 

@@ -22,19 +22,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from threading import RLock
 
-from portmap.events import (
-    Event,
-    ExternalIPChanged,
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingLost,
-    MappingRemoved,
-    PinholeAdded,
-    PinholeChanged,
-    PinholeLost,
-    PinholeRemoved,
-)
+from portmap.events import Event, ExternalIPChanged, PortAdded, PortChanged, PortEvent, PortLost, PortRemoved
 from portmap.model import MAX_PORT, Address, PortRequest, Protocol, Scope
 from portmap.node.address_sources import AddressSources
 from portmap.node.ip_tracker import ObservedEndpoint
@@ -148,13 +136,13 @@ class LocalNode:
             match event:
                 case ExternalIPChanged():
                     self._gateway_stated(event)
-                case MappingAdded() | MappingChanged():
+                case PortAdded(kind="mapping") | PortChanged(kind="mapping"):
                     self._opened(event)
-                case MappingLost() | MappingRemoved():
+                case PortLost(kind="mapping") | PortRemoved(kind="mapping"):
                     self._shut(event)
-                case PinholeAdded() | PinholeChanged():
+                case PortAdded(kind="pinhole") | PortChanged(kind="pinhole"):
                     self._v6.pinhole_opened(event.key, event.external_port, event.external_ip)
-                case PinholeLost() | PinholeRemoved():
+                case PortLost(kind="pinhole") | PortRemoved(kind="pinhole"):
                     self._v6.pinhole_closed(event.key)
 
     def _gateway_stated(self, event: ExternalIPChanged) -> None:
@@ -163,7 +151,7 @@ class LocalNode:
         if event.external_ip is not None and event.scope is Scope.PUBLIC:
             self._family_of(event.external_ip).gateway_ip = _plain(event.external_ip)
 
-    def _opened(self, event: MappingEvent) -> None:
+    def _opened(self, event: PortEvent) -> None:
         opened = self._family_of(event.external_ip)
         for family in self._families:
             if family is opened and event.external_port:
@@ -171,10 +159,10 @@ class LocalNode:
             else:
                 family.mapping_closed(event.key)
 
-    def _shut(self, event: MappingEvent) -> None:
+    def _shut(self, event: PortEvent) -> None:
         for family in self._families:
             family.mapping_closed(event.key)
-            if isinstance(event, MappingRemoved):
+            if isinstance(event, PortRemoved):
                 family.drop_local_port(event.key)
 
     # How it becomes entries.

@@ -15,19 +15,13 @@ from portmap.events import (
     GatewayEvent,
     GatewayFound,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
-    PinholeAdded,
-    PinholeChanged,
-    PinholeFailed,
-    PinholeLost,
-    PinholeRemoved,
-    PinholeRenewed,
+    PortAdded,
+    PortChanged,
     PortEvent,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Address, Key, Mapping
 
@@ -61,19 +55,19 @@ class SessionState:
 
     def _note_port(self, event: PortEvent) -> None:
         match event:
-            case MappingAdded() | MappingChanged() | MappingRenewed():
+            case PortAdded(kind="mapping") | PortChanged(kind="mapping") | PortRenewed(kind="mapping"):
                 self.mappings[event.key] = _mapping(event)
                 self._failures.pop(event.key, None)
-            case MappingLost() | MappingRemoved():
+            case PortLost(kind="mapping") | PortRemoved(kind="mapping"):
                 self.mappings.pop(event.key, None)
-            case MappingFailed():
+            case PortFailed(kind="mapping"):
                 self._failures[event.key] = _as_error(event)
-            case PinholeAdded() | PinholeChanged() | PinholeRenewed():
+            case PortAdded(kind="pinhole") | PortChanged(kind="pinhole") | PortRenewed(kind="pinhole"):
                 self.pinholes[event.key] = _mapping(event)
                 self._pinhole_failures.pop(event.key, None)
-            case PinholeLost() | PinholeRemoved():
+            case PortLost(kind="pinhole") | PortRemoved(kind="pinhole"):
                 self.pinholes.pop(event.key, None)
-            case PinholeFailed():
+            case PortFailed(kind="pinhole"):
                 self._pinhole_failures[event.key] = _as_error(event)
 
     def forget_failure(self, key: Key) -> None:

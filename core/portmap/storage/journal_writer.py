@@ -12,12 +12,12 @@ from portmap.events import (
     Event,
     GatewayFound,
     Listener,
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
+    PortAdded,
+    PortChanged,
+    PortEvent,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Key
 from portmap.storage.journal import Journal, JournalEntry, merged
@@ -76,16 +76,16 @@ class JournalWriter:
         match event:
             case GatewayFound():
                 self._gateway = event.gateway
-            case MappingAdded() | MappingChanged() | MappingRenewed():
+            case PortAdded() | PortChanged() | PortRenewed():
                 self._entries[event.key] = self._entry(event)
-            case MappingRemoved() if event.error:
+            case PortRemoved() if event.error:
                 pass  # the gateway did not confirm: it may still be there
-            case MappingLost() | MappingRemoved() if event.key in self._entries:
+            case PortLost() | PortRemoved() if event.key in self._entries:
                 self._forget(event.key)
             case _:
                 pass
 
-    def _entry(self, event: MappingEvent) -> JournalEntry:
+    def _entry(self, event: PortEvent) -> JournalEntry:
         expires = self._clock() + event.lifetime if event.lifetime else None
         mapped = event.protocol, event.internal_port, event.external_port or 0
         key = event.key

@@ -14,15 +14,10 @@ from portmap.events import (
     ExternalIPChanged,
     GatewayFound,
     GatewayLost,
-    MappingEvent,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    PinholeEvent,
-    PinholeFailed,
-    PinholeLost,
-    PinholeRemoved,
     PortEvent,
+    PortFailed,
+    PortLost,
+    PortRemoved,
     PublisherEvent,
     PublisherOk,
 )
@@ -103,15 +98,15 @@ class SessionStatus:
             case PublisherEvent():
                 ok = isinstance(event, PublisherOk)
                 return self.with_publisher(PublisherStatus(event.publisher, ok, now, event.reason), now)
-            case MappingEvent() | PinholeEvent():
+            case PortEvent():
                 return replace(changed, ports=self._ports_after(event, now))
         return self
 
     def _ports_after(self, event: PortEvent, now: float) -> tuple[PortStatus, ...]:
         match event:
-            case MappingRemoved() | PinholeRemoved():
+            case PortRemoved():
                 return tuple(port for port in self.ports if not _is_of(port, event))
-            case MappingFailed() | PinholeFailed() if event.external_port:
+            case PortFailed() if event.external_port:
                 return tuple(_still_up(port, event) for port in self.ports)
         return self._with(_noticed(event, now))
 
@@ -140,15 +135,15 @@ def _identity(port: PortStatus) -> _Identity:
 
 
 def _is_of(port: PortStatus, event: PortEvent) -> bool:
-    return _identity(port) == (str(event.protocol), event.internal_port, isinstance(event, PinholeEvent))
+    return _identity(port) == (str(event.protocol), event.internal_port, event.kind == "pinhole")
 
 
 def _noticed(event: PortEvent, now: float) -> PortStatus:
-    port = PortStatus(str(event.protocol), event.internal_port, event.name, isinstance(event, PinholeEvent), since=now)
+    port = PortStatus(str(event.protocol), event.internal_port, event.name, event.kind == "pinhole", since=now)
     match event:
-        case MappingFailed() | PinholeFailed():
+        case PortFailed():
             return replace(port, state=FAILED, reason=event.reason)
-        case MappingLost() | PinholeLost():
+        case PortLost():
             return replace(port, state=LOST, reason=event.reason)
     return replace(
         port,

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 import portmap
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
-from portmap.events import MappingRenewed
+from portmap.events import PortRenewed
 from portmap.loop.inbox import NetworkAlert
 from portmap_natpmp import NatPmp
 
@@ -40,7 +40,7 @@ def main() -> None:
         session._paths[0]._inbox.put(NetworkAlert("a renewal round"))
         left = len(ports)
         while left:
-            left -= isinstance(next(events), MappingRenewed)
+            left -= isinstance(next(events), PortRenewed)
         told["renewed"], told["renewed_cpu"] = time.monotonic() - begun, time.process_time() - cpu
     print(json.dumps(told))
 

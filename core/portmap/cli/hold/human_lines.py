@@ -9,7 +9,7 @@ from portmap.cli.output.port_runs import PortRunCollector, Shown
 from portmap.cli.output.ports import ports_text
 from portmap.cli.output.style import PLAIN, Style, format_line
 from portmap.config.settings import Instance
-from portmap.events import Event, GatewayFound, MappingAdded, PinholeAdded
+from portmap.events import Event, GatewayFound, PortAdded
 from portmap.model import DEFAULT_LIFETIME, Key, Kind, PortRequest
 from portmap.network.egress import egress_note
 from portmap.network.listening_sockets import ListeningSocket, listening
@@ -85,7 +85,7 @@ class HumanMessages:
         match event:
             case GatewayFound() if running.session.kind is Kind.LOOP:
                 return self._once(running.name, self._egress(event.gateway))
-            case MappingAdded() | PinholeAdded():
+            case PortAdded():
                 return self._on_opened(running, event.key)
         return []
 

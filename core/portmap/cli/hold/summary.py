@@ -10,13 +10,13 @@ from portmap.events import (
     ExternalIPChanged,
     GatewayFound,
     GatewayLost,
-    MappingAdded,
-    MappingChanged,
-    MappingEvent,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
+    PortAdded,
+    PortChanged,
+    PortEvent,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
 )
 from portmap.model import Address, Key, Scope, meaning_of
 
@@ -50,19 +50,19 @@ class Summary:
                 self._lost.pop(session, None)
             case ExternalIPChanged():
                 self._addresses[session] = event.external_ip, event.scope
-            case MappingEvent():
+            case PortEvent(kind="mapping"):
                 self._note_mapping((session, event.key), event)
 
-    def _note_mapping(self, place: tuple[str, Key], event: MappingEvent) -> None:
+    def _note_mapping(self, place: tuple[str, Key], event: PortEvent) -> None:
         self._names[place] = event.name or f"{event.internal_port}/{event.protocol.lower()}"
         match event:
-            case MappingAdded() | MappingChanged() | MappingRenewed():
+            case PortAdded() | PortChanged() | PortRenewed():
                 self._wanted[place] = ""
-            case MappingFailed() if event.external_port and self._wanted.get(place) == "":
+            case PortFailed() if event.external_port and self._wanted.get(place) == "":
                 pass  # a renewal failed, and the lease has not run out
-            case MappingFailed() | MappingLost():
+            case PortFailed() | PortLost():
                 self._wanted[place] = event.reason or "lost"
-            case MappingRemoved():
+            case PortRemoved():
                 self._wanted.pop(place, None)
 
     @property

@@ -23,7 +23,7 @@ from portmap.cli.terminal import discard_output
 from portmap.config.diff import diff
 from portmap.config.settings import Instance
 from portmap.errors import PortmapError, SpecError
-from portmap.events import Event, MappingAdded, PinholeAdded
+from portmap.events import Event, PortAdded
 from portmap.model import Kind
 
 _STOP, _TIME_IS_UP, _RELOAD = "stop", "time is up", "reload"
@@ -163,7 +163,7 @@ class Supervisor:
                 self._told(running, event)
 
     def _told(self, running: RunningSession, event: Event) -> None:
-        self._opened = self._opened or isinstance(event, MappingAdded | PinholeAdded)
+        self._opened = self._opened or isinstance(event, PortAdded)
         text = self._show(running.name, event, time.time())
         self._say(() if text is None else (text,))
         self._say(self._greeting.after_event(running, event) if self._greeting else ())

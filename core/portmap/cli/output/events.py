@@ -19,21 +19,14 @@ from portmap.events import (
     GatewayFound,
     GatewayLost,
     GatewayRebooted,
-    MappingAdded,
-    MappingChanged,
-    MappingFailed,
-    MappingLost,
-    MappingRemoved,
-    MappingRenewed,
     NetworkChanged,
-    PinholeAdded,
-    PinholeChanged,
-    PinholeEvent,
-    PinholeFailed,
-    PinholeLost,
-    PinholeRemoved,
-    PinholeRenewed,
+    PortAdded,
+    PortChanged,
     PortEvent,
+    PortFailed,
+    PortLost,
+    PortRemoved,
+    PortRenewed,
     PublisherEvent,
     PublisherFailed,
     PublisherOk,
@@ -45,18 +38,12 @@ from portmap.syntax.durations import format_lifetime
 DOCTOR = "`portmap doctor` says why"
 _LONG = 100  # characters of a reason; a longer one loses its details in brackets
 _HEADS: dict[type[PortEvent], str] = {
-    MappingAdded: "mapped",
-    MappingChanged: "changed",
-    MappingRenewed: "renewed",
-    MappingFailed: "failed",
-    MappingLost: "lost",
-    MappingRemoved: "removed",
-    PinholeAdded: "pinhole",
-    PinholeChanged: "changed",
-    PinholeRenewed: "renewed",
-    PinholeFailed: "failed",
-    PinholeLost: "lost",
-    PinholeRemoved: "removed",
+    PortAdded: "mapped",
+    PortChanged: "changed",
+    PortRenewed: "renewed",
+    PortFailed: "failed",
+    PortLost: "lost",
+    PortRemoved: "removed",
 }
 _SILENCE = {"NoGateway", "GatewayTimeout"}  # errors that say nothing more than that the gateway is lost
 Renderer: TypeAlias = Callable[[Shown, float], str | None]
@@ -92,9 +79,9 @@ class HumanRenderer:
                 return self._is_news(event) and not (self._quiet and isinstance(event, PublisherOk))
             case GatewayFound() | GatewayLost():
                 self._gateway_is_lost = isinstance(event, GatewayLost)
-            case MappingFailed() if self._gateway_is_lost and event.error in _SILENCE:
+            case PortFailed(kind="mapping") if self._gateway_is_lost and event.error in _SILENCE:
                 return False  # the line about the gateway has said it
-            case MappingRenewed() | PinholeRenewed():
+            case PortRenewed():
                 return self._renewals and not self._quiet
         return _is_trouble(event) or not self._quiet
 
@@ -109,9 +96,7 @@ class HumanRenderer:
 
 
 def _is_trouble(event: Event) -> bool:
-    troubles = (
-        GatewayLost | ExternalIPFailed | MappingFailed | MappingLost | PinholeFailed | PinholeLost | PublisherFailed
-    )
+    troubles = GatewayLost | ExternalIPFailed | PortFailed | PortLost | PublisherFailed
     return isinstance(event, troubles)
 
 
@@ -124,7 +109,7 @@ def _head_and_text(event: Event, last: PortEvent | None) -> tuple[str, str]:
         case ExternalIPEvent():
             word, text = "external", _address(event)
         case PortEvent():
-            word, text = _HEADS[type(event)], _port(event, last or event)
+            word, text = _port_head(event), _port(event, last or event)
         case NetworkChanged():
             word, text = "network", event.reason
         case PublisherEvent():
@@ -132,6 +117,10 @@ def _head_and_text(event: Event, last: PortEvent | None) -> tuple[str, str]:
         case RecordChanged():
             word, text = "record", event.enr  # without a signature it says nothing that the other lines do not
     return word, text
+
+
+def _port_head(event: PortEvent) -> str:
+    return "pinhole" if event.kind == "pinhole" and isinstance(event, PortAdded) else _HEADS[type(event)]
 
 
 def _publisher(event: PublisherEvent) -> str:
@@ -180,11 +169,11 @@ def _address(event: ExternalIPEvent) -> str:
 def _port(event: PortEvent, last: PortEvent) -> str:
     what = f"{event.name} " if event.name else ""
     what += f"{span(event.internal_port, last.internal_port)}/{event.protocol.lower()}"
-    if isinstance(event, MappingFailed | PinholeFailed):
-        over = " over IPv6" if isinstance(event, PinholeEvent) else ""
+    if isinstance(event, PortFailed):
+        over = " over IPv6" if event.kind == "pinhole" else ""
         return f"{what}{over}: {_short(event.reason)}"
     because = f"  ({event.reason})" if event.reason else ""
-    shut = isinstance(event, MappingLost | MappingRemoved | PinholeLost | PinholeRemoved)
+    shut = isinstance(event, PortLost | PortRemoved)
     lease = "" if shut else f"  {_lease(event)}"
     outside = span(event.external_port or 0, last.external_port or 0)
     return f"{what} at {_authority(event.external_ip)}:{outside}{lease}{because}"

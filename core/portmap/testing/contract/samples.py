@@ -12,7 +12,7 @@ from typing import Any
 
 from portmap import events
 from portmap.endpoints import Endpoints, OpenPort
-from portmap.events import Event, PublisherEvent, RecordChanged
+from portmap.events import Event, PortEvent, PublisherEvent, RecordChanged
 from portmap.model import Protocol, Scope
 from portmap.node.record import Record
 
@@ -53,19 +53,19 @@ FULL_RECORD = Record(
 class Unheard(Event):
     """An event of a later version: a publisher ignores what it does not know."""
 
-    event = "later.version"
+    _event = "later.version"
 
 
 def all_events() -> dict[str, Event]:
     """Every event that publishers are told, bare and in full, by its name."""
     shown: dict[str, Event] = {}
     for kind in _kinds(Event):
-        if kind.__module__ == events.__name__ and "event" in vars(kind) and not issubclass(kind, PublisherEvent):
-            required = {field.name for field in fields(kind) if field.default is MISSING}
-            shown[f"{kind.event}, bare"] = kind(**{name: _VALUES[name] for name in required})
-            shown[f"{kind.event}, in full"] = kind(
-                **{field.name: _VALUES[field.name] for field in fields(kind) if field.name in _VALUES}
-            )
+        if kind.__module__ == events.__name__ and "_event" in vars(kind) and not issubclass(kind, PublisherEvent):
+            for port_kind in ({"kind": "mapping"}, {"kind": "pinhole"}) if issubclass(kind, PortEvent) else ({},):
+                required = {field.name for field in fields(kind) if field.default is MISSING}
+                bare = kind(**port_kind, **{name: _VALUES[name] for name in required})
+                known = {field.name: _VALUES[field.name] for field in fields(kind) if field.name in _VALUES}
+                shown |= {f"{bare.event}, bare": bare, f"{bare.event}, in full": kind(**port_kind, **known)}
     return shown
 
 
