@@ -1,7 +1,9 @@
-"""Endpoints: where we can be reached now, all of it in one immutable value. What a publisher makes true elsewhere.
+"""Endpoints: where this host can be reached now, in one immutable value. A publisher makes it true elsewhere. Pure.
 
-Law: pure; nothing gets in but by `after`, one event of `portmap.events` at a time. What changes nothing - a renewal, a
-failure - gives back the very same value. A port that is listed is open, and it is never port 0.
+Rules:
+- It changes by `after` only, by one event of `portmap.events` at a time.
+- An event that changes nothing, a renewal or a failure, gives back the very same value.
+- A port that is listed is open, and it is never port 0.
 """
 
 from dataclasses import dataclass, replace

@@ -1,7 +1,6 @@
-"""The words that everyone shares: kinds, protocols, requests, grants, mappings, scopes.
+"""The shared values: kinds, protocols, requests, grants, mappings, scopes. Pure.
 
-Law: values only. Nothing here reads a clock, opens a socket or knows a plugin.
-Units: ports are 1..65535 (0 only where it says "any"), lifetimes are whole seconds (0 = permanent).
+Ports are 1 to 65535 (0 only where "any" is said), lifetimes are whole seconds (0 = permanent).
 """
 
 from dataclasses import dataclass
@@ -121,6 +120,11 @@ class PortRequest:
     def wish(self) -> int:
         """The external port that would be liked best: the one asked for, else the internal one."""
         return self.external_port or self.internal_port
+
+
+def is_nominal(internal_port: int) -> bool:
+    """Whether, with `follow`, this internal port stands for none: `natpmpc -a 1 0 tcp 60`, says ProtonVPN."""
+    return internal_port <= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Two of the three paths: the loop with its surroundings, and the one that has nobody to speak to.
+"""The path of a backend with Kind.LOOP: the core loop, with the network monitor and the journal around it.
 
-Law: like the loop, a path owns its thread's state, reads one inbox and ends at a Stop.
+One thread owns the path's state, reads one inbox and ends at a Stop.
 """
 
 import logging

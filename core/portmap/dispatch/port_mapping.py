@@ -31,7 +31,7 @@ from portmap.events import (
 )
 from portmap.loop.inbox import Inbox, Recheck, Register, Stop, Unregister
 from portmap.loop.policy import Policy
-from portmap.model import Key, Kind, PortRequest
+from portmap.model import Key, Kind, PortRequest, is_nominal
 from portmap.node.local_node import LocalNode, Record
 from portmap.storage.journal_store import JournalStore
 
@@ -81,7 +81,7 @@ class PortMapping:
 
     def accepts(self, request: PortRequest) -> bool:
         """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN chooses."""
-        return not (self.ipv6 and request.follow and request.internal_port <= 1)
+        return not (self.ipv6 and request.follow and is_nominal(request.internal_port))
 
     def register(self, request: PortRequest) -> None:
         """Keep this port open from now on."""

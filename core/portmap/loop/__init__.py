@@ -13,6 +13,5 @@ loop             Loop: take a message or do the one thing that is due
 mapping_client   MappingClient: a lease as backend calls (add, delete)
 pairing          equal external ports for TCP and UDP, and for `follow`; pure
 policy           Policy and OnConflict: what the owner may choose
-registrar        The registrar: enters in the book what has become of a lease, and tells
 renewal_order    which of TCP and UDP is asked first; pure
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from portmap.loop.policy import backoff
-from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol
+from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol, is_nominal
 
 MIN_RENEWAL = 4.0  # seconds between two renewals at the least: RFC 6887 §11.2.1
 RETRY_FIRST = 1.0  # seconds after the first failure, doubling
@@ -19,21 +19,24 @@ TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left
 MIN_RETRY = 0.25  # seconds; RFC 6886 §3.1 sends no faster
 MAX_RETRY_AFTER = 3600.0  # seconds; a gateway may say years, and be mended in a minute
 WISH_INTERVAL = 600.0  # seconds between two tries to have the wanted port in place of an open one
-MAX_MOVES = 8  # between two settlings: each half of a pair that follows may need as many as a plain pair, `pairs.MOVES`
-LAST_NOMINAL = 1  # with `follow`, the internal ports 0 and 1 stand for none: `natpmpc -a 1 0 tcp 60`, says ProtonVPN
+MAX_MOVES = 8  # at least as many as the longest list of steps in `pairing`: then nothing is moved any more
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A request and what became of it. `external_port` 0: not open. Times are seconds of the loop's clock.
+    """A request and what became of it. Times are seconds of the loop's clock.
 
-    `unsure`: a call ended without an answer, so the gateway may hold a mapping that we do not know of. `turn`: orders
-    leases by when they were opened, 0 = never; `along`: its companion has just been asked (see `turns`).
-    `doubtful`: the gateway may have forgotten it; if it refuses now, the port is shut. `inner_port`: where it leads on
-    our side, which is the request's internal port unless the application follows. `moves`: how often it was asked for
-    elsewhere since it last settled; `note`: why it did not settle as it should. `static`: nothing was sent.
-    `second_choice`: the external port to ask for where the wanted one is taken, 0: none; `wish_tried_at`: when the
-    wanted one was last asked for in place of an open one.
+    What the gateway holds: `external_port` (0: not open), `external_ip`, `lifetime`, `expires`, `token`, `static`
+    (nothing was sent); `target_port`: the internal port it leads to, another than the request's where the application
+    follows.
+    When and what to ask: `attempt_at`, `requested_port` (0: any), `second_choice` (asked for where the wanted port is
+    taken, 0: none), `checked_at` (when the gateway was last asked about it), `wish_tried_at` (when the wanted port was
+    last asked for in place of an open one).
+    Trouble: `failures`, `reason`, `failure_kind` (`errors.error_kind` of the last one).
+    Doubt: `may_be_held`: a call ended without an answer, so the gateway may hold a mapping that we do not know of;
+    `may_be_gone`: the gateway may have forgotten it, so if it refuses now, the port is shut.
+    TCP and UDP of one port: `open_order` (which was opened first, 0: never opened), `companion_asked` (see
+    `renewal_order`); `moves` since the ports last agreed, and `note`, why they do not (see `pairing`).
     """
 
     request: PortRequest
@@ -110,7 +113,7 @@ class Lease:
     @property
     def nominal(self) -> bool:
         """Whether the gateway needs no internal port: it forwards to the port that it opens outside (VPN gateways)."""
-        return self.request.follow and self.request.internal_port <= LAST_NOMINAL
+        return self.request.follow and is_nominal(self.request.internal_port)
 
     @property
     def ports_agree(self) -> bool:
@@ -205,7 +208,7 @@ class Lease:
         return replace(self, attempt_at=now, failures=0, companion_asked=False, may_be_gone=True, moves=0)
 
     def granted_elsewhere(self, granted: "Lease") -> "Lease":
-        """The gateway holds what was `granted`, which nobody shall hear of: it is to be had elsewhere, or deleted."""
+        """Granted, but on a port that we will not keep: remembered so that it can be deleted, announced to nobody."""
         return replace(
             self,
             requested_port=granted.external_port,
@@ -215,7 +218,7 @@ class Lease:
         )
 
     def move_to(self, external_port: int, inner_port: int) -> "Lease":
-        """The gateway holds it no longer, or it is nominal: ask for it elsewhere, before anything else."""
+        """The mapping was deleted, or its port is nominal: ask for it elsewhere, before anything else."""
         return replace(
             self,
             attempt_at=-inf,
@@ -247,7 +250,7 @@ class Lease:
         return replace(self, attempt_at=now, companion_asked=False, may_be_gone=True)
 
     def keep_as_is(self, now: float) -> "Lease":
-        """It could not be deleted, or no answer said that it was: ask for it where it was, and leave it there."""
+        """It could not be deleted, or no answer confirmed that: ask for it where it was, and move it no more."""
         return replace(self, attempt_at=now, companion_asked=True, moves=MAX_MOVES)
 
     def follow_companion(self, now: float) -> "Lease":
@@ -263,5 +266,5 @@ class Lease:
         return self.held and now >= self.expires
 
     def lost(self) -> "Lease":
-        """The port is shut; the same one is wanted again."""
+        """The port is shut; the same one is asked for again."""
         return replace(self, external_port=0, lifetime=0, expires=inf, may_be_gone=False)

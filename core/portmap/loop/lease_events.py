@@ -1,7 +1,4 @@
-"""What a change of a lease means to those who listen: values in, an event out.
-
-Law: pure; decides no policy and sends nothing.
-"""
+"""Which event a change of a lease is. Pure."""
 
 from portmap.errors import PortmapError, error_name
 from portmap.events import PortAdded, PortChanged, PortEvent, PortFailed, PortLost, PortRemoved, PortRenewed

@@ -1,7 +1,10 @@
-"""The keeper of the leases: asks for each when it is due, renews, loses, deletes; owned by the loop.
+"""The leases of a session: asks for each when it is due, renews, moves, gives up, deletes. Loop thread only.
 
-Law: what follows from an outcome is for `lease` to say, for `pairs` where two ports must agree, for `turns` where one
-is asked before the other. No silence of the gateway is judged here: that is for the lookout, which is told to look.
+Rules:
+- What follows from an outcome is decided by `lease`, by `pairing` where two ports must agree, by `renewal_order` where
+  one is to be asked before the other.
+- A missing answer says nothing about the gateway: GatewayMonitor is made to check it.
+- Every deletion at the gateway goes through MappingClient.
 """
 
 import logging
@@ -14,12 +17,11 @@ from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapErro
 from portmap.events import Event
 from portmap.loop import pairing, renewal_order
 from portmap.loop.gateway_monitor import GatewayMonitor
-from portmap.loop.inbox import GatewayAlert, Inbox, Interrupted
+from portmap.loop.inbox import GatewayAlert, Inbox
 from portmap.loop.lease import Lease
 from portmap.loop.lease_table import LeaseTable
-from portmap.loop.mapping_client import MappingClient
+from portmap.loop.mapping_client import Failed, Granted, MappingClient, NoAnswer
 from portmap.loop.policy import OnConflict, Policy
-from portmap.loop.registrar import Registrar
 from portmap.model import Grant, Key, PortRequest
 from portmap.storage.journal import JournalEntry
 
@@ -33,36 +35,35 @@ class LeaseManager:
         self,
         nat: Nat,
         inbox: Inbox,
-        lookout: GatewayMonitor,
-        tell: Callable[[Event], None],
+        monitor: GatewayMonitor,
+        emit: Callable[[Event], None],
         policy: Policy,
         random: Callable[[], float],
     ) -> None:
         self._nat = nat
-        self._clerk = MappingClient(nat, policy.call_deadline)
+        self._client = MappingClient(nat, policy.call_deadline)
         self._inbox = inbox
-        self._lookout = lookout
+        self._monitor = monitor
         self._policy = policy
         self._random = random
-        self._book = LeaseTable()
-        self._registrar = Registrar(self._book, inbox, tell, random, policy.trouble_level)
-        self._turns = count(1)
+        self._table = LeaseTable(inbox, emit, random, policy.trouble_level)
+        self._open_orders = count(1)
         self._interrupted: Lease | None = None
 
     @property
     def due(self) -> float:
         """When the next lease needs attention."""
-        first = self._book.next_due()
+        first = self._table.next_due()
         return inf if first is None else first.wake_at
 
     def token_of(self, key: Key) -> str:
         """What the backend wants back with this mapping; empty for nothing."""
-        lease = self._book.get(key)
+        lease = self._table.get(key)
         return "" if lease is None else lease.token
 
     def inner_port_of(self, key: Key) -> int:
         """The internal port by which the gateway knows this mapping: with `follow` it may be another than the key's."""
-        lease = self._book.get(key)
+        lease = self._table.get(key)
         return key[1] if lease is None else lease.target_port
 
     def add(self, request: PortRequest, earlier: JournalEntry | None = None, *, still_held: bool = False) -> None:
@@ -70,7 +71,7 @@ class LeaseManager:
 
         `earlier`: what an earlier session held for it; `still_held`: the gateway may hold that still.
         """
-        if request.key in self._book:
+        if request.key in self._table:
             return
         now = self._inbox.now()
         if earlier is None:
@@ -79,55 +80,55 @@ class LeaseManager:
             port = 0 if self._requires_requested_port(request) else earlier.external_port
             lease = Lease.of(request, now, port, earlier.token, earlier.inner_port, still_held=still_held)
         partner = self._partner_of(lease)
-        self._book.put(pairing.aligned_with(lease, partner) if partner else lease)
+        self._table.put(pairing.aligned_with(lease, partner) if partner else lease)
 
     def remove(self, key: Key) -> None:
-        """Nobody wants the port any more. What was never opened is not ours to delete."""
-        lease = self._book.get(key)
+        """The port is wanted no more. What was never opened is not ours to delete."""
+        lease = self._table.get(key)
         if lease is None:
             return
         if (lease.held or lease.may_be_held) and self._remove(lease, self._policy.call_deadline):
             self._renew_after_delete(lease)
-        self._book.remove(key)  # last: a stop during the deleting leaves it to the cleaning up
+        self._table.remove(key)  # last: a stop during the deleting leaves it to the cleaning up
 
     def renew_all(self) -> None:
         """The gateway may have forgotten us: ask for everything again."""
         now = self._inbox.now()
-        for lease in self._book:
-            self._book.put(lease.retry_now(now))
+        for lease in self._table:
+            self._table.put(lease.retry_now(now))
 
     def check_one(self) -> bool:
         """Ask about the mapping that was asked about longest ago; False where none is held.
 
         It is read back where the backend can do that, else asked for again. One that is gone is a GatewayAlert.
         """
-        held = [lease for lease in self._book if lease.held and not lease.static]
+        held = [lease for lease in self._table if lease.held and not lease.static]
         if not held:
             return False
-        self._lookout.mapping_check_begins()
+        self._monitor.mapping_check_begins()
         lease = min(held, key=lambda lease: lease.checked_at)
         try:
-            there = self._clerk.is_there(lease)
+            there = self._client.is_there(lease)
         except SILENCE as error:
             self._suspect_gateway(error)
             return True
         if there is None:
             self._ask_in_order(lease)
             return True
-        self._lookout.mapping_answered()
-        self._book.put(lease.seen(self._inbox.now()))
+        self._monitor.mapping_answered()
+        self._table.put(lease.seen(self._inbox.now()))
         if not there:
             self._inbox.put(GatewayAlert(f"{self._nat} no longer lists {lease.key[0]} {lease.key[1]}"))
         return True
 
     def process_next(self) -> None:
         """Do what the lease that is due needs."""
-        lease = self._book.next_due()
+        lease = self._table.next_due()
         if lease is None:
             return
         if lease.expired(self._inbox.now()):
-            self._registrar.record_loss(lease, lease.reason or "the lease ran out")
-            self._registrar.renew_companion(lease)
+            self._table.record_loss(lease, lease.reason or "the lease ran out")
+            self._table.renew_companion(lease)
         else:
             self._ask_in_order(lease)
 
@@ -136,68 +137,73 @@ class LeaseManager:
         deadline = self._inbox.now() + self._policy.clean_up
         self._settle_interrupted_call()
         answers = True
-        for lease in self._book:
-            if lease.held or (lease.may_be_held and self._lookout.address is not None):
+        for lease in self._table:
+            if lease.held or (lease.may_be_held and self._monitor.address is not None):
                 answers = self._remove(lease, deadline - self._inbox.now() if answers else 0.0)
 
     # Asking --------------------------------------------------------------------------------------------------
 
     def _ask_in_order(self, lease: Lease) -> None:
         """Ask for the lease, or first for the companion that it must wait for."""
-        companion = self._book.get(lease.companion)
+        companion = self._table.get(lease.companion)
         self._ask(companion if companion and renewal_order.must_wait_for(lease, companion) else lease)
 
     def _ask(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
-        if lease.wish_is_due(asked_at) and lease.companion not in self._book and self._clerk.try_delete(lease):
+        if lease.wish_is_due(asked_at) and lease.companion not in self._table and self._client.try_delete(lease):
             lease = lease.back_to_wish(asked_at)
-            self._book.put(lease)  # a stop during the call leaves it to the cleaning up
-        try:
-            grant = self._clerk.add(lease, exact=self._requires_requested_port(lease.request))
-        except Interrupted:
-            self._interrupted = lease
-            raise
-        except SILENCE as error:
-            asked = lease if lease.open_order else lease.with_open_order(next(self._turns))
-            self._registrar.record_failure(asked, error)
-            self._registrar.postpone_companion(asked, error, others_are_answered=self._lookout.is_reachable)
-            self._suspect_gateway(error)
-        except (NATError, PluginError) as error:
-            self._lookout.mapping_answered()
-            doubted = lease.held and lease.may_be_gone
-            left = self._registrar.record_loss(lease, str(error)) if doubted else lease
-            self._registrar.record_failure(left, error, unsure=doubted)
-            self._registrar.renew_companion(lease, touched=doubted)
-        else:
-            self._lookout.mapping_answered()
-            self._lookout.note_granted_address(grant.external_ip, lease.external_ip if lease.held else None)
-            self._granted(lease, grant, asked_at)
+            self._table.put(lease)  # a stop during the call leaves it to the cleaning up
+        self._interrupted = lease  # until the call is over: a stop leaves it here
+        outcome = self._client.add(lease, exact=self._requires_requested_port(lease.request))
+        self._interrupted = None
+        match outcome:
+            case Granted(grant):
+                self._monitor.mapping_answered()
+                self._monitor.note_granted_address(grant.external_ip, lease.external_ip if lease.held else None)
+                self._granted(lease, grant, asked_at)
+            case Failed(error):
+                self._monitor.mapping_answered()
+                self._failed(lease, error)
+            case NoAnswer(error):
+                self._unanswered(lease, error)
+
+    def _failed(self, lease: Lease, error: PortmapError) -> None:
+        """The gateway refused, or its answer made no sense. If it may have forgotten the mapping, the port is shut."""
+        doubted = lease.held and lease.may_be_gone
+        left = self._table.record_loss(lease, str(error)) if doubted else lease
+        self._table.record_failure(left, error, unsure=doubted)
+        self._table.renew_companion(lease, touched=doubted)
+
+    def _unanswered(self, lease: Lease, error: NATError) -> None:
+        """No answer: the gateway may have opened the port all the same."""
+        asked = lease if lease.open_order else lease.with_open_order(next(self._open_orders))
+        self._table.record_failure(asked, error)
+        self._table.postpone_companion(asked, error, others_are_answered=self._monitor.is_reachable)
+        self._suspect_gateway(error)
 
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
-        after = before.granted(grant, self._lookout.address, asked_at, self._random())
-        after = after if before.held else after.with_open_order(next(self._turns))
+        after = before.granted(grant, self._monitor.address, asked_at, self._random())
+        after = after if before.held else after.with_open_order(next(self._open_orders))
         if self._requires_requested_port(after.request) and after.external_port != after.request.wish:
             self._reject_other_port(before, after)
             return
         partner = self._partner_of(after)
-        move = pairing.next_move(after, partner, self._random(), pairing.ports_in_use(after, self._book))
+        move = pairing.next_move(after, partner, self._random(), pairing.ports_in_use(after, self._table))
         if move and move.key == after.key:
             self._move_before_announcing(before, after, move)
         elif partner and move:
-            self._registrar.granted(before, after)
+            self._table.record_grant(before, after)
             self._move(partner, move)
         else:
-            self._registrar.granted(before, *pairing.settled(after, partner))
+            self._table.record_grant(before, *pairing.settled(after, partner))
 
     def _reject_other_port(self, before: Lease, after: Lease) -> None:
-        """Another port is not good enough: delete it, and say whose fault it is."""
+        """Another port is not good enough: delete it, and tell the conflict."""
         wish, port = before.request.wish, after.external_port
         self._remove(after, self._policy.call_deadline, quietly=True)
         conflict = Conflict(f"{self._nat} gave port {port}, for {wish} is taken: free it, or accept others")
-        self._registrar.record_failure(
-            self._registrar.record_loss(before, str(conflict)) if before.held else before, conflict
-        )
-        self._registrar.renew_companion(before)
+        self._table.record_failure(self._table.record_loss(before, str(conflict)) if before.held else before, conflict)
+        self._table.renew_companion(before)
 
     # Elsewhere -----------------------------------------------------------------------------------------------
 
@@ -211,62 +217,62 @@ class LeaseManager:
         return (
             None
             if self._requires_requested_port(lease.request)
-            else pairing.partner(lease, self._book.get(lease.companion))
+            else pairing.partner(lease, self._table.get(lease.companion))
         )
 
     def _move_before_announcing(self, before: Lease, after: Lease, move: pairing.PortMove) -> None:
-        """What was granted will not do: have it elsewhere before anybody hears of it."""
-        untold = before.granted_elsewhere(after)
-        self._book.put(untold)  # a stop during the deleting leaves it to the cleaning up
-        if self._clerk.try_delete(after):
-            self._book.put(untold.move_to(move.external_port, move.inner_port))
+        """What was granted will not do: ask for it elsewhere before it is announced."""
+        unannounced = before.granted_elsewhere(after)
+        self._table.put(unannounced)  # a stop during the deleting leaves it to the cleaning up
+        if self._client.try_delete(after):
+            self._table.put(unannounced.move_to(move.external_port, move.inner_port))
         else:
-            self._registrar.granted(before, after.keep_as_is(self._inbox.now()))
+            self._table.record_grant(before, after.keep_as_is(self._inbox.now()))
 
     def _move(self, lease: Lease, move: pairing.PortMove) -> None:
-        gone = self._clerk.try_delete(lease)
+        gone = self._client.try_delete(lease)
         ports = move.external_port, move.inner_port
-        self._book.put(lease.move_to(*ports) if gone else lease.keep_as_is(self._inbox.now()))
+        self._table.put(lease.move_to(*ports) if gone else lease.keep_as_is(self._inbox.now()))
 
     def _suspect_gateway(self, error: NATError) -> None:
-        """Silence: find out whether the gateway is lost. If it is known to be, no other lease that is due need try."""
-        if not self._lookout.lost:
-            self._lookout.check_now()
+        """Check whether the gateway is lost. If that is known already, the other leases that are due need not try."""
+        if not self._monitor.lost:
+            self._monitor.check_now()
             return
-        for lease in self._book:
+        for lease in self._table:
             if lease.attempt_at <= self._inbox.now():
-                self._registrar.record_failure(lease, error)
+                self._table.record_failure(lease, error)
 
     # Deleting ------------------------------------------------------------------------------------------------
 
     def _settle_interrupted_call(self) -> None:
-        """A stop came during an attempt: what it still comes to is ours, too."""
+        """A stop came during a call: what the gateway still grants is ours, too."""
         lease = self._interrupted
         if lease is None:
             return
         now = self._inbox.now()
         grant = self._nat.late_grant(self._policy.clean_up / 2)
-        self._book.put(
-            lease.granted(grant, self._lookout.address, now, 0.0)
+        self._table.put(
+            lease.granted(grant, self._monitor.address, now, 0.0)
             if grant
             else lease.failed("interrupted", now, 0.0, unsure=True)
         )
 
     def _remove(self, lease: Lease, timeout: float, *, quietly: bool = False) -> bool:
-        """Delete one mapping and tell; the answer is whether the gateway answers."""
+        """Delete one mapping and tell it. Returns whether the gateway answered."""
         error: PortmapError | None = None
         try:
-            self._clerk.delete(lease, timeout)
+            self._client.delete(lease, timeout)
         except (NATError, PluginError) as failure:
             error = failure
             _log.warning("%s %d could not be deleted: %s", *lease.key, error)
         if not quietly:
-            self._registrar.record_removal(lease, error)
+            self._table.record_removal(lease, error)
         return not isinstance(error, SILENCE)
 
     def _renew_after_delete(self, gone: Lease) -> None:
-        """With an elder mapping the younger one's rule is deleted, too, and not every renewal makes that anew."""
-        companion = self._book.get(gone.companion)
+        """Open the younger companion anew: its rule goes with the elder's, and not every renewal makes it again."""
+        companion = self._table.get(gone.companion)
         if companion and renewal_order.may_be_shut_by(companion, gone):
-            self._clerk.try_delete(companion)
-            self._book.put(companion.ask_again(self._inbox.now()))
+            self._client.try_delete(companion)
+            self._table.put(companion.ask_again(self._inbox.now()))

@@ -1,7 +1,8 @@
-"""What an earlier session of ours has left at the gateway, and nobody wants any more: deleted, once there is time.
+"""Deletes what an earlier session left at the gateway and this one does not want, when there is time. Loop thread only.
 
-Law: only what the journal says that we made, only at the gateway where we made it; the backend's own check of whose
-mapping it is stands above the journal's word.
+Rules:
+- Only mappings that the journal says we made are deleted, and only at the gateway where we made them.
+- The backend checks on its own whose mapping it is.
 """
 
 import logging
@@ -11,6 +12,7 @@ from math import inf
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, PluginError
 from portmap.loop.lease import MAX_RETRY, RETRY_FIRST
+from portmap.loop.policy import backoff
 from portmap.model import Key
 from portmap.storage.journal import Journal
 
@@ -20,12 +22,12 @@ _log = logging.getLogger("portmap.loop")
 class LeftoverCleaner:
     """Leftovers, one at a time. `now` is unix time in seconds: what has run out by then needs no deleting.
 
-    `swept` is told of each that is gone.
+    `on_deleted` is called with the key of each that was deleted.
     """
 
-    def __init__(self, nat: Nat, journal: Journal, now: float, swept: Callable[[Key], None]) -> None:
+    def __init__(self, nat: Nat, journal: Journal, now: float, on_deleted: Callable[[Key], None]) -> None:
         self._nat = nat
-        self._swept = swept
+        self._on_deleted = on_deleted
         self._left = [entry for entry in journal.entries if entry.may_be_held(now)]
         self._failures = 0
         self._not_before = -inf
@@ -37,12 +39,12 @@ class LeftoverCleaner:
         return self._not_before if any(entry.gateway == here for entry in self._left) else inf
 
     def back_off(self, now: float) -> None:
-        """The gateway did not answer a deletion, whatever else it answers: ask ever less often."""
-        self._not_before = now + min(RETRY_FIRST * 2.0**self._failures, MAX_RETRY)
-        self._failures = min(self._failures + 1, 16)
+        """The gateway did not answer a deletion, whatever else it answers: ask less and less often."""
+        self._not_before = now + backoff(self._failures, RETRY_FIRST, MAX_RETRY)
+        self._failures += 1
 
     def claim(self, key: Key, inner_port: int) -> None:
-        """Somebody wants the mapping that leads to this port again: it is taken over, not deleted."""
+        """The mapping that leads to this port is wanted again: it is taken over, not deleted."""
         self._left = [entry for entry in self._left if (entry.key, entry.target_port) != (key, inner_port)]
 
     def delete_one(self, timeout: float) -> None:
@@ -57,5 +59,5 @@ class LeftoverCleaner:
             _log.warning("%s %d of an earlier session could not be deleted: %s", *entry.key, error)
         else:
             _log.info("%s %d of an earlier session is deleted", *entry.key)
-            self._swept(entry.key)
+            self._on_deleted(entry.key)
         self._left.remove(entry)

@@ -4,6 +4,8 @@ Stateless; LeaseManager decides what to call.
 """
 
 import logging
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, GatewayTimeout, NATError, PluginError
@@ -13,6 +15,30 @@ from portmap.model import Grant
 _log = logging.getLogger("portmap.loop")
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The gateway opened or extended the mapping."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The gateway refused, or answered with nonsense."""
+
+    error: NATError | PluginError
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No gateway, or no answer in time. Without an answer the call may have had an effect all the same."""
+
+    error: NATError
+
+
+Outcome: TypeAlias = Granted | Failed | NoAnswer
+
+
 class MappingClient:
     """`deadline`: for each call, in seconds."""
 
@@ -20,19 +46,25 @@ class MappingClient:
         self._nat = nat
         self._deadline = deadline
 
-    def add(self, lease: Lease, *, exact: bool = False) -> Grant:
-        """Open the mapping or extend it. `exact`: no other external port will do. Raises NATError or PluginError."""
+    def add(self, lease: Lease, *, exact: bool = False) -> Outcome:
+        """Open the mapping or extend it. `exact`: no other external port will do. Raises Interrupted only."""
         request = lease.request
-        return self._nat.add_mapping(
-            request.protocol,
-            lease.requested_port,
-            lease.target_port,
-            request.name,
-            request.lifetime,
-            self._deadline,
-            lease.token,
-            exact=exact,
-        )
+        try:
+            grant = self._nat.add_mapping(
+                request.protocol,
+                lease.requested_port,
+                lease.target_port,
+                request.name,
+                request.lifetime,
+                self._deadline,
+                lease.token,
+                exact=exact,
+            )
+        except SILENCE as error:
+            return NoAnswer(error)
+        except (NATError, PluginError) as error:
+            return Failed(error)
+        return Granted(grant)
 
     def is_there(self, lease: Lease) -> bool | None:
         """Whether the gateway lists the mapping; None where that cannot be read. Raises what SILENCE names only."""

@@ -1,22 +1,37 @@
-"""Ports that must agree: TCP's with UDP's (`/both`), the one outside with the one inside (`follow`).
+"""Ports that must agree: TCP's with UDP's (`/both`), the external with the internal one (`follow`). Pure.
 
-Law: pure. Says after each grant which mapping to move, if any, and when it is enough; nothing is moved here. A gateway
-that never gives one port for both is asked for a few others, then left in peace, and the reason told.
+After each grant this says which mapping to move, if any; nothing is moved here. A gateway that never gives one port
+for both is asked for a few others (PAIR_STEPS, FOLLOW_STEPS). Then the ports stay as they are, and the reason is told.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
-from portmap.loop.lease import MAX_MOVES, Lease
+from portmap.loop.lease import Lease
 from portmap.model import MAX_PORT, Key
 
-MAX_PLAIN_MOVES = 4  # of a pair, or to make outside and inside one; then it stays as it is
-FIRST_FRESH = 49152  # to 65535: nobody registers these, so they are free most likely (RFC 6335 §6)
+FIRST_FRESH = 49152  # to 65535: not registered by any service, so free most likely (RFC 6335 §6)
+
+
+class Step(Enum):
+    """One try to have equal ports."""
+
+    JOIN = auto()
+    """Ask for the port that the other one has."""
+    FRESH = auto()
+    """Ask for a port drawn by chance."""
+
+
+PAIR_STEPS = (Step.JOIN, Step.JOIN, Step.FRESH, Step.JOIN)  # of TCP and UDP together, in this order
+PAIR_STEPS_WHEN_FOLLOWING = (*[Step.JOIN] * 6, Step.FRESH, Step.JOIN)  # each half may first need two moves of its own
+PAIR_STEPS_WHEN_NOMINAL = (Step.JOIN,) * 4  # the gateway draws the port whatever is asked for
+FOLLOW_STEPS = (Step.JOIN, Step.JOIN, Step.FRESH, Step.FRESH)  # to make the internal port the external one
 
 
 @dataclass(frozen=True, slots=True)
 class PortMove:
-    """The mapping of this key is to be had elsewhere: this external port, leading to that inner one."""
+    """The mapping of this key is to be opened elsewhere: at this external port, leading to this internal one."""
 
     key: Key
     external_port: int
@@ -37,7 +52,7 @@ def ports_in_use(lease: Lease, leases: Iterable[Lease]) -> set[int]:
 
 
 def aligned_with(lease: Lease, other: Lease) -> Lease:
-    """A lease that is to be asked for, wishing for what its partner holds. What may be open somewhere is left there."""
+    """The lease, asking for the port that its partner holds; as it is where it may be open somewhere."""
     if lease.held or lease.may_be_held or not other.held:
         return lease
     return replace(lease, requested_port=other.external_port, target_port=other.target_port)
@@ -46,7 +61,7 @@ def aligned_with(lease: Lease, other: Lease) -> Lease:
 def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collection[int] = ()) -> PortMove | None:
     """What to try next, now that the lease was granted; None: nothing.
 
-    `other`: its partner, if any. `spread`, uniform in 0..1, chooses fresh ports. `taken`: see `busy`.
+    `other`: its partner, if any. `spread`, uniform in 0..1, chooses fresh ports. `taken`: see `ports_in_use`.
     """
     if lease.static:
         return None
@@ -58,11 +73,11 @@ def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collectio
 
 
 def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
-    """The lease, and its partner if any, where no move is left; what is not as it should be is noted."""
-    note = _verdict(lease, other)
+    """The lease, and its partner if any, where no move is left; each with a note of what is not as it should be."""
+    note = _fault(lease, other)
     if other is None:
-        return (_noted(lease, note, agreed=True),)
-    return _noted(lease, note, agreed=other.held), _noted(aligned_with(other, lease), note, agreed=other.held)
+        return (_with_note(lease, note, agreed=True),)
+    return _with_note(lease, note, agreed=other.held), _with_note(aligned_with(other, lease), note, agreed=other.held)
 
 
 def _move_to_second_choice(lease: Lease) -> PortMove | None:
@@ -75,22 +90,24 @@ def _move_to_second_choice(lease: Lease) -> PortMove | None:
 
 
 def _move_for_follow(lease: Lease, tries: int, fresh: int, taken: Collection[int]) -> PortMove | None:
-    """Make the external port the inner one, too, then a fresh one both; in vain, go back to the internal port."""
+    """Make the external port the internal one, too, then a fresh port both; else go back to the internal port."""
     if lease.ports_agree:
         return None
-    if tries < MAX_PLAIN_MOVES:
-        port = fresh if tries >= MAX_PLAIN_MOVES // 2 or lease.external_port in taken else lease.external_port
+    if tries < len(FOLLOW_STEPS):
+        is_fresh = FOLLOW_STEPS[tries] is Step.FRESH or lease.external_port in taken
+        port = fresh if is_fresh else lease.external_port
         return PortMove(lease.key, port, port)
     asked = lease.request.internal_port
     return PortMove(lease.key, lease.external_port, asked) if lease.target_port != asked else None
 
 
 def _move_for_pair(lease: Lease, other: Lease, tries: int, fresh: int) -> PortMove | None:
-    """First to the port that the other has just got; then both to a fresh one, the lease before its partner."""
-    limit = MAX_MOVES if lease.request.follow and not lease.nominal else MAX_PLAIN_MOVES
-    if not _apart(lease, other) or tries >= limit:
+    """Move the partner to the port that this one was given; or this one to a fresh port, where the partner joins it."""
+    steps = PAIR_STEPS_WHEN_FOLLOWING if lease.request.follow else PAIR_STEPS
+    steps = PAIR_STEPS_WHEN_NOMINAL if lease.nominal else steps
+    if not _apart(lease, other) or tries >= len(steps):
         return None
-    if tries == limit - 2 and not lease.nominal:
+    if steps[tries] is Step.FRESH:
         same = lease.request.follow and lease.ports_agree
         return PortMove(lease.key, fresh, fresh if same else lease.target_port)
     return PortMove(other.key, lease.external_port, lease.target_port)
@@ -100,8 +117,8 @@ def _apart(lease: Lease, other: Lease) -> bool:
     return other.held and not other.static and other.external_port != lease.external_port
 
 
-def _verdict(lease: Lease, other: Lease | None) -> str:
-    """What is not as it should be, for people; empty where all is well."""
+def _fault(lease: Lease, other: Lease | None) -> str:
+    """What is not as it should be, for people; empty where the ports agree."""
     faults = []
     if not lease.ports_agree:
         faults.append(f"the gateway maps no port to itself: let the application listen on {lease.target_port}")
@@ -112,6 +129,6 @@ def _verdict(lease: Lease, other: Lease | None) -> str:
     return "; ".join(faults)
 
 
-def _noted(lease: Lease, note: str, *, agreed: bool) -> Lease:
-    """With the note; where all is well the moves count no more."""
+def _with_note(lease: Lease, note: str, *, agreed: bool) -> Lease:
+    """The lease with the note. Where the ports agree, the moves are forgotten."""
     return replace(lease, note=note, moves=0 if agreed and not note else lease.moves, second_choice=0)

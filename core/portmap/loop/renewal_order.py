@@ -1,40 +1,42 @@
-"""TCP and UDP of one internal port: which of the two is asked first, and what asking one does to the other.
+"""TCP and UDP of one internal port: which of the two is asked first, and what that does to the other. Pure.
 
-Law: pure; time is an argument.
+Rule: the elder first, then the younger, always both. That is right for a gateway that remembers both, one or none.
 
-miniupnpd 2.3.1 (nftables) holds a filter rule for each mapping, in the order in which they came. To renew by NAT-PMP
-or PCP, or to delete, it takes away the newest rule of that host and internal port, whatever its protocol; a renewal
-then adds its own. UPnP's renewal touches no rule. So the oldest rule is never taken away while both are mapped, and
-each asking of that elder half shuts the younger one, until that is asked, too - which shuts nothing. A gateway that
-forgot everything takes whoever is asked first for the elder; it does not say that it forgot. Hence: the elder first,
-then the younger, always both, always in this order. It is right for a gateway that remembers both, one, or none.
+What miniupnpd 2.3.1 (nftables) does with its filter rules, one a mapping, in the order in which they came:
+
+- opened: the mapping's rule is added as the newest;
+- renewed by NAT-PMP or PCP: the newest rule of that host and internal port is removed, whatever its protocol, and the
+  mapping's own is added;
+- deleted: the newest rule of that host and internal port is removed;
+- renewed by UPnP: nothing.
+
+So the rule of the elder stays while both are mapped. Asking for the elder closes the younger one until that is asked
+for, too; asking for the younger closes nothing. A gateway that forgot both takes the first one asked for as the elder.
 """
 
 from math import inf
 
 from portmap.loop.lease import Lease
 
-MAX_POSTPONEMENTS = (
-    2  # times that the younger is put off while the gateway has no word for the elder, but answers otherwise
-)
+MAX_POSTPONEMENTS = 2  # times that the younger waits while the gateway answers, but not for the elder
 
 
 def was_opened_first(lease: Lease, other: Lease) -> bool:
-    """Whether the gateway got this one first: what is open before what is not, then in the order of their turns."""
+    """Whether the gateway opened this one first: an open one before one that is not, then by `open_order`."""
     return lease.open_order > 0 and _rank(lease) < _rank(other)
 
 
 def must_wait_for(lease: Lease, other: Lease) -> bool:
-    """Whether the other one is to be asked before this one is.
+    """Whether the other one is to be asked for before this one.
 
-    What is refused time and again is asked for alone, or its elder would be renewed as often.
+    One that is refused again and again is asked for alone, or its elder would be renewed as often.
     """
     alone = not lease.held and lease.failures > 0 and other.held
     return was_opened_first(other, lease) and not (other.static or lease.companion_asked or alone)
 
 
 def may_be_shut_by(other: Lease, touched: Lease) -> bool:
-    """Whether to ask for, or to delete, the one that is touched may shut the other one."""
+    """Whether asking for `touched`, or deleting it, may shut the other one."""
     return touched.held and other.held and not touched.static and was_opened_first(touched, other)
 
 

@@ -1,7 +1,7 @@
-"""What our peers say our UDP endpoint is, and what follows from it.
+"""What peers say our UDP endpoint is, and what follows from it. Pure; `now` is in milliseconds of any one clock.
 
-Law: pure; `now` is an argument, in milliseconds of any one clock. Each reporting host has one vote, its latest, which
-runs out. The constants and rules are those of go-ethereum (p2p/netutil/iptrack.go, p2p/enode/localnode.go).
+Each reporting host has one vote, its latest, which runs out. The constants and rules are those of go-ethereum
+(p2p/netutil/iptrack.go, p2p/enode/localnode.go).
 """
 
 from collections import Counter

@@ -1,8 +1,10 @@
 """LocalNode: what this node tells the world about where it can be reached. The loop's first listener.
 
-Law: pure; time comes in through `clock`. Every method may be called from any thread; `record` is an immutable snapshot
-that `commit` swaps by one assignment. Any number of changes between two commits make one new record, and a record is
-new only if its entries really differ: nothing else ever raises `seq`.
+Rules:
+- Pure; time comes in through `clock`. Every method may be called from any thread.
+- `record` is an immutable snapshot that `commit` swaps by one assignment.
+- Any number of changes between two commits make one new record. A record is new only if its entries really differ:
+  nothing else raises `seq`.
 
 Where each entry comes from, the best source first (go-ethereum's p2p/enode/localnode.go, mended):
 

@@ -1,6 +1,6 @@
-"""Record: an immutable snapshot of where this node can be reached.
+"""Record: an immutable snapshot of where this node can be reached. Pure.
 
-Law: values only. Keys and meanings are EIP-778's; how a record is signed is a publisher's business.
+Keys and meanings are those of EIP-778. How a record is signed is decided by a publisher.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""The journal: what this session holds at its gateway, written down so that the next one can take over after a crash.
+"""The journal: what a session holds at its gateway, so that the next session can take over after a crash. Pure.
 
-Law: pure - values to text and back. Whatever a file may hold, reading it gives a Journal or raises Garbled; a journal
-is a hint, and nothing in it is believed without asking the gateway.
+Rules:
+- Whatever a file may hold, reading it gives a Journal or raises Garbled.
+- A journal is a hint: nothing in it is believed without asking the gateway.
 """
 
 import json

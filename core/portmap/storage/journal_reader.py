@@ -1,8 +1,9 @@
-"""What every session of this host says that it holds: each journal of a folder, the living's and the dead's.
+"""Reads every session's journal in a folder, of living and dead sessions alike, for `ls` and `doctor`.
 
-Law: reading only. No journal is taken over, set aside or removed, and whoever lives is not disturbed. To see whether
-a journal's owner lives its lock is tried for an instant; where that happens in the very instant in which
-another session would take the journal over, the one after that does.
+Rules:
+- Nothing is taken over, set aside or removed, and no living session is disturbed.
+- Whether the owner of a journal lives is seen by trying its lock for an instant. If another session would take the
+  journal over in that very instant, the one after that does.
 """
 
 import logging

@@ -1,8 +1,10 @@
-"""Where journals are kept: a folder with one file for each living session, and those that the dead have left.
+"""The folder of journals: one file for each living session, and those that dead sessions left.
 
-Law: a file whose lock is free belongs to nobody who lives, and may be taken over. Writing is atomic: a reader sees the
-old content or the new. A file that makes no sense is set aside, never deleted. Trouble with the folder costs the memory
-of ports, not the mappings: it is a warning, not an error.
+Rules:
+- A file whose lock is free belongs to no living session, and may be taken over.
+- Writing is atomic: a reader sees the old content or the new.
+- A file that makes no sense is set aside, never deleted.
+- Trouble with the folder costs the memory of ports, not the mappings: it is a warning, not an error.
 """
 
 import logging

@@ -1,7 +1,8 @@
-"""The scribe: stands between the loop and its listener, and keeps the journal in step with what the events say.
+"""JournalWriter: stands between the loop and its listener, and keeps the journal in step with the events.
 
-Law: written once a burst, not once an event; what is remembered of a mapping is only what helps the next session: which
-external port it had, and whether the gateway may still hold it.
+Rules:
+- The file is written once a burst of events, not once an event.
+- Kept is only what helps the next session: the external port, and whether the gateway may still hold the mapping.
 """
 
 import time
