@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clients lint lab bench fuzz build clean
+.PHONY: demo test clients lint lab bench fuzz mutants build clean
 
 demo: .venv/ready
 	$(BIN)/portmap demo
@@ -35,6 +35,11 @@ bench: .venv/ready
 fuzz: .venv/ready
 	-$(BIN)/python -m pip install -q --disable-pip-version-check atheris
 	$(BIN)/python -m tests.fuzz.long --seconds $(or $(SECONDS),60)
+
+# Five faults in each module that decides, or `make mutants EACH=50 SEED=7`: the tests have to find them.
+mutants: .venv/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check cosmic-ray
+	$(BIN)/python -m tests.mutants.run --each $(or $(EACH),5) --seed $(or $(SEED),1)
 
 build: .venv/ready
 	$(BIN)/python -m build --outdir dist
