@@ -33,11 +33,11 @@ def test_two_that_want_one_port_are_partners() -> None:
     assert partner(half(TCP), half(UDP)) == half(UDP)
 
 
-def test_nobody_is_no_partner() -> None:
+def test_no_companion_means_no_partner() -> None:
     assert partner(half(TCP), None) is None
 
 
-def test_who_was_asked_for_alone_has_no_partner() -> None:
+def test_a_request_without_both_has_no_partner() -> None:
     alone = Lease.of(PortRequest(UDP, 4001), 0.0)
     assert partner(half(TCP), alone) is None
     assert partner(alone, half(TCP)) is None
@@ -50,7 +50,7 @@ def test_only_one_that_follows_too_is_a_follower_s_partner() -> None:
 # before the partner is asked for
 
 
-def test_who_is_not_open_yet_wishes_for_what_its_partner_has() -> None:
+def test_a_lease_that_is_not_open_yet_asks_for_the_port_of_its_partner() -> None:
     assert aligned_with(half(UDP), half(TCP, 4002)).requested_port == 4002
 
 
@@ -93,7 +93,7 @@ def test_a_fresh_port_is_one_that_nobody_registers(spread: float) -> None:
     assert 49152 <= move.external_port <= 65535
 
 
-def test_what_needed_nothing_is_never_moved() -> None:
+def test_a_static_lease_is_never_moved() -> None:
     static = replace(half(TCP, 4002), static=True)
     assert next_move(static, half(UDP, 4005), 0.0) is None
     assert next_move(half(UDP, 4005), static, 0.0) is None
@@ -104,7 +104,7 @@ def test_apart_for_good_both_know_why() -> None:
     assert notes == {"TCP has 4001 and UDP 4005: the gateway gave no common port"}
 
 
-def test_in_agreement_the_moves_are_forgotten_and_the_note_too() -> None:
+def test_when_ports_agree_moves_and_note_are_reset() -> None:
     before = replace(half(UDP, 4002, moves=2), note="apart"), half(TCP, 4002, moves=1)
     assert [(lease.note, lease.moves) for lease in settled(*before)] == [("", 0), ("", 0)]
 
@@ -118,6 +118,24 @@ def test_alone_the_moves_are_not_forgotten_or_there_would_be_no_end() -> None:
 
 def test_what_is_one_port_inside_and_outside_is_left_alone() -> None:
     assert next_move(single(40000, 40000), None, 0.0) is None
+
+
+def test_a_second_choice_is_asked_for_once_where_another_port_was_given() -> None:
+    lease = replace(Lease.of(PortRequest(TCP, 8080), 0.0, remembered_port=9090), moves=0)
+    granted = lease.granted(Grant(7000, 600), None, 0.0, 0.0)
+    assert next_move(granted, None, 0.0) == PortMove(granted.key, 9090, 8080)
+    assert granted.move_to(9090, 8080).second_choice == 0
+
+
+@pytest.mark.parametrize("port", [8080, 9090])
+def test_neither_the_wanted_port_nor_the_second_choice_is_moved(port: int) -> None:
+    lease = Lease.of(PortRequest(TCP, 8080), 0.0, remembered_port=9090)
+    assert next_move(lease.granted(Grant(port, 600), None, 0.0, 0.0), None, 0.0) is None
+
+
+@pytest.mark.parametrize("moves", [0, 1])
+def test_the_internal_port_is_made_the_external_one_twice_before_a_fresh_port_is_tried(moves: int) -> None:
+    assert next_move(single(40000, 6881, moves=moves), None, 0.0) == PortMove((TCP, 6881), 40000, 40000)
 
 
 def test_the_inner_port_follows_the_outer_one() -> None:
