@@ -109,6 +109,38 @@ def test_one_request_opens_the_mapping_and_the_pinhole(start: Start) -> None:
     assert [(it.external_ip, it.external_port) for it in session.pinholes] == [(OURS, 8080)]
 
 
+class Watched(Gateway):
+    """A gateway whose restart is announced by `alert`, and that counts how often it is asked to map."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self.asked = threading.Semaphore(0)
+        self.alert: Callable[[str], None] = lambda _: None
+
+    @hookimpl
+    def add_mapping(self, protocol: Protocol, internal_port: int, lifetime: int) -> Grant:
+        self.asked.release()
+        return Grant(internal_port, lifetime)
+
+    @hookimpl
+    def watch(self, alert: Callable[[str], None]) -> Callable[[], None]:
+        self.alert = alert
+        return lambda: None
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_restart_that_one_path_learns_of_makes_the_other_ask_again_at_once(start: Start, which: int) -> None:
+    gateways = Watched(IPv4Address("1.2.3.4")), Watched(OURS)
+    four, six = (Nat(gateway, name) for gateway, name in zip(gateways, ("four", "six"), strict=True))
+    session = start(PathSetup(four), PathSetup(six, translate=PinholeTranslator(alone=False)))
+    assert all(gateway.asked.acquire(timeout=LONG) for gateway in gateways)
+    gateways[which].alert("its epoch fell short")
+    assert all(gateway.asked.acquire(timeout=LONG) for gateway in gateways)
+    session.close()
+    rebooted = [event for event in session.events() if event.event == "gateway.rebooted"]
+    assert len(rebooted) == 1
+
+
 def test_the_record_gets_both_addresses(start: Start) -> None:
     session = start(mappings(), pinholes())
     until(session, "pinhole.added")
