@@ -60,6 +60,32 @@ def test_a_free_port_is_looked_at_asked_for_and_read_back(mapper: PortMapper, sc
     assert gateway.heard == [GET, ADD, GET]
 
 
+@pytest.mark.parametrize(
+    ("answer", "listed"),
+    [
+        (entry(), True),
+        (714, False),
+        (entry(enabled="0"), False),
+        (entry("192.168.1.6"), False),
+        (entry(port=30304), False),
+    ],
+)
+def test_an_entry_is_looked_up_by_one_question(
+    mapper: PortMapper, scripted: "Scripted", answer: int | dict[str, str], listed: bool
+) -> None:
+    igd, gateway = scripted({GET: [answer]})
+    assert mapper.lists(igd, WANTED) is listed
+    assert gateway.heard == [GET]
+
+
+@pytest.mark.parametrize("refusal", [401, 606])
+def test_where_the_table_cannot_be_read_a_look_up_does_not_know(
+    mapper: PortMapper, scripted: "Scripted", refusal: int
+) -> None:
+    igd, _ = scripted({GET: [refusal]})
+    assert mapper.lists(igd, WANTED) is None
+
+
 def test_a_port_that_another_host_has_is_never_asked_for(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(40001, 600)
