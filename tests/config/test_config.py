@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portmap.cli.commands.config import print_check
-from portmap.cli.config_file import load_config
+from portmap.cli.config_file import check_spec, load_config
 from portmap.config.diff import Adjust, End, Restart, Start, diff
 from portmap.config.file import ConfigError, parse_config
 from portmap.config.settings import (
@@ -398,3 +398,25 @@ def test_the_largest_file_is_judged_in_no_time(row: str) -> None:
     began = time.process_time()
     assert faults(text)
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'publish = "http://u:canary@h/"',
+        'publish = [" http://u:canary@h/"]',
+        'publish = ["nope://u:canary@h/"]',
+        'publish = ["http:canary\\u0007"]',
+        'publish = [["http:canary"]]',
+        'publish = {a = "http:canary"}',
+        'publish = ["http:canary"',
+        'nat = "upnp:canary "',
+        'nat = "pmp:canary, upnp"',
+        'nat = ["pmp:canary"]',
+    ],
+)
+def test_no_fault_repeats_a_publishers_spec_or_a_backends_argument(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(f"{text}\n[[map]]\nport = 80\n", "the file", check_spec)
+    assert not [fault for fault in caught.value.faults if "canary" in fault.text]
+    assert "canary" not in str(caught.value)

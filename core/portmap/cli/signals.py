@@ -1,6 +1,6 @@
 """Signals, heard without fail.
 
-Law: Python runs a signal's handler in the main thread, between two instructions; a main thread that is about to block
+Python runs a signal's handler in the main thread, between two instructions; a main thread that is about to block
 may miss it for as long as it blocks (seen once in some twenty starts under load). So the bytes that the C handler
 writes to a wake-up socket are read by a thread of ours, and the main thread may block as it likes.
 """

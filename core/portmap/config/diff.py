@@ -1,6 +1,6 @@
 """What a new settlement changes in what already runs: as little as it can.
 
-Law: pure. An instance is known by its name, a mapping by its protocol and internal port. What is as it was stays
+Pure. An instance is known by its name, a mapping by its protocol and internal port. What is as it was stays
 untouched.
 """
 

@@ -1,6 +1,6 @@
 """What shall be held, settled from flags, environment and file.
 
-Law: pure. Whatever is said wins over what is said further away: flags, then environment, then file, then default.
+Pure. Whatever is said wins over what is said further away: flags, then environment, then file, then default.
 Durations are seconds; a lease or a state that nobody named is None, and left to the backend and to the command.
 """
 

@@ -1,10 +1,10 @@
 """One table of a TOML document, read key by key; what makes no sense is noted as a fault with its line.
 
-Law: pure. A fault stops nothing: the rest is read all the same, so that all faults are told at once.
+Pure. A fault stops nothing: the rest is read all the same, so that all faults are told at once.
 
 On which line of a TOML document a value stands, which tomllib does not tell.
 
-Law: pure, and a light scan, not a parser: the document is known to be valid TOML. What it cannot place, as the inside
+Pure, and a light scan, not a parser: the document is known to be valid TOML. What it cannot place, as the inside
 of an inline table, is said to stand where the thing around it begins.
 """
 

@@ -1,6 +1,6 @@
 """Sessions for asyncio and trio: `async with portmap.aopen("any", ["30303/both"]) as session`.
 
-Law: the event loop is never blocked, and nothing here outlives the `async with`: leaving it, also by a cancellation,
+The event loop is never blocked, and nothing here outlives the `async with`: leaving it, also by a cancellation,
 waits until what is held was deleted, 3 seconds at the most. All threads are daemons, so none delays the process's end.
 A session's events go from its thread to a bounded queue of each reader; a slow reader delays nobody but itself.
 """

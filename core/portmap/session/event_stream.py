@@ -1,6 +1,6 @@
 """Everybody who reads a session's events, each at a pace of his own.
 
-Law: telling never blocks; who comes late hears the last `BACKLOG` events first, who does not read delays nobody.
+Telling never blocks; who comes late hears the last `BACKLOG` events first, who does not read delays nobody.
 """
 
 import threading

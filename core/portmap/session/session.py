@@ -1,6 +1,6 @@
 """The library's front: one session that keeps ports open, tells what happens, and cleans up.
 
-Law: a session's state is what its events say; it is read under a lock that is never held during I/O.
+A session's state is what its events say; it is read under a lock that is never held during I/O.
 """
 
 import atexit

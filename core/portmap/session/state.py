@@ -1,6 +1,6 @@
 """What holds, as far as the events say: the open ports and pinholes, the external address, and why a port is not open.
 
-Law: pure. Nothing gets in here but by `note`.
+Pure. Nothing gets in here but by `note`.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """How a thread wakes a task: a bell that anybody may ring, under asyncio or trio.
 
-Law: ringing never blocks and never raises; many rings before the event loop gets to hear them are one. A task waits for
+Ringing never blocks and never raises; many rings before the event loop gets to hear them are one. A task waits for
 something to hold, and looks again at every ring; so whoever makes it hold does that first, and rings then.
 Trio is not imported here: who runs it has done so.
 """

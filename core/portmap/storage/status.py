@@ -1,6 +1,6 @@
 """What a session says of itself to whoever asks on the same host: a value, its fold over events, its JSON.
 
-Law: pure; times are unix seconds and arguments. Whatever a file may hold, reading it gives a Notice or raises Garbled.
+Pure; times are unix seconds and arguments. Whatever a file may hold, reading it gives a Notice or raises Garbled.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The notice board: a folder in which each living session keeps its notice up to date, for whoever asks here.
 
-Law: no daemon, no socket. A notice whose lock is free was left by a session that died, and counts for nothing. Writing
+No daemon, no socket. A notice whose lock is free was left by a session that died, and counts for nothing. Writing
 is atomic; trouble with the folder costs the notice, not the mappings.
 """
 

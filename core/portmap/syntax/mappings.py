@@ -1,6 +1,6 @@
 """What a user asks for: `[NAME=][EXT:]INT[/tcp|udp|both]` to port requests. INT is a port, a range or `[PORT=]follow`.
 
-Law: pure. Every refusal names the fault and shows the form that would do. A number before `=follow` is a port, never a
+Pure. Every refusal names the fault and shows the form that would do. A number before `=follow` is a port, never a
 name.
 """
 

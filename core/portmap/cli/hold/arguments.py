@@ -1,6 +1,6 @@
 """What the user asks for on the command line, in the environment and in a file, settled into instances.
 
-Law: nothing is sent and nothing is opened here; what makes no sense is a SpecError.
+Nothing is sent and nothing is opened here; what makes no sense is a SpecError.
 """
 
 import os

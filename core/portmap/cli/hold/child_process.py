@@ -1,6 +1,6 @@
 """A program that runs while its ports are held: started with what it needs to know, told our signals, waited for.
 
-Law: what the terminal says to everybody in front of it (Ctrl-C) is not said twice; everything else that is said to us
+What the terminal says to everybody in front of it (Ctrl-C) is not said twice; everything else that is said to us
 is passed on. The child's exit code is ours, as a shell tells it: 128 and the signal's number where a signal ended it.
 """
 

@@ -1,6 +1,6 @@
 """`portmap run MAPPING… -- CMD`: hold the mappings while a program lives, and tell it where it can be reached.
 
-Law: standard output is the program's; what portmap has to say goes to stderr.
+Standard output is the program's; what portmap has to say goes to stderr.
 """
 
 import sys

@@ -1,11 +1,11 @@
 """Tells the service manager how the sessions are doing: that they have started, what holds, and that we live.
 
-Law: started means that every mapping was tried once, whatever came of it: a service that waits for a gateway to come up
+Started means that every mapping was tried once, whatever came of it: a service that waits for a gateway to come up
 has started. The watchdog is fed by who asks for `beat`, and only while all sessions live: no thread of ours feeds it.
 
 What a service tells its manager: systemd's protocol (sd_notify(3)), spoken by us.
 
-Law: the texts are pure; `Notifier` only sends them. Telling never blocks and never raises: a manager that does not
+The texts are pure; `Notifier` only sends them. Telling never blocks and never raises: a manager that does not
 listen costs nothing. Where no manager asks, nothing is sent.
 """
 

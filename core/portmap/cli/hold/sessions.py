@@ -1,6 +1,6 @@
 """The running sessions of several instances, by name.
 
-Law: used by one thread. What the sessions tell goes to `post`, from a thread of each session.
+Used by one thread. What the sessions tell goes to `post`, from a thread of each session.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """How one or more sessions are doing, in a line: `2 of 3 mappings up at 203.0.113.7; web: refused`.
 
-Law: pure: the sum of the events noted. A session is known by its name.
+Pure: the sum of the events noted. A session is known by its name.
 """
 
 from collections.abc import Iterable

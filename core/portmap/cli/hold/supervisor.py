@@ -1,6 +1,6 @@
 """Holds several sessions at once, until a signal or the end of the time; SIGHUP settles anew what shall be held.
 
-Law: the main thread alone starts and ends sessions and prints; every other thread only leaves it a message. A session
+The main thread alone starts and ends sessions and prints; every other thread only leaves it a message. A session
 that ends by a fault takes no other with it. All end together, within 3 seconds.
 """
 
