@@ -97,3 +97,11 @@ def test_a_hostile_value_is_cut_and_cleaned() -> None:
     text = describe_change({"ConnectionStatus": "Up"}, {"ConnectionStatus": "\x1b[31m" + "x" * 500})
     assert "\x1b" not in text
     assert len(text) < 90
+
+
+def test_only_the_two_names_that_concern_us_are_kept() -> None:
+    junk = b"".join(b"<N%d>x</N%d>" % (number, number) for number in range(500))
+    values = parse_event(
+        request(body=b"<e>" + junk + b"<ExternalIPAddress>203.0.113.7</ExternalIPAddress></e>"), "/x", "uuid:1"
+    )
+    assert values == {"ExternalIPAddress": "203.0.113.7"}

@@ -285,3 +285,22 @@ def test_a_port_that_cannot_be_shared_costs_the_announcements_only(caplog: pytes
         selfish.bind(("127.0.0.1", 0))
         Upnp(announced_at=selfish.getsockname(), search=Search(list, multicast=None)).watch(print)()
     assert "are not heard" in caplog.text
+
+
+def test_a_forged_restart_is_not_told_while_our_entry_is_there_and_a_real_one_is(settled: House) -> None:
+    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600)
+    settled.alive(boot="8")
+    assert settled.alert(timeout=1.0) == ""
+    settled.router.reboot()
+    assert settled.alert(timeout=4.0) == "127.0.0.1 restarted: BOOTID 8 → 1"
+
+
+def test_forged_restarts_are_asked_about_ever_less_often(settled: House) -> None:
+    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600)
+    before = settled.router.heard.get
+    ends = time.monotonic() + 3.5
+    while time.monotonic() < ends:
+        settled.alive(boot=str(time.monotonic_ns() % 10**9))
+        time.sleep(0.05)
+    assert settled.router.heard.get - before <= 2  # at 0 s and 2 s; once a second without the growing rest
+    assert settled.alert(timeout=0.1) == ""

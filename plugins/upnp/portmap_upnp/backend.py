@@ -5,16 +5,18 @@ how a port is opened there.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
 
-from portmap.errors import SILENCE, Garbled, NoPublicAddress, Refused, SpecError, UnverifiedGateway
+from portmap.errors import SILENCE, Garbled, NATError, NoPublicAddress, Refused, SpecError, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
 from portmap_upnp.control.soap import ActionMissing
+from portmap_upnp.control.soap_client import SoapClient
 from portmap_upnp.control.upnp_errors import ACTION_FAILED
-from portmap_upnp.control.wan_connection import WanActions, WanStatus
+from portmap_upnp.control.wan_connection import WanActions, WanConnection, WanStatus
 from portmap_upnp.control.wan_state import WanState, parse_address
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.search import Search
@@ -33,6 +35,7 @@ _DOUBLE_NAT = (
     "(CGNAT), so another NAT is in front of it"
 )
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
+CONFIRM_PATIENCE = 1.0  # seconds to ask whether an entry of ours is still there
 CALLS_TO_CLOSE = 3  # look, delete, look again
 TIME_TO_CLOSE = 1.5  # seconds for all entries, of the 3 within which portmap ends; if that is too short, do not look
 _log = logging.getLogger("portmap.upnp")
@@ -72,6 +75,7 @@ class Upnp:
         self._choose = choose
         self._pace = RateLimiter(pace)
         self._announced_at = announced_at
+        self._sample: PortForward | None = None  # one entry of ours, which a gateway that forgot nothing still has
         self._mappers: dict[IPv4Address, PortMapper] = {}
 
     @classmethod
@@ -127,7 +131,9 @@ class Upnp:
             port = external_port or mapper.usual_port(protocol, internal_port)
             wanted = PortForward(protocol, port, active.us, internal_port)
             try:
-                return mapper.open(wan, wanted, request.name, request.lifetime)
+                grant = mapper.open(wan, wanted, request.name, request.lifetime)
+                self._sample = PortForward(protocol, grant.external_port, active.us, internal_port)
+                return grant  # noqa: TRY300  # what follows is for a refusal only
             except Refused as refusal:
                 if refusal.code == ACTION_FAILED:
                     _check_has_public_address(wan, refusal)
@@ -149,6 +155,7 @@ class Upnp:
             mapper = self._mapper(active)
             in_haste = CALLS_TO_CLOSE * active.pacing.seconds * mapper.held > TIME_TO_CLOSE
             forward = PortForward(protocol, external_port, active.us, internal_port)
+            self._sample = None if self._sample == forward else self._sample
             mapper.close(wan, forward, in_haste=in_haste)
 
         self._session.run(close)
@@ -174,7 +181,12 @@ class Upnp:
         """Alert when the gateway restarted, moved, came back or got another external address, as far as it tells."""
         session = self._session
         watch = GatewayWatch(
-            lambda: session.active, self._search.gateways, session.updates.put, alert, self._announced_at
+            lambda: session.active,
+            self._search.gateways,
+            session.updates.put,
+            alert,
+            self._announced_at,
+            self._still_has_our_entry,
         )
         session.on_change, session.on_alert = watch.wake, alert
 
@@ -207,6 +219,20 @@ class Upnp:
             return
         if isinstance(location.host, IPv4Address):
             self._session.hint = location
+
+    def _still_has_our_entry(self, active: ActiveGateway) -> bool:
+        """Whether the gateway lists an entry of ours. Called by the watch's thread."""
+        sample = self._sample
+        if sample is None:
+            return False
+        service = active.service
+        soap = SoapClient(service.service_type, service.control, time.monotonic() + CONFIRM_PATIENCE)
+        try:
+            entry = WanConnection(soap).entry(*sample.key)
+        except NATError as error:
+            _log.debug("whether our entry is still there is not known: %s", error)
+            return False
+        return sample.is_in(entry)
 
     def _mapper(self, active: ActiveGateway) -> PortMapper:
         """The mapper that knows what we hold at this gateway."""

@@ -18,6 +18,8 @@ from portmap.wire.waiter import Waiter
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
 PATIENCE = 1.0  # seconds for one event
 _BACKLOG = 8
+_MOMENT = 0.01  # seconds between two reads of an incomplete event
+_HEAD_END = b"\r\n\r\n"
 _THANKS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LENGTH = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*([0-9]{1,6})[ \t]*\r?$")
 _log = logging.getLogger("portmap.upnp")
@@ -60,21 +62,27 @@ def _receive(visitor: socket.socket, line: Waiter) -> bytes:
     """One request, as long as it says or until it ends; then thank for it."""
     visitor.setblocking(False)
     until = time.monotonic() + PATIENCE
-    request = b""
+    request = bytearray()
+    end = 0
     try:
-        while not _is_complete(request) and len(request) <= LIMIT and (left := until - time.monotonic()) > 0:
+        while not (end and len(request) >= end) and len(request) <= LIMIT and (left := until - time.monotonic()) > 0:
             if line.wait((visitor,), left):
                 more = visitor.recv(LIMIT)
-                request += more
                 if not more:
                     break
+                begin = max(0, len(request) - len(_HEAD_END) + 1)  # only new bytes are searched
+                request += more
+                end = end or _expected_length(request, begin)
+                if not end or len(request) < end:
+                    line.wait(timeout=_MOMENT)  # bytes that drip are read together
         visitor.send(_THANKS)
     except OSError as error:
         _log.debug("an event was not delivered: %s", error)
-    return request
+    return bytes(request)
 
 
-def _is_complete(request: bytes) -> bool:
-    head, end, body = request.partition(b"\r\n\r\n")
-    length = _LENGTH.search(head)
-    return bool(end) and length is not None and len(body) >= int(length[1])
+def _expected_length(request: bytearray, begin: int) -> int:
+    """How many bytes the whole request has; 0 while its head is incomplete, or where the head does not say."""
+    end = request.find(_HEAD_END, begin)
+    length = _LENGTH.search(request[:end]) if end >= 0 else None
+    return end + len(_HEAD_END) + int(length[1]) if length else 0

@@ -15,6 +15,9 @@ _LEAST, _MOST = 60, 86400  # seconds that we believe a subscription to last
 _MAX_SID = 128
 _SHOWN = 40
 
+NAMES = {"ExternalIPAddress": "external address", "ConnectionStatus": "line"}
+"""The variables that concern us, with a word for each. No other name of an event is kept."""
+
 Values: TypeAlias = dict[str, str]
 
 
@@ -55,14 +58,15 @@ def parse_event(request: bytes, path: str, sid: str) -> Values:
         raise Garbled(f"not an event: {first[:_SHOWN]!r}")
     if headers.get(b"sid") != sid.encode():
         raise Garbled(f"an event for a subscription that is not ours: {headers.get(b'sid', b'')[:_SHOWN]!r}")
-    return {leaf.name: leaf.text.strip() for leaf in parse(body).walk() if not leaf.children}
+    leaves = (leaf for leaf in parse(body).walk() if not leaf.children)
+    return {leaf.name: leaf.text.strip()[:_SHOWN] for leaf in leaves if leaf.name in NAMES}
 
 
 def describe_change(before: Values, after: Values) -> str:
     """What changed, in words; "" for nothing that concerns port mappings, or if it is the first that we hear."""
     return "; ".join(
         f"{words} announced: {_plain(before[name])} → {_plain(after[name])}"
-        for name, words in (("ExternalIPAddress", "external address"), ("ConnectionStatus", "line"))
+        for name, words in NAMES.items()
         if name in before and name in after and before[name] != after[name]
     )
 

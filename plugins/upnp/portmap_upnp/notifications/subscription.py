@@ -24,6 +24,7 @@ PATIENCE = 2.0  # seconds for its answer
 _PARTING = 0.5  # seconds for the unsubscribing from one that we turn away from: it may be gone
 FAREWELL = 0.1  # seconds for the unsubscribing, which ends with the watch's 0.2 s or by itself
 _TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says "down", then "up" with the new address
+EVENT_INTERVAL = 0.5  # seconds between two rounds of events, each of _MANY at the most
 _MANY = 20  # so many of those at the most: somebody else's mappings make events, too
 _LIMIT = 4096  # bytes of an answer's body, which should be empty
 _GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: UDA 1.1 §4.1.3
@@ -41,11 +42,13 @@ class EventSubscription:
         self._values: Values = {}
         self._complained = False
         self.due = inf
+        self.listen_at = -inf
+        """When events are received again (time.monotonic): no faster than one round in EVENT_INTERVAL."""
 
     @property
     def sockets(self) -> Collection[socket.socket]:
-        """What to wait on."""
-        return (self._bell.sock,) if self._bell else ()
+        """What to wait on; nothing until `listen_at`."""
+        return (self._bell.sock,) if self._bell and time.monotonic() >= self.listen_at else ()
 
     def subscribe_to(self, contact: ActiveGateway) -> None:
         """From now on it is this one's events that we want. What it told of itself before is still compared with."""
@@ -71,10 +74,11 @@ class EventSubscription:
     def receive(self) -> str:
         """Take in the events that come. A reason to alert, if something has changed."""
         before = dict(self._values)
+        self.listen_at = time.monotonic() + EVENT_INTERVAL
         self._take_in()
         before = before or dict(self._values)  # a first event is no news; what comes right behind it is
         for _ in range(_MANY):
-            if not self._line.wait(self.sockets, _TOGETHER):
+            if self._bell is None or not self._line.wait((self._bell.sock,), _TOGETHER):
                 break
             self._take_in()
         return gena.describe_change(before, self._values)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from typing import TypeAlias
 
 from portmap.errors import Garbled, NATError
@@ -30,6 +31,7 @@ Adopt: TypeAlias = Callable[[GatewayDevice | None], None]
 """Takes a gateway that has just described itself, or None: the one we knew is gone."""
 
 REST = 1.0  # seconds between two questions, and between two alerts
+LONGEST_REST = 60.0  # seconds between two questions that found nothing changed, as for a forged announcement
 CLOSING = 0.18  # seconds; core waits 0.2
 _PATIENCE = (
     1.0  # seconds for the answer to a question: after a restart a gateway answers at once, or the search does it
@@ -54,7 +56,9 @@ class GatewayWatch:
         adopt: Adopt,
         tell: Callable[[str], None],
         where: Peer,
+        has_our_entry: "Callable[[ActiveGateway], bool]" = lambda _: False,
     ) -> None:
+        self._has_our_entry = has_our_entry
         self._contact = contact
         self._candidates = candidates
         self._adopt = adopt
@@ -66,6 +70,7 @@ class GatewayWatch:
         self._believed: GatewayDevice | None = None  # the contact's gateway, or what it has become since
         self._aliases: set[Location] = set()
         self._told_at = self._looked_at = -REST
+        self._rest = REST
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
         self._thread.start()
 
@@ -97,7 +102,9 @@ class GatewayWatch:
         if time.monotonic() >= self._events.due:
             self._alert(self._events.renew())
         ears = [self._ear.sock] if self._ear.sock else []
-        ready = self._line.wait([*ears, *self._events.sockets], max(0.0, self._events.due - time.monotonic()))
+        now = time.monotonic()
+        until = min(self._events.due, self._events.listen_at if self._events.listen_at > now else inf)
+        ready = self._line.wait([*ears, *self._events.sockets], max(0.0, until - now))
         if ready.intersection(self._events.sockets):
             self._alert(self._events.receive())
         if ready.intersection(ears):
@@ -123,7 +130,7 @@ class GatewayWatch:
             expected |= set(self._candidates())
         for sender, notice in self._ear.read(expected):
             if self._judge(sender, notice):
-                self._pause(REST)
+                self._pause(self._rest)
                 return
         quiet, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
         self._pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
@@ -160,8 +167,17 @@ class GatewayWatch:
         if gateway:
             self._believed = replace(gateway, boot=notice.boot)
             self._adopt(self._believed)
-            self._alert(f"{sender} {reason}")
+            self._confirm(f"{sender} {reason}")
         return True
+
+    def _confirm(self, reason: str) -> None:
+        """Alert, unless the gateway shows that it has forgotten nothing; each time that it does the rest doubles."""
+        if self._faced is not None and self._has_our_entry(self._faced):
+            _log.debug("%s, and still has our mapping", reason)
+            self._rest = min(2 * self._rest, LONGEST_REST)
+            return
+        self._rest = REST
+        self._alert(reason)
 
     def _reason(self, sender: Address, location: Location, boot: str) -> str:
         """Why an announcement may mean that our mappings are gone, or nothing."""
