@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portmap.backends.nat import Nat
-from portmap.errors import NoGateway
+from portmap.errors import NoGateway, UnverifiedGateway
 from portmap.model import Protocol
 from portmap.simulator.quirk_options import parse_quirks
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
+from portmap_upnp.location import parse_url
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, SearchAnswerer
@@ -111,3 +112,19 @@ def test_a_hinted_gateway_from_elsewhere_gives_way_to_the_default_one(router: Ro
         upnp.take_hint(elsewhere.description_url)
         upnp.external_ip()
         assert upnp.hint() == router.description_url
+
+
+def test_the_word_of_a_gateway_that_no_default_route_names_does_not_count_and_it_maps_all_the_same(
+    router: Router,
+) -> None:
+    search = Search(lambda: [IPv4Address("127.0.0.9")], multicast=None, port=router.ssdp_port, patience=0.3)
+    upnp = Upnp(search=search, announced_at=("127.0.0.1", 0))
+    upnp.take_hint(router.description_url)
+    with pytest.raises(UnverifiedGateway, match="name it: upnp:http://127"):
+        upnp.external_ip()
+    assert upnp.add_mapping(Protocol.TCP, 0, 4001, "", 600).external_port == 4001
+
+
+def test_a_gateway_that_the_user_named_is_believed(router: Router) -> None:
+    upnp = Upnp(parse_url(router.description_url), search=Search(list, multicast=None))
+    assert str(upnp.external_ip()) == router.external_ip

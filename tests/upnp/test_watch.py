@@ -304,3 +304,11 @@ def test_forged_restarts_are_asked_about_ever_less_often(settled: House) -> None
         time.sleep(0.05)
     assert settled.router.heard.get - before <= 2  # at 0 s and 2 s; once a second without the growing rest
     assert settled.alert(timeout=0.1) == ""
+
+
+def test_an_announced_location_with_a_query_is_not_fetched(settled: House) -> None:
+    before = settled.router.heard
+    where = f"http://127.0.0.1:{settled.router.http_port}/cgi-bin/reboot?confirm=yes"
+    settled.alive(location=where, boot="8")
+    assert settled.alert(timeout=0.5) == ""
+    assert settled.router.heard == before

@@ -160,6 +160,9 @@ class GatewayWatch:
         except Garbled as error:
             _log.debug("announcement ignored: %s", error)
             return False
+        if location.has_query and (self._believed is None or location != self._believed.location):
+            _log.debug("announcement ignored: %s has a query, which any host of the network can forge", location)
+            return False
         reason = self._reason(sender, location, notice.boot)
         if not reason or (reason == _ELSEWHERE and self._is_alias(location)):
             return bool(reason)
