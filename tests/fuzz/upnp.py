@@ -5,8 +5,8 @@ from ipaddress import IPv4Address
 
 from tests.fuzz.peer import Peer
 
-from portmap_upnp.backend import parse_external_ip
 from portmap_upnp.control import soap
+from portmap_upnp.control.external_address import parse_external_ip
 from portmap_upnp.control.soap_client import REPLY_LIMIT
 from portmap_upnp.control.wan_connection import text_of
 from portmap_upnp.discovery import ssdp

@@ -21,7 +21,7 @@ from portmap.errors import (
 from portmap.model import Grant, Kind, Protocol
 from portmap.testing import Heard, Quirks, Router
 from portmap_upnp import Upnp
-from portmap_upnp.backend import parse_external_ip
+from portmap_upnp.control.external_address import parse_external_ip
 from portmap_upnp.control.soap_client import PAUSE
 from portmap_upnp.discovery.description import Service
 from portmap_upnp.discovery.search import Search

@@ -7,17 +7,23 @@ how a port is opened there.
 import logging
 import time
 from collections.abc import Callable
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import ClassVar
 
 from portmap.errors import SILENCE, Garbled, NATError, NoPublicAddress, Refused, SpecError, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
-from portmap_upnp.control.soap import ActionMissing
+from portmap_upnp.control.external_address import (
+    DOUBLE_NAT,
+    check_has_public_address,
+    parse_external_ip,
+    read_status,
+    states_none,
+)
 from portmap_upnp.control.soap_client import SoapClient
 from portmap_upnp.control.upnp_errors import ACTION_FAILED
-from portmap_upnp.control.wan_connection import WanActions, WanConnection, WanStatus
-from portmap_upnp.control.wan_state import WanState, parse_address
+from portmap_upnp.control.wan_connection import WanActions, WanConnection
+from portmap_upnp.control.wan_state import WanState
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.gateway_session import ActiveGateway, Connect, GatewaySession, connect_by_soap
@@ -30,10 +36,6 @@ from portmap_upnp.notifications.advertisements import Peer
 from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
-_DOUBLE_NAT = (
-    "double NAT: the gateway is connected, but states no public address; most likely its own is private or shared "
-    "(CGNAT), so another NAT is in front of it"
-)
 PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
 CONFIRM_PATIENCE = 1.0  # seconds to ask whether an entry of ours is still there
 CALLS_TO_CLOSE = 3  # look, delete, look again
@@ -43,10 +45,6 @@ _log = logging.getLogger("portmap.upnp")
 
 class _WanDown(Refused):
     """The gateway is of no use now; another one may be."""
-
-
-class _NoneStated(Refused):
-    """The gateway answers with an empty address, or 0.0.0.0."""
 
 
 class Upnp:
@@ -136,7 +134,7 @@ class Upnp:
                 return grant  # noqa: TRY300  # what follows is for a refusal only
             except Refused as refusal:
                 if refusal.code == ACTION_FAILED:
-                    _check_has_public_address(wan, refusal)
+                    check_has_public_address(wan, refusal)
                 raise
 
         self._pace.before_call()
@@ -252,7 +250,7 @@ class Upnp:
         except Refused as error:
             return self._look_elsewhere(wan, error)
         if scope_of(address) is not Scope.PUBLIC and len(active.gateway.services) > 1:
-            better = self._session.choose_service(WanState(_status(wan), address))
+            better = self._session.choose_service(WanState(read_status(wan), address))
             address = better.address or address
         self._session.accept_current()
         if self._session.is_stranger():
@@ -264,51 +262,14 @@ class Upnp:
 
     def _look_elsewhere(self, wan: WanActions, error: Refused) -> IPv4Address:
         """The address of another service of the gateway. Raises Refused, with the reason why there is none."""
-        status = _status(wan)
+        status = read_status(wan)
         better = self._session.choose_service(WanState(status, None))
         if better.address is not None:
             return better.address
-        if status is not None and status.is_up and _states_none(error):
-            raise NoPublicAddress(_DOUBLE_NAT, code=error.code, text=error.text) from error
+        if status is not None and status.is_up and states_none(error):
+            raise NoPublicAddress(DOUBLE_NAT, code=error.code, text=error.text) from error
         if status is not None and not status.is_up:
             shown = status.connection[:40]
             kind = _WanDown if self._session.avoid_current() else Refused
             raise kind(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown) from error
         raise error
-
-
-def _states_none(error: Refused) -> bool:
-    """Whether it is as miniupnpd 2.3 does on a private WAN: an empty address, or 501."""
-    return isinstance(error, _NoneStated) or error.code == ACTION_FAILED
-
-
-def _check_has_public_address(wan: WanActions, refusal: Refused) -> None:
-    """Raises NoPublicAddress where a gateway that is connected fails at everything for want of a public address."""
-    status = _status(wan)
-    if status is None or not status.is_up:
-        return
-    try:
-        parse_external_ip(wan.external_ip())
-    except Refused as error:
-        if _states_none(error):
-            raise NoPublicAddress(_DOUBLE_NAT, code=error.code, text=error.text) from refusal
-
-
-def _status(wan: WanActions) -> WanStatus | None:
-    """The WAN side's status; None where the gateway does not tell."""
-    try:
-        return wan.status()
-    except (Refused, Garbled, ActionMissing) as error:
-        _log.debug("the gateway does not tell its status: %s", error)
-        return None
-
-
-def parse_external_ip(text: str) -> IPv4Address:
-    """The address that a gateway states. Raises Refused where it states none, or nonsense."""
-    try:
-        address = parse_address(text)
-    except AddressValueError as error:
-        raise Refused(f"the gateway states {text[:40]!r} as its external address", text=text[:40]) from error
-    if address is None:
-        raise _NoneStated("the gateway has no external address; is its line to the Internet up?")
-    return address

@@ -1,5 +1,6 @@
 """UPnP actions: SOAP, and the typed actions of the two services.
 
+external_address  the external address, or why there is none
 firewall_control  WANIPv6FirewallControl: typed actions
 miniupnpc_client  the WANIPConnection actions through miniupnpc
 soap              SOAP request and reply; pure
