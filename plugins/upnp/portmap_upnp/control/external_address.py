@@ -6,8 +6,9 @@ Raises portmap errors only.
 import logging
 from ipaddress import AddressValueError, IPv4Address
 
-from portmap.errors import Garbled, Refused
+from portmap.errors import Garbled, NoPublicAddress, Refused
 from portmap_upnp.control.soap import ActionMissing
+from portmap_upnp.control.upnp_errors import ACTION_FAILED
 from portmap_upnp.control.wan_connection import WanActions, WanStatus
 from portmap_upnp.control.wan_state import parse_address
 
