@@ -24,12 +24,12 @@ from portmap.cli.commands.doctor import DoctorArguments, run_doctor
 from portmap.cli.output.diagnosis import lines_of
 from portmap.cli.output.style import Style
 from portmap.doctor.capture import Capture
-from portmap.doctor.diagnosis import diagnose
+from portmap.doctor.diagnose import diagnose
+from portmap.doctor.diagnosis import Outcome
 from portmap.doctor.examine import HostProbes, examine
 from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, PortHolder
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
 from portmap.doctor.report import report_lines
-from portmap.doctor.verdict import Outcome
 from portmap.errors import GatewayTimeout, NATError, PortmapError, Refused, SpecError
 from portmap.model import Grant, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket

@@ -10,7 +10,7 @@ import pytest
 from portmap import errors
 from portmap.cli.output.diagnosis import lines_of, report_of
 from portmap.cli.output.style import Style
-from portmap.doctor.diagnosis import diagnose
+from portmap.doctor.diagnose import diagnose
 from portmap.doctor.findings import (
     BackendAnswer,
     Findings,

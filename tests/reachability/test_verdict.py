@@ -6,14 +6,14 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.model import Protocol
-from portmap.reachability.verdict import Blame, Listens, Loop, Observations, Verdict, Word, judge
+from portmap.reachability.verdict import Blame, Listens, LoopbackResult, Observations, Verdict, Word, judge
 
 PUBLIC, OTHER, PRIVATE, CGNAT = map(IPv4Address, ("11.22.33.1", "12.34.56.1", "192.168.1.2", "100.64.1.1"))
 SEEN = Observations(Protocol.TCP, 25565, 25565, PUBLIC, Listens.YES, "java (1)")
 UDP = replace(SEEN, protocol=Protocol.UDP)
 YES, NO = Word(PUBLIC, reachable=True, ms=31), Word(PUBLIC, reachable=False)
 SENT = Word(PUBLIC)
-LOOPS, NO_LOOP = Loop(proved=True, ms=2), Loop(proved=False, detail="no connection")
+LOOPS, NO_LOOP = LoopbackResult(proved=True, ms=2), LoopbackResult(proved=False, detail="no connection")
 
 
 @pytest.mark.parametrize(

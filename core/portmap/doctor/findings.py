@@ -195,16 +195,16 @@ class Findings:
         wanted = (request.protocol, request.internal_port)
         return tuple(it for it in self.listening or () if (it.protocol, it.port) == wanted)
 
-    def opened(self, request: PortRequest) -> "OpenPort | None":
+    def opened(self, request: PortRequest) -> "AlreadyOpen | None":
         """Where the request's port is open already, as far as this host and the gateways' tables tell."""
         if holder := self.holder(request):
             port = holder.external_port or request.wish
-            return OpenPort(request, self._open_at, port, str(holder))
+            return AlreadyOpen(request, self._open_at, port, str(holder))
         for answer in self.good:
             for row in answer.table or ():
                 if row.protocol is request.protocol and answer.answers(row, request):
                     who = "portmap" if row.ours else answer.whose(row)
-                    return OpenPort(request, answer.address, row.external_port, who)
+                    return AlreadyOpen(request, answer.address, row.external_port, who)
         return None
 
     @property
@@ -218,7 +218,7 @@ def _refused_with(error: PortmapError | None) -> Address | None:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPort:
+class AlreadyOpen:
     """A port that is open at the gateway. `who` opened it; `address` is the external one, if known."""
 
     request: PortRequest

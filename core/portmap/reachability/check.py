@@ -18,7 +18,7 @@ from portmap.network.listening_sockets import ListeningSocket, listening
 from portmap.reachability.echo import EchoAnswer, EchoClient
 from portmap.reachability.loopback import loop_tcp, loop_udp
 from portmap.reachability.stand_in import StandIn
-from portmap.reachability.verdict import Listens, Loop, Observations, Reachability, Word, judge
+from portmap.reachability.verdict import Listens, LoopbackResult, Observations, Reachability, Word, judge
 
 HEARD = 2.0  # seconds that a datagram may take after the responder said that it was sent
 AGAIN = 1.1  # seconds; a responder of ours checks for an address once a second
@@ -99,7 +99,7 @@ def _can_loop(seen: Observations, stand_in: StandIn | None) -> bool:
     return stand_in is not None or (seen.protocol is Protocol.TCP and seen.listens is not Listens.NO)
 
 
-def _loop(seen: Observations, address: Address, token: str, stand_in: StandIn | None) -> Loop:
+def _loop(seen: Observations, address: Address, token: str, stand_in: StandIn | None) -> LoopbackResult:
     external = (address, seen.external_port)
     if seen.protocol is Protocol.TCP:
         return loop_tcp(external, seen.internal_port, stand_in)

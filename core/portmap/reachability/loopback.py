@@ -11,32 +11,40 @@ from contextlib import closing
 from portmap.model import Address, Scope, scope_of
 from portmap.network.listening_sockets import Connection, connections_to
 from portmap.reachability.stand_in import StandIn
-from portmap.reachability.verdict import Loop
+from portmap.reachability.verdict import LoopbackResult
 
 CONNECT = 2.0  # seconds; the router is one hop away
 ARRIVAL = 0.5  # seconds until the host's table shows what arrived
 
 
-def loop_tcp(external: tuple[Address, int], internal_port: int, stand_in: StandIn | None) -> Loop:
+def loop_tcp(external: tuple[Address, int], internal_port: int, stand_in: StandIn | None) -> LoopbackResult:
     """Connect to the external address. Where no program listens, `stand_in` tells whether the connection arrived."""
     before = connections_to(internal_port)
     began = time.monotonic()
     try:
         link = socket.create_connection((str(external[0]), external[1]), CONNECT)
     except OSError as error:
-        return Loop(proved=False, detail=f"no connection ({error.strerror or error}): many routers do not loop back")
+        return LoopbackResult(
+            proved=False, detail=f"no connection ({error.strerror or error}): many routers do not loop back"
+        )
     with closing(link):
         ms = round((time.monotonic() - began) * 1000)
         if stand_in is not None:
             arrived = stand_in.accepted(frozenset(), ARRIVAL)
         elif before is None:
-            return Loop(proved=False, detail="something answered; this system does not tell whether it was this host")
+            return LoopbackResult(
+                proved=False, detail="something answered; this system does not tell whether it was this host"
+            )
         else:
             arrived = _arrived(before, internal_port, external[0], link.getsockname())
-    return Loop(proved=True, ms=ms) if arrived else Loop(proved=False, detail="something answered, but not this host")
+    return (
+        LoopbackResult(proved=True, ms=ms)
+        if arrived
+        else LoopbackResult(proved=False, detail="something answered, but not this host")
+    )
 
 
-def loop_udp(external: tuple[Address, int], token: bytes, stand_in: StandIn) -> Loop:
+def loop_udp(external: tuple[Address, int], token: bytes, stand_in: StandIn) -> LoopbackResult:
     """Send a datagram with the token to the external address; `stand_in` tells whether it arrived."""
     family = socket.AF_INET if external[0].version == 4 else socket.AF_INET6
     began = time.monotonic()
@@ -44,10 +52,10 @@ def loop_udp(external: tuple[Address, int], token: bytes, stand_in: StandIn) -> 
         with socket.socket(family, socket.SOCK_DGRAM) as sender:
             sender.sendto(token, (str(external[0]), external[1]))
     except OSError as error:
-        return Loop(proved=False, detail=f"no datagram could be sent ({error.strerror or error})")
+        return LoopbackResult(proved=False, detail=f"no datagram could be sent ({error.strerror or error})")
     if stand_in.received(token, ARRIVAL):
-        return Loop(proved=True, ms=round((time.monotonic() - began) * 1000))
-    return Loop(proved=False, detail="the datagram did not arrive: many routers do not loop back")
+        return LoopbackResult(proved=True, ms=round((time.monotonic() - began) * 1000))
+    return LoopbackResult(proved=False, detail="the datagram did not arrive: many routers do not loop back")
 
 
 def _arrived(before: frozenset[Connection], port: int, external: Address, ours: tuple[str, int]) -> bool:

@@ -38,7 +38,7 @@ class Listens(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class LoopbackResult:
     """A connection from inside to the external address. `proved`: it arrived here; else `detail` says why not."""
 
     proved: bool
@@ -73,7 +73,7 @@ class Observations:
     listens: Listens = Listens.UNKNOWN
     program: str = ""
     stood_in: bool = False
-    loop: Loop | None = None
+    loop: LoopbackResult | None = None
     word: Word | None = None
     gateway_error: str = ""
 

@@ -177,17 +177,17 @@ def _action(body: bytes) -> bytes:
 
 
 def _datagram_server(address: str, port: int, answer: Callable[[bytes], list[bytes]]) -> socketserver.UDPServer:
-    class Handler(socketserver.BaseRequestHandler):
+    class DatagramHandler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             question, sock = self.request
             for datagram in answer(question):
                 sock.sendto(datagram, self.client_address)
 
-    return socketserver.UDPServer((address, port), Handler)
+    return socketserver.UDPServer((address, port), DatagramHandler)
 
 
 def _web_server(address: str, page: Callable[[str, bytes], tuple[int, bytes] | None]) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
+    class PageHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # so http.server wants it
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, answer = page(f"{self.command} {self.path}", body) or (404, b"")
@@ -202,4 +202,4 @@ def _web_server(address: str, page: Callable[[str, bytes], tuple[int, bytes] | N
         def log_message(self, *_: object) -> None:
             """Nothing goes to stderr."""
 
-    return ThreadingHTTPServer((address, 0), Handler)
+    return ThreadingHTTPServer((address, 0), PageHandler)

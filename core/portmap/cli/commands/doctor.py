@@ -15,13 +15,13 @@ from portmap.cli.output.style import Style, style_of
 from portmap.cli.signals import StopSignals
 from portmap.cli.state_folder import SERVICE_FOLDER, default_state_folder, path_of
 from portmap.doctor.capture import Capture
-from portmap.doctor.diagnosis import diagnose
+from portmap.doctor.diagnose import diagnose
+from portmap.doctor.diagnosis import Outcome
 from portmap.doctor.examine import examine
 from portmap.doctor.findings import Findings
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
 from portmap.doctor.redact import redacted_findings
 from portmap.doctor.report import report_lines
-from portmap.doctor.verdict import Outcome
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import DISTRIBUTION, Catalogue

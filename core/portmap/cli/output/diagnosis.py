@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from portmap.cli.output.style import BOLD, FAINT, GREEN, RED, YELLOW, Style
+from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
-from portmap.doctor.verdict import Outcome, Verdict
 from portmap.reachability.nat_type import NatType
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
@@ -18,7 +18,7 @@ _SECTION = 10  # columns
 _VERDICT = 9  # columns
 
 
-def lines_of(report: Iterable[ReportLine], verdict: Verdict, style: Style) -> list[str]:
+def lines_of(report: Iterable[ReportLine], verdict: Diagnosis, style: Style) -> list[str]:
     """Everything for people, verdict and next steps last."""
     lines, before = [], ""
     for line in report:
@@ -52,7 +52,7 @@ def report_of(lines: Sequence[str], version: str, plugins: Iterable[str], others
     return "\n".join(["```", f"portmap doctor --report  ({about})", f"plugins: {named}", "", *lines, "```"])
 
 
-def as_json(findings: Findings, verdict: Verdict, story: Iterable[ReportLine]) -> dict[str, Any]:
+def as_json(findings: Findings, verdict: Diagnosis, story: Iterable[ReportLine]) -> dict[str, Any]:
     """Everything for programs."""
     network = findings.network
     return {

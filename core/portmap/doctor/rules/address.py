@@ -2,8 +2,8 @@
 
 from ipaddress import IPv4Address
 
+from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork
-from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.egress import leaves_elsewhere
@@ -14,7 +14,7 @@ _INSTEAD = (
 )
 
 
-def several_gateways(findings: Findings) -> Verdict | None:
+def several_gateways(findings: Findings) -> Diagnosis | None:
     """Several gateways answer, or the one that answers is not the first default gateway."""
     free = [answer for answer in findings.good if not answer.placed and answer.host]
     hosts = list(dict.fromkeys(answer.host for answer in free))
@@ -23,7 +23,7 @@ def several_gateways(findings: Findings) -> Verdict | None:
     if len(hosts) < 2 and not astray:
         return None
     known = " and ".join(map(str, dict.fromkeys([*ways, *hosts])))
-    return Verdict(
+    return Diagnosis(
         "multiple-gateways",
         "There are several gateways, and a port may be opened on the wrong one.",
         f"Gateways here: {known}. Traffic leaves by {ways[0] if ways else 'one of them'}; {hosts[0]} opens ports.",
@@ -35,14 +35,14 @@ def several_gateways(findings: Findings) -> Verdict | None:
     )
 
 
-def traffic_elsewhere(findings: Findings) -> Verdict | None:
+def traffic_elsewhere(findings: Findings) -> Diagnosis | None:
     """Our traffic leaves through another interface than the one towards the gateway: a VPN, as a rule."""
     network = findings.network
     answer = next((it for it in findings.good if leaves_elsewhere(network.outward, it.us)), None)
     if answer is None:
         return None
     via = f" ({network.outward_interface})" if network.outward_interface else ""
-    return Verdict(
+    return Diagnosis(
         "traffic-elsewhere",
         f"This computer's traffic does not leave through {answer.gateway}.",
         f"Our address towards the Internet is {network.outward}{via}, towards the gateway {answer.us}: a VPN or a "
@@ -55,7 +55,7 @@ def traffic_elsewhere(findings: Findings) -> Verdict | None:
     )
 
 
-def other_gateway(findings: Findings) -> Verdict | None:
+def other_gateway(findings: Findings) -> Diagnosis | None:
     """The gateway that answers is another device than our default gateway, on the same network."""
     network = findings.network
     answer = next((it for it in findings.chosen if _is_beside(it, network)), None)
@@ -63,7 +63,7 @@ def other_gateway(findings: Findings) -> Verdict | None:
         return None
     router = network.gateways[0]
     named = "is the address that you named right? " if answer.placed else ""
-    return Verdict(
+    return Diagnosis(
         "other-gateway",
         f"{answer.host} answers, but this computer's traffic leaves through {router}.",
         f"{answer.host} may be an access point or a second router that still speaks {answer.protocol}. A port that is "
@@ -85,12 +85,12 @@ def _is_beside(answer: BackendAnswer, network: HostNetwork) -> bool:
     return answer.good and answer.us is not None and answer.us == network.us == (network.outward or network.us)
 
 
-def cgnat(findings: Findings) -> Verdict | None:
+def cgnat(findings: Findings) -> Diagnosis | None:
     """The provider's NAT is in front of the router."""
     address = _address(findings)
     if scope_of(address) is not Scope.CGNAT:
         return None
-    return Verdict(
+    return Diagnosis(
         "cgnat",
         "Carrier-grade NAT: your provider's NAT is in front of your router.",
         f"The router's own address, {address}, is not public: the provider shares one public address among many "
@@ -100,12 +100,12 @@ def cgnat(findings: Findings) -> Verdict | None:
     )
 
 
-def own_cgnat(findings: Findings) -> Verdict | None:
+def own_cgnat(findings: Findings) -> Diagnosis | None:
     """Nothing answers, and this host's own address is of the range for carrier-grade NAT."""
     us = findings.network.us
     if scope_of(us) is not Scope.CGNAT or findings.good or not all(it.silent for it in findings.chosen):
         return None
-    return Verdict(
+    return Diagnosis(
         "cgnat",
         "No router answers, and this computer's own address is one of those that providers share.",
         f"{us} belongs to 100.64.0.0/10, the range for carrier-grade NAT. Without a router of your own in between, the "
@@ -119,7 +119,7 @@ def own_cgnat(findings: Findings) -> Verdict | None:
     )
 
 
-def double_nat(findings: Findings) -> Verdict | None:
+def double_nat(findings: Findings) -> Diagnosis | None:
     """The router's address is private; or it states none, and yet the Internet is there."""
     address = _address(findings)
     if scope_of(address) not in (Scope.PRIVATE, Scope.RESERVED) and not _has_internet_without_address(findings):
@@ -129,7 +129,7 @@ def double_nat(findings: Findings) -> Verdict | None:
         if address
         else "Your router has no public address, and yet the Internet is there."
     )
-    return Verdict(
+    return Diagnosis(
         "double-nat",
         "Double NAT: a second router is in front of yours.",
         f"{said} A port opened here is still shut there.",
@@ -142,13 +142,13 @@ def double_nat(findings: Findings) -> Verdict | None:
     )
 
 
-def egress_differs(findings: Findings) -> Verdict | None:
+def egress_differs(findings: Findings) -> Diagnosis | None:
     """The router states one address, a server outside sees another."""
     seen = findings.outside.address if findings.outside else None
     stated = findings.stated
     if seen is None or not stated or seen in stated or type(seen) is not type(stated[0]):
         return None
-    return Verdict(
+    return Diagnosis(
         "egress-differs",
         "The world sees another address than the router's.",
         f"The router says {stated[0]}, the world sees {seen}: traffic leaves another way, through a VPN, a second line "

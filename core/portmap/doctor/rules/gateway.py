@@ -1,8 +1,8 @@
 """Rules about the gateway: whether there is one, whether it answers, whether it lets us."""
 
+from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings
 from portmap.doctor.rules.vendors import Vendor, vendor_of
-from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Garbled, NoPublicAddress, NotAuthorized, Refused
 from portmap.model import PortRequest, Scope, scope_of
 
@@ -10,12 +10,12 @@ _SWITCHED_OFF = 501  # what a UPnP daemon answers to everything while it is swit
 _NAMES = "look for UPnP, NAT-PMP, PCP or 'allow programs to open ports'"
 
 
-def all_broken(findings: Findings) -> Verdict | None:
+def all_broken(findings: Findings) -> Diagnosis | None:
     """Every plugin failed: no gateway could be asked."""
     return _plugin_broken(findings) if not findings.chosen else None
 
 
-def some_broken(findings: Findings) -> Verdict | None:
+def some_broken(findings: Findings) -> Diagnosis | None:
     """A plugin failed, and no other backend found a gateway: the broken one might have."""
     found = findings.good or not all(answer.silent for answer in findings.chosen)
     return None if found or not _broken(findings) else _plugin_broken(findings)
@@ -25,7 +25,7 @@ def _broken(findings: Findings) -> list[BackendAnswer]:
     return [answer for answer in findings.answers if answer.broken and (answer.chosen or not findings.chosen)]
 
 
-def _plugin_broken(findings: Findings) -> Verdict:
+def _plugin_broken(findings: Findings) -> Diagnosis:
     broken = _broken(findings)
     if broken:
         title = f"portmap could not ask the router by {' and '.join(answer.backend for answer in broken)}."
@@ -36,19 +36,19 @@ def _plugin_broken(findings: Findings) -> Verdict:
         "install what is missing: pip install --upgrade --force-reinstall portmap-nat",
         "see what is installed, and what is wrong with it: portmap plugins",
     )
-    return Verdict("plugin-broken", title, text, steps, Outcome.PLUGIN)
+    return Diagnosis("plugin-broken", title, text, steps, Outcome.PLUGIN)
 
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def public_address(findings: Findings) -> Verdict | None:
+def public_address(findings: Findings) -> Diagnosis | None:
     """Our own address is public, and nothing speaks against it."""
     us = findings.network.us
     if us is None or scope_of(us) is not Scope.PUBLIC or findings.good or _is_borrowed(findings):
         return None
-    return Verdict(
+    return Diagnosis(
         "public-address",
         "No router is in between: this computer has a public address itself.",
         f"{us} is a public address, and no router answers. There is nothing to map; only firewalls can be in the way.",
@@ -65,12 +65,12 @@ def _is_borrowed(findings: Findings) -> bool:
     return findings.outside is not None and findings.outside.good and findings.outside.address != findings.network.us
 
 
-def ipv6_only(findings: Findings) -> Verdict | None:
+def ipv6_only(findings: Findings) -> Diagnosis | None:
     """There is no way out by IPv4, but there is one by IPv6."""
     network = findings.network
     if findings.good or network.ipv6 is None or network.gateways or network.us or not _all_silent(findings):
         return None
-    return Verdict(
+    return Diagnosis(
         "ipv6-only",
         "This computer has IPv6 only: there is no IPv4 port to open.",
         f"Its address is {network.ipv6}. IPv6 needs no mapping: only the router's IPv6 firewall can be in the way.",
@@ -93,11 +93,11 @@ def port_text(request: PortRequest) -> str:
     return f"{external}{request.internal_port}/{request.protocol.lower()}"
 
 
-def no_gateway(findings: Findings) -> Verdict | None:
+def no_gateway(findings: Findings) -> Diagnosis | None:
     """The routing table names no router, and nothing answers."""
     if findings.good or findings.network.gateways or not _all_silent(findings):
         return None
-    return Verdict(
+    return Diagnosis(
         "no-gateway",
         "No router was found.",
         "This computer has no default gateway, so there is no router to ask for a port.",
@@ -109,11 +109,11 @@ def no_gateway(findings: Findings) -> Verdict | None:
     )
 
 
-def bridge_network(findings: Findings) -> Verdict | None:
+def bridge_network(findings: Findings) -> Diagnosis | None:
     """A container's bridge hides the router."""
     if not findings.network.bridged or findings.good or not _all_silent(findings):
         return None
-    return Verdict(
+    return Diagnosis(
         "bridge-network",
         "We are in a container, and its bridge hides the router.",
         "A search by multicast does not cross a container's bridge, and its gateway is the host, not the router.",
@@ -126,7 +126,7 @@ def bridge_network(findings: Findings) -> Verdict | None:
     )
 
 
-def switched_off(findings: Findings) -> Verdict | None:
+def switched_off(findings: Findings) -> Diagnosis | None:
     """No protocol is answered, or UPnP answers that it is off."""
     off = [answer for answer in findings.chosen if answer.silent or _says_off(answer)]
     if findings.good or not off or len(off) < len(findings.chosen):
@@ -135,7 +135,7 @@ def switched_off(findings: Findings) -> Verdict | None:
     code = f"{off[0].backend}-disabled" if len(off) == 1 else "mapping-disabled"
     named = _named_beside(findings)
     who = f"{named}, the address that you named," if named else f"The router {_router(findings)}"
-    return Verdict(
+    return Diagnosis(
         code,
         f"{who} answers no {what}: it is switched off, or the device has none.",
         "Without it no program can open a port by itself; the router's owner can, by hand.",
@@ -160,12 +160,12 @@ def _right_address(named: str, answer: BackendAnswer, findings: Findings) -> tup
     return (f"is the address right? The default gateway here is {default}: portmap doctor {spec}",)
 
 
-def garbled_answers(findings: Findings) -> Verdict | None:
+def garbled_answers(findings: Findings) -> Diagnosis | None:
     """The gateway's answers break the protocol."""
     garbled = [answer for answer in findings.chosen if isinstance(answer.error, Garbled)]
     if findings.good or not garbled or _refusals(findings):
         return None
-    return Verdict(
+    return Diagnosis(
         "router-fault",
         f"{garbled[0].gateway} answers what the protocol does not allow.",
         _sentence(str(garbled[0].error)),
@@ -174,17 +174,17 @@ def garbled_answers(findings: Findings) -> Verdict | None:
     )
 
 
-def refused_by_policy(findings: Findings) -> Verdict | None:
+def refused_by_policy(findings: Findings) -> Diagnosis | None:
     """The gateway forbids this host to open any port."""
     refusal = next((it for it in _refusals(findings) if isinstance(it.error, NotAuthorized)), None)
     return None if findings.good or refusal is None else policy(refusal.gateway, refusal.error, findings)
 
 
-def policy(gateway: str, error: Exception | None, findings: Findings) -> Verdict:
+def policy(gateway: str, error: Exception | None, findings: Findings) -> Diagnosis:
     """The verdict for a gateway that forbids this host to open a port."""
     words = vendor_advice(findings).allow
     general = "allow this computer to open ports in the router's settings, where they list UPnP or port sharing"
-    return Verdict(
+    return Diagnosis(
         "refused-by-policy",
         f"{gateway} forbids this computer to open that port.",
         f"It understood and said no: {_sentence(str(error))}",
@@ -193,12 +193,12 @@ def policy(gateway: str, error: Exception | None, findings: Findings) -> Verdict
     )
 
 
-def no_address(findings: Findings) -> Verdict | None:
+def no_address(findings: Findings) -> Diagnosis | None:
     """The gateway states no external address, and opened no port in a try."""
     refusals = _refusals(findings)
     if findings.good or not refusals or any(attempt.external_port for attempt in findings.attempts):
         return None
-    return Verdict(
+    return Diagnosis(
         "no-address",
         f"{refusals[0].gateway} states no public address.",
         _why_no_address(refusals[0]),

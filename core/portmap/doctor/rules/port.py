@@ -1,13 +1,13 @@
 """Rules about the wanted port: at the gateway, in the try, and on this host."""
 
+from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import Findings, TrialResult
 from portmap.doctor.rules.gateway import policy, port_text
-from portmap.doctor.verdict import Outcome, Verdict
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, NotAuthorized
 from portmap.model import PortRequest, Protocol
 
 
-def held_by_other(findings: Findings) -> Verdict | None:
+def held_by_other(findings: Findings) -> Diagnosis | None:
     """Another device or program has the external port."""
     for request in findings.rooted:
         for answer in findings.good:
@@ -17,10 +17,10 @@ def held_by_other(findings: Findings) -> Verdict | None:
     return None
 
 
-def _held(request: PortRequest, who: str) -> Verdict:
+def _held(request: PortRequest, who: str) -> Diagnosis:
     port, inner = f"{request.wish}/{request.protocol.lower()}", request.internal_port
     other = request.wish + 1 if request.wish < 65535 else request.wish - 1
-    return Verdict(
+    return Diagnosis(
         "held-by-other",
         f"Port {port} is taken on the router, by {who}.",
         "A port of the router leads to one device only; this computer needs another one.",
@@ -32,7 +32,7 @@ def _held(request: PortRequest, who: str) -> Verdict:
     )
 
 
-def refused_in_the_try(findings: Findings) -> Verdict | None:
+def refused_in_the_try(findings: Findings) -> Diagnosis | None:
     """The gateway refused the mapping of `--try`."""
     failed = next((attempt for attempt in findings.attempts if attempt.error), None)
     if failed is None:
@@ -44,7 +44,7 @@ def refused_in_the_try(findings: Findings) -> Verdict | None:
             return _held(failed.request, "a device that it does not name")
         case NoGateway() | GatewayTimeout():
             return _fell_silent(failed)
-    return Verdict(
+    return Diagnosis(
         "refused",
         f"{failed.gateway} did not open the port.",
         f"It said: {failed.error}.",
@@ -57,8 +57,8 @@ def _protocol_suffix(request: PortRequest) -> str:
     return "" if request.protocol is Protocol.TCP else f"/{request.protocol.lower()}"
 
 
-def _fell_silent(attempt: TrialResult) -> Verdict:
-    return Verdict(
+def _fell_silent(attempt: TrialResult) -> Diagnosis:
+    return Diagnosis(
         "no-answer",
         f"{attempt.gateway} stopped answering when it was asked for the port.",
         f"It stated its address, and then: {attempt.error}. Some routers fall silent instead of refusing.",
@@ -67,12 +67,12 @@ def _fell_silent(attempt: TrialResult) -> Verdict:
     )
 
 
-def given_elsewhere(findings: Findings) -> Verdict | None:
+def given_elsewhere(findings: Findings) -> Diagnosis | None:
     """The gateway opened another port than the one that was wanted."""
     other = next((it for it in findings.attempts if it.external_port not in (0, it.request.wish)), None)
     if other is None or other.request.follow:
         return None
-    return Verdict(
+    return Diagnosis(
         "other-port",
         f"The router opens a port, but gives {other.external_port} instead of {other.request.wish}.",
         f"{other.gateway} chose it: port {other.request.wish} is taken there, or not allowed.",
@@ -83,7 +83,7 @@ def given_elsewhere(findings: Findings) -> Verdict | None:
     )
 
 
-def not_listening(findings: Findings) -> Verdict | None:
+def not_listening(findings: Findings) -> Diagnosis | None:
     """No program on this host listens on the port."""
     if findings.listening is None:
         return None
@@ -96,12 +96,12 @@ def not_listening(findings: Findings) -> Verdict | None:
     return None
 
 
-def _unused(port: str, request: PortRequest, findings: Findings) -> Verdict:
+def _unused(port: str, request: PortRequest, findings: Findings) -> Diagnosis:
     opened = findings.opened(request)
     said = f"{opened.who} has opened it at the router" if opened else ""
     if any(attempt.request == request and attempt.external_port for attempt in findings.attempts):
         said = "The router did open the port"
-    return Verdict(
+    return Diagnosis(
         "not-listening",
         f"No program listens on port {port} of this computer.",
         f"{said}, but no program here answers." if said else "Even with the port open, no program here would answer.",
@@ -110,8 +110,8 @@ def _unused(port: str, request: PortRequest, findings: Findings) -> Verdict:
     )
 
 
-def _on_loopback(port: str, program: str) -> Verdict:
-    return Verdict(
+def _on_loopback(port: str, program: str) -> Diagnosis:
+    return Diagnosis(
         "not-listening",
         f"Port {port} is open for this computer itself only.",
         f"{program or 'The program'} listens on the loopback address, which no other computer reaches.",
@@ -120,12 +120,12 @@ def _on_loopback(port: str, program: str) -> Verdict:
     )
 
 
-def local_firewall(findings: Findings) -> Verdict | None:
+def local_firewall(findings: Findings) -> Diagnosis | None:
     """Our host's own firewall blocks the port."""
     if not findings.requests or findings.firewall is None or not findings.firewall.shut:
         return None
     wanted = " ".join(f"{it.internal_port}/{it.protocol.lower()}" for it in findings.requests)
-    return Verdict(
+    return Diagnosis(
         "local-firewall",
         f"This computer's own firewall blocks port {wanted}.",
         f"{findings.firewall.reason}.",

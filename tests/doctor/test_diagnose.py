@@ -6,9 +6,9 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from portmap.cli import exit_codes
-from portmap.doctor.diagnosis import diagnose
+from portmap.doctor.diagnose import diagnose
+from portmap.doctor.diagnosis import Outcome
 from portmap.doctor.findings import BackendAnswer, Findings, HostFirewall, HostNetwork, PortHolder, TrialResult
-from portmap.doctor.verdict import Outcome
 from portmap.errors import (
     Conflict,
     Garbled,
