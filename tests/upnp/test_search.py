@@ -204,3 +204,13 @@ def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Even
     with closing(search._sockets), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(ssdp(HERE), ("127.0.0.1", search._unicast[0].getsockname()[1]))
         assert list(search.answers(stop)) == []
+
+
+def test_a_stranger_is_never_taken_for_the_gateway(
+    running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
+) -> None:
+    answerer.points_to(HERE)
+    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2:5000/d.xml")) as stranger:
+        stranger.sock.sendto(ssdp("http://127.0.0.2:5000/d.xml"), ("127.0.0.1", group_port(running)))
+        seen = {str(it.location.host): it.is_gateway for it in running.answers(stop)}
+    assert seen == {"127.0.0.1": True, "127.0.0.2": False}

@@ -125,6 +125,7 @@ class _Discovery(Generic[D]):
         for found in self._reports():
             match found:
                 case DeviceSeen():
+                    self.likely |= {found.location.host} if found.is_gateway else frozenset()
                     self.look_at(found)
                 case GatewayDevice() | FirewallDevice() if self._is_likely(found):
                     return found

@@ -60,6 +60,8 @@ class DeviceSeen:
     location: Location
     boot: str = ""
     named: str = ""
+    is_gateway: bool = False
+    """It answered a question that only the default gateways were asked, maybe from another address of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,13 @@ class _RunningSearch:
         if not self._quota.has_room(host, is_gateway, proves):
             return None
         self._seen[location] = None
-        return DeviceSeen(location, answer.boot, "" if names_host(answer.location, host) else answer.location[:80])
+        named = "" if names_host(answer.location, host) else answer.location[:80]
+        return DeviceSeen(location, answer.boot, named, proves and self._is_a_gateways(host))
+
+    def _is_a_gateways(self, host: Address) -> bool:
+        """Whether an answer with proof from this host is a default gateway's, by the kind of address in the routes."""
+        is_routed_by = any(host.is_link_local == gateway.is_link_local for gateway in self._gateways)
+        return is_routed_by and not self._quota.was_asked(host)
 
 
 @dataclass(slots=True)
@@ -193,6 +201,7 @@ class _Quota:
     _gateways: Counter[tuple[Address, bool]] = field(default_factory=Counter)
     _strangers: OrderedDict[Address, int] = field(default_factory=OrderedDict)
     _asked: OrderedDict[Address, int] = field(default_factory=OrderedDict)
+    _ever_asked: set[Address] = field(default_factory=set)
     _questions: int = 0
 
     def has_room(self, host: Address, is_gateway: bool, proves: bool) -> bool:
@@ -202,10 +211,17 @@ class _Quota:
             return self._gateways[host, proves] <= PER_HOST
         return _count(self._strangers, host)
 
+    def was_asked(self, host: Address) -> bool:
+        """Whether this host, a stranger, got a question of its own."""
+        return host in self._ever_asked
+
     def has_room_to_ask(self, host: Address) -> bool:
         """Count one more question to this host, if it may get one."""
         self._questions += 1
-        return self._questions <= MAX_ASKED and _count(self._asked, host)
+        if self._questions > MAX_ASKED or not _count(self._asked, host):
+            return False
+        self._ever_asked.add(host)
+        return True
 
 
 def _count(by_host: OrderedDict[Address, int], host: Address) -> bool:
