@@ -18,11 +18,11 @@ from portmap.model import Address, Scope, scope_of
 
 A = TypeVar("A", bound=Address)
 
-_ROUTES = Path("/proc/net/route")  # Linux; elsewhere there is no such file
+_ROUTES = Path("/proc/thread-self/net/route")  # Linux; elsewhere there is no such file
 _FLAGS = 0x1 | 0x2  # RTF_UP | RTF_GATEWAY: linux/route.h
 _OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside; nothing is sent to it
 _DISCARD = 9  # RFC 863; some systems refuse to connect to port 0
-_ROUTES6 = Path("/proc/net/ipv6_route")  # Linux
+_ROUTES6 = Path("/proc/thread-self/net/ipv6_route")  # Linux
 _OUTSIDE6 = "2001:db8::1"  # RFC 3849: as above
 _ADDR_PREFERENCES, _PREFER_PUBLIC = 72, 0x2  # linux/in6.h, RFC 5014: no temporary address (RFC 8981), they end
 

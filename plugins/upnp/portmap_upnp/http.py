@@ -104,6 +104,8 @@ class _BoundedSocket(socket.socket):
 
     def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, waiter: Waiter | None) -> None:
         super().__init__(family, socket.SOCK_STREAM)
+        if hasattr(socket, "TCP_QUICKACK"):  # acknowledge with the data that follows: 3 packets a call instead of 5
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         self._deadline = time.monotonic() + patience
         self._allowance = allowance
         self._waiter = waiter
