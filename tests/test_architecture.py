@@ -199,6 +199,12 @@ def test_only_the_command_knows_typer(path: Path) -> None:
         ("portmap", "pluggy"),
         ("portmap.cli.hold.metrics", "prometheus_client"),  # an extra
         ("portmap.session.open", "asyncio"),  # of aopen only
+        ("portmap.session.open", "portmap.publishers.runner"),  # only with a publisher
+        ("portmap.session.open", "portmap.storage.journal"),  # only with a state folder
+        ("portmap.session.open", "portmap.storage.status"),  # as above
+        ("portmap.session.open", "portmap.dispatch.static_path"),  # a session takes one path
+        ("portmap.session.open", "hashlib"),  # OpenSSL; unguessable names come from the system
+        ("portmap.cli.hold.setup", "portmap.network.listening_sockets"),  # once all ports are open
         ("portmap.cli", "portmap.session.session"),  # --version and Tab pay for neither
         ("portmap.cli.hold.start", "portmap.session.session"),  # what was asked for is said before that is imported
     ],

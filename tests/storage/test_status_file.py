@@ -138,7 +138,7 @@ def test_a_pinned_notice_is_seen(tmp_path: Path) -> None:
 def test_a_change_is_seen_once_it_is_pinned(tmp_path: Path) -> None:
     board = StatusFile(tmp_path, NEW)
     board.write()
-    board.update(lambda notice: notice.after(PortAdded.of(OPEN), 1.0))
+    board.apply(PortAdded.of(OPEN))
     assert not live_sessions(tmp_path)[0].healthy
     board.write()
     assert live_sessions(tmp_path)[0].healthy

@@ -4,6 +4,7 @@ One thread owns the path's state, reads one inbox and ends at a Stop.
 """
 
 import logging
+from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
 from portmap.events import Listener
@@ -11,14 +12,21 @@ from portmap.loop.inbox import Inbox, NetworkAlert
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
 from portmap.network.monitor import NetworkMonitor, current_view, current_view6
-from portmap.storage.journal_store import JournalStore
-from portmap.storage.journal_writer import JournalWriter
+
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal_store import JournalStore
 
 _log = logging.getLogger("portmap.dispatch")
 
 
 def run_loop_path(
-    nat: Nat, inbox: Inbox, listener: Listener, policy: Policy | None, state: JournalStore | None, *, ipv6: bool = False
+    nat: Nat,
+    inbox: Inbox,
+    listener: Listener,
+    policy: Policy | None,
+    state: "JournalStore | None",
+    *,
+    ipv6: bool = False,
 ) -> None:
     """The loop, with somebody who watches our own side of the network, and somebody who writes the journal."""
     view = current_view6 if ipv6 else current_view
@@ -27,6 +35,8 @@ def run_loop_path(
         if state is None:
             Loop(nat, inbox, listener, policy).run()
         else:
+            from portmap.storage.journal_writer import JournalWriter  # noqa: PLC0415  # only with a state folder
+
             scribe = JournalWriter(listener, state, nat.name, nat.hint)
             if hint := scribe.inherited.hint_for(nat.name):
                 nat.take_hint(hint)

@@ -6,11 +6,13 @@ knows mappings only; PinholeTranslator tells its events as those of pinholes.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from portmap.backends.nat import Nat
 from portmap.events import Event, ExternalIPEvent, GatewayEvent, GatewayFound, NetworkChanged, PortEvent
-from portmap.storage.journal_store import JournalStore
+
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal_store import JournalStore
 
 EventTranslator: TypeAlias = Callable[[Event], Event | None]
 """The event to tell in place of the path's own; None to tell nothing."""
@@ -26,7 +28,7 @@ class PathSetup:
     """A backend, where its ports are remembered, and how its events are told."""
 
     nat: Nat
-    state: JournalStore | None = None
+    state: "JournalStore | None" = None
     translate: EventTranslator = unchanged
     optional: bool = False  # whether the user did not ask for it: IPv6 beside IPv4
 

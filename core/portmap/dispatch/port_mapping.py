@@ -10,14 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
-from portmap.dispatch.loop_path import run_loop_path
-from portmap.dispatch.none_path import run_none_path
 from portmap.dispatch.path_setup import PathSetup
-from portmap.dispatch.static_path import StaticPath
 from portmap.events import (
     Event,
     GatewayEvent,
@@ -33,7 +30,9 @@ from portmap.loop.inbox import Inbox, Recheck, Register, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest, is_nominal
 from portmap.node.local_node import LocalNode, Record
-from portmap.storage.journal_store import JournalStore
+
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal_store import JournalStore
 
 _log = logging.getLogger("portmap.dispatch")
 
@@ -152,13 +151,19 @@ class PortMapping:
             for other in self._others:
                 other.check_again(event.event)
 
-    def _choose(self, policy: Policy | None, state: JournalStore | None) -> Callable[[], None]:
+    def _choose(self, policy: Policy | None, state: "JournalStore | None") -> Callable[[], None]:
         match self.nat.kind:
             case Kind.NONE:
+                from portmap.dispatch.none_path import run_none_path  # noqa: PLC0415  # only one path is taken
+
                 return partial(run_none_path, self._inbox, self._node, self)
             case Kind.STATIC:
+                from portmap.dispatch.static_path import StaticPath  # noqa: PLC0415  # as above
+
                 return StaticPath(self.nat, self._inbox, self._node, self, policy).run
             case Kind.LOOP:
+                from portmap.dispatch.loop_path import run_loop_path  # noqa: PLC0415  # as above
+
                 return partial(run_loop_path, self.nat, self._inbox, self, policy, state, ipv6=self.ipv6)
             case _:
                 assert_never(self.nat.kind)
@@ -179,7 +184,7 @@ def setup_port_mapping(
     node: LocalNode,
     observer: Observer | None = None,
     policy: Policy | None = None,
-    state: JournalStore | None = None,
+    state: "JournalStore | None" = None,
 ) -> PortMapping:
     """Start port mapping for a node, by the backend's declared kind; the node follows what happens.
 

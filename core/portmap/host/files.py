@@ -11,7 +11,6 @@ Every function raises OSError, with a `strerror` for people.
 
 import errno
 import os
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -64,7 +63,7 @@ def write_file(path: Path, content: bytes, mode: int = PRIVATE, *, sync: bool = 
     """Replace the file, or make it, with this mode less the umask; with `sync` it is on disk when this returns."""
     path = real_path(path)
     _check_replaceable(path)
-    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+    draft = path.with_name(f".{path.name[:100]}.{os.urandom(8).hex()}")
     try:
         create_file(draft, content, mode, sync=sync)
         draft.replace(path)

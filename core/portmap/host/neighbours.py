@@ -11,7 +11,6 @@ A socket that gave no answer in time is not waited for again for a minute.
 """
 
 import os
-import secrets
 import select
 import socket
 import struct
@@ -64,7 +63,7 @@ class Mailbox:
         if not hasattr(socket, "AF_UNIX"):
             raise OSError("this system has no unix sockets")
         prefix = _PREFIX if listed else f"ask-{_PREFIX}"
-        name = f"{prefix}{os.getpid()}-{secrets.token_hex(8)}"
+        name = f"{prefix}{os.getpid()}-{os.urandom(8).hex()}"
         self.address = f"\0{name}" if _LINUX else str(_folder() / name)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from itertools import count
 from math import inf
+from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError
@@ -23,7 +24,9 @@ from portmap.loop.lease_table import LeaseTable
 from portmap.loop.mapping_client import Failed, Granted, MappingClient, NoAnswer
 from portmap.loop.policy import OnConflict, Policy
 from portmap.model import Grant, Key, PortRequest
-from portmap.storage.journal import JournalEntry
+
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal import JournalEntry
 
 _log = logging.getLogger("portmap.loop")
 
@@ -66,7 +69,7 @@ class LeaseManager:
         lease = self._table.get(key)
         return key[1] if lease is None else lease.target_port
 
-    def add(self, request: PortRequest, earlier: JournalEntry | None = None, *, still_held: bool = False) -> None:
+    def add(self, request: PortRequest, earlier: "JournalEntry | None" = None, *, still_held: bool = False) -> None:
         """Keep this port open from now on; what is kept already is left as it is.
 
         `earlier`: what an earlier session held for it; `still_held`: the gateway may hold that still.

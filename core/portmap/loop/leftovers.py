@@ -6,15 +6,18 @@ Rules:
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
+from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, PluginError
 from portmap.loop.lease import MAX_RETRY, RETRY_FIRST
 from portmap.loop.policy import backoff
 from portmap.model import Key
-from portmap.storage.journal import Journal
+
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal import JournalEntry
 
 _log = logging.getLogger("portmap.loop")
 
@@ -25,10 +28,10 @@ class LeftoverCleaner:
     `on_deleted` is called with the key of each that was deleted.
     """
 
-    def __init__(self, nat: Nat, journal: Journal, now: float, on_deleted: Callable[[Key], None]) -> None:
+    def __init__(self, nat: Nat, entries: "Iterable[JournalEntry]", now: float, on_deleted: Callable[[Key], None]) -> None:
         self._nat = nat
         self._on_deleted = on_deleted
-        self._left = [entry for entry in journal.entries if entry.may_be_held(now)]
+        self._left = [entry for entry in entries if entry.may_be_held(now)]
         self._failures = 0
         self._not_before = -inf
 

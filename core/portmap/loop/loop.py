@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from random import random
+from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
 from portmap.errors import NATError, PluginError
@@ -47,7 +48,9 @@ from portmap.loop.lease_manager import LeaseManager
 from portmap.loop.leftovers import LeftoverCleaner
 from portmap.loop.policy import Policy
 from portmap.model import Key
-from portmap.storage.journal import Journal
+
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal import Journal
 
 _CHANGES = (GatewayFound, ExternalIPChanged, PortAdded, PortChanged, PortLost)
 _log = logging.getLogger("portmap.loop")
@@ -65,7 +68,7 @@ class Loop:
         inbox: Inbox,
         listener: Listener,
         policy: Policy | None = None,
-        journal: Journal | None = None,
+        journal: "Journal | None" = None,
         on_leftover_deleted: Callable[[Key], None] | None = None,
         random: Callable[[], float] = random,
     ) -> None:
@@ -75,12 +78,14 @@ class Loop:
         self._listener = listener
         self._deadline = policy.call_deadline
         self._trouble_level = policy.trouble_level
-        self._journal = journal or Journal()
+        self._journal = journal
         self._debounce = Debounce()
         self._monitor = GatewayMonitor(nat, inbox, self._emit, policy, random)
         self._leases = LeaseManager(nat, inbox, self._monitor, self._emit, policy, random)
         self._started = time.time()
-        self._leftovers = LeftoverCleaner(nat, self._journal, self._started, on_leftover_deleted or _nothing)
+        self._leftovers = LeftoverCleaner(
+            nat, () if journal is None else journal.entries, self._started, on_leftover_deleted or _nothing
+        )
 
     def token_of(self, key: Key) -> str:
         """What the backend wants back with this mapping; empty for nothing."""
@@ -129,7 +134,7 @@ class Loop:
     def _handle(self, message: Message) -> None:
         match message:
             case Register(request):
-                earlier = self._journal.entry_of(request.key)
+                earlier = None if self._journal is None else self._journal.entry_of(request.key)
                 still_held = earlier is not None and earlier.may_be_held(self._started)
                 self._leases.add(request, earlier, still_held=still_held)
                 self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from portmap.events import Event
 from portmap.node.local_node import Record
-from portmap.publishers.health import PublisherHealth
-from portmap.publishers.runner import HealthListener, PublisherRunner
+
+if TYPE_CHECKING:  # a session without a publisher does not import what runs one
+    from portmap.publishers.health import PublisherHealth
+    from portmap.publishers.runner import HealthListener, PublisherRunner
 
 DRAIN = 0.3  # seconds that publishers get to finish after the end
 
@@ -17,14 +20,14 @@ class PublisherGroup:
     A record has one signature: the first publisher that can sign signs it.
     """
 
-    def __init__(self, runners: Iterable[PublisherRunner], listener: HealthListener) -> None:
+    def __init__(self, runners: "Iterable[PublisherRunner]", listener: "HealthListener") -> None:
         self._runners = tuple(runners)
         self._signer = next((runner for runner in self._runners if runner.signs), None)
         for runner in self._runners:
             runner.on_health_event(listener)
 
     @property
-    def statuses(self) -> tuple[PublisherHealth, ...]:
+    def statuses(self) -> "tuple[PublisherHealth, ...]":
         """How each publisher fares."""
         return tuple(runner.status for runner in self._runners)
 

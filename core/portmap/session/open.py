@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from portmap.backends.load import load, load_ipv6
 from portmap.backends.nat import Nat
@@ -12,12 +13,14 @@ from portmap.errors import PortmapError, SpecError
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict, Policy
 from portmap.model import MAX_LIFETIME, Kind, PortRequest
 from portmap.node.local_node import LocalNode
-from portmap.publishers.runner import PublisherRunner, load_publisher
 from portmap.session.session import Session
-from portmap.storage.journal_store import JournalStore
-from portmap.storage.status import SessionStatus
-from portmap.storage.status_file import NoStatusFile, StatusFile
+from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
+
+if TYPE_CHECKING:
+    from portmap.publishers.runner import PublisherRunner
+    from portmap.storage.journal_store import JournalStore
+    from portmap.storage.status_file import StatusFile
 
 
 def open(  # noqa: A001  # portmap.open reads best
@@ -95,7 +98,7 @@ def path_setups(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tu
     return tuple(
         PathSetup(
             door,
-            JournalStore(place) if place is not None and door.kind is Kind.LOOP else None,
+            _journal_store(place) if place is not None and door.kind is Kind.LOOP else None,
             voice,
             optional=door is not doors[0],
         )
@@ -140,7 +143,16 @@ def _conflict(chosen: OnConflict | str) -> OnConflict:
         raise SpecError(f"on_conflict {chosen!r} makes no sense: use {words}") from None
 
 
-def _status_file(folder: Path, instance: str, nat: str) -> StatusFile:
+def _journal_store(folder: Path) -> "JournalStore":
+    from portmap.storage.journal_store import JournalStore  # noqa: PLC0415  # only with a state folder
+
+    return JournalStore(folder)
+
+
+def _status_file(folder: Path, instance: str, nat: str) -> "StatusFile":
+    from portmap.storage.status import SessionStatus  # noqa: PLC0415  # as above
+    from portmap.storage.status_file import StatusFile  # noqa: PLC0415  # as above
+
     now = time.time()
     try:
         return StatusFile(folder, SessionStatus(os.getpid(), instance, nat, now, now))
@@ -156,8 +168,12 @@ def _optional_ipv6(nat: str) -> Nat | None:
         return None
 
 
-def _load_publishers(specs: Iterable[str]) -> list[PublisherRunner]:
+def _load_publishers(specs: Iterable[str]) -> "list[PublisherRunner]":
     """A desk for each publisher; none stays open where one of them cannot be."""
+    if not (specs := tuple(specs)):
+        return []
+    from portmap.publishers.runner import load_publisher  # noqa: PLC0415  # most sessions have no publisher
+
     desks: list[PublisherRunner] = []
     try:
         desks.extend(map(load_publisher, specs))  # what was opened before one fails is in the list

@@ -9,9 +9,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.port_mapping import PortMapping
@@ -21,13 +20,15 @@ from portmap.loop.policy import Policy
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import LocalNode, Record
 from portmap.publishers.group import DRAIN, PublisherGroup
-from portmap.publishers.health import PublisherHealth
-from portmap.publishers.runner import PublisherRunner
 from portmap.session.event_stream import EventStream
 from portmap.session.state import SessionState
-from portmap.storage.status import SessionStatus
-from portmap.storage.status_file import NoStatusFile, StatusFile
+from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
+
+if TYPE_CHECKING:  # a session without a publisher or a state folder does not import what they need
+    from portmap.publishers.health import PublisherHealth
+    from portmap.publishers.runner import PublisherRunner
+    from portmap.storage.status_file import StatusFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class Session:
         self,
         roads: Sequence[PathSetup],
         requests: Iterable[PortRequest],
-        desks: Iterable[PublisherRunner] = (),
+        desks: "Iterable[PublisherRunner]" = (),
         policy: Policy | None = None,
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
-        board: StatusFile | NoStatusFile = NoStatusFile(),  # noqa: B008  # it holds nothing
+        board: "StatusFile | NoStatusFile" = NoStatusFile(),  # noqa: B008  # it holds nothing
     ) -> None:
         self._lease = lease
         self._board = board
@@ -118,7 +119,7 @@ class Session:
             return tuple(self._ledger.pinholes.values())
 
     @property
-    def publishers(self) -> tuple[PublisherHealth, ...]:
+    def publishers(self) -> "tuple[PublisherHealth, ...]":
         """How each publisher is doing."""
         return self._office.statuses
 
@@ -163,7 +164,7 @@ class Session:
             self._requests |= {request.key: request for request in asked}
         for path in self._paths:
             wanted = [request for request in asked if path.accepts(request)]
-            self._board.update(partial(SessionStatus.with_requests, requests=wanted, ipv6=path.ipv6))
+            self._board.add(wanted, ipv6=path.ipv6)
             for request in wanted:
                 path.register(request)
 
@@ -176,7 +177,7 @@ class Session:
             self._changed.notify_all()  # what is left may be complete
         for path in self._paths:
             path.unregister(key)
-        self._board.update(partial(SessionStatus.without, key=key))
+        self._board.remove(key)
         self._board.write()
 
     def reassert(self) -> None:
@@ -224,7 +225,7 @@ class Session:
             self._audience.publish(event)
             self._changed.notify_all()
         if not isinstance(event, PortEvent) or event.key in self._requests:  # a removed port has no row any more
-            self._board.update(partial(SessionStatus.after, event=event, now=time.time()))
+            self._board.apply(event)
         if isinstance(event, PublisherEvent):
             self._board.write()  # it belongs to no burst of the path's
         self._office.handle(event)

@@ -9,7 +9,6 @@ Rules:
 
 import logging
 import os
-import secrets
 from pathlib import Path
 from typing import IO
 
@@ -49,7 +48,7 @@ class JournalStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._path = folder / f"{os.getpid()}-{os.urandom(4).hex()}.json"
         self._written = ""
         self._inherited: dict[Path, IO[bytes]] = {}
         make_folder(folder)

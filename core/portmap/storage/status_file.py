@@ -6,14 +6,16 @@ is atomic; trouble with the folder costs the notice, not the mappings.
 
 import logging
 import os
-import secrets
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from portmap.errors import Garbled
+from portmap.events import Event
 from portmap.host.files import check_folder, open_for_lock, read_file, write_file
+from portmap.model import Key, PortRequest
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal_store import make_folder
 from portmap.storage.status import SessionStatus, from_text, to_text
@@ -30,17 +32,27 @@ class StatusFile:
         self._notice = notice
         self._pinned = ""
         self._lock = threading.Lock()
-        self._path = status_folder(folder) / f"{os.getpid()}-{secrets.token_hex(4)}.json"
+        self._path = status_folder(folder) / f"{os.getpid()}-{os.urandom(4).hex()}.json"
         make_folder(folder)
         self._path.parent.mkdir(exist_ok=True, mode=0o700)
         check_folder(self._path.parent)
         self._file = open_for_lock(self._path.with_suffix(".lock"), create=True)
         try_lock(self._file)
 
-    def update(self, change: Callable[[SessionStatus], SessionStatus]) -> None:
-        """Take note; from any thread. It is seen after `pin`."""
+    def add(self, requests: Iterable[PortRequest], *, ipv6: bool) -> None:
+        """More ports are asked for. From any thread, as the two below; `write` shows it."""
         with self._lock:
-            self._notice = change(self._notice)
+            self._notice = self._notice.with_requests(requests, ipv6=ipv6)
+
+    def apply(self, event: Event) -> None:
+        """An event has happened."""
+        with self._lock:
+            self._notice = self._notice.after(event, time.time())
+
+    def remove(self, key: Key) -> None:
+        """A port is no longer asked for."""
+        with self._lock:
+            self._notice = self._notice.without(key)
 
     def write(self) -> None:
         """Let everybody see what was noted, if it is anything new."""
@@ -65,19 +77,6 @@ class StatusFile:
             _log.warning("%s cannot be written, so the session's status is not seen: %s", self._path, error)
         else:
             self._pinned = text
-
-
-class NoStatusFile:
-    """For a session of which nobody shall know."""
-
-    def update(self, change: Callable[[SessionStatus], SessionStatus]) -> None:
-        """Nothing is noted."""
-
-    def write(self) -> None:
-        """Nothing is seen."""
-
-    def close(self) -> None:
-        """Nothing is taken down."""
 
 
 def status_folder(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from portmap.cli.hold.sessions import RunningSession
 from portmap.cli.output.events import HumanRenderer, name_width, with_instance_name
@@ -11,10 +12,23 @@ from portmap.cli.output.style import PLAIN, Style, format_line
 from portmap.config.settings import Instance
 from portmap.events import Event, GatewayFound, PortAdded
 from portmap.model import DEFAULT_LIFETIME, Key, Kind, PortRequest
-from portmap.network.egress import egress_note
-from portmap.network.listening_sockets import ListeningSocket, listening
 
-Listening = Callable[[Iterable[int]], Sequence[ListeningSocket] | None]
+if TYPE_CHECKING:
+    from portmap.network.listening_sockets import ListeningSocket
+
+Listening: TypeAlias = Callable[[Iterable[int]], "Sequence[ListeningSocket] | None"]
+
+
+def _listening(ports: Iterable[int]) -> "Sequence[ListeningSocket] | None":
+    from portmap.network.listening_sockets import listening  # noqa: PLC0415  # once all is open, there is time for it
+
+    return listening(ports)
+
+
+def _egress_note(gateway: str) -> str:
+    from portmap.network.egress import egress_note  # noqa: PLC0415  # once the gateway has answered, as above
+
+    return egress_note(gateway)
 
 
 class HumanLines:
@@ -65,8 +79,8 @@ class HumanMessages:
     def __init__(
         self,
         style: Style = PLAIN,
-        sockets: Listening = listening,
-        egress: Callable[[str], str] = egress_note,
+        sockets: Listening = _listening,
+        egress: Callable[[str], str] = _egress_note,
     ) -> None:
         self._style = style
         self._sockets = sockets
