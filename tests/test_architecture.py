@@ -62,6 +62,7 @@ SHORT = {
     "core/portmap/__main__.py": "Python asks for this file",
     "core/portmap/backoff.py": "the loop, the publishers and the race share it and nothing else",
     "core/portmap/printable.py": "every wing needs it, and it needs none",
+    "core/portmap/storage/no_status_file.py": "a session without a state folder imports nothing of it",
     "core/portmap/backends/any/mapping_owners.py": "a value with one rule, apart from the backend that calls",
     "core/portmap/backends/load.py": "the one function that joins catalogue, constructor and Nat",
     "core/portmap/cli/hold/start.py": "runs before the imports that take time",

@@ -3,6 +3,7 @@
 Rules:
 - An event is a fact that already holds.
 - Consumers ignore events and fields that they do not know; fields are only ever added.
+- A class that adds no field has `__slots__ = ()` and no @dataclass, which takes 0.5 ms each at import.
 - Where something went wrong, `reason` is for people, and `error` for programs: the class's name in `portmap.errors`.
 """
 
@@ -71,10 +72,10 @@ class GatewayLost(GatewayEvent):
     retry_in: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRebooted(GatewayEvent):
     """The gateway may have forgotten our mappings; all of them are asked for again at once."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "gateway.rebooted"
 
 
@@ -97,17 +98,17 @@ class ExternalIPEvent(Event):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalIPChanged(ExternalIPEvent):
     """The external address was learnt or has changed; every mapping is asked for again at once."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "external_ip.changed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalIPFailed(ExternalIPEvent):
     """The gateway answers, but not with an address (WAN down, garbage). The last known one is kept."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "external_ip.failed"
 
 
@@ -163,45 +164,45 @@ class PortEvent(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PortAdded(PortEvent):
     """The port is open."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "added"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PortChanged(PortEvent):
     """The port is open elsewhere now: another external port, or the same on another external address."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "changed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PortRenewed(PortEvent):
     """The lease was extended; nothing else changed."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "renewed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PortFailed(PortEvent):
     """The gateway would not open or renew the port; `reason` says why. Told once a kind of error, retried for ever."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PortLost(PortEvent):
     """The lease ran out before it could be renewed, or the gateway no longer holds the mapping: the port is shut."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "lost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PortRemoved(PortEvent):
     """We are done with the port. With a `reason` the gateway did not confirm: it stays until the lease ends."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "removed"
 
 
@@ -250,8 +251,8 @@ class PublisherOk(PublisherEvent):
     has: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherFailed(PublisherEvent):
     """The state could not be published; `reason` says why. Announced once a reason, tried again until it works."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "publisher.failed"

@@ -126,3 +126,15 @@ def test_an_event_cannot_be_changed() -> None:
 
 def test_an_event_is_known_by_its_mapping() -> None:
     assert PortAdded.of(OPEN).key == OPEN.key
+
+
+def test_events_of_two_classes_differ_though_their_fields_are_the_same() -> None:
+    added, failed = PortAdded.of(OPEN), PortFailed.of(OPEN)
+    assert len({added, failed, PortAdded.of(OPEN)}) == 2
+    assert added == PortAdded.of(OPEN)
+    assert repr(failed).startswith("PortFailed(")
+
+
+def test_an_event_has_no_room_for_what_is_no_field() -> None:
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
+    assert all(kind.__dictoffset__ == 0 for kind in kinds)

@@ -28,7 +28,9 @@ class LeftoverCleaner:
     `on_deleted` is called with the key of each that was deleted.
     """
 
-    def __init__(self, nat: Nat, entries: "Iterable[JournalEntry]", now: float, on_deleted: Callable[[Key], None]) -> None:
+    def __init__(
+        self, nat: Nat, entries: "Iterable[JournalEntry]", now: float, on_deleted: Callable[[Key], None]
+    ) -> None:
         self._nat = nat
         self._on_deleted = on_deleted
         self._left = [entry for entry in entries if entry.may_be_held(now)]

@@ -1,4 +1,4 @@
-"""In place of a `StatusFile` where there is no state folder. Apart from it, for such a session imports none of that."""
+"""NoStatusFile: in place of a `StatusFile` where there is no state folder; importing it imports nothing of that."""
 
 from collections.abc import Iterable
 
