@@ -1,7 +1,7 @@
-"""UPnP error codes as portmap's errors; pure.
+"""UPnP error codes as portmap's errors.
 
-Law: one table from number to meaning. The numbers are those of WANIPConnection:1 §2.4 and :2 §2.5 and of UPnP Device
-Architecture 1.1 §3.1.3; an unlisted or vendor's number is a plain Refused that keeps it.
+Pure. The codes are those of WANIPConnection:1 §2.4 and :2 §2.5 and of UPnP Device Architecture 1.1 §3.1.3; any other
+code is a plain Refused that keeps it.
 """
 
 from portmap.errors import Conflict, NotAuthorized, OnlyPermanentLeases, OutOfResources, Refused

@@ -1,7 +1,7 @@
-"""The pace at which mappings are asked for: bursts, and a pause after each.
+"""RateLimiter: a pause after each burst of mappings.
 
-Law: nobody waits for a pause that has passed by itself. Home routers have died of SOAP calls that followed each other
-without end (go-ethereum#21370, which is why geth waits 200 ms after each); they do not die of some dozens.
+A pause that has passed by itself costs nothing. Some home routers crash under a long series of SOAP calls
+(go-ethereum#21370; geth waits 200 ms after each); some dozens do no harm.
 """
 
 import time

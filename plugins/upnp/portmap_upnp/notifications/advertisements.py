@@ -1,7 +1,7 @@
-"""Hears what is said to everybody by SSDP NOTIFY.
+"""AdvertisementReceiver: receives SSDP NOTIFY.
 
-Law: announcements are a bonus. What cannot be heard is logged once and costs nobody anything; what is heard is only
-passed on if it comes from an expected address and concerns port mapping. The port is shared with all others here.
+Announcements are optional: where they cannot be received, that is logged once. Only those from an expected address that
+concern port mapping are passed on. The port is shared with other programs.
 """
 
 import logging

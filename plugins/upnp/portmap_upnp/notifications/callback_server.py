@@ -1,7 +1,7 @@
-"""Where a gateway delivers its events: a little HTTP server for one visitor.
+"""CallbackServer: HTTP server for GENA event messages.
 
-Law: it listens on our own address towards the gateway and lets nobody else in; a visit is bounded in bytes and time.
-It judges nothing: what was delivered is handed on as it came.
+Accepts connections from the gateway's address only, on our own address towards it. Bounded in size and time. The message
+is passed on as it came; `gena` judges it.
 """
 
 import logging
@@ -30,7 +30,7 @@ class CallbackServer:
 
     def __init__(self, us: Address, gateway: Address) -> None:
         self._gateway = gateway
-        self.path = f"/{os.urandom(8).hex()}"  # nobody else knows it
+        self.path = f"/{os.urandom(8).hex()}"  # only the gateway is told
         self.sock = socket.create_server((str(us), 0), backlog=_BACKLOG)
         """To wait on."""
         self.sock.setblocking(False)

@@ -1,6 +1,6 @@
-"""GENA, the events of a service (UPnP Device Architecture 1.1 §4), and what they mean to us; pure.
+"""GENA messages (UPnP Device Architecture 1.1 §4), and which change of values concerns us.
 
-Law: an event is a reason to ask, never an answer: nothing in it is taken for the truth.
+Pure. An event is a reason to ask the gateway; nothing in it is taken for the truth.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Our subscription to the events of one gateway: had, extended, heard and ended.
+"""EventSubscription: our GENA subscription at one gateway: made, renewed, received and ended.
 
-Law: events are a bonus. A gateway that gives none is said so once (INFO) and asked again now and then. All is done on
-the watch's thread, and every wait ends when its line is hung up.
+Watch thread only. Events are optional: a gateway that gives none is told once (INFO) and asked again later. Every wait
+ends when the waiter is closed.
 """
 
 import logging
@@ -25,7 +25,7 @@ _PARTING = 0.5  # seconds for the unsubscribing from one that we turn away from:
 FAREWELL = 0.1  # seconds for the unsubscribing, which ends with the watch's 0.2 s or by itself
 _TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says "down", then "up" with the new address
 EVENT_INTERVAL = 0.5  # seconds between two rounds of events, each of _MANY at the most
-_MANY = 20  # so many of those at the most: somebody else's mappings make events, too
+_MANY = 20  # waits for further events of a round; mappings of other hosts make events, too
 _LIMIT = 4096  # bytes of an answer's body, which should be empty
 _GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: UDA 1.1 §4.1.3
 _log = logging.getLogger("portmap.upnp")

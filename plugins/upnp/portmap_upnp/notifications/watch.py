@@ -1,10 +1,8 @@
-"""The watch: a daemon thread that hears what the gateway says unasked, checks it, and alerts.
+"""GatewayWatch: a thread that receives what the gateway says unasked, confirms it, and alerts.
 
-Law: a signal is a reason to look, and hostile until it was confirmed by a question to the gateway: a flood of them
-leads to one question and one alert a second. The hooks' thread owns the contact and hands it here (`contact`, read
-only); this thread owns all else here and hands back what it has found (`adopt`). There is no lock.
-
-What is heard: SSDP NOTIFY (`ear`), judged in `_judge`, and the gateway's events (`events`).
+A signal (SSDP NOTIFY, a GENA event) is a reason to ask, and hostile until the gateway has confirmed it: a flood leads
+to one question and one alert a second, and to fewer where nothing has changed. The thread of the hooks owns the active
+gateway, which is only read here; what is found goes back through `adopt`. There is no lock.
 """
 
 import logging
