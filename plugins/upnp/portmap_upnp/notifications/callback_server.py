@@ -1,7 +1,7 @@
 """CallbackServer: HTTP server for GENA event messages.
 
-Accepts connections from the gateway's address only, on our own address towards it. Bounded in size and time. The message
-is passed on as it came; `gena` judges it.
+Accepts connections from the gateway's address only, on our own address towards it. Bounded in size and time. The
+message is passed on as it came; `gena` judges it.
 """
 
 import logging
