@@ -93,7 +93,6 @@ SHORT = {
     "plugins/torrent/portmap_torrent/transmission_library.py": "the only part that imports the library",
     "plugins/upnp/portmap_upnp/mapping/client_text.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
-    "plugins/upnp/portmap_upnp/notifications/uptime.py": "pure, apart from the calls",
 }
 # Class names that two modules of one package may share, each with the reason. None is needed.
 SHARED_CLASS_NAMES: dict[str, str] = {}
