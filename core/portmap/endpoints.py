@@ -52,7 +52,7 @@ class OpenPort:
 
     @property
     def scope(self) -> Scope:
-        """What its address is worth to somebody outside."""
+        """Whether its address can be reached from outside."""
         return scope_of(self.external_ip)
 
     def to_dict(self) -> dict[str, object]:
@@ -95,7 +95,7 @@ class Endpoints:
 
     @property
     def scope(self) -> Scope:
-        """What the external address is worth to somebody outside."""
+        """Whether the external address can be reached from outside."""
         return scope_of(self.external_ip)
 
     def after(self, event: Event) -> "Endpoints":

@@ -89,7 +89,7 @@ class NetworkChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalIPEvent(Event):
-    """Something about the external address; `scope` says what it is worth to somebody outside."""
+    """Something about the external address; `scope` says whether it can be reached from outside."""
 
     external_ip: Address | None
     previous_ip: Address | None = None

@@ -23,7 +23,7 @@ A **backend** speaks to one kind of gateway. It is a class, found through the en
 The rules, which `portmap.testing.BackendContract` checks:
 
 - Hooks are synchronous and may block. The core calls a backend from one thread at a time, its own, and gives every
-  call a deadline; a hung backend delays nobody. Set your own, shorter time limits all the same.
+  call a deadline; a hung backend delays nothing else. Set your own, shorter time limits all the same.
 - Raise only errors of `portmap.errors`. Anything else is reported with your plugin's name.
 - `str(backend)` names the gateway for people, e.g. `NAT-PMP 192.168.1.1`.
 - Never give an implementation's argument a default value, and take only the arguments that you need.

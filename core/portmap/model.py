@@ -37,7 +37,7 @@ class Protocol(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an external address is worth to somebody outside."""
+    """Whether an external address can be reached from outside."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -55,13 +55,13 @@ _MEANING = {
     Scope.PUBLIC: "",
     Scope.PRIVATE: "double NAT: another router is in front of this gateway, so a mapping here is not enough",
     Scope.CGNAT: "double NAT: the provider shares one address among many (CGNAT), so a mapping here cannot be reached",
-    Scope.RESERVED: "a reserved address: nobody outside can reach it",
+    Scope.RESERVED: "a reserved address: it cannot be reached from outside",
     Scope.UNKNOWN: "no address is known yet",
 }
 
 
 def meaning_of(scope: Scope) -> str:
-    """What a scope means to somebody who wants to be reached, in words; empty where all is well."""
+    """What a scope means for a host that wants to be reached, in words; empty for a public address."""
     return _MEANING[scope]
 
 
@@ -146,7 +146,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of a gateway's own table, whoever made it. `lifetime`: seconds left, 0 = permanent.
+    """One row of a gateway's own table, made by any client. `lifetime`: seconds left, 0 = permanent.
 
     `ours`: made by this host's portmap, by its mark. `client` and `description` are the gateway's words: text from
     the network.

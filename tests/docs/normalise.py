@@ -1,6 +1,6 @@
-"""What differs from run to run, made alike: times, loopback addresses, drawn ports, sequence numbers, columns.
+"""Replaces what differs from run to run: times, loopback addresses, drawn ports, sequence numbers, columns. Pure.
 
-Law: pure. A line of a document that is nothing but an ellipsis stands for any number of lines.
+A line of a document that is nothing but an ellipsis stands for any number of lines.
 """
 
 import re

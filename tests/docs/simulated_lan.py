@@ -1,6 +1,6 @@
-"""The world that the documents tell of, on loopback: routers, a VPN's gateway, a STUN server, torrent clients.
+"""The network of the documents, on loopback: routers, a VPN's gateway, a STUN server, torrent clients.
 
-Law: documents speak of addresses that readers know; here each stands for a real one, and back.
+The documents name usual addresses. Each is replaced by a real one before a command runs, and back in its output.
 """
 
 import os
@@ -136,7 +136,7 @@ class Stage:
 
 
 def _until_all_is_well(publishers: int) -> str:
-    """A shell's wait for the instance that was just started in the background; in vain after a few seconds."""
+    """A shell's wait for the instance that was just started in the background; gives up after a few seconds."""
     published = f"[ $(portmap status --json | grep -o '\"ok\": *true' | wc -l) -ge {publishers} ]"
     return f"for try in $(seq 100); do portmap status --check && {published} && break; sleep 0.05; done"
 

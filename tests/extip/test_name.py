@@ -74,8 +74,8 @@ def test_a_private_address_is_the_users_own_word() -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.1.1", "::1", "0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "fe80::1"])  # noqa: S104
-def test_an_address_at_which_nobody_else_reaches_us_is_none(address: str) -> None:
-    with pytest.raises(NoGateway, match=f"home.example.org is {address}, where nobody else reaches you"):
+def test_an_address_at_which_no_other_host_reaches_us_is_none(address: str) -> None:
+    with pytest.raises(NoGateway, match=f"home.example.org is {address}, where no other host reaches you"):
         named(address).address()
 
 

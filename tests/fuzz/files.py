@@ -8,7 +8,7 @@ from portmap.storage.journal import Journal, JournalEntry
 from portmap.storage.status import PortStatus, PublisherStatus, SessionStatus
 from portmap_natpmp.argument import hinted_gateway
 
-LIMIT = 16 * 1024  # bytes; they may be longer, but nobody hostile writes them: what counts is what they do to us
+LIMIT = 16 * 1024  # bytes; they may be longer, but no attacker writes them: what counts is what they do to us
 _TOKEN = "0123456789abcdef01234567"  # noqa: S105  # a nonce that opens nothing
 JOURNALS = (
     journal.to_text(
@@ -110,7 +110,7 @@ def posted_notice(data: bytes) -> None:
 
 
 def hint(data: bytes) -> None:
-    """A journal's hint makes us ask nobody outside of our own network."""
+    """A journal's hint makes us ask no host outside of our own network."""
     for gateway in hinted_gateway(data.decode("utf-8", "replace")):
         assert gateway.is_private or gateway.is_loopback or gateway.is_link_local
 

@@ -1,6 +1,6 @@
 """One target under atheris, which looks for inputs that reach new code: `python -m tests.fuzz.guided NAME SECONDS DIR`.
 
-Law: this process ends as libFuzzer ends it, with a crash file in DIR or without. Instrumented code is slow, so time is
+This process ends as libFuzzer ends it, with a crash file in DIR or without. Instrumented code is slow, so time is
 not judged here: the slowest input is left in DIR for `long.py`, which measures it as it really runs.
 """
 

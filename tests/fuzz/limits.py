@@ -1,6 +1,6 @@
-"""The bars: what one input may cost.
+"""The limits for one input: CPU time and memory.
 
-Law: only the parser's own work counts. Time is this thread's CPU time, so a busy machine or another test's thread does
+Only the parser's own work counts. Time is this thread's CPU time, so a busy machine or another test's thread does
 not matter much; what looks slow all the same is tried again, and the least of all tries is the verdict.
 """
 
@@ -21,7 +21,7 @@ def cpu_seconds(target: Target, data: bytes) -> float:
     for _ in range(_TRIES):
         if least <= SECONDS:
             break
-        gc.collect()  # somebody else's garbage may fall due within our time
+        gc.collect()  # garbage of other tests may fall due within our time
         least = min(least, _once(target, data))
     return least
 

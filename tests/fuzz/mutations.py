@@ -1,6 +1,6 @@
 """Bad inputs from good ones: at random, and as a table of the largest that each target can be sent.
 
-Law: an input is a seed with a few changes, so that it gets past the first checks and fails deep inside. All chance
+An input is a seed with a few changes, so that it gets past the first checks and fails deep inside. All chance
 comes from the Random that is handed in: hypothesis's (it can shrink), a seeded one, or the long run's.
 """
 

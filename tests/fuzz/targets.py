@@ -1,6 +1,6 @@
-"""What is fuzzed: every parser that reads what strangers or users wrote, as data.
+"""What is fuzzed: every parser of network messages, files and user input, as data.
 
-Law: a target takes any bytes up to its `limit`, the most that its caller lets in. It returns, or raises one of its
+A target takes any bytes up to its `limit`, the most that its caller lets in. It returns, or raises one of its
 `allowed` errors; whatever else it raises is a bug, an AssertionError too: where a parser says yes, the target checks
 what that yes promises. `seeds` are good inputs to begin from, `words` the pieces that the format gives meaning to.
 """

@@ -67,6 +67,6 @@ def upnp_argument(data: bytes) -> None:
 
 
 def routes(data: bytes) -> None:
-    """Nobody hostile writes this table, but nobody promises its form either."""
+    """No attacker writes this table, but its form is not promised either."""
     gateways = parse_routes(data.decode("ascii", "replace"), "little")
     assert len(set(gateways)) == len(gateways)

@@ -228,6 +228,6 @@ class AlreadyOpen:
 
     @property
     def where(self) -> str:
-        """ADDRESS:PORT, as somebody outside has to type it."""
+        """ADDRESS:PORT, as it is typed on another host."""
         host = "?" if self.address is None else f"[{self.address}]" if self.address.version == 6 else str(self.address)
         return f"{host}:{self.external_port}"

@@ -119,7 +119,7 @@ def _processes(proc: Path) -> list[Path]:
 
 
 def _descriptors(process: Path) -> Iterator[str]:
-    with suppress(OSError):  # somebody else's, or gone meanwhile
+    with suppress(OSError):  # another user's, or gone meanwhile
         for descriptor in (process / "fd").iterdir():
             with suppress(OSError):
                 yield str(descriptor.readlink())

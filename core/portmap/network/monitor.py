@@ -71,25 +71,25 @@ class NetworkMonitor:
         self._waker.close()
 
     def _run(self) -> None:
-        with self._wake, contextlib.ExitStack() as stack, selectors.DefaultSelector() as ears:
-            ears.register(self._wake, selectors.EVENT_READ)
+        with self._wake, contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
+            selector.register(self._wake, selectors.EVENT_READ)
             netlink = _netlink()
             if netlink is not None:
-                ears.register(stack.enter_context(netlink), selectors.EVENT_READ)
-            while self._wait(ears, None if netlink else POLL):
+                selector.register(stack.enter_context(netlink), selectors.EVENT_READ)
+            while self._wait(selector, None if netlink else POLL):
                 self._look()
 
-    def _wait(self, ears: selectors.BaseSelector, timeout: float | None) -> bool:
+    def _wait(self, selector: selectors.BaseSelector, timeout: float | None) -> bool:
         """Sleep until there may be something to see, and until a burst is over; False when the watch is over."""
-        heard = ears.select(timeout)
+        ready = selector.select(timeout)
         bursts = 0
-        while heard and bursts < BURSTS:
-            if any(key.fileobj is self._wake for key, _ in heard):
+        while ready and bursts < BURSTS:
+            if any(key.fileobj is self._wake for key, _ in ready):
                 return False
-            for key, _ in heard:
+            for key, _ in ready:
                 _drain(key.fileobj)
             bursts += 1
-            heard = ears.select(QUIET)
+            ready = selector.select(QUIET)
         return True
 
     def _look(self) -> None:
@@ -131,4 +131,4 @@ def _ours(gateway: IPv4Address) -> IPv4Address | None:
 
 
 def _words(view: NetworkView) -> str:
-    return ", ".join(f"{ours or 'nobody'} behind {gateway}" for gateway, ours in view) or "no gateway"
+    return ", ".join(f"{ours or 'no address'} behind {gateway}" for gateway, ours in view) or "no gateway"

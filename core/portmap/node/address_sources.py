@@ -11,7 +11,7 @@ from portmap.node.ip_tracker import IPTracker
 
 
 class BestEndpoint(NamedTuple):
-    """What a family has to publish."""
+    """What a family publishes."""
 
     ip: Address | None
     tcp: int | None
@@ -19,7 +19,7 @@ class BestEndpoint(NamedTuple):
 
 
 class AddressSources:
-    """The sources of one family, each None or empty while it has nothing to say."""
+    """The sources of one family, each None or empty while it knows nothing."""
 
     def __init__(self) -> None:
         self.static_ip: Address | None = None
@@ -31,27 +31,27 @@ class AddressSources:
         self._pinholes: dict[Key, tuple[int, Address]] = {}  # likewise
 
     def mapping_opened(self, key: Key, port: int) -> None:
-        """The mapping is up at this external port. A local port of its protocol has had its day."""
+        """The mapping is up at this external port. The local port of its protocol is no longer used."""
         self._mapped[key] = port
         self.fallback_ports.pop(key[0], None)
 
     def mapping_closed(self, key: Key) -> None:
-        """The mapping, if it is ours, is up no more."""
+        """The mapping, if it is known, is no longer up."""
         self._mapped.pop(key, None)
 
     def pinhole_opened(self, key: Key, port: int | None, address: Address | None) -> None:
-        """The port is let through at our own address."""
+        """The firewall lets the port through at our own address."""
         if port and address is not None and scope_of(address) is Scope.PUBLIC:
             self._pinholes[key] = port, address
         else:
             self.pinhole_closed(key)
 
     def pinhole_closed(self, key: Key) -> None:
-        """It no longer is."""
+        """The firewall no longer lets the port through."""
         self._pinholes.pop(key, None)
 
     def drop_local_port(self, key: Key) -> None:
-        """Nobody wants the local port mapped any more: it is no start value either."""
+        """Forget the local port as a start value: no mapping of it is wanted any more."""
         protocol, internal_port = key
         if self.fallback_ports.get(protocol) == internal_port:
             del self.fallback_ports[protocol]

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class ObservedEndpoint(NamedTuple):
-    """An address and a port, as somebody outside sees them."""
+    """An address and a port, as a host outside sees them."""
 
     ip: Address
     port: int
@@ -52,7 +52,7 @@ class IPTracker:
         return best if best is not None and votes[best] >= self._min_statements else None
 
     def full_cone(self, now: int) -> bool:
-        """Whether a host reached us before we had contacted it: such a NAT lets everybody in."""
+        """Whether a host reached us before we had contacted it: such a NAT lets all hosts in."""
         contacts = self._contacts.current(now)
         return any(
             host not in contacts or contacts[host][1] > said_at
@@ -63,7 +63,7 @@ class IPTracker:
 class _Recent(Generic[T]):
     """The last word of each host, for `window` milliseconds.
 
-    Swept at every reading, and by the writing once a window: nobody who never reads fills the memory.
+    Swept at every reading, and once a window by the writing, so that memory is bounded without a reader.
     """
 
     def __init__(self, window: int) -> None:

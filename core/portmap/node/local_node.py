@@ -8,7 +8,7 @@ Rules:
 
 Where each entry comes from, the best source first (go-ethereum's p2p/enode/localnode.go, mended):
 
-- `set` pins an entry, whatever anybody else says.
+- `set` pins an entry, whatever the other sources say.
 - The address of a family: `set_static_ip`; what the gateway stated, if that is public; what peers agree on; the
   fallback address. A private or CGNAT address of a gateway is never published.
 - The port of a protocol: the mapping that is up, the first that came up if several are; for UDP what peers agree on,
@@ -67,7 +67,7 @@ class LocalNode:
             return self._record
 
     def follow(self, events: Iterable[Event]) -> Record | None:
-        """Apply what was told together, and commit: nobody else's commit comes in between."""
+        """Apply events that belong together, and commit; no other commit comes in between."""
         with self._lock:
             for event in events:
                 self.apply(event)

@@ -1,6 +1,6 @@
 """Does the router loop back: a connection from this host to its own external address and port.
 
-A connection that arrives here proves the router's rule. That somebody answers is not enough: the router itself may
+A connection that arrives here proves the router's rule. An answer alone is not enough: the router itself may
 have a service at that port. So the proof is the host's own socket table, or a socket of ours that received it.
 """
 

@@ -1,7 +1,7 @@
 """The ARGUMENT of `extip:ARGUMENT`: an IP address, or the name of a host.
 
-Law: pure; nothing is looked up. An address is an IP literal without zone; v4-mapped IPv6 becomes IPv4, as in
-go-ethereum. A name is a domain name: a single label, such as `localhost`, means something at home only.
+Pure; no name is looked up. An address is an IP literal without zone; v4-mapped IPv6 becomes IPv4, as in
+go-ethereum. A name is a domain name: a single label, such as `localhost`, means something in the home network only.
 """
 
 import re

@@ -49,7 +49,7 @@ class Hostname:
         choice = [address for address in usable if address.version == 4] or usable
         if not choice:
             told = ", ".join(sorted(set(map(str, found)))) or "nothing"
-            raise NoGateway(f"{self._name} is {told}, where nobody else reaches you: mend its entry, or /etc/hosts")
+            raise NoGateway(f"{self._name} is {told}, where no other host reaches you: mend its entry, or /etc/hosts")
         if self._last is None or self._last not in choice:  # name servers change the order at will
             self._last = choice[0]
         return self._last
@@ -76,6 +76,6 @@ def _plain(address: Address) -> Address:
 
 
 def _is_usable(address: Address) -> bool:
-    """Whether somebody on another host could mean us by it."""
-    nobody = address.is_unspecified or address.is_multicast or address == IPv4Address("255.255.255.255")
-    return not (nobody or address.is_loopback or address.is_link_local)
+    """Whether another host could reach us at this address."""
+    no_host = address.is_unspecified or address.is_multicast or address == IPv4Address("255.255.255.255")
+    return not (no_host or address.is_loopback or address.is_link_local)

@@ -49,11 +49,11 @@ def parse_if_inet6(table: str, name: str) -> list[IPv6Address]:
 
 def _ifconf() -> bytes:
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-            needed, _ = struct.unpack("iP", fcntl.ioctl(door, _SIOCGIFCONF, struct.pack("iP", 0, 0)))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            needed, _ = struct.unpack("iP", fcntl.ioctl(sock, _SIOCGIFCONF, struct.pack("iP", 0, 0)))
             room = array.array("B", bytes(needed + _ROOM * _ENTRY))
             where, length = room.buffer_info()
-            filled, _ = struct.unpack("iP", fcntl.ioctl(door, _SIOCGIFCONF, struct.pack("iP", length, where)))
+            filled, _ = struct.unpack("iP", fcntl.ioctl(sock, _SIOCGIFCONF, struct.pack("iP", length, where)))
     except OSError:
         return b""
     return room.tobytes()[:filled]

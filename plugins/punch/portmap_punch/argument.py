@@ -1,4 +1,4 @@
-"""The ARGUMENT of `punch:ARGUMENT`: STUN servers, and how strangers' packets reach the application. Pure.
+"""The ARGUMENT of `punch:ARGUMENT`: STUN servers, and how packets from new peers reach the application. Pure.
 
 `punch:stun.example.org`, `punch:a.example:3478+b.example`, `punch:a.example+b.example?forward=nft`.
 """

@@ -1,4 +1,4 @@
-"""Rules about the external address: whether somebody outside can reach it, and whether traffic passes there."""
+"""Rules about the external address: whether it can be reached from outside, and whether traffic passes there."""
 
 from ipaddress import IPv4Address
 
@@ -94,7 +94,7 @@ def cgnat(findings: Findings) -> Diagnosis | None:
         "cgnat",
         "Carrier-grade NAT: your provider's NAT is in front of your router.",
         f"The router's own address, {address}, is not public: the provider shares one public address among many "
-        "customers. The router opens a port, and still nobody gets through.",
+        "customers. The router opens a port, but no connection from outside arrives.",
         ("ask the provider for a public IPv4 address", *_INSTEAD),
         Outcome.UNREACHABLE,
     )

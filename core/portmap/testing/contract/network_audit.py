@@ -24,7 +24,9 @@ class NetworkAudit:
     heard: list[str] = field(default_factory=list)
 
 
-_ears: list[NetworkAudit] = []  # a process-wide thing, as the audit hook is: it can be added once and never be removed
+_audits: list[
+    NetworkAudit
+] = []  # a process-wide thing, as the audit hook is: it can be added once and never be removed
 
 
 def other_threads() -> frozenset[int | None]:
@@ -36,12 +38,12 @@ def other_threads() -> frozenset[int | None]:
 def network_calls(deaf_to: frozenset[int | None] | None = None) -> Iterator[list[str]]:
     """What this thread, and those that begin meanwhile, ask of the network; `deaf_to`: threads not to listen to."""
     _listen()
-    ear = NetworkAudit(other_threads() if deaf_to is None else deaf_to)
-    _ears.append(ear)
+    audit = NetworkAudit(other_threads() if deaf_to is None else deaf_to)
+    _audits.append(audit)
     try:
-        yield ear.heard
+        yield audit.heard
     finally:
-        _ears.remove(ear)
+        _audits.remove(audit)
 
 
 def network_calls_of(work: Callable[[], object]) -> list[str]:
@@ -62,8 +64,8 @@ def _listen() -> None:
 
 
 def _hear(event: str, arguments: tuple[object, ...]) -> None:
-    if not _ears or event not in _EVENTS:
+    if not _audits or event not in _EVENTS:
         return
-    for ear in _ears:
-        if threading.get_ident() not in ear.deaf_to:
-            ear.heard.append(f"{event}{arguments[1:]}")
+    for audit in _audits:
+        if threading.get_ident() not in audit.deaf_to:
+            audit.heard.append(f"{event}{arguments[1:]}")

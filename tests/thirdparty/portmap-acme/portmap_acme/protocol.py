@@ -1,6 +1,6 @@
 """The Acme Port Protocol: one line to the router, one line back, over TCP.
 
-Law: no OSError leaves this module, and no answer that was not checked.
+Raises portmap errors only. Every answer is checked.
 """
 
 import socket
