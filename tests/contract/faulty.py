@@ -472,6 +472,14 @@ class TestResentful(OnBoardContract):
                 raise PortmapError("it failed once, and I do not forget")
 
 
+class TestWordy(OnBoardContract):
+    class plugin(Publisher):
+        @hookimpl
+        def converge(self, state: Endpoints) -> Any:
+            super().converge(state)
+            return "two\nlines"
+
+
 class TestAnonymous(OnBoardContract):
     class plugin(Publisher):
         __str__ = object.__str__

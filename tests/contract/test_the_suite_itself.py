@@ -51,6 +51,7 @@ BROKEN = {
     "TestOptimist": "test_a_port_that_is_lost_is_no_longer_shown",
     "TestCarefree": "test_a_dead_target_is_an_error_in_time_and_is_not_remembered",
     "TestResentful": "test_a_dead_target_is_an_error_in_time_and_is_not_remembered",
+    "TestWordy": "test_it_says_nothing_or_a_few_words_about_what_the_target_has",
     "TestAnonymous": "test_its_name_is_short_and_printable",
 }
 Outcomes = Mapping[str, Mapping[str, set[str]]]
