@@ -233,6 +233,16 @@ def test_the_map_in_contributing_is_that_of_the_folders() -> None:
     assert with_map(CONTRIBUTING) == CONTRIBUTING, "write it anew: python -m tests.docs.house_map"
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/walk.md"])
+def test_every_module_that_a_page_names_exists(page: str) -> None:
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+)`", (ROOT / page).read_text()))
+    roots = (ROOT / "core" / "portmap", ROOT)
+    assert named
+    assert not {
+        name for name in named if not any((root / f"{name}.py").exists() or (root / name).is_dir() for root in roots)
+    }
+
+
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
 def test_the_docstring_of_a_folder_names_every_file_in_it(folder: Path) -> None:
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
