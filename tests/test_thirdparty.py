@@ -50,9 +50,10 @@ class Environment:
     def pip_install(self, *what: str) -> None:
         self.run("python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *what)
 
-    def events(self, *words: str) -> list[dict[str, Any]]:
-        """What `portmap --json …` tells."""
-        return [json.loads(line) for line in self.run("portmap", "--json", *words).splitlines()]
+    def events(self, *words: str, code: int = 0) -> list[dict[str, Any]]:
+        """What `portmap --json …` tells; it must end with that exit code."""
+        printed = self.run("portmap", "--json", *words, code=code)
+        return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ def test_choosing_it_tells_the_reason_and_ends_with_9(name: str, reason: str, en
 
 
 def test_a_grant_of_nonsense_is_a_failure_with_the_plugins_name_and_no_crash(environment: Environment) -> None:
-    events = environment.events("--nat", "odd-grant:1", "--for", "1s", str(PORT))
+    events = environment.events("--nat", "odd-grant:1", "--for", "1s", str(PORT), code=9)
     (failed,) = [event for event in events if event["event"] == "mapping.failed"]
     assert failed["error"] == "PluginError"
     assert "portmap-nonsense 0.0.1" in failed["reason"]
@@ -165,7 +166,7 @@ def test_a_grant_of_nonsense_is_a_failure_with_the_plugins_name_and_no_crash(env
 
 def test_one_that_blocks_for_ever_delays_nobodys_exit(environment: Environment) -> None:
     began = time.monotonic()
-    environment.run("portmap", "--nat", "blocking", "--for", "1s", str(PORT))
+    environment.run("portmap", "--nat", "blocking", "--for", "1s", str(PORT), code=7)
     assert time.monotonic() - began < 1 + 3.5
 
 

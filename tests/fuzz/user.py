@@ -36,7 +36,7 @@ ROUTE_WORDS = (*NUMBERS, b"\t", b"\n", b"00000000", b"FFFFFFFF", b"0003", b"\x0b
 def spec(data: bytes) -> None:
     text = os.fsdecode(data)
     found = parse_spec(text)
-    assert parse_spec(str(found)) == found
+    assert parse_spec(found.text) == found
 
 
 def mapping(data: bytes) -> None:

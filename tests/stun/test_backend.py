@@ -82,7 +82,7 @@ def test_a_server_is_asked_anew_at_every_call(serve: Serve, ask: Ask) -> None:
     ("quirks", "error"),
     [
         ({"silent": True}, GatewayTimeout),
-        ({"astray": True}, GatewayTimeout),
+        ({"from_other_port": True}, GatewayTimeout),
         ({"garbage": True}, Garbled),
         ({"truncated": True}, Garbled),
         ({"bad_fingerprint": True}, Garbled),
