@@ -185,6 +185,58 @@ def test_a_refusal_is_not_remembered(any_gateway: AnyBackend, a: Gateway, b: Gat
     assert holders(a, b) == [A]
 
 
+# what any makes of gateways that state no address
+
+
+@pytest.fixture
+def addressless(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> AnyBackend:
+    """Both gateways answer, and say that they have no address."""
+    a.now(Refused("a has no address"), "external_ip")
+    b.now(Refused("b has no address"), "external_ip")
+    return any_gateway
+
+
+def test_a_gateway_without_an_address_maps_all_the_same(addressless: AnyBackend, a: Gateway, b: Gateway) -> None:
+    with pytest.raises(Refused, match="has no address"):
+        addressless.external_ip()
+    add(addressless)
+    assert holders(a, b) == [A]
+    addressless.delete_mapping(TCP, 80, 80, "")
+    assert holders(a, b) == []
+
+
+def test_of_several_gateways_without_an_address_the_next_maps_where_one_would_not(
+    addressless: AnyBackend, a: Gateway, b: Gateway
+) -> None:
+    a.now(Refused("a maps nothing"), "add_mapping")
+    add(addressless)
+    assert holders(a, b) == [B]
+
+
+def test_a_gateway_without_an_address_renews_what_it_mapped_without_another_race(
+    addressless: AnyBackend, a: Gateway
+) -> None:
+    add(addressless)
+    raced = a.asked("external_ip")
+    add(addressless)
+    assert (a.asked("external_ip"), a.asked("add_mapping")) == (raced, 2)
+
+
+def test_a_gateway_without_an_address_that_falls_silent_is_told_as_silent(
+    addressless: AnyBackend, a: Gateway, b: Gateway
+) -> None:
+    for gateway in (a, b):
+        gateway.now(GatewayTimeout(f"{gateway.address} is silent"), "add_mapping")
+    with pytest.raises(GatewayTimeout, match="is silent"):
+        add(addressless)
+
+
+def test_a_gateway_with_an_address_is_taken_as_soon_as_there_is_one(addressless: AnyBackend, b: Gateway) -> None:
+    add(addressless)
+    b.now(None)
+    assert str(addressless.external_ip()) == B
+
+
 # what any makes of silence
 
 

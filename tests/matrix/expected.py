@@ -106,7 +106,7 @@ THE_LINE_AND_THE_CLOCK = {
         pmp=REFUSED,
         pmp_given=Works(address="Refused"),
         pcp=GARBLED,
-        any=one_of(REFUSED, NO_PUBLIC_ADDRESS),
+        any=one_of(Works(address="Refused"), Works(address="NoPublicAddress")),
     ),
     "two_wans": translated(HOLDS, story=A_WHILE),
     "epoch_reset": for_all(HOLDS, story=A_WHILE),

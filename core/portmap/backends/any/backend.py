@@ -75,7 +75,7 @@ class AnyBackend:
     def __str__(self) -> str:
         if self._public is not None:
             return f"no NAT: our own address {self._public} is public"
-        return str(self._winner or self._race.refused_by or self._name)
+        return str(self._winner or next(iter(self._race.refused_by), self._name))
 
     # The hooks -----------------------------------------------------------------------------------------------
 
@@ -105,24 +105,29 @@ class AnyBackend:
     ) -> Grant:
         """Ask the owner of the mapping, else the winner, then the runners-up.
 
-        Raises the first refusal; the winner's silence at once, without asking another: the loop then looks again.
+        Where no gateway states an address, those that refused to are asked: many map all the same. Raises the first
+        refusal; the winner's silence at once, without asking another: the loop then looks again.
         """
         key = (protocol, internal_port)
         if self._check_own_address():
             self._owners.forget(key)
             return _static_grant(internal_port or external_port)
         refusal: PortmapError | None = None
+        silence: PortmapError | None = None
         for nat in self._backends_for(key):
             own = self._strip_backend_name(nat, token)
             try:
                 grant = nat.add_mapping(protocol, external_port, internal_port, name, lifetime, token=own, exact=exact)
             except (NATError, PluginError) as error:
                 self._note_failure(key, nat, error)
-                refusal = refusal or (None if isinstance(error, SILENCE) else error)
+                if isinstance(error, SILENCE):
+                    silence = silence or error
+                else:
+                    refusal = refusal or error
             else:
                 self._owners.granted(key, nat)
                 return replace(grant, token=self._add_backend_name(nat, grant.token))
-        raise refusal or NoGateway("no gateway was found yet")
+        raise refusal or silence or NoGateway("no gateway was found yet")
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
@@ -223,12 +228,22 @@ class AnyBackend:
             self._watch.add(self._race.candidates)
 
     def _backends_for(self, key: Key | None) -> Iterator[Nat]:
-        winner = self._winner or self._run_race()[0]
-        first = (self._owners.owner_of(key) if key else None) or winner
-        yield first
-        if first is not winner:
-            yield winner
-        yield from (nat for nat in self._race.runners_up(winner) if nat is not first)
+        owner = self._owners.owner_of(key) if key else None
+        if owner is not None:
+            yield owner
+        yield from (nat for nat in self._winner_and_others() if nat is not owner)
+
+    def _winner_and_others(self) -> Iterator[Nat]:
+        """The winner, then the runners-up; where none won because all refused to state an address, those."""
+        try:
+            winner = self._winner or self._run_race()[0]
+        except Refused:
+            if not self._race.refused_by:
+                raise
+            yield from self._race.refused_by
+            return
+        yield winner
+        yield from self._race.runners_up(winner)
 
     def _alert_of(self, nat: Nat, alert: Alert) -> Alert:
         def pass_on(reason: str) -> None:

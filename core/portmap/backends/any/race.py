@@ -43,8 +43,8 @@ class Race:
         return self._round.evidence
 
     @property
-    def refused_by(self) -> Nat | None:
-        """The backend whose refusal was the outcome of the last round."""
+    def refused_by(self) -> tuple[Nat, ...]:
+        """The backends that refused, where that was the outcome of the last round; the one whose error it was first."""
         return self._round.refused_by
 
     def prefer(self, hint: str) -> None:

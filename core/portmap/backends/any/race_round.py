@@ -81,7 +81,7 @@ class RaceRound:
     ) -> None:
         self.answers: dict[Candidate, Answer] = {}
         self.evidence: tuple[str, ...] = ()
-        self.refused_by: Nat | None = None
+        self.refused_by: tuple[Nat, ...] = ()
         self._candidates = sorted(candidates, key=rank, reverse=True)
         self._under_way = {candidate: answer for candidate, answer in earlier.items() if not answer.done()}
         self._timeout = timeout
@@ -106,7 +106,7 @@ class RaceRound:
             candidate.loaded.add_done_callback(partial(self._put_loaded, candidate))
         best = self._best()
         self.evidence = tuple(self._facts(best))
-        if best is None or (self._is_unverified(best) and self._refusal()):
+        if best is None or (self._is_unverified(best) and self._refusals()):
             raise self._failure()
         return _nat(best), self.answers[best]
 
@@ -254,24 +254,22 @@ class RaceRound:
             return f"{candidate.nat} answered in {took} ms{but}"
         return f"{candidate.nat}: {error}" if error else f"{candidate.nat}{silence}"
 
-    def _refusal(self) -> Candidate | None:
-        """The candidate whose refusal says most: that of a gateway without a public address, else the preferred one."""
+    def _refusals(self) -> list[Candidate]:
+        """The candidates that refused: gateways without a public address first, for those say most."""
         refused = [it for it in self._candidates if isinstance(self._failures.get(it), Refused)]
-        told = [it for it in refused if isinstance(self._failures[it], NoPublicAddress)]
-        return next(iter(told or refused), None)
+        return sorted(refused, key=lambda it: not isinstance(self._failures[it], NoPublicAddress))
 
     def _failure(self) -> PortmapError:
-        refused = self._refusal()
-        if refused is not None:
-            self.refused_by = refused.nat
-            return self._failures[refused]
+        if refused := self._refusals():
+            self.refused_by = tuple(map(_nat, refused))
+            return self._failures[refused[0]]
         silence = f": did not answer within {self._timeout:g} s"
         told = "; ".join(filter(None, (self._fact(candidate, silence) for candidate in self._candidates)))
         return NoGateway(f"no gateway answered ({told or 'no backend is installed'})")
 
 
 def _nat(candidate: Candidate) -> Nat:
-    """The backend of a candidate that has answered."""
+    """The backend of a candidate that was asked."""
     nat = candidate.loaded.result()
     assert nat is not None  # noqa: S101  # a candidate that takes no part is never asked
     return nat
