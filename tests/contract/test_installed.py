@@ -19,7 +19,8 @@ from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
 from portmap.errors import PluginError, Refused
 from portmap.hookspecs import BACKENDS, PUBLISHERS
-from portmap.loading.catalog import DISTRIBUTION, Catalogue
+from portmap.loading.catalog import Catalogue
+from portmap.loading.own_entries import DISTRIBUTION
 from portmap.testing import (
     BackendContract,
     Gateway,

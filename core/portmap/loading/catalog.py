@@ -4,25 +4,28 @@ Rules:
 - One plugin's fault is that plugin's alone: whatever it raises becomes a PluginError that names it.
 - Looking for plugins imports none of them; loading one imports only that one.
 - Core's own backends are entry points, too.
+- Where two distributions claim a name, ours keeps it: so a name of ours is found without reading any other.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint
+from functools import cache, cached_property
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pluggy
 
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
-from portmap.loading.distributions import installed_entries, origin_of
+from portmap.loading.own_entries import DISTRIBUTION, OwnEntry, own_entries
 from portmap.loading.time_limit import PluginRaised, call_with_limit, is_readable, text_of
 from portmap.model import Kind
 from portmap.syntax.specs import Spec, quoted_name
 
-DISTRIBUTION = "portmap-nat"  # ours: where two distributions claim a name, ours keeps it
+if TYPE_CHECKING:  # it takes 10 ms to import, and a name of ours does not need it
+    from importlib.metadata import EntryPoint
+
+Entry: TypeAlias = "EntryPoint | OwnEntry"
 
 HOOK_SPECS: dict[str, type] = {BACKENDS: BackendSpec, PUBLISHERS: PublisherSpec}
 _REQUIRED = {BACKENDS: ("external_ip", "add_mapping", "delete_mapping"), PUBLISHERS: ()}
@@ -42,7 +45,7 @@ class Plugin:
     value: str
     distribution: str
     version: str
-    entry: EntryPoint
+    entry: Entry
     shadowed_by: str = ""
 
     def __str__(self) -> str:
@@ -109,20 +112,42 @@ def validate_hooks(plugin: object, group: str, name: str) -> pluggy.PluginManage
 
 
 class Catalogue:
-    """Every installed plugin of a group, not yet imported. `faults`: the distributions that cannot be read, and why."""
+    """Every installed plugin of a group, not yet imported. `entries` stand in for the installed ones."""
 
-    def __init__(self, group: str, entries: Iterable[EntryPoint] | None = None) -> None:
+    def __init__(self, group: str, entries: "Iterable[EntryPoint] | None" = None) -> None:
         self.group = group
-        found, faults = installed_entries(group) if entries is None else (list(entries), [])
-        self.plugins = _group(group, found)
-        self.faults = tuple(faults)
+        self._entries = None if entries is None else list(entries)
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """All of them."""
+        return self._all[0]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The distributions that cannot be read, and why."""
+        return self._all[1]
+
+    @cached_property
+    def _all(self) -> tuple[tuple[Plugin, ...], tuple[str, ...]]:
+        from portmap.loading.distributions import installed_entries, origin_of  # noqa: PLC0415  # a name of ours does without
+
+        found, faults = installed_entries(self.group) if self._entries is None else (self._entries, [])
+        origin = cache(origin_of)  # reads and parses a file: once a distribution, not once an entry point
+        return _group(self.group, [(entry, *origin(entry.dist)) for entry in found]), tuple(faults)
+
+    @cached_property
+    def _own(self) -> tuple[Plugin, ...]:
+        """Those of our own distribution, which no other can take a name from."""
+        found = own_entries(self.group) if self._entries is None else []
+        return _group(self.group, [(entry, *entry.origin) for entry in found])
 
     def find(self, spec: Spec) -> Plugin:
         """The plugin that a spec names. Raises SpecError, with the known and the nearest names, for an unknown one."""
-        for plugin in self.plugins:
-            if spec.name in plugin.names and not plugin.shadowed_by:
-                return plugin
-        raise SpecError(self._unknown(spec))
+        plugin = _named(self._own, spec.name) or _named(self.plugins, spec.name)
+        if plugin is None:
+            raise SpecError(self._unknown(spec))
+        return plugin
 
     def _unknown(self, spec: Spec) -> str:
         from difflib import get_close_matches  # noqa: PLC0415  # only a mistake pays for it
@@ -135,13 +160,18 @@ class Catalogue:
         return "; ".join([unknown, *self.faults])
 
 
-def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
-    """Entry points of one value and distribution are one plugin; a name claimed twice stays with the first."""
+def _named(plugins: Iterable[Plugin], name: str) -> Plugin | None:
+    return next((plugin for plugin in plugins if name in plugin.names and not plugin.shadowed_by), None)
+
+
+def _group(group: str, entries: Iterable[tuple[Entry, str, str]]) -> tuple[Plugin, ...]:
+    """From entry points, each with the name and version of its distribution.
+
+    Entry points of one value and distribution are one plugin; a name claimed twice stays with the first.
+    """
     plugins: dict[tuple[str, str, bool], Plugin] = {}
     owner: dict[str, str] = {}
-    origin = cache(origin_of)  # reads and parses a file: once a distribution, not once an entry point
-    for entry in sorted(entries, key=lambda entry: _rank(*origin(entry.dist))):
-        distribution, version = origin(entry.dist)
+    for entry, distribution, version in sorted(entries, key=_rank):
         name = entry.name.lower()
         first = owner.setdefault(name, f"{distribution} {version}")
         shadowed_by = "" if first == f"{distribution} {version}" else first
@@ -152,5 +182,6 @@ def _group(group: str, entries: Iterable[EntryPoint]) -> tuple[Plugin, ...]:
     return tuple(plugins.values())
 
 
-def _rank(distribution: str, _version: str) -> tuple[bool, str]:
+def _rank(row: tuple[Entry, str, str]) -> tuple[bool, str]:
+    distribution = row[1]
     return distribution != DISTRIBUTION, distribution

@@ -24,7 +24,8 @@ from portmap.doctor.redact import redacted_findings
 from portmap.doctor.report import report_lines
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
-from portmap.loading.catalog import DISTRIBUTION, Catalogue
+from portmap.loading.catalog import Catalogue
+from portmap.loading.own_entries import DISTRIBUTION
 from portmap.model import PortRequest
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
