@@ -204,6 +204,8 @@ def test_only_the_command_knows_typer(path: Path) -> None:
         ("portmap.session.open", "portmap.storage.status"),  # as above
         ("portmap.session.open", "portmap.dispatch.static_path"),  # a session takes one path
         ("portmap.session.open", "hashlib"),  # OpenSSL; unguessable names come from the system
+        ("portmap_upnp.backend", "http.client"),  # needed once a device has answered
+        ("portmap.session.open", "importlib.metadata"),  # only for a name that is not ours
         ("portmap.cli.hold.setup", "portmap.network.listening_sockets"),  # once all ports are open
         ("portmap.cli", "portmap.session.session"),  # --version and Tab pay for neither
         ("portmap.cli.hold.start", "portmap.session.session"),  # what was asked for is said before that is imported
