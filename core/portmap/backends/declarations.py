@@ -1,7 +1,6 @@
 """What a backend declares about itself, read once and checked."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pluggy
 
@@ -13,8 +12,7 @@ from portmap.model import DEFAULT_LIFETIME, MAX_LIFETIME, Kind
 from portmap.printable import printable
 
 
-@dataclass(frozen=True, slots=True)
-class Declarations:
+class Declarations(NamedTuple):
     """The attributes of `portmap.hookspecs`, the hooks, and the backend's own text."""
 
     hooks: pluggy.HookRelay

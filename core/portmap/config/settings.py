@@ -6,7 +6,7 @@ Durations are seconds; a lease or a state that nobody named is None, and left to
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 from portmap.errors import SpecError
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict
@@ -29,8 +29,7 @@ ENVIRONMENT = {
 """The variable for each setting. PORTMAP_PUBLISH has one SPEC a line, PORTMAP_MAPPINGS blanks or commas in between."""
 
 
-@dataclass(frozen=True, slots=True)
-class MappingText:
+class MappingText(NamedTuple):
     """One mapping as its text, and its own lease if it has one."""
 
     text: str
@@ -93,8 +92,7 @@ class Instance:
         return replace(changed, mappings=tuple(MappingText(wanted.text) for wanted in changed.mappings))
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """What a file says: the settings at its top, and its instances, each settled as far as the file goes."""
 
     settings: SettingsLayer

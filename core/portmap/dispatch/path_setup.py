@@ -5,8 +5,8 @@ knows mappings only; PinholeTranslator tells its events as those of pinholes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from portmap.backends.nat import Nat
 from portmap.events import Event, ExternalIPEvent, GatewayEvent, GatewayFound, NetworkChanged, PortEvent
@@ -23,8 +23,7 @@ def unchanged(event: Event) -> Event:
     return event
 
 
-@dataclass(frozen=True, slots=True)
-class PathSetup:
+class PathSetup(NamedTuple):
     """A backend, where its ports are remembered, and how its events are told."""
 
     nat: Nat

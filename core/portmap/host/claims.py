@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
 from portmap.model import MAX_PORT, Key, Protocol
@@ -47,8 +47,7 @@ class Claim:
         return self.protocol, self.internal_port
 
 
-@dataclass(frozen=True, slots=True)
-class OtherHolder:
+class OtherHolder(NamedTuple):
     """Another portmap that holds the port. `token`: the mapping's, empty where we are not told it."""
 
     sender: Sender

@@ -19,8 +19,8 @@ import tempfile
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from portmap.host.files import check_folder
 
@@ -33,8 +33,7 @@ _LINUX = sys.platform == "linux"
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Who sent a message. `pid` 0: not known, as for a process of another container. `uid` None: not known."""
 
     pid: int
@@ -46,8 +45,7 @@ class Sender:
         return self.uid is not None and self.uid in (0, os.geteuid())
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What was received. `address` is the sender's socket."""
 
     text: bytes

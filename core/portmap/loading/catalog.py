@@ -8,10 +8,9 @@ Rules:
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache, cached_property
 from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pluggy
 
@@ -33,8 +32,7 @@ _ONE_OF = {BACKENDS: (), PUBLISHERS: ("converge", "on_event", "sign_record")}
 GROUP_NOUN = {BACKENDS: "backend", PUBLISHERS: "publisher"}
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(NamedTuple):
     """One class behind one or more entry points of one distribution.
 
     `shadowed_by`: the distribution that had these names first.

@@ -5,7 +5,7 @@ Stateless; LeaseManager decides what to call.
 
 import logging
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, GatewayTimeout, NATError, PluginError
@@ -15,8 +15,7 @@ from portmap.model import Grant
 _log = logging.getLogger("portmap.loop")
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(NamedTuple):
     """The gateway opened or extended the mapping."""
 
     grant: Grant

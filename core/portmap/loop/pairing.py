@@ -5,8 +5,9 @@ for both is asked for a few others (PAIR_STEPS, FOLLOW_STEPS). Then the ports st
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
+from typing import NamedTuple
 
 from portmap.loop.lease import Lease
 from portmap.model import MAX_PORT, Key
@@ -29,8 +30,7 @@ PAIR_STEPS_WHEN_NOMINAL = (Step.JOIN,) * 4  # the gateway draws the port whateve
 FOLLOW_STEPS = (Step.JOIN, Step.JOIN, Step.FRESH, Step.FRESH)  # to make the internal port the external one
 
 
-@dataclass(frozen=True, slots=True)
-class PortMove:
+class PortMove(NamedTuple):
     """The mapping of this key is to be opened elsewhere: at this external port, leading to this internal one."""
 
     key: Key

@@ -8,9 +8,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.port_mapping import PortMapping
@@ -31,8 +30,7 @@ if TYPE_CHECKING:  # a session without a publisher or a state folder does not im
     from portmap.storage.status_file import StatusFile
 
 
-@dataclass(frozen=True, slots=True)
-class _PathObserver:
+class _PathObserver(NamedTuple):
     """What a path tells its session: `dispatch.port_mapping.Observer`."""
 
     on_event: Callable[[Event], None]

@@ -11,7 +11,7 @@ what follows looks like a name that ends there or at a colon: `upnp:http://192.1
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portmap.errors import SpecError
 
@@ -24,8 +24,7 @@ _TRY = "write NAME[:ARGUMENT],NAME[:ARGUMENT] without it"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """A spec, split. `argument` is None where there is no colon, and may be empty where there is one."""
 
     name: str

@@ -6,7 +6,7 @@ by less than 7/8 of the time; that hides a restart within the first seconds. Her
 costs one exchange.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ROUNDING = 1.0  # seconds that are lost because an epoch is a whole number
 DRIFT = 0.01  # part of the time by which two clocks may differ; quartz differs by less than 0.0002
@@ -15,8 +15,7 @@ LATENESS = 2.0  # seconds: RFC 6886 §3.6
 _MIN_MEASURED = 30.0  # seconds after which the pace of a gateway's clock can be told, to within rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(NamedTuple):
     """One answer's epoch: `seconds` as the gateway said, at some time from `asked_at` to `heard_at` on our clock.
 
     Our clock must not jump: a wall clock that is set forward would look like a restart.

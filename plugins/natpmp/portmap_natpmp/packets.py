@@ -8,7 +8,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from portmap.errors import Garbled
 from portmap.model import Protocol
@@ -34,16 +34,14 @@ _ADDRESS_LENGTH = 12  # RFC 6886 §3.2
 _MAPPING_LENGTH = 16  # RFC 6886 §3.3
 
 
-@dataclass(frozen=True, slots=True)
-class AddressAnswer:
+class AddressAnswer(NamedTuple):
     """The gateway's external address and its `epoch`: for how many seconds it has kept its state."""
 
     epoch: int
     external_ip: IPv4Address
 
 
-@dataclass(frozen=True, slots=True)
-class MappingAnswer:
+class MappingAnswer(NamedTuple):
     """What became of a mapping: the external port and the granted seconds, both 0 when it was deleted."""
 
     epoch: int
@@ -51,8 +49,7 @@ class MappingAnswer:
     lifetime: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A result code other than 0 (RFC 6886 §3.5). `epoch` is None where the packet has none, or has it elsewhere."""
 
     epoch: int | None

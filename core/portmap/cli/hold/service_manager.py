@@ -14,16 +14,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from portmap.cli.hold.summary import Summary
 from portmap.events import Event
 from portmap.model import Key
 
 
-@dataclass(frozen=True, slots=True)
-class SystemdNotifier:
+class SystemdNotifier(NamedTuple):
     """The way to the manager: a socket's name, empty for none, and the watchdog's seconds, None where there is none."""
 
     address: str = ""

@@ -7,15 +7,13 @@ Rules:
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from portmap.events import Event, PortEvent, PublisherEvent, RecordChanged
 from portmap.model import Key, PortRequest
 
 
-@dataclass(frozen=True, slots=True)
-class PortRun:
+class PortRun(NamedTuple):
     """The same event of ports that follow each other: its first and its last one."""
 
     first: PortEvent
