@@ -152,6 +152,14 @@ class BackendSpec:
         """Optional. The gateway's own table, everybody's mappings. Where a protocol cannot tell, leave it out."""
 
     @hookspec(firstresult=True)
+    def force_delete(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. Delete the mapping though another program made it, if it leads to this host. Returns True.
+
+        For `portmap close --force` only. Never delete a mapping of another host: raise Conflict. Raises as
+        `external_ip`. Where a protocol cannot tell whose a mapping is, leave it out.
+        """
+
+    @hookspec(firstresult=True)
     def evidence(self) -> tuple[str, ...]:  # type: ignore[empty-body]  # pluggy: a spec has no body
         """Optional. What the last finding of the gateway was based on, one fact each, for people. It does no I/O."""
 

@@ -1,7 +1,9 @@
 """`portmap open` and `portmap close`, against simulated routers."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,19 @@ import pytest
 
 import portmap
 from portmap.backends.nat import Nat
-from portmap.cli.commands.close import close_ports
+from portmap.cli.commands.close import close_ports, force_close_ports
 from portmap.cli.commands.open import open_ports
 from portmap.cli.output.open_ports import OpenedPort, closed_lines, opened_lines
 from portmap.errors import NotAuthorized, SpecError
 from portmap.model import PortRequest, Protocol
+from portmap.network.routes import local_address_to
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.testing import Quirks, Router, loopback_address
+from portmap_upnp.control.soap_client import SoapClient
+from portmap_upnp.control.wan_connection import WanConnection
+from portmap_upnp.discovery.discover import fetch_device
+from portmap_upnp.location import parse_url
 
 Told = Callable[[], list[str]]
 
@@ -52,6 +59,10 @@ def open_(spec: str, folder: Path, *mappings: str, **options: Any) -> int:
 
 def close(folder: Path, *mappings: str, nat: str | None = None) -> int:
     return close_ports(nat, mappings, folder, mine=not mappings)
+
+
+def force(router: Router, folder: Path, *mappings: str) -> int:
+    return force_close_ports(upnp(router), mappings, folder)
 
 
 def left(folder: Path) -> tuple[JournalEntry, ...]:
@@ -235,3 +246,104 @@ def test_a_closed_range_is_one_line() -> None:
         "83/tcp is closed",
         "84/tcp is closed over IPv6",
     ]
+
+
+# By force
+
+
+def add_as_another_program(router: Router, external: int, internal: int, *, client: str = "") -> None:
+    """An entry as `upnpc -a` makes it."""
+    service = fetch_device(parse_url(router.description_url)).services[0]
+    wan = WanConnection(SoapClient(service.service_type, service.control, time.monotonic() + 5))
+    wan.add(Protocol.TCP, external, IPv4Address(client or here(router)), internal, "upnpc", 0)
+
+
+def here(router: Router) -> str:
+    return str(local_address_to(IPv4Address(router.address)))
+
+
+def test_an_entry_of_another_program_that_leads_here_is_deleted_by_force_only(
+    router: Router, tmp_path: Path, told: Told
+) -> None:
+    add_as_another_program(router, 5001, 4001)
+    with pytest.raises(SpecError):
+        close(tmp_path, "5001:4001", nat=upnp(router))
+    assert outside(router) == [5001]
+    assert force(router, tmp_path, "5001") == 0
+    assert outside(router) == []
+    (line,) = told()
+    assert line.startswith("deleted at ")
+    assert line.endswith(f"5001/tcp → {here(router)}:4001, made by another program (upnpc)")
+
+
+@pytest.mark.parametrize("mapping", ["5001", "4001", "5001:4001"])
+def test_the_port_to_delete_by_force_is_named_by_either_side_or_both(
+    router: Router, tmp_path: Path, mapping: str
+) -> None:
+    add_as_another_program(router, 5001, 4001)
+    add_as_another_program(router, 6001, 7001)
+    assert force(router, tmp_path, mapping) == 0
+    assert outside(router) == [6001]
+
+
+def test_the_external_port_counts_before_the_internal_one(router: Router, tmp_path: Path) -> None:
+    add_as_another_program(router, 5001, 80)
+    add_as_another_program(router, 6001, 5001)
+    assert force(router, tmp_path, "5001") == 0
+    assert outside(router) == [6001]
+
+
+def test_an_entry_of_another_host_is_not_deleted_by_force(router: Router, tmp_path: Path, told: Told) -> None:
+    add_as_another_program(router, 5001, 4001, client="192.168.1.77")
+    assert force(router, tmp_path, "5001") == 5
+    assert outside(router) == [5001]
+    assert told() == ["portmap: 5001/tcp: external port 5001 leads to 192.168.1.77, another host: not deleted"]
+
+
+def test_force_without_a_port_is_a_mistake(router: Router, tmp_path: Path) -> None:
+    add_as_another_program(router, 5001, 4001)
+    for mine in (False, True):
+        with pytest.raises(SpecError, match="--force needs the ports"):
+            force_close_ports(upnp(router), [], tmp_path, mine=mine)
+    assert outside(router) == [5001]
+
+
+def test_a_port_that_no_entry_has_cannot_be_deleted_by_force(router: Router, tmp_path: Path, told: Told) -> None:
+    assert force(router, tmp_path, "5001") == 2
+    assert "lists no such entry that leads to this host" in told()[0]
+
+
+def test_a_gateway_that_lists_nothing_is_not_made_to_delete_by_force(
+    router: Router, tmp_path: Path, told: Told
+) -> None:
+    open_(pmp(router), tmp_path, "8080")
+    told()
+    assert force_close_ports(pmp(router), ["8080"], tmp_path) == 4
+    assert "does not list its mappings" in told()[0]
+    assert outside(router) == [8080]
+
+
+def test_what_portmap_open_left_and_force_deleted_is_noted_no_more(router: Router, tmp_path: Path) -> None:
+    open_(upnp(router), tmp_path, "8080")
+    assert force(router, tmp_path, "8080") == 0
+    assert (outside(router), left(tmp_path)) == ([], ())
+
+
+def test_what_a_running_portmap_holds_is_not_deleted_by_force(router: Router, tmp_path: Path, told: Told) -> None:
+    with portmap.open(upnp(router), ["8080"]) as session:
+        session.wait(10)
+        assert force(router, tmp_path, "8080") == 5
+        assert "holds it and would open it again" in told()[-1]
+        assert outside(router) == [8080]
+
+
+def test_json_says_what_was_deleted_by_force(router: Router, tmp_path: Path, told: Told) -> None:
+    add_as_another_program(router, 5001, 4001)
+    force_close_ports(upnp(router), ["5001"], tmp_path, as_json=True)
+    (object_,) = (json.loads(line) for line in told())
+    assert (object_["event"], object_["external_port"], object_["internal_port"], object_["description"]) == (
+        "closed",
+        5001,
+        4001,
+        "upnpc",
+    )

@@ -48,7 +48,7 @@ def test_a_pinhole_is_open_while_it_is_held(lab: Lab, spec: str) -> None:
     assert lab.router.pinholes() == []
 
 
-@pytest.mark.parametrize("spec", ["pmp", "pcp", "any"])
+@pytest.mark.parametrize("spec", SPECS)
 def test_where_a_rule_allows_a_range_alone_a_port_of_it_is_opened(lab: Lab, spec: str) -> None:
     lab.router.kill()
     lab.router.rules = ("allow 20000-20099 192.168.0.0/16 1024-65535", "deny 0-65535 0.0.0.0/0 0-65535")

@@ -24,7 +24,7 @@ from portmap.backends.answers import (
 )
 from portmap.backends.declarations import display_text, read_declarations
 from portmap.backends.worker import Worker
-from portmap.errors import GatewayTimeout, NATError, PluginError
+from portmap.errors import GatewayTimeout, NATError, PluginError, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
 from portmap.loading.time_limit import is_readable, text_of
@@ -161,6 +161,19 @@ class Nat:
     def list_mappings(self, timeout: float = CALL_DEADLINE) -> tuple[Listed, ...] | None:
         """The gateway's own table; None where the backend cannot tell. Raises NATError or PluginError."""
         return self._call(lambda: self._checked(checked_list, self._hook.list_mappings()), timeout)
+
+    def force_delete(
+        self, protocol: Protocol, external_port: int, internal_port: int, timeout: float = CALL_DEADLINE
+    ) -> None:
+        """Delete a mapping that leads to this host, whoever made it. Raises NATError or PluginError."""
+        done = self._call(
+            lambda: self._hook.force_delete(
+                protocol=protocol, external_port=external_port, internal_port=internal_port
+            ),
+            timeout,
+        )
+        if not done:
+            raise Refused(f"{self} cannot delete what another program opened: close it there, or in its settings")
 
     def evidence(self) -> tuple[str, ...]:
         """What the last finding of the gateway was based on, for people; nothing where that cannot be had."""

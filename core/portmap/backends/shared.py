@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from portmap.backends.nat import Nat
-from portmap.errors import NATError, PluginError, Refused
+from portmap.errors import Conflict, NATError, PluginError, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import Claim, OtherHolder, PortClaims, gateway_address
 from portmap.model import CALL_DEADLINE, Grant, Key, Protocol
@@ -89,6 +89,15 @@ class SharedNat(Nat):
                 super().delete_mapping(protocol, external_port, internal_port, timeout, token)
         finally:
             self._claims.tell_released(claim)
+
+    def force_delete(
+        self, protocol: Protocol, external_port: int, internal_port: int, timeout: float = CALL_DEADLINE
+    ) -> None:
+        """As `Nat`, and Conflict where a portmap that runs on this host holds the mapping: it would open it again."""
+        other = self.other_holder(protocol, internal_port, external_port)
+        if other is not None and other.sender.is_trusted:
+            raise Conflict(f"{other} holds it and would open it again: stop that one first")
+        super().force_delete(protocol, external_port, internal_port, timeout)
 
     def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:
         """Another portmap of this host that holds the port at this gateway."""

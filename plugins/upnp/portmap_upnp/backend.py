@@ -159,6 +159,16 @@ class Upnp:
         self._session.run(close)
 
     @hookimpl
+    def force_delete(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
+        """Delete an entry that leads to this host, whoever made it."""
+        self._session.run(
+            lambda wan, active: self._mapper(active).force_close(
+                wan, PortForward(protocol, external_port, active.us, internal_port)
+            )
+        )
+        return True
+
+    @hookimpl
     def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool | None:
         """Whether the gateway lists our entry: one call instead of the three that a renewal takes."""
 

@@ -1,6 +1,7 @@
 """`portmap close`: takes back what `portmap open` left, by the backend and at the gateway that opened it.
 
-A port that fails stops no other one. Only what `portmap open` noted is closed.
+A port that fails stops no other one. Only what `portmap open` noted is closed. With `--force` an entry of the
+gateway's table is deleted whoever made it, if it leads to this host.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,12 @@ from pathlib import Path
 from portmap.backends.load import load, load_ipv6
 from portmap.backends.nat import Nat
 from portmap.cli import logs
-from portmap.cli.commands.port_results import print_closed, report_failures
-from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
+from portmap.cli.commands.gateway_table import GatewayTable, ask_for_table
+from portmap.cli.commands.port_results import print_closed, print_deleted, report_failures
+from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.host.claims import gateway_address
+from portmap.model import Listed, PortRequest
+from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
@@ -45,6 +49,62 @@ def close_ports(
         return report_failures(failures, as_json=as_json)
     finally:
         open_ports.close()
+
+
+def force_close_ports(
+    nat: str | None, mappings: Sequence[str], folder: Path | None, *, mine: bool = False, as_json: bool = False
+) -> int:
+    """Delete the gateway's entries for these ports that lead to this host, whoever made them. The exit code.
+
+    A port alone is the external one, or the internal one where no entry has it outside. Raises PortmapError.
+    """
+    if mine or not mappings:
+        raise SpecError("--force needs the ports, one by one: see them with 'portmap ls'")
+    logs.set_up(0)
+    requests = parse_mappings(mappings)
+    open_ports = OpenPorts(folder)
+    try:
+        gateway = ask_for_table(nat or "any")
+        failures: list[tuple[PortRequest, PortmapError]] = []
+        for request in requests:
+            try:
+                for row in _rows_of(request, gateway):
+                    _force_close(row, gateway, open_ports, as_json=as_json)
+            except PortmapError as error:
+                failures.append((request, error))
+        return report_failures(failures, as_json=as_json)
+    finally:
+        open_ports.close()
+
+
+def _rows_of(request: PortRequest, gateway: GatewayTable) -> tuple[Listed, ...]:
+    """The entries that lead to this host. Raises Refused where there is no table, and Conflict and SpecError."""
+    answer = gateway.answer
+    if answer.table is None:
+        raise Refused(f"{answer.gateway} does not list its mappings, so it is not known where they lead")
+    rows = [row for row in answer.table if row.protocol is request.protocol]
+    ours = [row for row in rows if row.client == str(answer.us)]
+    if request.external_port:
+        found = [it for it in ours if (it.external_port, it.internal_port) == (request.wish, request.internal_port)]
+    else:
+        found = [it for it in ours if it.external_port == request.internal_port]
+        found = found or [it for it in ours if it.internal_port == request.internal_port]
+    if found:
+        return tuple(found)
+    for row in rows:
+        if row.external_port == request.wish and row not in ours:
+            raise Conflict(f"external port {request.wish} leads to {printable(row.client)}, another host: not deleted")
+    raise SpecError(f"{answer.gateway} lists no such entry that leads to this host: see 'portmap ls'")
+
+
+def _force_close(row: Listed, gateway: GatewayTable, open_ports: OpenPorts, *, as_json: bool) -> None:
+    """Delete the entry, and say so."""
+    if gateway.nat is None:
+        raise NoGateway(f"{gateway.answer.gateway} is gone")
+    gateway.nat.force_delete(row.protocol, row.external_port, row.internal_port)
+    key = row.protocol, row.internal_port
+    open_ports.remove([it for it in open_ports.entries if it.key == key and it.external_port == row.external_port])
+    print_deleted(row, gateway.answer.gateway, as_json=as_json)
 
 
 def _close_group(

@@ -7,10 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from portmap.cli import logs
+from portmap.cli.commands.gateway_table import ask_for_table
 from portmap.cli.exit_codes import print_error
 from portmap.cli.output.formats import print_json, print_table
-from portmap.doctor.findings import BackendAnswer
-from portmap.doctor.probes.backends import BackendProbe, probe_targets
 from portmap.errors import NoGateway
 from portmap.model import Listed
 from portmap.network.routes import default_gateways, local_address_to
@@ -20,7 +19,6 @@ from portmap.storage.open_ports import FOLDER
 from portmap.syntax.durations import format_lifetime
 
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
-_PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.backends.nat` allows 15
 
 
 def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: bool) -> None:
@@ -30,7 +28,7 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
     """
     logs.set_up(0)
     remembered = () if folder is None else tuple(_remembered(folder))  # first: a wrong folder is a mistake
-    answer = _ask(nat)
+    answer = ask_for_table(nat).answer
     rows = remembered if answer.table is None else _marked(answer.table, remembered)
     shown = [row for row in rows if row.ours or not mine]
     if as_json:
@@ -42,26 +40,6 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
         print_table(_HEADS, (_cells(row) for row in shown))
     else:
         print_error(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
-
-
-def _ask(nat: str) -> BackendAnswer:
-    """The first that lists its mappings, else the first that answers at all. Raises what the first one met."""
-    chosen = tuple(target for target in probe_targets(nat) if target.chosen)
-    answers = []
-    for _, answer in BackendProbe(chosen, _PATIENCE).results():
-        if answer and answer.table is not None:
-            return answer
-        answers += [answer] if answer else []
-    good = [answer for answer in answers if answer.good]
-    if good:
-        return good[0]
-    errors = [answer.error for answer in answers if answer.error and not (answer.broken and len(answers) > 1)]
-    raise errors[0] if len(errors) == 1 else NoGateway(_no_answer(answers))
-
-
-def _no_answer(answers: Iterable[BackendAnswer]) -> str:
-    told = "; ".join(f"{answer.gateway}: {answer.error}" for answer in answers)
-    return f"no gateway answered ({told or 'no backend is installed'}); try: portmap doctor"
 
 
 def _marked(table: Iterable[Listed], remembered: Iterable[Listed]) -> tuple[Listed, ...]:

@@ -6,7 +6,8 @@ from portmap.cli.exit_codes import OK, exit_code_of, print_error
 from portmap.cli.output.formats import print_json
 from portmap.cli.output.open_ports import OpenedPort, closed_lines
 from portmap.errors import PortmapError
-from portmap.model import PortRequest
+from portmap.model import Listed, PortRequest
+from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 
 SHOWN = 8  # ports that are told one by one in an error
@@ -63,3 +64,23 @@ def print_closed(entries: Sequence[JournalEntry], what: str, *, as_json: bool) -
             ipv6=entry.ipv6,
             reason="" if what == "closed" else what,
         )
+
+
+def print_deleted(row: Listed, gateway: str, *, as_json: bool) -> None:
+    """An entry that was deleted by force: where it led, and the description that its maker gave it."""
+    if as_json:
+        print_json(
+            event="closed",
+            protocol=row.protocol,
+            internal_port=row.internal_port,
+            external_port=row.external_port,
+            client=row.client,
+            description=row.description,
+            gateway=gateway,
+            ipv6=False,
+            reason="deleted by force",
+        )
+        return
+    maker = "made by portmap" if row.ours else f"made by another program ({printable(row.description) or 'no name'})"
+    where = f"{row.external_port}/{row.protocol.lower()} → {printable(row.client)}:{row.internal_port}"
+    print(f"deleted at {printable(gateway)}: {where}, {maker}", flush=True)

@@ -169,20 +169,25 @@ def close(
         list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As they were opened.", show_default=False)
     ] = None,
     mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="The gateway's entries that lead to this host, whoever made them.")
+    ] = False,
     nat: MaybeNat = None,
     state: State = None,
     json: Json = False,
 ) -> None:
     """Close what 'portmap open' left open.
 
-    Each port at the gateway where it was opened. --nat is for what was opened before portmap noted that.
+    Each port at the gateway where it was opened. --nat is for what was opened before portmap noted that, and for
+    --force.
     """
-    from portmap.cli.commands.close import close_ports  # noqa: PLC0415  # as above
+    from portmap.cli.commands.close import close_ports, force_close_ports  # noqa: PLC0415  # as above
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # only this command needs it
     from portmap.config.settings import environment_layer  # noqa: PLC0415  # as above
 
     nat = nat or environment_layer(os.environ).nat
-    raise typer.Exit(close_ports(nat, mappings or [], state_folder(state), mine=mine, as_json=json))
+    close_them = force_close_ports if force else close_ports
+    raise typer.Exit(close_them(nat, mappings or [], state_folder(state), mine=mine, as_json=json))
 
 
 def status(

@@ -105,9 +105,22 @@ class EntryMaker:
             _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
             self.held.pop(forward.key, None)
             return
-        self._delete(wan, forward)
-        if reading.entry is not None and self._table.look(wan, forward) == reading:
-            raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
+        self._delete_and_check(wan, forward, reading)
+
+    def force_remove(self, wan: WanActions, forward: PortForward) -> None:
+        """Delete the entry that leads to this host and port, whoever made it. That there is none is as good.
+
+        Raises Conflict where it leads elsewhere, and Refused where the table cannot be read, or the gateway keeps it.
+        """
+        reading = self._table.look(wan, forward)
+        if not reading.known:
+            raise Refused(f"the gateway does not show where external port {forward.external_port} leads; not deleted")
+        if reading.entry is None:
+            return
+        if not self._rule.leads_here(forward, reading.entry):
+            raise PortTaken.by(forward, reading.entry.client)
+        self._adopted.discard(forward.key)
+        self._delete_and_check(wan, forward, reading)
 
     def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
         """Whether the gateway lists this entry, switched on; None where its table cannot be read."""
@@ -260,6 +273,12 @@ class EntryMaker:
             )
             raise PortTaken.by(forward, f"our own old entry, which leads to {entry.client}") from refusal
         _log.info("our old entry for external port %d/%s led to %s: replaced", *reversed(forward.key), entry.client)
+
+    def _delete_and_check(self, wan: WanActions, forward: PortForward, listed: Reading) -> None:
+        """Delete the entry. Raises Refused where the gateway still lists it as before."""
+        self._delete(wan, forward)
+        if listed.entry is not None and self._table.look(wan, forward) == listed:
+            raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
     def _delete(self, wan: WanActions, forward: PortForward, *, keep: bool = False) -> None:
         """Delete the entry; that there is none is as good. With `keep` it is asked for again at once."""

@@ -91,6 +91,10 @@ class PortMapper:
         """Close what is ours; leave alone what is not. Raises Refused where the gateway keeps it all the same."""
         self._entries.remove(wan, forward, in_haste=in_haste)
 
+    def force_close(self, wan: WanActions, forward: PortForward) -> None:
+        """Delete the entry, whoever made it. Raises Conflict where it leads to another host, and as `close`."""
+        self._entries.force_remove(wan, forward)
+
     def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
         """Whether the gateway lists this entry, switched on; None where its table cannot be read."""
         return self._entries.lists(wan, forward)

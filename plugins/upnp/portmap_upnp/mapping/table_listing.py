@@ -8,12 +8,14 @@ show that it works at all before its table is called empty.
 import logging
 from collections.abc import Iterator
 from ipaddress import IPv4Address
+from socket import gethostname
 
 from portmap.errors import Refused
 from portmap.model import MAX_PORT, Listed, Protocol
 from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
 from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanActions
+from portmap_upnp.mapping.client_text import is_name_of, parse_client
 from portmap_upnp.mapping.ownership import PREFIX, host_id, made_by_host
 
 PATIENCE = 12.0  # seconds for the whole table; below the core's 15 for one call
@@ -61,12 +63,17 @@ def _row(wan: WanActions, index: int) -> TableRow | None:
 
 
 def as_listed(row: TableRow, us: IPv4Address, host: str) -> Listed | None:
-    """The row in portmap's words; None for one that cannot be. A lease beyond a week is none that a gateway counts."""
+    """The row in portmap's words, our own address as an address; None for one that cannot be.
+
+    A lease beyond a week is none that a gateway counts.
+    """
     protocol = row.protocol.upper()
     ports = (row.external_port, row.internal_port)
     if protocol not in set(Protocol) or not all(1 <= port <= MAX_PORT for port in ports):
         _log.debug("a row of the gateway's table makes no sense: %s", row)
         return None
-    ours = made_by_host(row.description, host) or (row.client == str(us) and row.description.startswith(PREFIX))
+    leads_here = parse_client(row.client) == us or is_name_of(row.client, gethostname())
+    ours = made_by_host(row.description, host) or (leads_here and row.description.startswith(PREFIX))
     lease = row.lease if 0 <= row.lease <= MAX_LEASE else 0
-    return Listed(Protocol(protocol), row.external_port, row.client, row.internal_port, lease, row.description, ours)
+    client = str(us) if leads_here else row.client
+    return Listed(Protocol(protocol), row.external_port, client, row.internal_port, lease, row.description, ours)
