@@ -7,6 +7,7 @@ demo          `portmap demo`
 doctor        `portmap doctor`
 echo          `portmap echo`
 ip            `portmap ip`
+gateway_table  asks for the gateway's own table, for `ls` and `close --force`
 ls            `portmap ls`
 open          `portmap open`
 plugins       `portmap plugins`, `portmap backends`
