@@ -62,7 +62,6 @@ SHORT = {
     "core/portmap/__main__.py": "Python asks for this file",
     "core/portmap/backoff.py": "the loop, the publishers and the race share it and nothing else",
     "core/portmap/printable.py": "every wing needs it, and it needs none",
-    "core/portmap/cli/hold/reload.py": "imported at the first SIGHUP, and with it what compares settings",
     "core/portmap/storage/no_status_file.py": "a session without a state folder imports nothing of it",
     "core/portmap/backends/any/mapping_owners.py": "a value with one rule, apart from the backend that calls",
     "core/portmap/backends/load.py": "the one function that joins catalogue, constructor and Nat",
@@ -75,6 +74,9 @@ SHORT = {
     "core/portmap/doctor/probes/nat_type.py": "one of the probes, a file each",
     "core/portmap/host/environment.py": "the command and the publishers share it",
     "core/portmap/loading/construct.py": "backends and publishers are constructed by the same function",
+    "core/portmap/doctor/probes/reachability.py": "one of the probes, a file each",
+    "core/portmap/reachability/mend_step.py": "the loop imports it, and not what decides on it",
+    "core/portmap/reachability/prove_setting.py": "the configuration imports it, and not the prover",
     "core/portmap/reachability/responder/rate_limit.py": "pure, apart from the sockets",
     "core/portmap/reachability/responder/try_port.py": "the only part that connects to others",
     "core/portmap/simulator/loopback.py": "simulated routers, STUN servers and replays share it",
@@ -207,7 +209,6 @@ def test_only_the_command_knows_typer(path: Path) -> None:
         ("portmap.session.open", "hashlib"),  # OpenSSL; unguessable names come from the system
         ("portmap_upnp.backend", "http.client"),  # needed once a device has answered
         ("portmap.session.open", "importlib.metadata"),  # only for a name that is not ours
-        ("portmap.cli.hold.setup", "portmap.config.diff"),  # at the first SIGHUP
         ("portmap.cli.hold.setup", "portmap.network.listening_sockets"),  # once all ports are open
         ("portmap.cli", "portmap.session.session"),  # --version and Tab pay for neither
         ("portmap.cli.hold.start", "portmap.session.session"),  # what was asked for is said before that is imported

@@ -235,6 +235,46 @@ class Listener(Interface):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProofEvent(Event):
+    """A proof from outside of one mapping. `how`: what proved it; `reason`: why it is not reached, what is done."""
+
+    protocol: Protocol
+    internal_port: int
+    external_port: int
+    external_ip: Address | None = None
+    name: str = ""
+    how: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of(cls, mapping: Mapping, *, how: str = "", reason: str = "") -> Self:
+        """The event about this mapping."""
+        return cls(
+            protocol=mapping.protocol,
+            internal_port=mapping.internal_port,
+            external_port=mapping.external_port,
+            external_ip=mapping.external_ip,
+            name=mapping.name,
+            how=how,
+            reason=reason,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingReachable(ProofEvent):
+    """A responder outside reached the port: for the first time, or the first time after it could not."""
+
+    _event: ClassVar[str] = "mapping.reachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingUnreachable(ProofEvent):
+    """A responder outside could not reach the port, though the gateway holds the mapping."""
+
+    _event: ClassVar[str] = "mapping.unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherEvent(Event):
     """About one publisher. `publisher`: as it names itself."""
 

@@ -24,6 +24,8 @@ from portmap.errors import (
 )
 from portmap.model import Listed, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
+from portmap.reachability.verdict import Blame, Reachability
+from portmap.reachability.verdict import Verdict as Proved
 
 TCP = Protocol.TCP
 GATEWAY, US, PUBLIC = IPv4Address("192.168.1.1"), IPv4Address("192.168.1.20"), IPv4Address("203.0.113.7")
@@ -66,11 +68,18 @@ BROKEN = failed("pcp", "pcp", PluginError("broken"))
 THEIRS = Listed(TCP, 25565, "192.168.1.44", 25565, 0, "Sunshine")
 SEEN = BackendAnswer("stun", "STUN", 20, WORLD)
 
+REACHED = Reachability(TCP, 25565, 25565, PUBLIC, Proved.OPEN, "reached", how="a responder outside")
+UNREACHED = replace(REACHED, verdict=Proved.CLOSED, by=Blame.ROUTER_OR_PROVIDER)
+UNMEASURED = replace(REACHED, verdict=Proved.UNKNOWN)
+
 TABLE: dict[str, tuple[Findings, str, Outcome]] = {
     "all is well": (wanted(upnp(), pmp()), "ok", Outcome.FINE),
     "no port was named": (found(upnp()), "ok", Outcome.FINE),
     "one off, another on": (found(upnp(), SILENT), "ok", Outcome.FINE),
     "one broken, another on": (found(upnp(), BROKEN), "ok", Outcome.FINE),
+    "reached from outside": (wanted(upnp(), reached=(REACHED,)), "ok", Outcome.FINE),
+    "not reached from outside": (wanted(upnp(), reached=(UNREACHED,)), "unreachable", Outcome.UNREACHABLE),
+    "not measured from outside": (wanted(upnp(), reached=(UNMEASURED,)), "ok", Outcome.FINE),
     "all broken": (found(BROKEN), "plugin-broken", Outcome.PLUGIN),
     "no default route": (found(NOBODY, SILENT, network=HostNetwork()), "no-gateway", Outcome.NO_GATEWAY),
     "a public address": (

@@ -91,6 +91,10 @@ class Router(Namespace):
         self._firewall.flush()
         self.start_miniupnpd(**options)
 
+    def forget_rules(self) -> None:
+        """Every rule vanishes from the kernel, while the daemon goes on listing its mappings."""
+        self._firewall.flush()
+
     def drop(self, port: int | None = None) -> None:
         """From now on all packets from the LAN to this UDP port, or all packets at all, are lost without an answer."""
         self._trouble("in", f"udp dport {port} drop" if port else "drop")

@@ -64,3 +64,26 @@ def test_without_a_responder_nothing_outside_is_asked_and_the_port_is_unknown(la
 def test_the_responder_sees_the_address_that_asks_and_tries_no_other(world: Lab) -> None:
     told = world.lan.run(["curl", "-s", "-H", "X-Forwarded-For: 11.22.33.99", f"{VIA}/port/9?ip=11.22.33.99"])
     assert json.loads(told) == {"ip": WAN, "port": 9, "reachable": False}
+
+
+def test_a_rule_that_vanishes_from_the_kernel_is_told_and_mended_within_15_s(world: Lab) -> None:
+    world.serve(PORT)
+    with Portmap(world.lan, "--nat", "pmp", "--prove", f"{VIA},every=5s", str(PORT)) as portmap:
+        portmap.wait_for("mapping.reachable", external_port=PORT)
+        assert world.bytes_arrive("TCP", PORT)
+        world.router.forget_rules()
+        begun = time.monotonic()
+        portmap.wait_for("mapping.unreachable", timeout=15)
+        since = len(portmap.events)
+        portmap.wait_for("mapping.reachable", timeout=15, since=since - 1)
+        assert world.bytes_arrive("TCP", PORT)
+        assert time.monotonic() - begun < 15
+
+
+def test_a_port_that_is_reached_is_told_once_and_nothing_is_asked_of_the_gateway_for_it(world: Lab) -> None:
+    world.serve(PORT)
+    with Portmap(world.lan, "--nat", "pmp", "--prove", f"{VIA},every=5s", str(PORT)) as portmap:
+        portmap.wait_for("mapping.reachable")
+        time.sleep(11)
+        assert len(portmap.told("mapping.reachable")) == 1
+        assert not portmap.told("mapping.renewed")

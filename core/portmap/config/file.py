@@ -20,6 +20,7 @@ from portmap.config.settings import (
     parse_interval,
     parse_lease,
     parse_on_conflict,
+    parse_prove,
 )
 from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
@@ -30,7 +31,7 @@ from portmap.syntax.specs import quoted_name
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
 MAX_MAPS = 2000  # in one file
 MAX_PORTS = 20_000  # in one file, ranges port by port; more than any gateway can hold
-SETTINGS = ("nat", "publish", "lease", "ip_interval", "state", "on_conflict", "ipv4", "ipv6", "allow_private")
+SETTINGS = ("nat", "publish", "lease", "ip_interval", "state", "on_conflict", "prove", "ipv4", "ipv6", "allow_private")
 MAP = ("name", "port", "external", "protocol", "nat", "publish", "lease")
 
 _LINE = re.compile(r"at line (\d+)")
@@ -158,6 +159,7 @@ class _ConfigReader:
             lease=table.read("lease", _lease),
             ip_interval=table.read("ip_interval", lambda value, key: parse_interval(_duration(value, key), key)),
             state=table.read("state", lambda value, key: check_path(_text(value, key), key)),
+            prove=table.read("prove", lambda value, key: parse_prove(_text(value, key), key)),
             on_conflict=table.read("on_conflict", lambda value, key: parse_on_conflict(_text(value, key), key)),
             ipv4=table.read("ipv4", _flag),
             ipv6=table.read("ipv6", _flag),

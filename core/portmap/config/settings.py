@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "ip_interval": "PORTMAP_IP_INTERVAL",
     "state": "PORTMAP_STATE",
     "on_conflict": "PORTMAP_ON_CONFLICT",
+    "prove": "PORTMAP_PROVE",
     "publish": "PORTMAP_PUBLISH",
     "mappings": "PORTMAP_MAPPINGS",
 }
@@ -49,6 +50,7 @@ class SettingsLayer:
     ip_interval: int | None = None
     state: str | None = None
     on_conflict: OnConflict | None = None
+    prove: str | None = None
     publish: tuple[str, ...] | None = None
     ipv4: bool | None = None
     ipv6: bool | None = None
@@ -73,6 +75,7 @@ class Instance:
     ip_interval: int = int(CHECK_INTERVAL)
     state: str | None = None
     on_conflict: OnConflict = OnConflict.NEXT
+    prove: str | None = None
     ipv4: bool = True
     ipv6: bool = True
     allow_private: bool = False
@@ -129,6 +132,7 @@ def layer_from_texts(said: Mapping[str, str | Sequence[str] | None], words: Mapp
         return None if value is None else str(value)
 
     lease, interval, conflict, state = text("lease"), text("ip_interval"), text("on_conflict"), text("state")
+    prove = text("prove")
     publish, mappings = said.get("publish"), said.get("mappings")
     return SettingsLayer(
         nat=text("nat"),
@@ -136,6 +140,7 @@ def layer_from_texts(said: Mapping[str, str | Sequence[str] | None], words: Mapp
         ip_interval=None if interval is None else parse_interval(interval, words["ip_interval"]),
         state=None if state is None else check_path(state, words["state"]),
         on_conflict=None if conflict is None else parse_on_conflict(conflict, words["on_conflict"]),
+        prove=None if prove is None else parse_prove(prove, words["prove"]),
         publish=tuple(publish) if publish else None,
         mappings=tuple(map(MappingText, mappings)) if mappings else None,
     )
@@ -165,6 +170,14 @@ def check_path(text: str, what: str) -> str:
     """The text, if a path can be called so. Raises SpecError."""
     if not text or "\0" in text:
         raise SpecError(f"{what} {text!r} names nothing: write a path")
+    return text
+
+
+def parse_prove(text: str, what: str) -> str:
+    """The text, if it is `URL[,every=DUR]`. Raises SpecError, which does not repeat the URL."""
+    from portmap.reachability.prove_setting import ProveSetting  # noqa: PLC0415  # only `prove` needs it
+
+    ProveSetting.parse(text, what)
     return text
 
 

@@ -26,13 +26,14 @@ from portmap.events import (
     PortEvent,
     PortRemoved,
 )
-from portmap.loop.inbox import Inbox, Recheck, Register, Stop, Unregister
+from portmap.loop.inbox import Inbox, Mend, Recheck, Register, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest, is_nominal
 from portmap.node.local_node import LocalNode, Record
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal_store import JournalStore
+from portmap.reachability.mend_step import MendStep
 
 _log = logging.getLogger("portmap.dispatch")
 
@@ -97,6 +98,10 @@ class PortMapping:
     def check_again(self, reason: str) -> None:
         """Another path learnt something that may concern this one."""
         self._inbox.put(Recheck(reason))
+
+    def mend(self, key: Key, step: MendStep) -> None:
+        """A proof from outside failed for this mapping: have the loop take a step."""
+        self._inbox.put(Mend(key, step))
 
     def stop(self) -> None:
         """Ask the path to clean up and end; returns at once. A second stop gives up the cleaning up."""

@@ -23,6 +23,7 @@ from portmap.loop.inbox import (
     GatewayAlert,
     Inbox,
     Interrupted,
+    Mend,
     Message,
     NetworkAlert,
     Recheck,
@@ -88,7 +89,7 @@ class StaticPath:
                 self._announce(request)
             case Unregister(key):
                 self._remove(key)
-            case GatewayAlert() | NetworkAlert() | Recheck():
+            case GatewayAlert() | NetworkAlert() | Recheck() | Mend():
                 self._state = self._state.check_now(self._inbox.now())
             case _:
                 self._check_address()

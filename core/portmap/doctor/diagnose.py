@@ -11,7 +11,8 @@ does not matter which program listens.
  6. the address cannot be reached: CGNAT, double NAT, another address seen outside
  7. the port: held by another, refused in the try, given elsewhere
  8. this host: no program listens, its firewall
- 9. nothing is wrong
+ 9. a responder outside: it reaches nothing
+10. nothing is wrong
 """
 
 from collections.abc import Callable
@@ -46,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     port.given_elsewhere,
     port.not_listening,
     port.local_firewall,
+    port.unreachable_from_outside,
 )
 
 
@@ -57,6 +59,8 @@ def diagnose(findings: Findings) -> Diagnosis:
 
 def _fine(findings: Findings) -> Diagnosis:
     opened = [it for request in findings.requests if (it := findings.opened(request))]
+    if findings.reached and all(found.open for found in findings.reached):
+        return _proved(findings)
     if opened and len(opened) == len(findings.requests):
         return _open_already(opened)
     names = [*(answer.gateway for answer in findings.good), *(attempt.gateway for attempt in findings.attempts)]
@@ -77,6 +81,11 @@ def _fine(findings: Findings) -> Diagnosis:
         f"{name} {done}, and states a public address; nothing here is in the way.",
         (f"open it, for as long as it is needed: portmap {ports}", *_try_from_outside(opened)),
     )
+
+
+def _proved(findings: Findings) -> Diagnosis:
+    places = " and ".join(f"{found.external_ip}:{found.external_port} ({found.protocol})" for found in findings.reached)
+    return Diagnosis("ok", "The port can be reached from outside.", f"{findings.reached[0].how} reached {places}.")
 
 
 def _open_already(opened: list[AlreadyOpen]) -> Diagnosis:

@@ -13,9 +13,11 @@ from portmap.doctor.probes.backends import PATIENCE, BackendProbe, ProbeTarget
 from portmap.doctor.probes.firewall import read_firewall
 from portmap.doctor.probes.nat_type import measure_nat
 from portmap.doctor.probes.network import read_host_network
+from portmap.doctor.probes.reachability import reach_ports
 from portmap.doctor.probes.trial import try_mappings
 from portmap.model import PortRequest
 from portmap.network.listening_sockets import ListeningSocket, listening
+from portmap.reachability.echo import EchoClient
 from portmap.storage.journal_reader import SessionJournal
 from portmap.wire.stun.servers import Server
 
@@ -40,6 +42,7 @@ def examine(
     patience: float = PATIENCE,
     probes: HostProbes = HostProbes(),
     nat_servers: tuple[Server, ...] = (),
+    responder: EchoClient | None = None,
 ) -> Findings:
     """Run the probes. `outside`: the server that tells how the world sees us; `holdings`: the sessions' journals.
 
@@ -62,6 +65,8 @@ def examine(
         holders=(*_holders(holdings), *_left(left_open)),
         nat=measure_nat(nat_servers) if len(nat_servers) > 1 else None,
     )
+    if responder is not None:
+        findings = replace(findings, reached=tuple(reach_ports(findings, responder)))
     return replace(findings, attempts=try_mappings(findings, backends)) if try_it else findings
 
 

@@ -8,6 +8,7 @@ from portmap.model import Address, Key, Listed, PortRequest, Protocol, Scope, sc
 from portmap.network.egress import address_in
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability.nat_type import NatType
+from portmap.reachability.verdict import Reachability
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ class Findings:
     attempts: tuple[TrialResult, ...] = ()
     holders: tuple[PortHolder, ...] = ()
     nat: NatType | str | None = None
+    reached: tuple[Reachability, ...] = ()
 
     @property
     def rooted(self) -> tuple[PortRequest, ...]:

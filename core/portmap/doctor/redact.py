@@ -26,6 +26,7 @@ from portmap.errors import NoPublicAddress, PortmapError, Refused, error_name
 from portmap.model import Address, Listed, PortRequest, Scope, scope_of
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability.nat_type import NatType
+from portmap.reachability.verdict import Reachability
 
 HIDDEN = "(hidden)"
 OTHER_BACKEND = "another backend"
@@ -81,9 +82,15 @@ def redacted_findings(findings: Findings, known: Collection[str]) -> Findings:
         firewall=findings.firewall and HostFirewall(findings.firewall.shut, _FIREWALL[findings.firewall.shut]),
         outside=findings.outside and _answer(findings.outside, known),
         nat=_nat(findings.nat),
+        reached=tuple(map(_reached, findings.reached)),
         attempts=tuple(_attempt(attempt, findings, known) for attempt in findings.attempts),
         holders=tuple(PortHolder(it.pid, it.key, it.external_port) for it in findings.holders),
     )
+
+
+def _reached(found: Reachability) -> Reachability:
+    """The verdict and what closes the port; its reason may name the responder or a program."""
+    return replace(found, external_ip=masked(found.external_ip), reason=HIDDEN, steps=())
 
 
 def _nat(nat: NatType | str | None) -> NatType | str | None:

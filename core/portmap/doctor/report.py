@@ -9,6 +9,7 @@ from portmap.errors import Garbled, GatewayTimeout, NoGateway, PluginError, Port
 from portmap.model import PortRequest, Scope
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability.nat_type import NatType
+from portmap.reachability.verdict import Reachability, Verdict
 
 
 class Mark(Enum):
@@ -48,6 +49,7 @@ def report_lines(findings: Findings) -> list[ReportLine]:
         *(line for request in findings.rooted for line in _mapping(request, findings)),
         *(_attempt(attempt) for attempt in findings.attempts),
         *_local(findings),
+        *(_reached(found) for found in findings.reached),
     ]
 
 
@@ -165,6 +167,14 @@ def _attempt(attempt: TrialResult) -> ReportLine:
     where = f"{attempt.address}:" if attempt.address else ""
     return ReportLine(
         "Mapping", mark, f"tried {port}: got {where}{attempt.external_port} for {attempt.lifetime} s, {after}"
+    )
+
+
+def _reached(found: Reachability) -> ReportLine:
+    """What a responder outside said of one port."""
+    mark = {Verdict.OPEN: Mark.YES, Verdict.CLOSED: Mark.NO, Verdict.UNKNOWN: Mark.UNKNOWN}[found.verdict]
+    return ReportLine(
+        "Outside", mark, f"{found.external_port}/{found.protocol.lower()} {found.verdict}: {found.reason}"
     )
 
 

@@ -16,6 +16,7 @@ from math import inf
 from typing import Any, TypeAlias
 
 from portmap.model import Key, PortRequest
+from portmap.reachability.mend_step import MendStep
 from portmap.wire.clock import boottime
 
 POLL_INTERVAL = 5.0  # seconds; a wait does not count the time of a suspended machine, so the clock is read as often
@@ -58,11 +59,19 @@ class Recheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Mend:
+    """A proof from outside failed: the mapping is listed, and forwards nothing. Take this step."""
+
+    key: Key
+    step: MendStep
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Delete what is held, and end."""
 
 
-Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Recheck | Stop
+Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Recheck | Mend | Stop
 
 
 class Interrupted(Exception):

@@ -37,6 +37,7 @@ from portmap.loop.inbox import (
     GatewayAlert,
     Inbox,
     Interrupted,
+    Mend,
     Message,
     NetworkAlert,
     Recheck,
@@ -146,6 +147,8 @@ class Loop:
                 self._ask_again_soon(NetworkChanged(reason=reason), certain=True)
             case Recheck():
                 self._ask_again_soon(None)
+            case Mend(key, step):
+                self._leases.mend(key, step)
             case Stop():
                 pass  # read by `run`
 

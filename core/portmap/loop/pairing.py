@@ -66,7 +66,7 @@ def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collectio
     if lease.static:
         return None
     tries = lease.moves + (other.moves if other else 0)
-    fresh = min(FIRST_FRESH + int(spread * (MAX_PORT + 1 - FIRST_FRESH)), MAX_PORT)
+    fresh = fresh_port(spread)
     if move := _move_to_second_choice(lease) or _move_for_follow(lease, tries, fresh, taken):
         return move
     return _move_for_pair(lease, other, tries, fresh) if other else None
@@ -78,6 +78,11 @@ def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
     if other is None:
         return (_with_note(lease, note, agreed=True),)
     return _with_note(lease, note, agreed=other.held), _with_note(aligned_with(other, lease), note, agreed=other.held)
+
+
+def fresh_port(spread: float) -> int:
+    """A port that no service has registered; `spread`, uniform in 0..1, chooses it."""
+    return min(FIRST_FRESH + int(spread * (MAX_PORT + 1 - FIRST_FRESH)), MAX_PORT)
 
 
 def _move_to_second_choice(lease: Lease) -> PortMove | None:

@@ -41,8 +41,12 @@ def check_port(
     responder: EchoClient | None,
     *,
     sockets: Sockets = listening,
+    loop_back: bool = True,
 ) -> Reachability:
-    """The verdict on one port. A failed probe is part of the verdict, never an error."""
+    """The verdict on one port. A failed probe is part of the verdict, never an error.
+
+    `loop_back`: whether the router's loop is tried as well.
+    """
     found = sockets((request.internal_port,))
     seen = Observations(
         request.protocol,
@@ -59,7 +63,7 @@ def check_port(
     with ExitStack() as stack:
         stand_in = _stand_in(seen, stack)
         seen = replace(seen, stood_in=stand_in is not None)
-        if endpoint.address is not None and _can_loop(seen, stand_in):
+        if loop_back and endpoint.address is not None and _can_loop(seen, stand_in):
             seen = replace(seen, loop=_loop(seen, endpoint.address, token, stand_in))
         if responder is not None:
             seen = replace(seen, word=_word(seen, responder, token, stand_in))

@@ -21,6 +21,7 @@ from portmap.loading.time_limit import complete
 from portmap.model import Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import Record
 from portmap.publishers.health import PublisherHealth
+from portmap.reachability.verdict import Reachability
 from portmap.session.event_stream import BACKLOG
 from portmap.session.open import open as open_session
 from portmap.session.session import Session
@@ -82,6 +83,11 @@ class AsyncSession:
     def publishers(self) -> tuple[PublisherHealth, ...]:
         """How each publisher is doing."""
         return self._session.publishers
+
+    @property
+    def reachability(self) -> dict[Key, Reachability]:
+        """The last proof from outside of each open port; empty without `prove`."""
+        return self._session.reachability
 
     @property
     def record(self) -> Record:

@@ -19,6 +19,7 @@ from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
 
 if TYPE_CHECKING:
     from portmap.publishers.runner import PublisherRunner
+    from portmap.reachability.prove_setting import ProveSetting
     from portmap.storage.journal_store import JournalStore
     from portmap.storage.status_file import StatusFile
 
@@ -37,6 +38,7 @@ def open(  # noqa: A001  # portmap.open reads best
     ipv6: bool = True,
     allow_private: bool = False,
     instance: str = "",
+    prove: str | None = None,
 ) -> Session:
     """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
 
@@ -48,12 +50,14 @@ def open(  # noqa: A001  # portmap.open reads best
 
     `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
     firewall as well. Without `ipv4` only that is done. `allow_private`: an address given by hand need not be public.
+    `prove`: `URL[,every=DUR]` of a responder outside, which is asked again and again whether the ports can be reached.
     `instance` is the name by which `portmap status` shows it.
 
     Returns at once; nothing was sent yet when this raises: SpecError for what makes no sense, PluginError for a broken
     plugin.
     """
     policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict), allow_private=allow_private)
+    proof = None if prove is None else _proof(prove)
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
     lifetime = _lifetime(lease, backends[0])
     wanted = _each(mappings) or backends[0].default_mappings
@@ -62,7 +66,13 @@ def open(  # noqa: A001  # portmap.open reads best
     publishers = _load_publishers((publish,) if isinstance(publish, str) else publish)
     setups = path_setups(backends, ipv4=ipv4, state=None if state is None else Path(state))
     status = NoStatusFile() if state is None else _status_file(Path(state), instance, str(nat))
-    return Session(setups, requests, publishers, policy, node, lifetime, status)
+    return Session(setups, requests, publishers, policy, node, lifetime, status, proof)
+
+
+def _proof(text: str) -> "ProveSetting":
+    from portmap.reachability.prove_setting import ProveSetting  # noqa: PLC0415  # only `prove` needs it
+
+    return ProveSetting.parse(text, "prove")
 
 
 def default_mappings(nat: str) -> tuple[str, ...]:

@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from portmap.dispatch.path_setup import PathSetup
 from portmap.dispatch.port_mapping import PortMapping
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
-from portmap.events import Event, PortEvent, PublisherEvent, RecordChanged
+from portmap.events import Event, PortEvent, ProofEvent, PublisherEvent
 from portmap.loop.policy import Policy
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import LocalNode, Record
 from portmap.publishers.group import DRAIN, PublisherGroup
+from portmap.reachability.mend_step import MendStep
 from portmap.session.event_stream import EventStream
-from portmap.session.state import SessionState
+from portmap.session.state import SessionState, record_changed
 from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
 
 if TYPE_CHECKING:  # a session without a publisher or a state folder does not import what they need
     from portmap.publishers.health import PublisherHealth
     from portmap.publishers.runner import PublisherRunner
+    from portmap.reachability.prove_setting import ProveSetting
+    from portmap.reachability.verdict import Reachability
+    from portmap.session.prover import Prover
     from portmap.storage.status_file import StatusFile
 
 
@@ -51,6 +55,7 @@ class Session:
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
         board: "StatusFile | NoStatusFile" = NoStatusFile(),  # noqa: B008  # it holds nothing
+        prove: "ProveSetting | None" = None,
     ) -> None:
         self._lease = lease
         self._board = board
@@ -72,9 +77,12 @@ class Session:
         self._open = self._ledger.pinholes if self._paths[0].ipv6 else self._ledger.mappings
         for request in requests:
             self.add(request)
+        self._prover = None if prove is None else self._make_prover(prove)
         atexit.register(self._close_at_exit)
         for path in self._paths:
             path.start()
+        if self._prover is not None:
+            self._prover.start()
 
     def __repr__(self) -> str:
         with self._changed:
@@ -120,6 +128,11 @@ class Session:
     def publishers(self) -> "tuple[PublisherHealth, ...]":
         """How each publisher is doing."""
         return self._office.statuses
+
+    @property
+    def reachability(self) -> "dict[Key, Reachability]":
+        """The last proof from outside of each open port, by (protocol, internal port); empty without `prove`."""
+        return {} if self._prover is None else self._prover.found
 
     @property
     def record(self) -> Record:
@@ -190,6 +203,8 @@ class Session:
         """Ask for the end and return at once; `close` waits for it. Safe in a signal handler."""
         if not self._stopping:
             self._stopping = True
+            if self._prover is not None:
+                self._prover.close()
             for path in self._paths:
                 path.stop()
 
@@ -224,13 +239,22 @@ class Session:
             self._changed.notify_all()
         if not isinstance(event, PortEvent) or event.key in self._requests:  # a removed port has no row any more
             self._board.apply(event)
-        if isinstance(event, PublisherEvent):
+        if isinstance(event, PublisherEvent | ProofEvent):
             self._board.write()  # it belongs to no burst of the path's
         self._office.handle(event)
 
+    def _make_prover(self, setting: "ProveSetting") -> "Prover":
+        from portmap.session.prover import Prover  # noqa: PLC0415  # a session without `prove` does not import it
+
+        return Prover(setting, lambda: self.mappings, self._on_event, self._mend)
+
+    def _mend(self, key: Key, step: MendStep) -> None:
+        """A proof from outside failed: the first path, which has the mappings, takes a step."""
+        self._paths[0].mend(key, step)
+
     def _on_record(self, record: Record) -> None:
         """Announce a new record, signed where a publisher signs."""
-        self._office.sign(record, lambda text: self._on_event(_record_changed(record, text)))
+        self._office.sign(record, lambda text: self._on_event(record_changed(record, text)))
 
     def _on_settled(self) -> None:
         """What was told so far belongs together: let everybody on this host see it."""
@@ -270,16 +294,3 @@ class Session:
         protocol, port = missing[0]
         when = "before the session ended" if self._ended else f"within {timeout:g} s" if timeout else "yet"
         return GatewayTimeout(f"{self.gateway} has not mapped {protocol} {port} {when}")
-
-
-def _record_changed(record: Record, enr: str) -> RecordChanged:
-    return RecordChanged(
-        seq=record.seq,
-        ip=record.ip,
-        ip6=record.ip6,
-        tcp=record.tcp,
-        tcp6=record.tcp6,
-        udp=record.udp,
-        udp6=record.udp6,
-        enr=enr,
-    )

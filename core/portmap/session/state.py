@@ -22,8 +22,10 @@ from portmap.events import (
     PortLost,
     PortRemoved,
     PortRenewed,
+    RecordChanged,
 )
 from portmap.model import Address, Key, Mapping
+from portmap.node.record import Record
 
 
 class SessionState:
@@ -103,3 +105,17 @@ def _as_error(event: PortEvent | GatewayEvent | ExternalIPEvent) -> PortmapError
     kind = getattr(errors, event.error, NATError)
     error: PortmapError = kind(event.reason)
     return error
+
+
+def record_changed(record: Record, enr: str) -> RecordChanged:
+    """The event that tells a new record; `enr` is its signed text, or empty."""
+    return RecordChanged(
+        seq=record.seq,
+        ip=record.ip,
+        ip6=record.ip6,
+        tcp=record.tcp,
+        tcp6=record.tcp6,
+        udp=record.udp,
+        udp6=record.udp6,
+        enr=enr,
+    )

@@ -14,10 +14,12 @@ from portmap.events import (
     ExternalIPChanged,
     GatewayFound,
     GatewayLost,
+    MappingReachable,
     PortEvent,
     PortFailed,
     PortLost,
     PortRemoved,
+    ProofEvent,
     PublisherEvent,
     PublisherOk,
 )
@@ -31,7 +33,10 @@ UP, PENDING, FAILED, LOST = "up", "pending", "failed", "lost"
 
 @dataclass(frozen=True, slots=True)
 class PortStatus:
-    """One wanted port. `state`: up, pending (not tried yet), failed or lost; `expires` None: permanent, or not up."""
+    """One wanted port. `state`: up, pending (not tried yet), failed or lost; `expires` None: permanent, or not up.
+
+    `reachable`: the last proof from outside; None without one.
+    """
 
     protocol: str
     internal_port: int
@@ -43,6 +48,7 @@ class PortStatus:
     expires: float | None = None
     since: float = 0.0
     reason: str = ""
+    reachable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,9 @@ class SessionStatus:
     def healthy(self) -> bool:
         """Whether all is as it was asked for: every port open, every publisher content. A pinhole is a bonus."""
         wanted = [port for port in self.ports if not port.ipv6] or self.ports
-        return all(port.state == UP for port in wanted) and all(publisher.ok for publisher in self.publishers)
+        return all(port.state == UP and port.reachable is not False for port in wanted) and all(
+            publisher.ok for publisher in self.publishers
+        )
 
     def with_requests(self, requests: Iterable[PortRequest], *, ipv6: bool) -> "SessionStatus":
         """The same with these ports wanted, too.
@@ -98,6 +106,8 @@ class SessionStatus:
             case PublisherEvent():
                 ok = isinstance(event, PublisherOk)
                 return self.with_publisher(PublisherStatus(event.publisher, ok, now, event.reason), now)
+            case ProofEvent():
+                return replace(changed, ports=tuple(_proved(port, event) for port in self.ports))
             case PortEvent():
                 return replace(changed, ports=self._ports_after(event, now))
         return self
@@ -123,7 +133,8 @@ class SessionStatus:
     def _with(self, port: PortStatus) -> tuple[PortStatus, ...]:
         known = {_identity(it): it for it in self.ports}
         before = known.get(_identity(port))
-        kept = replace(port, since=before.since) if before is not None and before.state == port.state else port
+        same = before is not None and before.state == port.state
+        kept = replace(port, since=before.since, reachable=before.reachable) if before and same else port
         return tuple((known | {_identity(port): kept}).values())
 
 
@@ -153,6 +164,13 @@ def _noticed(event: PortEvent, now: float) -> PortStatus:
         expires=now + event.lifetime if event.lifetime else None,
         reason=event.reason,
     )
+
+
+def _proved(port: PortStatus, event: ProofEvent) -> PortStatus:
+    """A proof from outside concerns the IPv4 mapping."""
+    if (port.protocol, port.internal_port, port.ipv6) != (str(event.protocol), event.internal_port, False):
+        return port
+    return replace(port, reachable=isinstance(event, MappingReachable), reason=event.reason)
 
 
 def _still_up(port: PortStatus, event: PortEvent) -> PortStatus:

@@ -27,6 +27,7 @@ from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.own_entries import DISTRIBUTION
 from portmap.model import PortRequest
+from portmap.reachability.echo import EchoClient
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
 from portmap.syntax.mappings import parse_mapping
@@ -43,19 +44,32 @@ class DoctorArguments:
     requests: tuple[PortRequest, ...]
     outside: ProbeTarget | None
     nat_servers: tuple[Server, ...]
+    responder: EchoClient | None
     try_it: bool
     capture: Path | None
 
     @classmethod
-    def read(cls, mapping: str | None, nat: str, stun: str | None, capture: str | None, *, try_it: bool) -> Self:
+    def read(
+        cls,
+        mapping: str | None,
+        nat: str,
+        stun: str | None,
+        capture: str | None,
+        *,
+        try_it: bool,
+        via: str | None = None,
+    ) -> Self:
         """Check the command line's words. Raises SpecError, or PluginError for a backend that is broken."""
         requests = parse_mapping(mapping) if mapping is not None else ()
         if try_it and not requests:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun) if stun is not None else None
         servers = parse_servers(stun) if stun is not None else ()
+        responder = EchoClient.parse(via) if via is not None else None
+        if responder is not None and not requests:
+            raise SpecError("--via needs a MAPPING to try, as in: portmap doctor 25565 --via URL")
         path = path_of(capture, "--capture") if capture is not None else None
-        return cls(probe_targets(nat), requests, outside, servers, try_it, path)
+        return cls(probe_targets(nat), requests, outside, servers, responder, try_it, path)
 
 
 def run_doctor(arguments: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
@@ -72,6 +86,7 @@ def run_doctor(arguments: DoctorArguments, *, as_one_object: bool, report: bool)
             left_open=_left_open(),
             try_it=arguments.try_it,
             nat_servers=arguments.nat_servers,
+            responder=arguments.responder,
         )
     verdict = diagnose(findings)
     if as_one_object:

@@ -121,7 +121,7 @@ def _rows(sessions: Sequence[SessionStatus], now: float) -> Iterator[tuple[str, 
             yield (
                 _name(session),
                 _port(port),
-                port.state,
+                _state(port),
                 _external(port),
                 _lease(port, now),
                 _ago(port.since, now) if port.since else "-",
@@ -144,6 +144,13 @@ def _remarks(sessions: Sequence[SessionStatus], now: float) -> Iterator[str]:
 def _port(port: PortStatus) -> str:
     name = f"{printable(port.name)} " if port.name else ""
     return f"{name}{port.internal_port}/{port.protocol.lower()}{' IPv6' if port.ipv6 else ''}"
+
+
+def _state(port: PortStatus) -> str:
+    """The state; of an open port that was proved from outside, what that showed."""
+    if port.state != UP or port.reachable is None:
+        return port.state
+    return "reachable" if port.reachable else "unreachable"
 
 
 def _external(port: PortStatus) -> str:

@@ -17,7 +17,13 @@ from portmap.syntax.durations import YEAR, parse_duration
 
 DEFAULT_MAPPINGS = ("30303/both",)  # go-ethereum's port
 
-_OPTIONS = {"lease": "--lease", "ip_interval": "--ip-interval", "on_conflict": "--on-conflict", "state": "--state"}
+_OPTIONS = {
+    "lease": "--lease",
+    "ip_interval": "--ip-interval",
+    "on_conflict": "--on-conflict",
+    "state": "--state",
+    "prove": "--prove",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class HoldArguments:
         publish: Sequence[str] = (),
         state: str | None = None,
         on_conflict: str | None = None,
+        prove: str | None = None,
         for_: str | None = None,
         config: str | None = None,
         only_ipv4: bool = False,
@@ -54,6 +61,7 @@ class HoldArguments:
             "ip_interval": ip_interval,
             "state": state,
             "on_conflict": on_conflict,
+            "prove": prove,
             "publish": publish,
             "mappings": mappings,
         }

@@ -128,6 +128,14 @@ def _ports(tally: MetricTotals, now: float) -> Iterator["Metric"]:
                 left.add_metric(row, max(0.0, lease.until - now))
         yield up
         yield left
+    reachable = GaugeMetricFamily(
+        "portmap_mapping_reachable",
+        "Whether a responder outside reached the port, at the last proof.",
+        labels=["session", "protocol", "internal_port"],
+    )
+    for port, reached in tally.reachable.items():
+        reachable.add_metric([port.instance, port.key[0].lower(), str(port.key[1])], float(reached))
+    yield reachable
 
 
 def _counters(tally: MetricTotals) -> Iterator["Metric"]:

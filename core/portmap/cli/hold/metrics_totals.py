@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 from portmap import errors
 from portmap.errors import PortmapError
-from portmap.events import Event, ExternalIPChanged, ExternalIPEvent, GatewayEvent, GatewayFound, GatewayLost, PortEvent
+from portmap.events import (
+    Event,
+    ExternalIPChanged,
+    ExternalIPEvent,
+    GatewayEvent,
+    GatewayFound,
+    GatewayLost,
+    MappingReachable,
+    PortEvent,
+    ProofEvent,
+)
 from portmap.model import Address, Key, Scope
 
 MAPPING, PINHOLE, GATEWAY, ADDRESS = "mapping", "pinhole", "gateway", "address"
@@ -63,6 +73,7 @@ class MetricTotals:
 
     def __init__(self) -> None:
         self.leases: dict[PortLabels, OpenLease] = {}
+        self.reachable: dict[PortLabels, bool] = {}
         self.addresses: dict[str, tuple[Address, Scope]] = {}
         self.gateways: dict[str, str] = {}
         self.renewals: Counter[SeriesLabels] = Counter()
@@ -83,6 +94,10 @@ class MetricTotals:
             case PortEvent():
                 kind, _, what = event.event.partition(".")
                 self._apply_port_event(PortLabels(instance, kind, event.key), what, event, now)
+            case ProofEvent():
+                self.reachable[PortLabels(instance, MAPPING, (event.protocol, event.internal_port))] = isinstance(
+                    event, MappingReachable
+                )
             case GatewayFound():
                 self.gateways[instance] = event.gateway
             case GatewayLost():
@@ -97,6 +112,7 @@ class MetricTotals:
         """The instance has ended: nothing of it is open. What was counted stays counted."""
         self.leases = {port: lease for port, lease in self.leases.items() if port.instance != instance}
         self._trouble = {port: since for port, since in self._trouble.items() if port.instance != instance}
+        self.reachable = {port: it for port, it in self.reachable.items() if port.instance != instance}
         self.addresses.pop(instance, None)
         self.gateways.pop(instance, None)
 
@@ -115,6 +131,7 @@ class MetricTotals:
                 self.leases.pop(port, None)
             case "removed":
                 self._trouble.pop(port, None)
+                self.reachable.pop(port, None)
                 self.leases.pop(port, None)
 
     def _failed(self, series: SeriesLabels, event: PortEvent | GatewayEvent | ExternalIPEvent) -> None:

@@ -72,6 +72,7 @@ def as_json(findings: Findings, verdict: Diagnosis, story: Iterable[ReportLine])
         "backends": [_answer(answer) for answer in findings.answers],
         "outside": _answer(findings.outside) if findings.outside else None,
         "nat": _nat(findings.nat),
+        "reached": [found.to_dict() for found in findings.reached],
         "attempts": [_attempt(attempt) for attempt in findings.attempts],
         "lines": [{"section": line.section, "mark": line.mark.value, "text": line.text} for line in story],
     }

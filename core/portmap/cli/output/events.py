@@ -19,6 +19,8 @@ from portmap.events import (
     GatewayFound,
     GatewayLost,
     GatewayRebooted,
+    MappingReachable,
+    MappingUnreachable,
     NetworkChanged,
     PortAdded,
     PortChanged,
@@ -27,6 +29,7 @@ from portmap.events import (
     PortLost,
     PortRemoved,
     PortRenewed,
+    ProofEvent,
     PublisherEvent,
     PublisherFailed,
     PublisherOk,
@@ -96,7 +99,7 @@ class HumanRenderer:
 
 
 def _is_trouble(event: Event) -> bool:
-    troubles = GatewayLost | ExternalIPFailed | PortFailed | PortLost | PublisherFailed
+    troubles = GatewayLost | ExternalIPFailed | PortFailed | PortLost | PublisherFailed | MappingUnreachable
     return isinstance(event, troubles)
 
 
@@ -110,6 +113,8 @@ def _head_and_text(event: Event, last: PortEvent | None) -> tuple[str, str]:
             word, text = "external", _address(event)
         case PortEvent():
             word, text = _port_head(event), _port(event, last or event)
+        case ProofEvent():
+            word, text = "proved" if isinstance(event, MappingReachable) else "shut", _proof(event)
         case NetworkChanged():
             word, text = "network", event.reason
         case PublisherEvent():
@@ -121,6 +126,12 @@ def _head_and_text(event: Event, last: PortEvent | None) -> tuple[str, str]:
 
 def _port_head(event: PortEvent) -> str:
     return "pinhole" if event.kind == "pinhole" and isinstance(event, PortAdded) else _HEADS[type(event)]
+
+
+def _proof(event: ProofEvent) -> str:
+    port = f"{event.name} " if event.name else ""
+    port += f"{event.internal_port}/{event.protocol.lower()} at {event.external_ip}:{event.external_port}"
+    return f"{port}  reached by {event.how}" if isinstance(event, MappingReachable) else f"{port}  {event.reason}"
 
 
 def _publisher(event: PublisherEvent) -> str:

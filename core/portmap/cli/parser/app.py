@@ -23,6 +23,7 @@ from portmap.cli.parser.options import (
     OnConflict,
     OnlyIPv4,
     OnlyIPv6,
+    Prove,
     Publish,
     Quiet,
     State,
@@ -113,6 +114,7 @@ def bare(
     for_: For = None,
     state: State = None,
     on_conflict: OnConflict = None,
+    prove: Prove = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
     allow_private: AllowPrivate = False,
@@ -138,6 +140,7 @@ def bare(
         publish=publish or [],
         state=state,
         on_conflict=on_conflict,
+        prove=prove,
         for_=for_,
         config=config,
         only_ipv4=only_ipv4,
@@ -145,7 +148,7 @@ def bare(
         allow_private=allow_private,
     )
     if wish.asks_for_nothing:
-        if any((lease, ip_interval, for_, on_conflict, only_ipv4, only_ipv6, json, quiet, verbose)):
+        if any((lease, ip_interval, for_, on_conflict, prove, only_ipv4, only_ipv6, json, quiet, verbose)):
             raise SpecError(NO_PORT)
         print(SHORT_HELP)
         raise typer.Exit

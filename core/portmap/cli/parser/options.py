@@ -98,6 +98,14 @@ OnConflict = Annotated[
         metavar="next|fail", help="If the external port is taken: use the next one, or fail.", show_default=False
     ),
 ]
+Prove = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL[,every=DUR]",
+        help="A responder outside that tries the ports, again and again; else no host outside is asked.",
+        show_default=False,
+    ),
+]
 Config = Annotated[
     str | None,
     typer.Option(

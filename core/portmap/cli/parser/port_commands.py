@@ -18,6 +18,7 @@ from portmap.cli.parser.options import (
     OnConflict,
     OnlyIPv4,
     OnlyIPv6,
+    Prove,
     Publish,
     Quiet,
     State,
@@ -103,6 +104,7 @@ def run(
     for_: For = None,
     state: State = None,
     on_conflict: OnConflict = None,
+    prove: Prove = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
     allow_private: AllowPrivate = False,
@@ -129,6 +131,7 @@ def run(
         publish=publish or [],
         state=state,
         on_conflict=on_conflict,
+        prove=prove,
         for_=for_,
         only_ipv4=only_ipv4,
         only_ipv6=only_ipv6,
@@ -219,6 +222,10 @@ def doctor(
             show_default=False,
         ),
     ] = None,
+    via: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A responder outside that tries the port: see check.", show_default=False),
+    ] = None,
     try_it: Annotated[bool, typer.Option("--try", help="Open the port for a minute, and close it again.")] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Print a block to paste into a forum; addresses are masked.")
@@ -235,7 +242,7 @@ def doctor(
     """
     from portmap.cli.commands.doctor import DoctorArguments, run_doctor  # noqa: PLC0415  # only this command needs it
 
-    wish = DoctorArguments.read(mapping, nat, stun, capture, try_it=try_it)
+    wish = DoctorArguments.read(mapping, nat, stun, capture, try_it=try_it, via=via)
     raise typer.Exit(int(run_doctor(wish, as_one_object=json, report=report)))
 
 

@@ -18,6 +18,7 @@ from portmap.cli.parser.options import (
     OnConflict,
     OnlyIPv4,
     OnlyIPv6,
+    Prove,
     Publish,
     Quiet,
     State,
@@ -110,6 +111,7 @@ def print_(
     for_: For = None,
     state: State = None,
     on_conflict: OnConflict = None,
+    prove: Prove = None,
     only_ipv4: OnlyIPv4 = False,
     only_ipv6: OnlyIPv6 = False,
     allow_private: AllowPrivate = False,
@@ -135,6 +137,7 @@ def print_(
         publish=publish or [],
         state=state,
         on_conflict=on_conflict,
+        prove=prove,
         for_=for_,
         config=config,
         only_ipv4=only_ipv4,
@@ -151,6 +154,7 @@ def print_(
         "--for": for_,
         "--state": state,
         "--on-conflict": on_conflict,
+        "--prove": prove,
         "--metrics": metrics,
     }
     words = [word for name, value in valued.items() if value is not None for word in (name, value)]

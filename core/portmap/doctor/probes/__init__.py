@@ -5,4 +5,5 @@ firewall  this host's firewall
 nat_type  how the NAT maps and filters
 network   routes, interfaces, container bridge
 trial     --try: map the port and remove it
+reachability  can the ports be reached from outside
 """

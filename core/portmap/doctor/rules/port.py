@@ -5,6 +5,7 @@ from portmap.doctor.findings import Findings, TrialResult
 from portmap.doctor.rules.gateway import policy, port_text
 from portmap.errors import Conflict, GatewayTimeout, NoGateway, NotAuthorized
 from portmap.model import PortRequest, Protocol
+from portmap.reachability.verdict import Blame, Verdict
 
 
 def held_by_other(findings: Findings) -> Diagnosis | None:
@@ -116,6 +117,25 @@ def _on_loopback(port: str, program: str) -> Diagnosis:
         f"Port {port} is open for this computer itself only.",
         f"{program or 'The program'} listens on the loopback address, which no other computer reaches.",
         ("let it listen on all addresses (0.0.0.0): look for 'bind' or 'listen address' in its settings",),
+        Outcome.UNREACHABLE,
+    )
+
+
+def unreachable_from_outside(findings: Findings) -> Diagnosis | None:
+    """A responder outside could not reach a port that is open at the gateway, while a program listens."""
+    shut = next((it for it in findings.reached if it.verdict is Verdict.CLOSED and it.by != Blame.HOST), None)
+    if shut is None:
+        return None
+    port = f"{shut.external_port}/{shut.protocol.lower()}"
+    return Diagnosis(
+        "unreachable",
+        f"Port {port} is open at the router, but nothing from outside arrives.",
+        f"A responder outside tried it. It is closed by {shut.by}.",
+        (
+            "restart the router: some list a mapping and forward nothing",
+            "hold it with --prove URL, which mends it where that is possible",
+            "ask the provider whether it filters incoming connections",
+        ),
         Outcome.UNREACHABLE,
     )
 

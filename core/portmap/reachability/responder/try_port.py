@@ -7,7 +7,7 @@ from contextlib import suppress
 from portmap.model import Protocol
 from portmap.reachability.responder.answers import Try
 
-CONNECT = 5.0  # seconds, as echoip
+CONNECT = 3.0  # seconds: one SYN and its first repetition (RFC 6298 §2); echoip takes 5
 
 
 async def try_port(wanted: Try, seconds: float = CONNECT) -> bool:

@@ -31,6 +31,7 @@ _VALUES: dict[str, Any] = {
     "static": True,
     "follow": True,
     "ms": 12,
+    "how": "a responder outside",
     "retry_in": 4.0,
     "evidence": ("192.168.1.1 said 'no'\n", ""),
     "seq": 2**64 - 1,

@@ -1,0 +1,29 @@
+"""ProveSetting: `URL[,every=DUR]`, as `--prove`, the file and the variable have it. Pure."""
+
+from dataclasses import dataclass
+
+from portmap.errors import SpecError
+from portmap.reachability.echo import EchoClient
+from portmap.syntax.durations import parse_duration
+
+EVERY = 300  # seconds between two checks of a port that is reached
+LEAST, LONGEST = 5, 86400  # seconds that a user may choose
+
+
+@dataclass(frozen=True, slots=True)
+class ProveSetting:
+    """`URL[,every=DUR]`: the responder, and the seconds between two checks."""
+
+    responder: EchoClient
+    every: int = EVERY
+
+    @classmethod
+    def parse(cls, text: str, what: str = "--prove") -> "ProveSetting":
+        """Read it. Raises SpecError, which does not repeat the URL: it may hold a password."""
+        url, comma, option = text.rpartition(",every=")
+        if not comma:
+            return cls(EchoClient.parse(text))
+        every = parse_duration(option, f"{what} every=", longest=LONGEST)
+        if every < LEAST:
+            raise SpecError(f"{what} every={option} is too often: use {LEAST}s or more")
+        return cls(EchoClient.parse(url), every)

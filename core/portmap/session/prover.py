@@ -1,0 +1,114 @@
+"""Prover: proves from outside, again and again, that the ports of a session are reachable, and has them mended.
+
+One daemon thread. It contacts the responder that the user named, and nothing else. Bounded: one check at a time.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from portmap.events import Event, MappingReachable, MappingUnreachable
+from portmap.model import Key, Mapping, PortRequest
+from portmap.reachability.check import Endpoint, check_port
+from portmap.reachability.echo import EchoClient
+from portmap.reachability.mend_step import MendStep
+from portmap.reachability.proof import Proof
+from portmap.reachability.prove_setting import ProveSetting
+from portmap.reachability.verdict import Reachability
+
+_POLL = 0.5  # seconds; how soon another mapping is noticed
+_log = logging.getLogger("portmap.prove")
+
+
+@dataclass(slots=True)
+class Prover:
+    """`mappings` gives the ports that are open now, `emit` tells an event, `mend` has the loop take a step."""
+
+    setting: ProveSetting
+    mappings: Callable[[], Iterable[Mapping]]
+    emit: Callable[[Event], None]
+    mend: Callable[[Key, MendStep], None]
+    check: Callable[[PortRequest, Endpoint, EchoClient], Reachability] = lambda request, endpoint, responder: (
+        check_port(request, endpoint, responder, loop_back=False)
+    )
+    clock: Callable[[], float] = time.monotonic
+    _proofs: dict[Key, tuple[Mapping, Proof]] = field(default_factory=dict)
+    _found: dict[Key, Reachability] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Prove from now on, on a thread of its own."""
+        threading.Thread(target=self._run, name="portmap prove", daemon=True).start()
+
+    def close(self) -> None:
+        """Check no more; a check that is under way tells nothing."""
+        self._over.set()
+
+    @property
+    def found(self) -> dict[Key, Reachability]:
+        """The last verdict on each open port."""
+        with self._lock:
+            return dict(self._found)
+
+    def prove_next(self) -> bool:
+        """Check the port that is due, if one is. Returns whether there was one."""
+        now = self.clock()
+        self._follow(now)
+        due = [(proof.check_at, key) for key, (_, proof) in self._proofs.items() if proof.check_at <= now]
+        if not due:
+            return False
+        key = min(due)[1]
+        mapping, before = self._proofs[key]
+        found = self.check(
+            _request_of(mapping), Endpoint(mapping.external_ip, mapping.external_port), self.setting.responder
+        )
+        if self._over.is_set():
+            return True
+        after, step = before.after(found, self.clock())
+        self._proofs[key] = mapping, after
+        with self._lock:
+            self._found[key] = found
+        self._tell(mapping, before, after, found, step)
+        if step is not None:
+            self.mend(key, step)
+        return True
+
+    def _follow(self, now: float) -> None:
+        """Take note of the ports that are open now."""
+        current = {mapping.key: mapping for mapping in self.mappings() if not mapping.static}
+        for key in self._proofs.keys() - current.keys():
+            del self._proofs[key]
+            with self._lock:
+                self._found.pop(key, None)
+        for key, mapping in current.items():
+            before = self._proofs.get(key)
+            if before is None:
+                self._proofs[key] = mapping, Proof(self.setting.every, now)
+            elif _place(before[0]) != _place(mapping):
+                self._proofs[key] = mapping, before[1].moved(now)
+
+    def _tell(self, mapping: Mapping, before: Proof, after: Proof, found: Reachability, step: MendStep | None) -> None:
+        if step is not None:
+            _log.info("%s %d is not reachable: the mapping is %s", *mapping.key, step.value)
+        if after.reachable == before.reachable:
+            return
+        kind = MappingReachable if after.reachable else MappingUnreachable
+        reason = found.reason if step is None else f"{found.reason}; the mapping is {step.value}"
+        self.emit(kind.of(mapping, how=found.how, reason="" if after.reachable else reason))
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            if not self.prove_next():
+                self._over.wait(_POLL)
+
+
+def _place(mapping: Mapping) -> tuple[object, int]:
+    return mapping.external_ip, mapping.external_port
+
+
+def _request_of(mapping: Mapping) -> PortRequest:
+    port = mapping.external_port if mapping.follow else mapping.internal_port
+    return PortRequest(mapping.protocol, port, mapping.external_port, mapping.name)
