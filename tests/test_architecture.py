@@ -214,7 +214,7 @@ def test_only_the_command_knows_typer(path: Path) -> None:
         ("portmap.cli.hold.start", "portmap.session.session"),  # what was asked for is said before that is imported
     ],
 )
-def test_nobody_pays_for_what_is_not_used(imported: str, not_imported: str) -> None:
+def test_an_import_does_not_load_what_is_not_used(imported: str, not_imported: str) -> None:
     program = f"import sys, {imported}; sys.exit({not_imported!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0
 

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 THIRD_PARTY = ROOT / "tests" / "thirdparty"
-PORT = 24680  # the contract's favourite: nobody needs to listen there
+PORT = 24680  # the contract's favourite: no program needs to listen there
 NETWORK_OF_ITS_OWN = ("unshare", "--net", "--map-root-user", "sh", "-c")
 LO_UP = "ip link set lo up"
 pytestmark = pytest.mark.timeout(300)
@@ -164,7 +164,7 @@ def test_a_grant_of_nonsense_is_a_failure_with_the_plugins_name_and_no_crash(env
     assert "portmap-nonsense 0.0.1" in failed["reason"]
 
 
-def test_one_that_blocks_for_ever_delays_nobodys_exit(environment: Environment) -> None:
+def test_a_plugin_that_blocks_for_ever_delays_no_exit(environment: Environment) -> None:
     began = time.monotonic()
     environment.run("portmap", "--nat", "blocking", "--for", "1s", str(PORT), code=7)
     assert time.monotonic() - began < 1 + 3.5
@@ -197,7 +197,7 @@ with Router(port=4711):
     assert (told["gateway"], told["external_ip"]) == ("Acme 127.0.0.1", "203.0.113.1")
 
 
-def test_any_ends_where_nobody_good_is_there(in_its_own_network: Environment) -> None:
+def test_any_ends_where_no_good_backend_is_installed(in_its_own_network: Environment) -> None:
     began = time.monotonic()
     printed = in_its_own_network.run(*NETWORK_OF_ITS_OWN, f"{LO_UP}; portmap ip --nat any", code=3)
     assert time.monotonic() - began < 8

@@ -102,13 +102,13 @@ def patient() -> Timeouts:
 
 @pytest.fixture
 def impatient() -> Timeouts:
-    """For those who wait in vain."""
+    """Short timeouts, for peers that do not answer."""
     return Timeouts(first_wait=0.01, deadline=0.06)
 
 
 @pytest.fixture
 def ticking() -> Clock:
-    """A clock that moves on by a second whenever it is looked at: patience ends without a wait."""
+    """A clock that moves on by a second whenever it is looked at: timeout ends without a wait."""
     return partial(next, itertools.count())
 
 
@@ -124,7 +124,7 @@ def closed_port() -> Iterator[int]:
 
 @pytest.fixture
 def announced_at() -> tuple[str, int]:
-    """Where announcements are heard: an address of loopback that nobody else uses, in place of the multicast group."""
+    """Where announcements are received: a loopback address of this test alone, in place of the multicast group."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as finder:
         finder.bind(("127.53.50.1", 0))
         found: tuple[str, int] = finder.getsockname()
@@ -160,7 +160,7 @@ def until() -> Until:
     def until(condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + 5
         while not condition():
-            assert time.monotonic() < deadline, "in vain"
+            assert time.monotonic() < deadline, "it did not happen in time"
             time.sleep(0.002)
 
     return until

@@ -35,7 +35,7 @@ session/     The library's front: `portmap.open`, sessions, events, asyncio and 
 simulator/   A simulated router and STUN server, for tests and the demo
 storage/     What outlives a process: the journal of what is held, and the status of each session
 syntax/      What a user writes, as values: specs, mappings, durations
-testing/     For everybody's tests: a simulated router that misbehaves on command, and suites that prove any plugin
+testing/     For tests: a simulated router that misbehaves on command, and suites that test any plugin
 wire/        Tools for plugins that speak on the network: one UDP exchange, a fan-out, announcements, HTTP
 reachability/  Proof from outside: whether a port can really be reached
 """

@@ -149,7 +149,7 @@ class BackendSpec:
 
     @hookspec(firstresult=True)
     def list_mappings(self) -> tuple[Listed, ...]:  # type: ignore[empty-body]  # pluggy: a spec has no body
-        """Optional. The gateway's own table, everybody's mappings. Where a protocol cannot tell, leave it out."""
+        """Optional. The gateway's own table, of all hosts. Where a protocol cannot tell, leave it out."""
 
     @hookspec(firstresult=True)
     def force_delete(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:  # type: ignore[empty-body]  # pluggy: a spec has no body

@@ -272,14 +272,16 @@ def test_a_winners_silence_is_told_so_that_the_loop_looks_again(any_gateway: Any
         add(any_gateway)
 
 
-def test_where_nobody_answers_each_is_named_with_its_reason(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
+def test_where_no_backend_answers_each_is_named_with_its_reason(
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
+) -> None:
     a.now(NoGateway("no reply"))
     b.now(GatewayTimeout("silence"))
     with pytest.raises(NoGateway, match=rf"gateway {A}: no reply; gateway {B}: silence"):
         any_gateway.external_ip()
 
 
-def test_that_nobody_answered_is_not_remembered(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
+def test_a_race_without_an_answer_is_not_remembered(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(NoGateway("not yet"))
     b.now(NoGateway("not yet"))
     with pytest.raises(NoGateway):
@@ -327,7 +329,7 @@ def test_who_answered_nonsense_and_has_gone_does_not_hinder_the_deleting(
     assert holders(a, b) == []
 
 
-def test_a_mapping_that_nobody_is_known_to_have_made_is_the_winners(any_gateway: AnyBackend, a: Gateway) -> None:
+def test_a_mapping_without_a_known_owner_belongs_to_the_winner(any_gateway: AnyBackend, a: Gateway) -> None:
     any_gateway.external_ip()
     any_gateway.delete_mapping(TCP, 80, 80, "")
     assert a.asked("delete_mapping") == 1
@@ -370,7 +372,7 @@ def test_one_backends_broken_watch_leaves_the_others() -> None:
     backend = AnyBackend(Race(lambda: [Nat(Blind(A), "blind"), Nat(seeing, "seeing")]))
     close = backend.watch(told.append)
     seeing.alert("reboot")
-    assert told == ["reboot"]  # nobody has won yet: everybody's word counts
+    assert told == ["reboot"]  # no backend has won yet: every alert counts
     close()
 
 
@@ -428,7 +430,7 @@ def public(a: Gateway, ourselves: Ourselves) -> AnyBackend:
     return AnyBackend(Race(lambda: [Nat(a, "a")]), ourselves)
 
 
-def test_a_host_with_a_public_address_is_told_so_and_nobody_is_asked(public: AnyBackend, a: Gateway) -> None:
+def test_a_host_with_a_public_address_is_told_so_and_no_backend_is_asked(public: AnyBackend, a: Gateway) -> None:
     assert public.external_ip() == OURS
     assert str(public) == "no NAT: our own address 11.22.33.4 is public"
     assert public.evidence() == ("our own address 11.22.33.4 is public: no gateway was asked",)
@@ -535,7 +537,7 @@ def test_the_evidence_is_that_of_the_race_and_of_the_winner() -> None:
     assert own == f"{A} is a Remembering"
 
 
-def test_a_token_goes_back_to_who_gave_it_and_to_nobody_else() -> None:
+def test_a_token_goes_back_only_to_the_backend_that_gave_it() -> None:
     a, b = Remembering(A), Remembering(B)
     backend = remembering(a)
     granted = add(backend).token
@@ -605,12 +607,12 @@ def test_an_ipv6_list_is_of_those_who_know_ipv6() -> None:
     assert [runner.name for runner in runners] == ["both"]
 
 
-def test_a_list_where_nobody_knows_ipv6_is_refused() -> None:
+def test_a_list_of_backends_without_ipv6_is_refused() -> None:
     with pytest.raises(SpecError, match="no IPv6 gateway in the list 'pmp,protonvpn'"):
         AnyBackend.ipv6_from_argument("pmp,protonvpn")
 
 
-def test_on_a_host_without_ipv6_nobody_is_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_host_without_ipv6_no_backend_is_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "global_ipv6_address", lambda: None)
     backend = AnyBackend.ipv6_from_argument(None)
     backend.watch(lambda _: None)()
@@ -646,8 +648,8 @@ def test_a_gateway_that_dies_is_replaced_and_the_mapping_is_held(
     assert holders(b) == [B]
 
 
-def test_a_broken_runner_harms_nobody(b: Gateway) -> None:
+def test_a_broken_candidate_harms_no_other(b: Gateway) -> None:
     broken = Gateway(A)
-    broken.now(SystemExit("oops"))  # type: ignore[arg-type]  # strangers do that
+    broken.now(SystemExit("oops"))  # type: ignore[arg-type]  # third parties do that
     backend = AnyBackend(Race(lambda: [Nat(broken, "broken"), Nat(b, "b")]))
     assert str(backend.external_ip()) == B

@@ -1,4 +1,4 @@
-"""The typed door, with real threads behind it and tiny deadlines in front."""
+"""Nat: typed calls with real threads and short deadlines."""
 
 import asyncio
 import gc
@@ -47,11 +47,11 @@ class Answers(ScriptedBackend):
 
     @hookimpl
     def external_ip(self) -> Address:
-        return self.answer  # type: ignore[no-any-return]  # strangers do that
+        return self.answer  # type: ignore[no-any-return]  # third parties do that
 
     @hookimpl
     def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
-        return self.answer  # type: ignore[no-any-return]  # strangers do that
+        return self.answer  # type: ignore[no-any-return]  # third parties do that
 
 
 class Raises(ScriptedBackend):
@@ -250,7 +250,7 @@ def test_the_unspecified_address_is_garbled() -> None:
 
 
 def grant(*parts: Any) -> Grant:
-    """A Grant made by somebody who reads no annotations."""
+    """A Grant with values of wrong types."""
     return Grant(*parts)
 
 
@@ -293,13 +293,13 @@ def test_a_permanent_grant_is_a_good_one() -> None:
     assert add(Nat(Answers(Grant(80, 0)), "fine")).lifetime == 0
 
 
-# what strangers raise
+# what third parties raise
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("oops"), OSError(5, "oops"), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()]
 )
-def test_a_strangers_exception_is_reported_with_the_plugins_name(error: BaseException) -> None:
+def test_a_plugins_exception_is_reported_with_its_name(error: BaseException) -> None:
     with pytest.raises(PluginError, match=f"acme 1.0 raised {type(error).__name__}") as caught:
         Nat(Raises(error), "acme 1.0").external_ip()
     assert caught.value.__cause__ is error
@@ -371,7 +371,7 @@ def test_a_watch_that_returns_no_closer_is_logged(caplog: pytest.LogCaptureFixtu
     class Odd(ScriptedBackend):
         @hookimpl
         def watch(self, alert: Alert) -> Closer:
-            return 5  # type: ignore[return-value]  # strangers do that
+            return 5  # type: ignore[return-value]  # third parties do that
 
     Nat(Odd(), "odd").watch(print)()
     assert "odd does not end its watch" in caplog.text

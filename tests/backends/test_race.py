@@ -66,8 +66,8 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
-def race(*runners: Runner, patience: float = LONG) -> Race:
-    return Race(lambda: [Nat(runner, str(runner)) for runner in runners], patience)
+def race(*runners: Runner, timeout: float = LONG) -> Race:
+    return Race(lambda: [Nat(runner, str(runner)) for runner in runners], timeout)
 
 
 def ranked(*runners: Runner) -> Race:
@@ -97,18 +97,18 @@ def test_the_unspecified_address_is_no_true_answer() -> None:
     assert str(nat) == "gateway 2.2.2.2"
 
 
-def test_when_nobody_answers_everybodys_reason_is_told(gate: threading.Event) -> None:
+def test_when_no_candidate_answers_every_reason_is_told(gate: threading.Event) -> None:
     runners = Runner("1.1.1.1", error=Garbled("nonsense")), Runner("2.2.2.2", gate=gate)
     with pytest.raises(NoGateway) as caught:
-        race(*runners, patience=SOON).run()
+        race(*runners, timeout=SOON).run()
     assert str(caught.value) == (
         "no gateway answered (gateway 1.1.1.1: nonsense; gateway 2.2.2.2: did not answer within 0.1 s)"
     )
 
 
-def test_where_somebody_says_no_that_is_the_verdict_and_not_that_nobody_is_there(gate: threading.Event) -> None:
+def test_a_refusal_is_the_verdict_rather_than_no_gateway(gate: threading.Event) -> None:
     refusal = NotAuthorized("switched off", code=2)
-    heats = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2", error=refusal), patience=SOON)
+    heats = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2", error=refusal), timeout=SOON)
     with pytest.raises(NotAuthorized) as caught:
         heats.run()
     assert (caught.value.code, [*map(str, heats.refused_by)]) == (2, ["gateway 2.2.2.2"])
@@ -120,10 +120,10 @@ def test_of_two_refusals_that_of_the_preferred_one_is_told() -> None:
         ranked(first, second).run()
 
 
-def test_the_verdict_that_nobody_is_there_comes_in_time(gate: threading.Event) -> None:
+def test_the_verdict_no_gateway_comes_in_time(gate: threading.Event) -> None:
     begun = time.monotonic()
     with pytest.raises(NoGateway):
-        race(Runner("1.1.1.1", gate=gate), patience=SOON).run()
+        race(Runner("1.1.1.1", gate=gate), timeout=SOON).run()
     assert SOON <= time.monotonic() - begun < SOON + 0.2  # seconds: the bar
 
 
@@ -150,7 +150,7 @@ def test_who_is_preferred_gets_no_more_than_the_moment(gate: threading.Event) ->
 
 
 @pytest.mark.usefixtures("long_moment")
-def test_nobody_waits_for_one_who_is_not_preferred(gate: threading.Event) -> None:
+def test_a_candidate_that_is_not_preferred_is_not_waited_for(gate: threading.Event) -> None:
     heats = ranked(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2"))
     begun = time.monotonic()
     heats.run()
@@ -179,7 +179,7 @@ def test_the_last_good_one_is_told_what_it_said_then_once() -> None:
 
 
 @pytest.mark.usefixtures("long_moment")
-def test_a_hint_for_somebody_else_is_nobodys() -> None:
+def test_a_hint_for_an_unknown_backend_is_ignored() -> None:
     heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
     heats.prefer("gateway 1.1.1.1.1 more")
     assert str(heats.run()[0]) == "gateway 2.2.2.2"
@@ -303,10 +303,10 @@ def test_a_broken_plugin_is_named_in_the_verdict() -> None:
 # the heats
 
 
-def test_when_all_have_failed_nobody_waits_on() -> None:
+def test_when_all_have_failed_the_race_ends() -> None:
     begun = time.monotonic()
     with pytest.raises(NoGateway):
-        race(Runner("1.1.1.1", error=GatewayTimeout("silence")), patience=LONG).run()
+        race(Runner("1.1.1.1", error=GatewayTimeout("silence")), timeout=LONG).run()
     assert time.monotonic() - begun < 1
 
 
@@ -334,7 +334,7 @@ def test_who_still_hangs_from_the_last_heat_is_not_asked_again(gate: threading.E
 
 def test_who_answers_late_counts_in_the_next_heat(gate: threading.Event) -> None:
     slow = Runner("1.1.1.1", gate=gate)
-    heats = race(slow, patience=SOON)
+    heats = race(slow, timeout=SOON)
     with pytest.raises(NoGateway):
         heats.run()
     threading.Timer(SOON / 2, gate.set).start()
@@ -370,7 +370,7 @@ def test_a_runner_up_answered_too() -> None:
 
 
 def test_a_runner_up_gets_the_rest_of_the_heat_and_no_more(gate: threading.Event) -> None:
-    heats = race(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate), patience=SOON)
+    heats = race(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate), timeout=SOON)
     winner, _ = heats.run()
     begun = time.monotonic()
     assert heats.runners_up(winner) == []
@@ -380,7 +380,7 @@ def test_a_runner_up_gets_the_rest_of_the_heat_and_no_more(gate: threading.Event
 # the field
 
 
-def doors(runners: list[Entrant]) -> list[str]:
+def loaded_names(runners: list[Entrant]) -> list[str]:
     """Who takes part, once all are loaded: a broken one is left out."""
     CandidateLoader(runners).resume()
     wait([runner.loaded for runner in runners])
@@ -390,7 +390,7 @@ def doors(runners: list[Entrant]) -> list[str]:
 def test_every_installed_leasing_backend_takes_part_once_however_many_names_it_has() -> None:
     assert (
         {"NAT-PMP", "UPnP"}
-        <= set(doors(installed_candidates(Catalogue(BACKENDS), without=AnyBackend)))
+        <= set(loaded_names(installed_candidates(Catalogue(BACKENDS), without=AnyBackend)))
         <= {"NAT-PMP", "PCP", "UPnP"}
     )
 
@@ -403,24 +403,24 @@ def test_who_is_broken_or_needs_an_argument_or_wants_to_be_named_takes_no_part()
         EntryPoint("scripted", "portmap.testing.scripted:ScriptedBackend", BACKENDS),
         EntryPoint("protonvpn", "portmap_natpmp:ProtonVpn", BACKENDS),
     ]
-    assert doors(installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)) == []
+    assert loaded_names(installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)) == []
 
 
 def test_the_preference_of_a_class_is_its_rank() -> None:
     runners = installed_candidates(
         Catalogue(BACKENDS, [EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS)]), without=AnyBackend
     )
-    doors(runners)
+    loaded_names(runners)
     assert [runner.rank for runner in runners] == [2]
 
 
-def test_the_order_of_a_list_is_its_preference_and_whoever_is_named_takes_part() -> None:
+def test_the_order_of_a_list_is_its_preference_and_every_named_backend_takes_part() -> None:
     runners = listed_candidates("upnp,protonvpn,pmp:127.0.0.1", Catalogue(BACKENDS), without=AnyBackend)
     ranked = sorted(runners, key=lambda runner: runner.rank, reverse=True)
     assert [str(runner.nat) for runner in ranked] == ["UPnP", "ProtonVPN 10.2.0.1", "NAT-PMP 127.0.0.1"]
 
 
-def test_a_loader_at_rest_loads_nobody() -> None:
+def test_an_idle_loader_loads_nothing() -> None:
     runner = loads("x", lambda: Nat(Runner("1.1.1.1"), "x"))
     loader = CandidateLoader([runner])
     loader.pause()

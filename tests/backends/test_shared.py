@@ -1,4 +1,4 @@
-"""A mapping is left to another portmap that holds it, except where it would stay for ever on a stranger's word."""
+"""A mapping is left to another portmap that holds it, unless another user claims it and it would stay for ever."""
 
 import os
 
@@ -27,7 +27,7 @@ class Gateway(ScriptedBackend):
 
 
 class Known(PortClaims):
-    """One other portmap holds every port; None: nobody does."""
+    """One other portmap holds every port; None: there is no other."""
 
     def __init__(self, sender: Sender | None, external_port: int = 0) -> None:
         super().__init__()
@@ -51,9 +51,9 @@ def opened_and_closed(backend: Gateway, claims: Known) -> SharedNat:
 @pytest.mark.parametrize(
     ("sender", "lifetime", "deletes"),
     [(None, 600, 1), (OURSELVES, 600, 0), (OURSELVES, 0, 0), (STRANGER, 600, 0), (STRANGER, 0, 1)],
-    ids=["nobody", "ours", "ours, permanent", "a stranger", "a stranger, permanent"],
+    ids=["nobody", "ours", "ours, permanent", "another user", "another user, permanent"],
 )
-def test_only_a_stranger_is_never_left_a_mapping_that_does_not_end(
+def test_only_another_user_is_never_left_a_permanent_mapping(
     sender: Sender | None, lifetime: int, deletes: int
 ) -> None:
     backend = Gateway(lifetime=lifetime)
@@ -61,7 +61,7 @@ def test_only_a_stranger_is_never_left_a_mapping_that_does_not_end(
     assert len(backend.asked("delete_mapping")) == deletes
 
 
-def test_a_leftover_of_unknown_lifetime_is_not_left_to_a_stranger() -> None:
+def test_a_leftover_of_unknown_lifetime_is_not_left_to_another_user() -> None:
     backend = Gateway()
     SharedNat(backend, "scripted", claims=lambda: Known(STRANGER)).delete_mapping(Protocol.TCP, 8080, 8080)
     assert len(backend.asked("delete_mapping")) == 1

@@ -21,7 +21,7 @@ from tests.lab.lab import Lab
 
 ROUNDS = 5
 TRANSMISSION = "transmission-daemon"
-PATIENCE = 30.0  # seconds until an application is given up
+TIMEOUT = 30.0  # seconds until an application is given up
 _PEER = str(Path(__file__).with_name("peers") / "holding_libtorrent.py")
 
 Words = Callable[[str, Path], list[str]]  # a port and a folder of its own to the words that map it
@@ -51,7 +51,7 @@ def _starting(lab: Lab, watch: Watch, words: Words, ports: "map[str]") -> Callab
             begun = time.monotonic()
             process = lab.lan.popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
-                return (watch.opened(port, PATIENCE) - begun) * 1e3
+                return (watch.opened(port, TIMEOUT) - begun) * 1e3
             finally:
                 process.send_signal(signal.SIGINT)
                 try:

@@ -22,7 +22,7 @@ NAMES = [*OURS, LIBTORRENT]
 
 _PEER = str(Path(__file__).with_name("peers") / "holding_libtorrent.py")
 _FIRST_PORT = 4001
-PATIENCE = 0.1  # seconds; nothing is lost on this way, and less shows more exactly when the port is open again
+TIMEOUT = 0.1  # seconds; nothing is lost on this way, and less shows more exactly when the port is open again
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Contestant:
         """Whether the internet reaches the port that the program has told last."""
         port, wan = self.program.port(), self.lab.router.wan
         if self.name == LIBTORRENT:  # speaks BitTorrent there, so a connection has to do
-            return self.lab.internet.inside(lambda: reach(wan, port, PATIENCE))
-        return self.lab.internet.inside(lambda: knock("TCP", wan, port, PATIENCE))
+            return self.lab.internet.inside(lambda: reach(wan, port, TIMEOUT))
+        return self.lab.internet.inside(lambda: knock("TCP", wan, port, TIMEOUT))
 
 
 class Libtorrent:

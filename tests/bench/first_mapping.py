@@ -65,10 +65,10 @@ class Watch:
         self._monitor.wait()
         self._reader.join()
 
-    def opened(self, port: str, patience: float = 5.0) -> float:
+    def opened(self, port: str, timeout: float = 5.0) -> float:
         """The moment at which the port was opened, on the clock of `time.monotonic`."""
         with self._news:
-            assert self._news.wait_for(lambda: port in self._opened, patience), f"port {port} was never opened"
+            assert self._news.wait_for(lambda: port in self._opened, timeout), f"port {port} was never opened"
             return self._opened[port]
 
     def _read(self, stdout: IO[str]) -> None:

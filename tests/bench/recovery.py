@@ -1,8 +1,8 @@
 """Seconds from a fault to bytes arriving again: our backends beside libtorrent, in one lab, struck by the same fault.
 
-Law: the clock starts when the fault has done its work and the network is whole again - the daemon answers, the cable is
-in - and stops at the first knock that is answered. Each fault has a lab of its own and strikes STAGGER seconds after
-the one before; who needs longer is waited for beside it, up to LIMIT seconds.
+The clock starts when the fault has done its work and the network is whole again: the daemon answers, the cable is in.
+It stops at the first connection that is answered. Each fault has a lab of its own and strikes STAGGER seconds after the
+one before; a program that needs longer is waited for beside it, up to LIMIT seconds.
 """
 
 import signal

@@ -14,7 +14,7 @@ from tests.bench.results import Grid, Row
 from portmap.testing import Router
 
 COUNT = 1000
-PATIENCE = 240  # seconds for everything, start to end
+TIMEOUT = 240  # seconds for everything, start to end
 SECONDS, CPU = 20, 2  # the bars of issue 4
 SPECS = ["pmp", "upnp"]
 
@@ -46,7 +46,7 @@ def _run(spec: str) -> dict[str, float]:
             [sys.executable, _PEER, spec, where, state, str(COUNT)],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -535,9 +535,9 @@ def test_an_event_is_one_aligned_line(event: Event, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "word"), [(Scope.CGNAT, "CGNAT"), (Scope.PRIVATE, "another router"), (Scope.RESERVED, "nobody")]
+    ("scope", "word"), [(Scope.CGNAT, "CGNAT"), (Scope.PRIVATE, "another router"), (Scope.RESERVED, "reserved")]
 )
-def test_an_address_that_nobody_can_reach_is_explained(scope: Scope, word: str) -> None:
+def test_an_unreachable_address_is_explained(scope: Scope, word: str) -> None:
     assert word in str(shown(ExternalIPChanged(external_ip=OPEN.external_ip, scope=scope)))
 
 

@@ -78,7 +78,7 @@ def test_where_the_gateway_cannot_tell_what_is_remembered_is_shown(
     assert printed.out.splitlines()[1].split()[:6] == ["TCP", "4002", "this", "host", "4001", "permanent"]
 
 
-def test_nobody_there_is_an_error_of_its_own(router: Router) -> None:
+def test_no_gateway_is_an_error_of_its_own(router: Router) -> None:
     address = router.address
     router.close()
     with pytest.raises(NoGateway):

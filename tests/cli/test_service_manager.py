@@ -100,7 +100,7 @@ def test_a_manager_that_does_not_listen_costs_nothing(address: str) -> None:
     SystemdNotifier.from_environment({"NOTIFY_SOCKET": address}, 1).send("READY=1")
 
 
-def test_a_manager_that_reads_nothing_holds_nobody_up(notifier: SystemdNotifier, manager: Manager) -> None:
+def test_a_manager_that_reads_nothing_delays_nothing(notifier: SystemdNotifier, manager: Manager) -> None:
     for _ in range(2000):
         notifier.send("WATCHDOG=1")
     assert manager.heard() == "WATCHDOG=1"
@@ -151,7 +151,7 @@ def test_a_lost_gateway_is_told_until_it_is_found(summary: Summary) -> None:
     assert summary.line() == "0 of 2 mappings up"
 
 
-def test_an_address_that_nobody_can_reach_is_told(summary: Summary) -> None:
+def test_an_unreachable_address_is_told(summary: Summary) -> None:
     summary.apply("home", address("100.64.0.1", Scope.CGNAT))
     assert "double NAT" in summary.line()
 

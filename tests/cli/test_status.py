@@ -108,7 +108,7 @@ def test_an_instance_that_ended_is_gone(
 
 
 @pytest.mark.usefixtures("holding")
-def test_a_name_that_nobody_has_is_a_mistake(state: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_instance_name_is_a_mistake(state: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = called(capsys, "status", "nobody", "--state", state)
     assert code == 2
     assert "no running instance is called 'nobody'" in err

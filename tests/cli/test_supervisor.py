@@ -160,7 +160,7 @@ def test_the_end_of_the_time_is_an_end(routers: Routers) -> None:
     assert "home mapping.removed 80" in story.told
 
 
-class Ear:
+class EventRecorder:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
@@ -172,11 +172,11 @@ class Ear:
 
 
 def test_the_metrics_hear_everything(routers: Routers) -> None:
-    ear = Ear()
+    recorder = EventRecorder()
     story = Story().after("home mapping.added 80", stop)
-    supervise([instance("home", routers[0], "80")], story, ears=[ear], seconds=LONG)
-    assert ear.heard[0] == "home gateway.found"
-    assert ear.heard[-1] == "home forgotten"
+    supervise([instance("home", routers[0], "80")], story, consumers=[recorder], seconds=LONG)
+    assert recorder.heard[0] == "home gateway.found"
+    assert recorder.heard[-1] == "home forgotten"
 
 
 HANGS = """

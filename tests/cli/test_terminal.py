@@ -111,7 +111,7 @@ def fallen(ran: list[Ran]) -> list[Ran]:
 
 
 @pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-", "2>/dev/full", "| true"])
-def test_closed_streams_fell_nobody(redirection: str, folder: Path) -> None:
+def test_closed_streams_stop_no_command(redirection: str, folder: Path) -> None:
     assert not fallen(each(folder, redirection, A_FEW))
 
 

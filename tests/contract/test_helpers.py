@@ -1,4 +1,4 @@
-"""What the contracts stand on: an ear for the network, and names that do not need pytest until they are used."""
+"""What the contracts stand on: the network audit, and names that do not need pytest until they are used."""
 
 import socket
 import subprocess

@@ -33,7 +33,7 @@ from portmap.testing import (
 from portmap.testing.contract.backend_under_test import BackendUnderTest
 from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.plugin import PluginContract
-from portmap.testing.contract.static import PATIENCE
+from portmap.testing.contract.static import TIMEOUT
 from portmap_enr import EnrPublisher
 from portmap_extip import ExtIp, Interface
 from portmap_extip.hostname import Hostname
@@ -51,11 +51,11 @@ SHORT = Timeouts(first_wait=0.05, deadline=0.3)
 
 
 def natpmp_at(router: Router) -> NatPmp:
-    return NatPmp(IPv4Address(router.address), router.pmp_port, patience=SHORT)
+    return NatPmp(IPv4Address(router.address), router.pmp_port, timeouts=SHORT)
 
 
 def pcp_at(router: Router) -> Settings:
-    return Settings(port=router.pmp_port, patience=SHORT)
+    return Settings(port=router.pmp_port, timeouts=SHORT)
 
 
 def miniupnpc_class() -> type[Upnp]:
@@ -69,7 +69,7 @@ def miniupnpc_class() -> type[Upnp]:
 
 def upnp_at(router: Router, backend: type[Upnp] = Upnp) -> Upnp:
     return backend(
-        search=Search(lambda: [IPv4Address(router.address)], multicast=None, port=router.ssdp_port, patience=0.3)
+        search=Search(lambda: [IPv4Address(router.address)], multicast=None, port=router.ssdp_port, timeout=0.3)
     )
 
 
@@ -108,7 +108,7 @@ class TestNatPmp(BackendContract):
 class TestNatPmpThatLooksForItsGateway(TestNatPmp):
     def make(self, gateway: RouterGateway) -> NatPmp:
         router = gateway.router
-        return NatPmp(None, router.pmp_port, patience=SHORT, candidates=lambda: [IPv4Address(router.address)])
+        return NatPmp(None, router.pmp_port, timeouts=SHORT, candidates=lambda: [IPv4Address(router.address)])
 
 
 class TestNatPmpAndAGatewayThatIsSwitchedOff(TestNatPmp):
@@ -122,7 +122,7 @@ class TestProtonVpn(TestNatPmp):
 
     def make(self, gateway: RouterGateway) -> ProtonVpn:
         router = gateway.router
-        return ProtonVpn(IPv4Address(router.address), router.pmp_port, patience=SHORT)
+        return ProtonVpn(IPv4Address(router.address), router.pmp_port, timeouts=SHORT)
 
 
 class TestPcp(BackendContract):
@@ -225,7 +225,7 @@ class TestExtIpOfAName(TestExtIp):
     @pytest.fixture
     def static(self) -> BackendUnderTest:
         name = Hostname("home.example.org", lambda _: [IPv4Address("203.0.113.7")])
-        return BackendUnderTest(ExtIp(name.address, "home.example.org"), PATIENCE)
+        return BackendUnderTest(ExtIp(name.address, "home.example.org"), TIMEOUT)
 
 
 class TestInterface(BackendContract):
@@ -233,7 +233,7 @@ class TestInterface(BackendContract):
 
     @pytest.fixture
     def static(self) -> BackendUnderTest:
-        return BackendUnderTest(Interface("eth0", lambda _: [IPv4Address("11.22.33.44")]), PATIENCE)
+        return BackendUnderTest(Interface("eth0", lambda _: [IPv4Address("11.22.33.44")]), TIMEOUT)
 
 
 class TestStun(BackendContract):
@@ -247,7 +247,7 @@ class TestStun(BackendContract):
     @pytest.fixture
     def static(self) -> Iterator[BackendUnderTest]:
         with StunServer(external_ip="11.22.33.44") as server:
-            yield BackendUnderTest(Stun([Server(server.address, server.port)]), PATIENCE)
+            yield BackendUnderTest(Stun([Server(server.address, server.port)]), TIMEOUT)
 
     def test_it_refuses_to_map_and_sends_nothing_for_that(self, static: BackendUnderTest) -> None:
         def map_and_delete() -> None:

@@ -75,7 +75,7 @@ def test_a_port_forwarded_by_hand_is_told_as_static() -> None:
     assert PortAdded.of(Mapping(Protocol.TCP, 80, 80, 0, static=True)).to_dict()["static"] is True
 
 
-def test_an_address_that_nobody_knows_has_an_unknown_scope() -> None:
+def test_an_unknown_address_has_an_unknown_scope() -> None:
     told = PortAdded.of(Mapping(Protocol.TCP, 80, 80, 600)).to_dict()
     assert told["scope"] == "unknown"
     assert "external_ip" not in told

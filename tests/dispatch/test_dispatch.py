@@ -268,7 +268,7 @@ def play_static(
     policy: Policy = Policy(ip_interval=60),  # noqa: B008  # frozen
     later: Iterable[tuple[float, Message]] = (),
 ) -> Played:
-    """Run the real path, behind the real door, on scripted time."""
+    """Run the real path, with a real Nat, on scripted time."""
     inbox = backend.inbox = ScriptedInbox([*((0, Register(request)) for request in requests), *later], end=end)
     told = Played(backend)
     StaticPath(Nat(backend, "scripted"), inbox, told.node, told, policy, random=lambda: 0.0).run()
@@ -481,7 +481,7 @@ def test_a_fault_of_an_observer_ends_the_path_and_is_told(start: Start, observer
     assert [type(error) for error in observer.ended] == [LookupError]
 
 
-# the door
+# setting up
 
 
 def test_a_spec_will_do(node: LocalNode, observer: Observer, eventually: Eventually) -> None:
@@ -491,7 +491,7 @@ def test_a_spec_will_do(node: LocalNode, observer: Observer, eventually: Eventua
     stopped(running)
 
 
-def test_nobody_need_listen(node: LocalNode, eventually: Eventually) -> None:
+def test_an_observer_is_optional(node: LocalNode, eventually: Eventually) -> None:
     running = portmap.setup_port_mapping(Nat(ScriptedBackend(), "fake"), node)
     running.register(WEB)
     eventually(lambda: node.record.tcp == 8080)

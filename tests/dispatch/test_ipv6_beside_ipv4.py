@@ -252,8 +252,8 @@ def test_a_backend_that_knows_no_ipv6_has_one_road() -> None:
 
 
 def test_the_roads_remember_apart(tmp_path: Path) -> None:
-    doors: tuple[Any, ...] = (Nat(Gateway(IPv4Address("1.2.3.4")), "four"), Nat(Gateway(OURS), "six"))
-    four, six = path_setups(doors, ipv4=True, state=tmp_path)
+    backends: tuple[Any, ...] = (Nat(Gateway(IPv4Address("1.2.3.4")), "four"), Nat(Gateway(OURS), "six"))
+    four, six = path_setups(backends, ipv4=True, state=tmp_path)
     assert (four.ipv6, six.ipv6) == (False, True)
     assert {path.parent.relative_to(tmp_path) for path in tmp_path.rglob("*.lock")} == {Path(), Path("ipv6")}
     for road in (four, six):

@@ -21,7 +21,7 @@ from tests.wire.website import WebSite
 from portmap.testing import Quirks, Router, StunServer, loopback_address
 
 DAY = 86400.0
-PATIENCE = 50  # seconds for one block
+TIMEOUT = 50  # seconds for one block
 # The simulated router listens on what it opens, so each stands for a free one: only root may listen below 1024, and
 # other tests open the other at the same time.
 _PORTS = (443, 25565)
@@ -117,7 +117,7 @@ class Stage:
             ["sh", "-c", "\n".join(script)],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             cwd=self.folder,
             env=self._environment(),
             check=False,
@@ -158,6 +158,6 @@ def _bounded(command: str) -> str:
         return command
     if understand(next(commands_in(command.replace("\\\n", " ")))) not in _HOLDS:
         return command
-    seconds = PATIENCE if command.endswith(" &") else 4 if "--publish" in command else 1
+    seconds = TIMEOUT if command.endswith(" &") else 4 if "--publish" in command else 1
     ours = "env -u PORTMAP_NAT " if "--config" in command else ""  # the file's word counts
     return ours + command.replace("portmap", f"portmap --for {seconds}s", 1)

@@ -254,7 +254,7 @@ def test_what_must_be_mended_first_is_said_first() -> None:
     assert diagnose(replace(worst, answers=(upnp("9.9.9.9"),), listening=SERVED)).code == "local-firewall"
 
 
-def test_whoever_holds_the_port_is_named() -> None:
+def test_the_holder_of_the_port_is_named() -> None:
     verdict = diagnose(wanted(upnp(table=(THEIRS,))))
     assert '192.168.1.44 ("Sunshine")' in verdict.title
     assert "portmap 25566:25565" in verdict.next_steps[0]

@@ -100,7 +100,7 @@ def test_a_upnp_that_is_switched_off_and_says_501_is_off(router: Router) -> None
     assert code(specs(router)) == "ok"
 
 
-def test_a_port_where_nobody_answers_is_off(router: Router) -> None:
+def test_a_protocol_without_an_answer_is_off(router: Router) -> None:
     address = router.address
     router.close()
     assert code(f"pmp:{address}") == "pmp-disabled"
@@ -167,10 +167,10 @@ def test_the_services_journals_are_read_too(
 
 
 def test_what_another_program_here_holds_is_not_tried(router: Router) -> None:
-    door = probe_targets(f"upnp:{router.description_url}")[0].load()
-    assert door
-    door.add_mapping(Protocol.TCP, 0, PORT, "game", 600)
-    door.close()
+    backend = probe_targets(f"upnp:{router.description_url}")[0].load()
+    assert backend
+    backend.add_mapping(Protocol.TCP, 0, PORT, "game", 600)
+    backend.close()
     findings = look(f"upnp:{router.description_url}", GAME, try_it=True)
     assert "open already" in findings.attempts[0].skipped
     assert len(router.entries) == 1
@@ -180,7 +180,7 @@ def test_what_another_program_here_holds_is_not_tried(router: Router) -> None:
 
 
 class Hung:
-    """A door that does not answer before it is let go."""
+    """A backend that does not answer before it is released."""
 
     def __init__(self) -> None:
         self.go = Event()
@@ -193,13 +193,13 @@ class Hung:
         return ()
 
 
-def test_the_end_comes_in_time_whoever_hangs(router: Router) -> None:
+def test_the_end_comes_in_time_even_where_a_backend_hangs(router: Router) -> None:
     began = time.monotonic()
-    door = Hung()
-    hung = ProbeTarget("hung", lambda: door)  # type: ignore[arg-type, return-value]  # as bad as a door can be
+    backend = Hung()
+    hung = ProbeTarget("hung", lambda: backend)  # type: ignore[arg-type, return-value]  # as bad as a backend can be
     (named,) = probe_targets(f"pmp:{router.address}")
-    findings = examine((hung, named), probes=PROBES, patience=0.5)
-    door.go.set()
+    findings = examine((hung, named), probes=PROBES, timeout=0.5)
+    backend.go.set()
     assert time.monotonic() - began < 2
     assert isinstance(findings.answers[0].error, GatewayTimeout)
     assert diagnose(findings).code == "ok"
@@ -334,14 +334,14 @@ def test_who_has_yet_to_tell_its_address_tells_it_in_the_try(router: Router) -> 
     (named,) = probe_targets(f"pmp:{router.address}")
     nat = named.load()
     assert nat
-    shy = replace(named, load=lambda: Shy(nat))  # type: ignore[arg-type, return-value]  # a door for all that is asked
+    shy = replace(named, load=lambda: Shy(nat))  # type: ignore[arg-type, return-value]  # a backend in all that is used
     findings = examine((shy,), GAME, probes=PROBES, try_it=True)
     assert findings.stated == (IPv4Address("100.64.1.2"),)
     assert diagnose(findings).code == "cgnat"
 
 
 class Shy:
-    """A door to a gateway that tells its address with a mapping only, as PCP's do."""
+    """A backend of a gateway that tells its address with a mapping only, as PCP's do."""
 
     def __init__(self, nat: Nat) -> None:
         self._nat = nat

@@ -42,7 +42,7 @@ def hanging() -> Iterator[tuple[Hostname, list[str], threading.Event]]:
         release.wait(LONG)
         return [ip_address("1.2.3.4")]
 
-    yield Hostname("home.example.org", hang, patience=0.02), begun, release
+    yield Hostname("home.example.org", hang, timeout=0.02), begun, release
     release.set()
 
 

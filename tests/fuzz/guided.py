@@ -14,7 +14,7 @@ from typing import Any
 _PLUGINS = ("enr", "extip", "natpmp", "pcp", "publish", "stun", "torrent", "upnp")
 _INSTRUMENTED = ["portmap", *(f"portmap_{name}" for name in _PLUGINS), "http", "email", "tomllib"]
 _WORTH_A_LOOK = 0.02  # seconds
-_PATIENCE = 5  # seconds until libFuzzer calls one input a hang
+_TIMEOUT = 5  # seconds until libFuzzer calls one input a hang
 SLOWEST = "slowest"
 
 
@@ -36,7 +36,7 @@ def main(name: str, seconds: str, folder: str) -> None:
         return bytes(mutations.mutate(data, target, Random(seed))[:most])  # noqa: S311  # nothing secret
 
     options = [f"-max_total_time={seconds}", f"-max_len={target.limit}", f"-artifact_prefix={folder}/"]
-    limits = [f"-timeout={_PATIENCE}", "-rss_limit_mb=1024", "-len_control=0"]
+    limits = [f"-timeout={_TIMEOUT}", "-rss_limit_mb=1024", "-len_control=0"]
     atheris.Setup([sys.argv[0], *options, *limits, str(corpus)], _Watch(target, Path(folder)), custom_mutator=mutated)
     atheris.Fuzz()
 

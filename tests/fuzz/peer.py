@@ -4,7 +4,7 @@ import socket
 from contextlib import closing, suppress
 from threading import Thread
 
-_PATIENCE = 5.0  # seconds for one visitor
+_TIMEOUT = 5.0  # seconds for one visitor
 
 
 class Peer:
@@ -20,7 +20,7 @@ class Peer:
         while True:
             visitor, _ = self._door.accept()
             with closing(visitor), suppress(OSError):  # visitors leave when they have enough
-                visitor.settimeout(_PATIENCE)
+                visitor.settimeout(_TIMEOUT)
                 self._answer(visitor)
 
     def _answer(self, visitor: socket.socket) -> None:

@@ -78,7 +78,7 @@ def soap_reply(data: bytes) -> None:
 def http_response(data: bytes) -> None:
     peer = _peer()
     peer.response = data
-    reply = exchange(Location(LOOPBACK, peer.port, "/"), Request(), limit=REPLY_LIMIT, patience=5)
+    reply = exchange(Location(LOOPBACK, peer.port, "/"), Request(), limit=REPLY_LIMIT, timeout=5)
     assert len(reply.body) <= REPLY_LIMIT
 
 

@@ -1,4 +1,4 @@
-"""What a portmap holds is known to the other portmaps of the host; what a stranger claims has little effect."""
+"""What a portmap holds is known to the other portmaps of the host; what another user claims has little effect."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def test_a_release_is_told_to_those_who_hold_the_same(make: Make) -> None:
     assert heard == ["another portmap has let go of TCP 8080"]
 
 
-def test_a_stranger_is_heeded_only_now_and_then_and_told_no_token(make: Make) -> None:
+def test_another_user_is_heeded_only_once_in_a_while_and_told_no_token(make: Make) -> None:
     heard: list[str] = []
     holder = make()
     holder.add(WEB)
@@ -124,7 +124,7 @@ def test_a_stranger_is_heeded_only_now_and_then_and_told_no_token(make: Make) ->
     assert json.loads(answer.text) == [443, ""]
 
 
-def test_a_stranger_is_called_one() -> None:
+def test_another_user_is_named_as_such() -> None:
     sender = Sender(12, os.geteuid() + 1)
     assert not sender.is_trusted
     assert not Sender(0, None).is_trusted

@@ -1,6 +1,6 @@
 """One network namespace: a machine of its own as far as the network can tell.
 
-Law: nothing here touches the network of the machine that runs the tests. Namespaces are named `pm-PID-N-ROLE`, so that
+Nothing here touches the network of the machine that runs the tests. Namespaces are named `pm-PID-N-ROLE`, so that
 two runs never meet and what a killed run left behind is known by its dead PID.
 """
 

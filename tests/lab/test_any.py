@@ -93,7 +93,7 @@ def test_what_is_remembered_is_no_obstacle_where_it_has_gone(lab: Lab, tmp_path:
     assert found(lab, "any", tmp_path)["gateway"] in (PCP, NAT_PMP)
 
 
-def test_a_host_with_a_public_address_says_so_and_asks_nobody(lab: Lab) -> None:
+def test_a_host_with_a_public_address_says_so_and_asks_no_gateway(lab: Lab) -> None:
     lab.lan.ip(f"addr del {HOST}/24 dev eth0", f"addr add {PUBLIC}/24 dev eth0", "route add default dev eth0")
     with Portmap(lab.lan, "--nat", "any", "4001/both") as portmap:
         event = portmap.wait_for("gateway.found")

@@ -102,7 +102,7 @@ def test_killed_we_leave_nothing_that_outlives_its_lease(lab: Lab, spec: str) ->
 
 
 @pytest.mark.parametrize("spec", ["pmp", "pcp", "upnp", "any"])
-def test_whoever_steals_the_port_keeps_it_and_we_have_another(lab: Lab, control: Slowdown, spec: str) -> None:
+def test_a_host_that_takes_the_port_keeps_it_and_we_get_another(lab: Lab, control: Slowdown, spec: str) -> None:
     lab.router.reboot(secure_mode="no")  # so that anybody may delete anybody's mapping
     theirs = Entry("TCP", 4001, NEIGHBOUR, 4001)
     with _hold(lab, spec) as portmap:

@@ -52,7 +52,7 @@ def test_both_halves_of_a_pair_are_open_again_and_stay_so(lab: Lab, control: Slo
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_a_restart_that_nobody_can_notice_is_mended_by_the_renewals(lab: Lab, spec: str) -> None:
+def test_an_unnoticeable_restart_is_mended_by_the_renewals(lab: Lab, spec: str) -> None:
     with _hold(lab, spec) as portmap:
         faults.restart_unheard(lab)
         assert not _shut(lab, portmap, within=ROUND), portmap.story()

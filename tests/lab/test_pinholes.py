@@ -63,7 +63,7 @@ def test_bytes_arrive_while_a_pinhole_made_by_hand_is_open(lab6: Lab, gateway: s
     assert not lab6.bytes_arrive_by_ipv6("TCP", 4001)
 
 
-def test_nobody_opens_a_pinhole_to_a_neighbour(lab6: Lab) -> None:
+def test_no_pinhole_is_opened_to_a_neighbour(lab6: Lab) -> None:
     assert ask_pcp(lab6.neighbour, 120, source=NEIGHBOUR6)[3] == 12  # ADDRESS_MISMATCH
     assert lab6.router.pinholes() == []
 

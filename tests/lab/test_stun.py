@@ -13,7 +13,7 @@ from tests.lab.namespace import Namespace
 from tests.lab.router import WAN
 
 SPEC = f"stun:{INTERNET}:3478"
-_PATIENCE = 10  # seconds for the daemon to start
+_TIMEOUT = 10  # seconds for the daemon to start
 
 
 @contextlib.contextmanager
@@ -26,7 +26,7 @@ def coturn(namespace: Namespace, home: Path, *addresses: str, discovery: bool = 
     with log.open("w") as out:
         words = ["turnserver", "-n", "--stun-only", "-v", *modest, *files, *listening]
         daemon = namespace.popen(words, stdout=out, stderr=out)
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while log.read_text().count("UDP listener opened") < len(addresses) * (2 if discovery else 1):
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.02)
@@ -78,7 +78,7 @@ def test_only_the_server_that_was_named_is_asked(world: Lab) -> None:
     assert 1 <= heard <= 4, "the question, and ARP for the way there"
 
 
-def test_the_address_of_a_public_hosts_interface_needs_nobody(world: Lab) -> None:
+def test_the_address_of_a_public_hosts_interface_needs_no_server(world: Lab) -> None:
     assert world.internet.run([*PORTMAP, "ip", "--nat", "if:eth0"]) == f"{INTERNET}\n"
 
 

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 T = TypeVar("T")
 
 _ANSWER = b"heard: "
-PATIENCE = 0.25  # seconds for an answer that has three namespaces to cross
+TIMEOUT = 0.25  # seconds for an answer that has three namespaces to cross
 _EVERY = 0.05  # seconds between two knocks, where the moment counts
 _AT_ONCE = 16  # so many of these are waited for at once; less than the second after which a lost SYN is repeated
 LATE = 0.4  # seconds more for a busy machine; the kernel repeats a lost SYN after 1 s (RFC 6298 §2)
@@ -65,7 +65,7 @@ class Service:
             thread.join()
 
 
-def knock(protocol: str, address: str, port: int, patience: float = PATIENCE, *, late: float = 0.0) -> bool:
+def knock(protocol: str, address: str, port: int, timeout: float = TIMEOUT, *, late: float = 0.0) -> bool:
     """Send a few random bytes and tell whether the service answered them. Call it inside a namespace.
 
     Two quick tries: miniupnpd renews a NAT-PMP lease by deleting its rule and adding it again, which leaves the router
@@ -77,7 +77,7 @@ def knock(protocol: str, address: str, port: int, patience: float = PATIENCE, *,
         tries = []
         for _ in range(2):
             tries.append(stack.enter_context(_Try(protocol, address, port)))
-            if _first_answered(tries, patience):
+            if _first_answered(tries, timeout):
                 return True
         return late > 0 and _first_answered(tries, late) is not None
 
@@ -142,9 +142,9 @@ class _Try:
             return None
 
 
-def _first_answered(tries: Iterable[_Try], patience: float) -> _Try | None:
+def _first_answered(tries: Iterable[_Try], timeout: float) -> _Try | None:
     """The first of them to be answered within so many seconds; at once None where none can be answered any more."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while open_ := {each.socket: each for each in tries if not each.failed}:
         receiving = [sock for sock, each in open_.items() if each.sent]
         sending = [sock for sock, each in open_.items() if not each.sent]
@@ -157,10 +157,10 @@ def _first_answered(tries: Iterable[_Try], patience: float) -> _Try | None:
     return None
 
 
-def reach(address: str, port: int, patience: float = PATIENCE) -> bool:
+def reach(address: str, port: int, timeout: float = TIMEOUT) -> bool:
     """Whether a TCP connection is accepted there: for programs that have a service of their own."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
-        link.settimeout(patience)
+        link.settimeout(timeout)
         return link.connect_ex((address, port)) == 0
 
 

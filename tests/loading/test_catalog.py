@@ -135,7 +135,7 @@ def test_a_broken_plugin_is_named_with_its_distribution_and_the_reason(
 
 
 @pytest.mark.parametrize("source", [source for source, _ in BROKEN.values()], ids=BROKEN)
-def test_a_broken_plugin_harms_nobody_else(install: Install, source: str) -> None:
+def test_a_broken_plugin_harms_no_other(install: Install, source: str) -> None:
     install("acme-nat", ACME, acme_nat=source)
     others = [plugin for plugin in Catalogue(BACKENDS).plugins if plugin.distribution != "acme-nat"]
     assert len(others) >= 5
@@ -186,7 +186,7 @@ def test_a_plugin_loses_only_the_name_that_is_taken(install: Install) -> None:
     assert str(load("acme").external_ip()) == "1.2.3.4"
 
 
-def test_between_strangers_the_first_of_the_alphabet_keeps_it(install: Install) -> None:
+def test_between_third_parties_the_first_of_the_alphabet_keeps_the_name(install: Install) -> None:
     install("zeta-nat", "[portmap.backends]\nacme = zeta_nat:Acme\n", zeta_nat=GOOD)
     install("acme-nat", ACME, acme_nat=GOOD)
     plugins = [plugin for plugin in Catalogue(BACKENDS).plugins if "acme" in plugin.names]

@@ -1,4 +1,4 @@
-"""The only door for time and for other threads, on the real clock and the scripted one."""
+"""Inbox: messages and time for the loop's thread, on the real clock and the scripted one."""
 
 import threading
 import time

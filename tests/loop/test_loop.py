@@ -424,7 +424,7 @@ def test_the_unspecified_address_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("address", "scope"), [("192.168.0.5", "private"), ("100.64.3.4", "cgnat"), ("192.0.0.2", "reserved")]
 )
-def test_an_address_that_nobody_can_reach_is_classified(address: str, scope: str) -> None:
+def test_an_unreachable_address_is_classified(address: str, scope: str) -> None:
     told = play(ScriptedBackend().moves(0, address), wanted(WEB), end=10)
     assert [event.scope for _, event in told.events if isinstance(event, ExternalIPChanged | PortEvent)][:2] == [
         scope,
@@ -592,7 +592,7 @@ def test_a_plugin_that_raises_is_retried_and_loses_nothing(error: Exception) -> 
     assert "mapping.lost" not in told.names()
 
 
-def test_a_strangers_error_is_told_with_the_plugins_name() -> None:
+def test_a_plugins_own_error_is_told_with_its_name() -> None:
     backend = ScriptedBackend().fails(0, 10, lambda: ValueError("oops"), "add_mapping")
     (event,) = mapping_events(play(backend, wanted(WEB), end=5), "mapping.failed")
     assert (event.reason, event.error) == ("scripted raised ValueError: oops", "PluginError")
@@ -696,7 +696,7 @@ def test_a_port_can_be_registered_again() -> None:
     assert again.external_port == 80
 
 
-def test_to_unregister_a_stranger_is_harmless() -> None:
+def test_to_unregister_an_unknown_port_is_harmless() -> None:
     assert play(ScriptedBackend(), [(1, Unregister(WEB.key))], end=2).names()[-1] == "external_ip.changed"
 
 
@@ -807,7 +807,7 @@ def test_a_lapsed_mapping_leaves_the_record() -> None:
 
 
 @pytest.mark.parametrize("address", ["192.168.0.5", "100.64.3.4"])
-def test_an_address_that_nobody_can_reach_is_not_published(address: str) -> None:
+def test_an_unreachable_address_is_not_published(address: str) -> None:
     assert {record.ip for record in records(ScriptedBackend().moves(0, address), wanted(WEB), end=10)} == {None}
 
 

@@ -87,7 +87,7 @@ def test_after_four_moves_it_is_enough() -> None:
 
 
 @given(st.floats(0, 1))
-def test_a_fresh_port_is_one_that_nobody_registers(spread: float) -> None:
+def test_a_fresh_port_is_an_unregistered_one(spread: float) -> None:
     move = next_move(half(UDP, 4005), half(TCP, 4002, moves=2), spread)
     assert move
     assert 49152 <= move.external_port <= 65535
@@ -143,7 +143,7 @@ def test_the_inner_port_follows_the_outer_one() -> None:
 
 
 @pytest.mark.parametrize("moves", [2, 3])
-def test_if_that_is_given_to_nobody_it_is_a_fresh_port_inside_and_outside(moves: int) -> None:
+def test_if_that_is_not_granted_it_is_a_fresh_port_inside_and_outside(moves: int) -> None:
     assert next_move(single(40000, 6881, moves), None, 0.0) == PortMove((TCP, 6881), 49152, 49152)
 
 

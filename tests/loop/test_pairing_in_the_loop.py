@@ -302,7 +302,7 @@ def test_only_one_external_port_is_no_wish_of_who_follows() -> None:
     assert mappings(told, until=1) == ["added TCP 37713"]
 
 
-def test_what_nobody_heard_of_is_deleted_all_the_same() -> None:
+def test_an_unannounced_mapping_is_deleted_all_the_same() -> None:
     town = Town((TCP, 6881))
     play(town.silent(0, 1, hook="delete_mapping", after=5), wanted("6881=follow"), end=2)
     assert town.table == {}

@@ -191,7 +191,7 @@ def test_the_half_that_stays_is_open_when_the_other_is_let_go(soap: bool, gone: 
 def test_a_half_that_comes_later_is_asked_for_after_the_first(chance: int) -> None:
     tcp, udp = parse_mappings([f"{PORT}/both"])
     gateway = Miniupnpd()
-    gateway.forgets = [1000.0]  # nobody has noticed when TCP comes
+    gateway.forgets = [1000.0]  # not noticed yet when TCP comes
     pair: Story = [(0, Register(udp)), (1001, Register(tcp))]
     assert not live(gateway, end=4000, chance=chance, pair=pair).shut_since(1002)
 
@@ -263,7 +263,7 @@ def opened(lease: Lease, turn: int) -> Lease:
     return lease.granted(Grant(PORT, LEASE), None, 0.0, 0.0).with_open_order(turn)
 
 
-def test_two_that_were_never_asked_for_wait_for_nobody() -> None:
+def test_two_leases_that_were_never_asked_for_do_not_wait() -> None:
     assert not renewal_order.must_wait_for(NEW, OTHER)
     assert not renewal_order.must_wait_for(OTHER, NEW)
 

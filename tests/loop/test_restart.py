@@ -77,7 +77,7 @@ def test_where_only_one_port_will_do_memory_is_not_asked() -> None:
     assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 0, 8080, 600)
 
 
-def test_a_leftover_that_nobody_wants_is_deleted() -> None:
+def test_an_unwanted_leftover_is_deleted() -> None:
     backend = ScriptedBackend()
     assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
     assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 7070)]

@@ -56,7 +56,7 @@ class RouterWorld:
             last = max(last, now + step.length)
         self._inbox.tell(scenes, last + calm, self._shut_at)
         gateway = IPv4Address(self._router.address)
-        backend = NatPmp(None, patience=HASTY, candidates=lambda: [gateway], clock=self._inbox.now, announced_at=())
+        backend = NatPmp(None, timeouts=HASTY, candidates=lambda: [gateway], clock=self._inbox.now, announced_at=())
         Loop(Nat(backend, "world"), self._inbox, Recorder(), random=lambda: 0.5).run()
         self.left = ours(self._router, PORT)
         self.robbed = [entry for entry in self._neighbours if entry not in self._router.entries]

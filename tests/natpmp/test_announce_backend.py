@@ -53,7 +53,7 @@ def watch(announced_at: tuple[str, int], patient: Timeouts) -> Iterator[Watch]:
     with ExitStack() as stack:
 
         def make(gateway: "Peer", given: IPv4Address | None = HERE, **arguments: object) -> Watched:
-            chosen = {"patience": patient, "announced_at": [announced_at], "spread": 0.0, **arguments}
+            chosen = {"timeouts": patient, "announced_at": [announced_at], "spread": 0.0, **arguments}
             watched = Watched(NatPmp(given, gateway.port, **chosen))  # type: ignore[arg-type]  # its keywords
             stack.callback(watched.close)
             return watched
@@ -194,7 +194,7 @@ def test_a_gateway_once_found_is_the_only_one_that_counts(peer: "MakePeer", watc
 
 def test_a_given_gateway_that_did_not_answer_yet_is_news(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
     gateway = peer("ff", OLD)
-    watched = watch(gateway, patience=Timeouts(0.2, 0.2))
+    watched = watch(gateway, timeouts=Timeouts(0.2, 0.2))
     with pytest.raises(NATError):
         watched.backend.external_ip()
     announce(OLD)
@@ -205,7 +205,7 @@ def test_a_found_gateway_that_was_lost_and_comes_back_is_news(
     peer: "MakePeer", watch: Watch, announce: "Announce"
 ) -> None:
     gateway = peer(OLD, "ff", OLD)
-    watched = watch(gateway, given=None, candidates=lambda: [HERE], patience=Timeouts(0.2, 0.2))
+    watched = watch(gateway, given=None, candidates=lambda: [HERE], timeouts=Timeouts(0.2, 0.2))
     watched.backend.external_ip()
     with pytest.raises(NATError):
         watched.backend.external_ip()
@@ -221,7 +221,7 @@ def test_a_gateway_that_cannot_be_asked_is_no_news(
     answer: str, peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
     gateway = peer(answer)
-    watched = watch(gateway, patience=Timeouts(0.01, 0.02))
+    watched = watch(gateway, timeouts=Timeouts(0.01, 0.02))
     announce(OLD)
     until(lambda: gateway.heard_hex)
     time.sleep(0.03)
@@ -246,7 +246,7 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
     gateway = peer("")
-    watched = watch(gateway, patience=Timeouts(30.0, 30.0))
+    watched = watch(gateway, timeouts=Timeouts(30.0, 30.0))
     announce(OLD)
     until(lambda: gateway.heard_hex)
     begun = time.monotonic()

@@ -34,7 +34,7 @@ EXTERNAL = IPv4Address("203.0.113.7")
 
 @pytest.fixture
 def talk_to(patient: Timeouts) -> Callable[["Peer"], NatPmp]:
-    return lambda gateway: NatPmp(HERE, gateway.port, patience=patient, announced_at=())
+    return lambda gateway: NatPmp(HERE, gateway.port, timeouts=patient, announced_at=())
 
 
 @pytest.fixture
@@ -211,11 +211,11 @@ def test_port_0_or_no_lifetime_is_no_mapping(answer: str, talk: Talk) -> None:
 
 def test_silence_is_a_timeout(peer: "MakePeer", impatient: Timeouts) -> None:
     with pytest.raises(GatewayTimeout):
-        NatPmp(HERE, peer("").port, patience=impatient).external_ip()
+        NatPmp(HERE, peer("").port, timeouts=impatient).external_ip()
 
 
 def test_a_given_gateway_is_kept_when_it_fails(closed_port: int, impatient: Timeouts) -> None:
-    backend = NatPmp(HERE, closed_port, patience=impatient)
+    backend = NatPmp(HERE, closed_port, timeouts=impatient)
     with pytest.raises(NoGateway):
         backend.external_ip()
     assert str(backend) == "NAT-PMP 127.0.0.1"
@@ -244,7 +244,7 @@ SILENT, NOISY, GOOD = (IPv4Address(f"127.0.0.{n}") for n in (2, 3, 4))
 
 
 def test_all_candidates_are_asked_and_the_one_that_answers_is_used(gateway: "Peer", patient: Timeouts) -> None:
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([SILENT, NOISY, GOOD]))
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([SILENT, NOISY, GOOD]))
     assert str(backend) == "NAT-PMP"
     assert backend.external_ip() == EXTERNAL
     assert str(backend) == "NAT-PMP 127.0.0.4"
@@ -253,7 +253,7 @@ def test_all_candidates_are_asked_and_the_one_that_answers_is_used(gateway: "Pee
 
 def test_a_gateway_once_found_is_asked_alone(gateway: "Peer", patient: Timeouts) -> None:
     candidates = Candidates([GOOD])
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates)
     backend.external_ip()
     candidates.clear()
     backend.external_ip()
@@ -262,13 +262,13 @@ def test_a_gateway_once_found_is_asked_alone(gateway: "Peer", patient: Timeouts)
 
 def test_mapping_first_finds_the_gateway_first(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(ADDRESS, GRANT)
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE]))
     assert backend.add_mapping(Protocol.TCP, 0, 30303, 600) == Grant(30303, 600)
     assert [request[:4] for request in gateway.heard_hex] == ["0000", "0002"]
 
 
-def test_if_none_answers_everybody_asked_is_named(gateway: "Peer", impatient: Timeouts) -> None:
-    backend = NatPmp(port=gateway.port, patience=impatient, candidates=Candidates([SILENT, NOISY]))
+def test_without_an_answer_every_asked_gateway_is_named(gateway: "Peer", impatient: Timeouts) -> None:
+    backend = NatPmp(port=gateway.port, timeouts=impatient, candidates=Candidates([SILENT, NOISY]))
     with pytest.raises(NoGateway) as caught:
         backend.external_ip()
     assert str(SILENT) in str(caught.value)
@@ -277,7 +277,7 @@ def test_if_none_answers_everybody_asked_is_named(gateway: "Peer", impatient: Ti
 
 def test_no_failure_is_remembered(gateway: "Peer", patient: Timeouts) -> None:
     candidates = Candidates()
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates)
     with pytest.raises(NoGateway, match="no gateway to ask"):
         backend.external_ip()
     candidates.append(GOOD)
@@ -286,7 +286,7 @@ def test_no_failure_is_remembered(gateway: "Peer", patient: Timeouts) -> None:
 
 def test_a_found_gateway_that_is_gone_is_looked_for_anew(gateway: "Peer", peer: "MakePeer", patient: Timeouts) -> None:
     mortal, candidates = peer(ADDRESS, port=gateway.port), Candidates([HERE])
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates)
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates)
     backend.external_ip()
     mortal.close()
     candidates.append(GOOD)
@@ -299,7 +299,7 @@ def test_a_found_gateway_that_is_gone_is_looked_for_anew(gateway: "Peer", peer: 
 def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
     failure: str, peer: "MakePeer", impatient: Timeouts
 ) -> None:
-    backend = NatPmp(port=peer(ADDRESS, failure).port, patience=impatient, candidates=Candidates([HERE]))
+    backend = NatPmp(port=peer(ADDRESS, failure).port, timeouts=impatient, candidates=Candidates([HERE]))
     backend.external_ip()
     with pytest.raises(NATError):
         backend.external_ip()
@@ -308,7 +308,7 @@ def test_a_found_gateway_that_makes_no_sense_is_looked_for_anew(
 
 def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(ADDRESS, "00 82 0004 00000005")
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE]))
     with pytest.raises(OutOfResources):
         backend.add_mapping(Protocol.TCP, 0, 30303, 600)
     assert str(backend) == "NAT-PMP 127.0.0.1"
@@ -317,12 +317,12 @@ def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Timeout
 def test_a_candidate_that_refuses_tells_why(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer("00 80 0002 00000005")
     with pytest.raises(NotAuthorized):
-        NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE])).external_ip()
+        NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE])).external_ip()
 
 
 def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer("00 80 0000 00000005 00000000")
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]))
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE]))
     with pytest.raises(Refused, match="no external address yet"):
         backend.external_ip()
     assert str(backend) == "NAT-PMP"
@@ -333,7 +333,7 @@ def test_a_candidate_without_an_address_is_not_chosen(peer: "MakePeer", patient:
 
 def test_a_guess_is_asked_only_without_a_default_route(gateway: "Peer", patient: Timeouts) -> None:
     candidates, guessed = Candidates([HERE]), Candidates([GOOD])
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, guesses=guessed, announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates, guesses=guessed, announced_at=())
     with pytest.raises(NoGateway):
         backend.external_ip()
     assert gateway.heard_hex == []
@@ -342,7 +342,7 @@ def test_a_guess_is_asked_only_without_a_default_route(gateway: "Peer", patient:
 def test_the_word_of_a_guess_is_not_taken_and_it_is_said_that_it_is_used(
     gateway: "Peer", patient: Timeouts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=list, guesses=lambda: [GOOD], announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=list, guesses=lambda: [GOOD], announced_at=())
     for _ in range(2):
         with pytest.raises(UnverifiedGateway, match=r"no default route leads there.*--nat pmp:127\.0\.0\.4"):
             backend.external_ip()
@@ -354,7 +354,7 @@ def test_a_faster_neighbour_does_not_answer_for_the_default_gateway(peer: "MakeP
     gateway = peer("", ADDRESS, address="127.0.0.4")  # answers the second packet
     peer("00 80 0000 00000005 08080808", address="127.0.0.5", port=gateway.port)
     candidates = Candidates([GOOD, IPv4Address("127.0.0.5")])
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates, announced_at=())
     assert backend.external_ip() == EXTERNAL
 
 
@@ -416,7 +416,7 @@ def test_a_gateway_too_young_for_the_time_that_passed_raises_an_alert(
 ) -> None:
     now = [100.0]
     gateway = peer(ADDRESS, "00 80 0000 00000064 cb007107")  # 5 s, then 100 s
-    backend = NatPmp(HERE, gateway.port, patience=patient, clock=lambda: now[0], announced_at=())
+    backend = NatPmp(HERE, gateway.port, timeouts=patient, clock=lambda: now[0], announced_at=())
     alerts = watch(backend)
     backend.external_ip()
     now[0] += 800.0
@@ -473,7 +473,7 @@ def test_a_steady_gateway_raises_none(talk: Talk, watch: Watch) -> None:
 
 def test_a_restart_is_noticed_across_a_rediscovery(peer: "MakePeer", patient: Timeouts, watch: Watch) -> None:
     gateway = peer("00 80 0000 00001388 cb007107")
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=Candidates([HERE]), announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE]), announced_at=())
     alerts = watch(backend)
     backend.external_ip()
     gateway.close()
@@ -488,7 +488,7 @@ def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
     gateway: "Peer", peer: "MakePeer", patient: Timeouts, watch: Watch
 ) -> None:
     mortal, candidates = peer(ADDRESS, port=gateway.port), Candidates([HERE])
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates, announced_at=())
     alerts = watch(backend)
     backend.external_ip()
     mortal.close()
@@ -497,11 +497,11 @@ def test_another_gateway_knows_nothing_of_us_and_raises_an_alert(
     assert alerts == ["gateway changed: 127.0.0.4 answers in place of 127.0.0.1"]
 
 
-def test_a_gateway_that_routes_no_longer_lead_to_is_asked_on_where_nobody_else_answers(
+def test_a_gateway_that_routes_no_longer_lead_to_is_asked_on_where_no_other_answers(
     gateway: "Peer", patient: Timeouts
 ) -> None:
     candidates = Candidates([GOOD])
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=candidates, announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=candidates, announced_at=())
     first = backend.external_ip()
     candidates[:] = [IPv4Address("127.0.0.9")]
     assert backend.external_ip() == first
@@ -539,7 +539,7 @@ def router() -> Iterator[Router]:
 
 @pytest.fixture
 def backend(router: Router, patient: Timeouts) -> NatPmp:
-    return NatPmp(HERE, router.pmp_port, patience=patient)
+    return NatPmp(HERE, router.pmp_port, timeouts=patient)
 
 
 def test_the_routers_address_is_learnt(router: Router, backend: NatPmp) -> None:
@@ -595,13 +595,13 @@ def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> Non
 def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Timeouts) -> None:
     router.quirks = quirks
     with pytest.raises(GatewayTimeout):
-        NatPmp(HERE, router.pmp_port, patience=impatient).add_mapping(Protocol.TCP, 0, 30303, 600)
+        NatPmp(HERE, router.pmp_port, timeouts=impatient).add_mapping(Protocol.TCP, 0, 30303, 600)
 
 
 @pytest.mark.parametrize("quirks", [Quirks(garbage=True), Quirks(truncated=True)])
 def test_a_router_that_makes_no_sense_is_garbled(quirks: Quirks, router: Router, ticking: "Clock") -> None:
     router.quirks = quirks
-    backend = NatPmp(HERE, router.pmp_port, patience=Timeouts(1.0, 2.0), clock=ticking)
+    backend = NatPmp(HERE, router.pmp_port, timeouts=Timeouts(1.0, 2.0), clock=ticking)
     with pytest.raises(Garbled):
         backend.add_mapping(Protocol.TCP, 0, 30303, 600)
 

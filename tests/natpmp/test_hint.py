@@ -26,7 +26,7 @@ def gateway(peer: "MakePeer") -> "Peer":
 @pytest.fixture
 def natpmp(gateway: "Peer", patient: Timeouts) -> NatPmp:
     """One whose routes name no gateway."""
-    return NatPmp(port=gateway.port, patience=patient, candidates=list, guesses=list, announced_at=())
+    return NatPmp(port=gateway.port, timeouts=patient, candidates=list, guesses=list, announced_at=())
 
 
 def test_before_a_gateway_has_answered_there_is_no_hint() -> None:
@@ -34,7 +34,7 @@ def test_before_a_gateway_has_answered_there_is_no_hint() -> None:
 
 
 def test_the_hint_is_the_gateways_address(gateway: "Peer", patient: Timeouts) -> None:
-    backend = NatPmp(IPv4Address(GATEWAY), gateway.port, patience=patient, announced_at=())
+    backend = NatPmp(IPv4Address(GATEWAY), gateway.port, timeouts=patient, announced_at=())
     backend.external_ip()
     assert Nat(backend, "pmp").hint() == GATEWAY
 
@@ -47,7 +47,7 @@ def test_a_remembered_gateway_is_asked_though_no_route_names_it(natpmp: NatPmp) 
 
 
 def test_it_is_asked_beside_those_that_the_routes_name(gateway: "Peer", patient: Timeouts) -> None:
-    backend = NatPmp(port=gateway.port, patience=patient, candidates=lambda: [IPv4Address(GATEWAY)], announced_at=())
+    backend = NatPmp(port=gateway.port, timeouts=patient, candidates=lambda: [IPv4Address(GATEWAY)], announced_at=())
     backend.take_hint(str(ELSEWHERE))
     backend.external_ip()
     assert str(backend) == f"NAT-PMP {GATEWAY}"
@@ -61,7 +61,7 @@ def test_it_is_asked_once(natpmp: NatPmp) -> None:
 
 
 def test_a_gateway_that_was_given_is_the_only_one_that_is_asked(gateway: "Peer", impatient: Timeouts) -> None:
-    backend = NatPmp(ELSEWHERE, gateway.port, patience=impatient, announced_at=())
+    backend = NatPmp(ELSEWHERE, gateway.port, timeouts=impatient, announced_at=())
     backend.take_hint(GATEWAY)
     with pytest.raises(NoGateway):
         backend.external_ip()

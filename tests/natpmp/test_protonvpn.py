@@ -52,7 +52,7 @@ def talk(peer: MakePeer, patient: Timeouts) -> Callable[..., tuple[ProtonVpn, Pe
 
     def talk(*script: str) -> tuple[ProtonVpn, Peer]:
         gateway = peer(*script)
-        backend = ProtonVpn(HERE, gateway.port, patience=patient, announced_at=())
+        backend = ProtonVpn(HERE, gateway.port, timeouts=patient, announced_at=())
         return backend, gateway
 
     return talk
@@ -92,13 +92,13 @@ def test_a_mapping_of_one_internal_port_is_deleted_as_ever(talk: Talk) -> None:
 # what users forget
 
 
-def test_nobody_at_the_gateway_is_told_with_what_to_check(closed_port: int) -> None:
+def test_no_answer_from_the_gateway_is_told_with_what_to_check(closed_port: int) -> None:
     with pytest.raises(NoGateway, match=ADVICE):
         ProtonVpn(HERE, closed_port).external_ip()
 
 
 def test_silence_is_told_with_what_to_check(peer: Callable[..., "object"], impatient: Timeouts) -> None:
-    backend = ProtonVpn(HERE, peer("").port, patience=impatient)  # type: ignore[attr-defined]
+    backend = ProtonVpn(HERE, peer("").port, timeouts=impatient)  # type: ignore[attr-defined]
     with pytest.raises(GatewayTimeout, match=ADVICE):
         backend.add_mapping(TCP, 0, 1, 60)
 

@@ -79,7 +79,7 @@ def test_what_is_no_default_route_through_a_gateway_is_skipped(line: str) -> Non
 
 
 @pytest.mark.parametrize("table", ["", HEAD, HEAD + "\n"])
-def test_an_empty_table_names_nobody(table: str) -> None:
+def test_an_empty_table_names_no_gateway(table: str) -> None:
     assert parse_routes(table) == []
 
 

@@ -138,12 +138,12 @@ def become(monkeypatch: pytest.MonkeyPatch) -> Become:
     return be_at
 
 
-def test_our_address_towards_a_stranger_is_ours(become: Become) -> None:
+def test_our_address_towards_another_network_is_ours(become: Become) -> None:
     become("2a00:77::2")
     assert global_ipv6_address() == IPv6Address("2a00:77::2")
 
 
 @pytest.mark.parametrize("address", ["", "::1", "fe80::7%eth0", "fd00::7", "2001:db8::7"])
-def test_an_address_that_strangers_cannot_reach_is_none(address: str, become: Become) -> None:
+def test_an_address_that_is_unreachable_from_outside_is_none(address: str, become: Become) -> None:
     become(address)
     assert global_ipv6_address() is None

@@ -45,7 +45,7 @@ def test_new_statements_revive_the_prediction() -> None:
     assert track.predict(WINDOW + 1) == US
 
 
-def test_memory_is_bounded_although_nobody_ever_asks() -> None:
+def test_memory_is_bounded_without_a_reader() -> None:
     track = tracker()
     for now in range(0, 5 * WINDOW, 10):
         track.statement(host(now), US, now)

@@ -375,7 +375,7 @@ def test_an_address_that_is_no_longer_known_leaves_the_record(node: LocalNode) -
 
 
 def test_a_local_port_is_never_published_at_the_gateways_address(started: LocalNode) -> None:
-    """Q6: geth advertises the public address with ports that nobody could map."""
+    """Q6: geth advertises the public address with ports that could not be mapped."""
     assert hear(started, at(PUBLIC)) == {"ip": PUBLIC}
 
 
@@ -415,7 +415,7 @@ def test_a_holder_that_comes_back_waits_its_turn(node: LocalNode) -> None:
     assert hear(node, added(WEB, 80), added(P2P, 40001), lost(WEB), added(WEB, 80))["tcp"] == 40001
 
 
-def test_when_the_last_one_goes_nobody_holds_the_entry(node: LocalNode) -> None:
+def test_when_the_last_mapping_goes_the_entry_is_gone(node: LocalNode) -> None:
     assert hear(node, added(WEB, 80), added(P2P, 40001), removed(WEB), lost(P2P)) == {}
 
 
@@ -431,7 +431,7 @@ def test_a_static_mapping_is_published_like_any_other(started: LocalNode) -> Non
     assert hear(started, by_hand) == {"ip": PUBLIC, "tcp": 443, "udp": 30303}
 
 
-def test_an_expected_port_that_nobody_wants_any_more_leaves_the_record(started: LocalNode) -> None:
+def test_an_expected_port_that_is_no_longer_wanted_leaves_the_record(started: LocalNode) -> None:
     assert hear(started, removed(P2P)) == {"ip": LOOPBACK, "udp": 30303}
 
 

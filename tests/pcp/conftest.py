@@ -64,7 +64,7 @@ Talk: TypeAlias = Callable[..., Pcp]
 @pytest.fixture
 def talk_to(patient: Timeouts) -> Callable[[Peer], Pcp]:
     """A backend for that server."""
-    return lambda server: Pcp(HERE, Settings(port=server.port, patience=patient, announced_at=()))
+    return lambda server: Pcp(HERE, Settings(port=server.port, timeouts=patient, announced_at=()))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def talk(peer: MakePeer, talk_to: Callable[[Peer], Pcp]) -> Talk:
 def pinholes_at(patient: Timeouts) -> Callable[[Peer], PcpPinholes]:
     """Pinholes for that server, from ::1, as if that were a global address."""
     return lambda server: PcpPinholes(
-        HERE6, Settings(port=server.port, patience=patient, announced_at=()), own_address=lambda: HERE6
+        HERE6, Settings(port=server.port, timeouts=patient, announced_at=()), own_address=lambda: HERE6
     )
 
 

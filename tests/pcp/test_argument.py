@@ -45,7 +45,7 @@ def test_an_ipv6_gateway_is_one_for_pinholes() -> None:
         ("fe80::1%a b", "no interface's name"),
         ("fe80::1%a\ud800", "no interface's name"),
         ("fe80::1%" + "x" * 65, "no interface's name"),
-        ("0.0.0.0", "unspecified"),  # noqa: S104  # nobody binds to it
+        ("0.0.0.0", "unspecified"),  # noqa: S104  # not bound to
         ("::", "unspecified"),
         ("::ffff:0.0.0.0", "unspecified"),
         ("224.0.0.1", "group's"),

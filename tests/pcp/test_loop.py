@@ -30,7 +30,7 @@ class Notes(list[Event]):
 def test_the_external_address_is_told_before_the_first_mapping(pmp: bool, patient: Timeouts, until: Until) -> None:
     told, inbox = Notes(), Inbox()
     with Router(upnp=False, pmp=pmp, pcp=True, pmp_port=0) as router:
-        backend = Pcp(HERE, Settings(port=router.pmp_port, patience=patient, announced_at=()))
+        backend = Pcp(HERE, Settings(port=router.pmp_port, timeouts=patient, announced_at=()))
         loop = threading.Thread(target=Loop(Nat(backend, "pcp"), inbox, told).run)
         loop.start()
         inbox.put(Register(PortRequest(Protocol.TCP, 30303)))

@@ -26,16 +26,16 @@ TCP = Protocol.TCP
 Make = Callable[..., Pcp]
 
 
-def natpmp(port: int, patience: Timeouts) -> Load:
+def natpmp(port: int, timeouts: Timeouts) -> Load:
     """What `pmp:GATEWAY` gives, at the test's port."""
-    return lambda gateway: Nat(NatPmp(gateway, port, patience=patience, announced_at=()), "natpmp")
+    return lambda gateway: Nat(NatPmp(gateway, port, timeouts=timeouts, announced_at=()), "natpmp")
 
 
 @pytest.fixture
 def make(patient: Timeouts) -> Make:
-    def make(port: int, patience: Timeouts = patient, given: IPv4Address | None = HERE, **more: object) -> Pcp:
-        settings = Settings(port=port, patience=patience, announced_at=())
-        chosen = {"fallback": natpmp(port, patience), "candidates": lambda: [HERE], **more}
+    def make(port: int, timeouts: Timeouts = patient, given: IPv4Address | None = HERE, **more: object) -> Pcp:
+        settings = Settings(port=port, timeouts=timeouts, announced_at=())
+        chosen = {"fallback": natpmp(port, timeouts), "candidates": lambda: [HERE], **more}
         return Pcp(given, settings, **chosen)  # type: ignore[arg-type]  # its keywords
 
     return make
@@ -72,7 +72,7 @@ def test_the_door_is_that_of_the_installed_backend() -> None:
     assert str(load_natpmp(IPv4Address("127.0.0.1"))) == str(load.load("pmp:127.0.0.1")) == "NAT-PMP 127.0.0.1"
 
 
-def test_in_a_race_nobody_stands_in(router: Router, make: Make) -> None:
+def test_in_a_race_there_is_no_fallback(router: Router, make: Make) -> None:
     with pytest.raises(NoGateway, match="speaks NAT-PMP only, not PCP: use the backend pmp"):
         make(router.pmp_port, fallback=None).external_ip()
 
@@ -87,7 +87,7 @@ def test_a_backend_that_cannot_be_had_is_named(router: Router, make: Make) -> No
 
 def test_a_server_that_falls_silent_is_asked_for_pcp_again(peer: "MakePeer", make: Make) -> None:
     server = peer(NATPMP_ONLY, ADDRESS, *[""] * 3, announced(), ADDRESS)
-    backend = make(server.port, patience=Timeouts(0.05, 0.12))
+    backend = make(server.port, timeouts=Timeouts(0.05, 0.12))
     backend.external_ip()
     with pytest.raises(GatewayTimeout):
         backend.external_ip()

@@ -142,7 +142,7 @@ def test_an_option_that_was_asked_for_may_come_back() -> None:
 
 def test_an_option_that_must_be_understood_and_was_not_asked_for_is_garbled() -> None:
     with pytest.raises(Garbled, match="option 1"):
-        MAP.read(answer(mapped() + "01 00 0010" + "00" * 16))  # THIRD_PARTY: a mapping for somebody else
+        MAP.read(answer(mapped() + "01 00 0010" + "00" * 16))  # THIRD_PARTY: a mapping for another host
 
 
 @pytest.mark.parametrize("result", [1, 2, 4, 8, 12, 77])
@@ -196,7 +196,7 @@ def test_another_version_of_pcp_is_a_refusal_without_an_epoch() -> None:
         ("01 81" + mapped()[5:], "version 1"),
         ("03 81" + mapped()[5:], "version 3"),
         ("03 01 0001 00000000", "version 3"),  # no answer bit
-        ("00 80 0000 00000005 cb007107", "version 0"),  # NAT-PMP's good answer, which nobody asked for
+        ("00 80 0000 00000005 cb007107", "version 0"),  # NAT-PMP's good answer, which was not asked for
         (mapped(nonce="ff" * 12), "another nonce"),
         (mapped(protocol=17), "protocol 17"),
         (mapped(internal=30302), "internal port 30302"),
@@ -233,7 +233,7 @@ def test_no_bytes_raise_anything_but_garbled(datagram: bytes) -> None:
 # announcements
 
 
-def test_an_announcement_is_an_announce_answer_that_nobody_asked_for() -> None:
+def test_an_announcement_is_an_unasked_announce_answer() -> None:
     assert read_announcement(answer(announced(7))) == 7
 
 

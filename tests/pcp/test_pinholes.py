@@ -108,17 +108,17 @@ def test_without_a_global_address_nothing_is_sent(server: Server) -> None:
 
 def test_the_next_call_uses_a_new_address(server: Server, patient: Timeouts) -> None:
     gateway, ours = server(announced()), [HERE6]
-    settings = Settings(port=gateway.port, patience=patient, announced_at=())
+    settings = Settings(port=gateway.port, timeouts=patient, announced_at=())
     backend = PcpPinholes(HERE6, settings, own_address=lambda: ours[-1])
     assert backend.external_ip() == HERE6
-    ours.append(IPv6Address("2001:db8::7"))  # nobody here has it, so that nothing can be sent from it
+    ours.append(IPv6Address("2001:db8::7"))  # no host here has it, so that nothing can be sent from it
     with pytest.raises(NoGateway, match="cannot be reached"):
         backend.external_ip()
 
 
 def test_the_gateway_is_looked_for_among_the_default_routers(server: Server, patient: Timeouts) -> None:
     gateway = server(announced())
-    settings = Settings(port=gateway.port, patience=patient, announced_at=())
+    settings = Settings(port=gateway.port, timeouts=patient, announced_at=())
     backend = PcpPinholes(None, settings, candidates=lambda: [HERE6], own_address=lambda: HERE6)
     assert str(backend) == "PCP IPv6"
     backend.external_ip()
@@ -136,7 +136,7 @@ def test_a_gateway_that_speaks_natpmp_only_opens_no_pinholes(server: Server, pin
 
 
 def test_silence_is_a_timeout(server: Server, impatient: Timeouts) -> None:
-    settings = Settings(port=server("").port, patience=impatient)
+    settings = Settings(port=server("").port, timeouts=impatient)
     with pytest.raises(GatewayTimeout):
         PcpPinholes(HERE6, settings, own_address=lambda: HERE6).external_ip()
 

@@ -28,10 +28,10 @@ def add(backend: Pcp, token: str = "") -> Grant:
 
 
 @contextmanager
-def watched(port: int, patience: Timeouts) -> Iterator[tuple[Pcp, "SimpleQueue[str]"]]:
+def watched(port: int, timeouts: Timeouts) -> Iterator[tuple[Pcp, "SimpleQueue[str]"]]:
     """A backend with a watch, and its alerts."""
     alerts: SimpleQueue[str] = SimpleQueue()
-    backend = Pcp(HERE, Settings(port=port, patience=patience, announced_at=()))
+    backend = Pcp(HERE, Settings(port=port, timeouts=timeouts, announced_at=()))
     close = backend.watch(alerts.put)
     yield backend, alerts
     close()

@@ -64,7 +64,7 @@ def watch(announced_at: At, patient: Timeouts) -> Iterator[Watch]:
             candidates: Callable[[], list[IPv4Address]] = list,
             **more: object,
         ) -> Watched:
-            chosen = {"patience": patient, "announced_at": [announced_at], "spread": 0.0, **more}
+            chosen = {"timeouts": patient, "announced_at": [announced_at], "spread": 0.0, **more}
             settings = Settings(port=gateway.port, **chosen)  # type: ignore[arg-type]  # its keywords
             watched = Watched(Pcp(given, settings, candidates=candidates))
             stack.callback(watched.close)
@@ -206,7 +206,7 @@ def test_a_gateway_that_did_not_answer_yet_is_news(
     given: IPv4Address | None, peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
 ) -> None:
     gateway = peer("ff", OLD)
-    watched = watch(gateway, given=given, candidates=lambda: [HERE], patience=Timeouts(0.2, 0.2))
+    watched = watch(gateway, given=given, candidates=lambda: [HERE], timeouts=Timeouts(0.2, 0.2))
     with pytest.raises(NATError):
         watched.backend.external_ip()
     announce(announced_at, OLD)
@@ -218,7 +218,7 @@ def test_a_gateway_that_cannot_be_asked_is_no_news(
     answer: str, peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
 ) -> None:
     gateway = peer(answer)
-    watched = watch(gateway, patience=Timeouts(0.01, 0.02))
+    watched = watch(gateway, timeouts=Timeouts(0.01, 0.02))
     announce(announced_at, OLD)
     until(lambda: gateway.heard)
     time.sleep(0.03)
@@ -229,7 +229,7 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
 ) -> None:
     gateway = peer("")
-    watched = watch(gateway, patience=Timeouts(30.0, 30.0))
+    watched = watch(gateway, timeouts=Timeouts(30.0, 30.0))
     announce(announced_at, OLD)
     until(lambda: gateway.heard)
     begun = time.monotonic()
@@ -256,7 +256,7 @@ def test_an_ipv6_gateways_announcement_is_verified_too(
     peer: "MakePeer", announce: "Announce", announced_at_6: At, patient: Timeouts
 ) -> None:
     gateway = peer(mapped(epoch=5000, address="::1"), YOUNG, address="::1")
-    settings = Settings(port=gateway.port, patience=patient, announced_at=[announced_at_6], spread=0.0)
+    settings = Settings(port=gateway.port, timeouts=patient, announced_at=[announced_at_6], spread=0.0)
     watched = Watched(PcpPinholes(HERE6, settings, own_address=lambda: HERE6))
     watched.map()
     announce(announced_at_6, YOUNG)

@@ -161,7 +161,7 @@ def test_the_addresses_of_one_ipv6_network_count_as_one() -> None:
     assert limit.allows(IPv6Address("2001:db8:0:1::1"), 0)
 
 
-def test_a_full_table_refuses_and_forgets_nobody_too_early() -> None:
+def test_a_full_table_refuses_and_forgets_no_address_too_early() -> None:
     limit = RateLimit(capacity=100)
     assert sum(limit.allows(IPv4Address(number), 0) for number in range(1, 1000)) == 100
     assert limit.allows(CLIENT, 1)

@@ -1,4 +1,4 @@
-"""Every end is clean: of a session that nobody closed, of twenty sessions, of a terminal, of a time without a port."""
+"""Every end is clean: of a session that was not closed, of twenty sessions, of a terminal, of a time without a port."""
 
 import gc
 import os

@@ -86,7 +86,7 @@ def start() -> Iterator[Open]:
 
 @pytest.fixture
 def release() -> Iterator[threading.Event]:
-    """What hung strangers wait for."""
+    """What hung plugins wait for."""
     event = threading.Event()
     yield event
     event.set()
@@ -295,7 +295,7 @@ def test_a_removed_port_can_be_added_again(start: Open) -> None:
     assert session._requests[WEB.key].external_port == 80
 
 
-def test_to_remove_a_stranger_is_refused(start: Open) -> None:
+def test_to_remove_an_unknown_port_is_refused(start: Open) -> None:
     with pytest.raises(SpecError, match="UDP 53 was never asked for"):
         start(ScriptedBackend(), WEB).remove(DNS.key)
 
@@ -372,7 +372,7 @@ def test_a_hung_publisher_delays_nothing(start: Open, release: threading.Event) 
     assert "mapping.removed" in [event.event for event in well.told]
 
 
-def test_a_raising_publisher_is_logged_and_harms_nobody(start: Open, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_raising_publisher_is_logged_and_harms_no_other(start: Open, caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise LookupError("oops")
 
@@ -398,7 +398,7 @@ def test_a_signature_travels_with_the_record(start: Open) -> None:
     assert len(changes) == 2
 
 
-# the door
+# setting up
 
 
 def test_all_public_names_are_there() -> None:

@@ -85,7 +85,7 @@ def test_a_gateway_that_is_back_explains_nothing(ledger: SessionState) -> None:
     assert ledger.why_missing([WEB]) is None
 
 
-def test_a_failure_that_nobody_asks_about_any_more_is_forgotten(ledger: SessionState) -> None:
+def test_a_failure_of_a_removed_port_is_forgotten(ledger: SessionState) -> None:
     ledger.apply(FAILED)
     ledger.forget_failure(WEB)
     assert ledger.why_missing([WEB]) is None

@@ -17,7 +17,7 @@ Start: TypeAlias = Callable[..., Router]
 Behind: TypeAlias = "Callable[..., Lan]"
 ENVELOPE = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><a>{}</a></s:Body></s:Envelope>'
 SERVICE = "urn:schemas-upnp-org:service:WANIPConnection:1"
-PATIENCE = 2.0  # seconds; a test that waits as long as this fails
+TIMEOUT = 2.0  # seconds; a test that waits as long as this fails
 
 
 class Clock:
@@ -53,7 +53,7 @@ def sock() -> Iterator[socket.socket]:
     """A UDP socket of a LAN host."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         sock.bind(("127.0.0.1", 0))
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
         yield sock
 
 
@@ -61,10 +61,10 @@ def sock() -> Iterator[socket.socket]:
 def ask(router: Router) -> Iterator[Ask]:
     """Send a datagram to a port of the router and wait for the answer, from there and from nowhere else."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
 
-        def exchange(port: int, data: bytes, patience: float = PATIENCE) -> bytes:
-            sock.settimeout(patience)
+        def exchange(port: int, data: bytes, timeout: float = TIMEOUT) -> bytes:
+            sock.settimeout(timeout)
             sock.connect((router.address, port))
             sock.send(data)
             return sock.recv(2048)
@@ -77,7 +77,7 @@ def fetch(router: Router) -> Fetch:
     """Make one HTTP request of the router: (status, body)."""
 
     def request(method: str, path: str, body: str = "", **headers: str) -> tuple[int, str]:
-        with closing(HTTPConnection(router.address, router.http_port, timeout=PATIENCE)) as connection:
+        with closing(HTTPConnection(router.address, router.http_port, timeout=TIMEOUT)) as connection:
             connection.request(method, path, body.encode(), headers)
             response = connection.getresponse()
             return response.status, response.read().decode("latin-1")
@@ -89,7 +89,7 @@ def fetch(router: Router) -> Fetch:
 def service() -> Iterator[socket.socket]:
     """A TCP service of a LAN host, waiting for its first caller."""
     with closing(socket.create_server(("127.0.0.1", 0))) as sock:
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
         yield sock
 
 
@@ -98,7 +98,7 @@ def udp_service() -> Iterator[socket.socket]:
     """A UDP service of a LAN host."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         sock.bind(("127.0.0.1", 0))
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
         yield sock
 
 
@@ -169,7 +169,7 @@ class Lan:
         """Go where an answer leads."""
         found = re.fullmatch(r"http://([\d.]+):(\d+)(/.*)", url)
         assert found is not None
-        with closing(HTTPConnection(found[1], int(found[2]), timeout=PATIENCE)) as connection:
+        with closing(HTTPConnection(found[1], int(found[2]), timeout=TIMEOUT)) as connection:
             connection.request("GET", found[3])
             assert connection.getresponse().status == 404
 

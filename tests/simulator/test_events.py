@@ -156,24 +156,24 @@ def test_a_callback_may_lead_to_the_subscriber() -> None:
 
 
 @pytest.fixture
-def ear() -> Iterator[socket.socket]:
+def sink() -> Iterator[socket.socket]:
     """Where events are heard."""
     with closing(socket.create_server((CLIENT, 0))) as sock:
         sock.settimeout(2)
         yield sock
 
 
-def subscribe(router: Router, ear: socket.socket) -> str:
+def subscribe(router: Router, sink: socket.socket) -> str:
     with closing(HTTPConnection(router.address, router.http_port, timeout=2)) as connection:
-        callback = f"<http://127.0.0.1:{ear.getsockname()[1]}/>"
+        callback = f"<http://127.0.0.1:{sink.getsockname()[1]}/>"
         connection.request("SUBSCRIBE", PATH, headers={"CALLBACK": callback, "NT": "upnp:event"})
         response = connection.getresponse()
         assert response.status == 200
         return response.headers["SID"]
 
 
-def event(ear: socket.socket) -> dict[str, Any]:
-    visitor, _ = ear.accept()
+def event(sink: socket.socket) -> dict[str, Any]:
+    visitor, _ = sink.accept()
     with closing(visitor):
         text = b""
         while b"</e:propertyset>" not in text:
@@ -184,35 +184,35 @@ def event(ear: socket.socket) -> dict[str, Any]:
     return {"seq": int(seq[1])} | dict(re.findall(r"<e:property><(\w+)>(.*?)</", text.decode()))
 
 
-def test_a_subscriber_is_told_at_once_and_at_every_change(router: Router, ear: socket.socket) -> None:
-    subscribe(router, ear)
-    assert event(ear)["seq"] == 0
+def test_a_subscriber_is_told_at_once_and_at_every_change(router: Router, sink: socket.socket) -> None:
+    subscribe(router, sink)
+    assert event(sink)["seq"] == 0
     router.external_ip = "203.0.113.9"
-    assert event(ear) == {"seq": 1, "ExternalIPAddress": "203.0.113.9"}
+    assert event(sink) == {"seq": 1, "ExternalIPAddress": "203.0.113.9"}
     router.quirks = Quirks(no_wan=True)
-    assert event(ear) == {"seq": 2, "ConnectionStatus": "Disconnected", "ExternalIPAddress": ""}
+    assert event(sink) == {"seq": 2, "ConnectionStatus": "Disconnected", "ExternalIPAddress": ""}
     assert router.heard == Heard(subscribe=1)
 
 
-def test_a_new_mapping_is_an_event(router: Router, ear: socket.socket, sock: socket.socket) -> None:
-    subscribe(router, ear)
-    event(ear)
+def test_a_new_mapping_is_an_event(router: Router, sink: socket.socket, sock: socket.socket) -> None:
+    subscribe(router, sink)
+    event(sink)
     sock.sendto(bytes.fromhex("00020000 9c419c41 0000003c"), (router.address, router.pmp_port))
-    assert event(ear) == {"seq": 1, "PortMappingNumberOfEntries": "1"}
+    assert event(sink) == {"seq": 1, "PortMappingNumberOfEntries": "1"}
 
 
-def test_a_subscriber_who_does_not_listen_delays_no_other_request(router: Router, ear: socket.socket) -> None:
-    subscribe(router, ear)
-    ear.close()
+def test_a_subscriber_who_does_not_listen_delays_no_other_request(router: Router, sink: socket.socket) -> None:
+    subscribe(router, sink)
+    sink.close()
     router.external_ip = "203.0.113.9"
     assert router.entries == ()
 
 
-def test_a_reboot_forgets_the_subscribers(router: Router, ear: socket.socket) -> None:
-    subscribe(router, ear)
-    event(ear)
+def test_a_reboot_forgets_the_subscribers(router: Router, sink: socket.socket) -> None:
+    subscribe(router, sink)
+    event(sink)
     router.reboot()
     router.external_ip = "203.0.113.9"
-    ear.settimeout(0.05)
+    sink.settimeout(0.05)
     with pytest.raises(TimeoutError):
-        ear.accept()
+        sink.accept()

@@ -18,9 +18,9 @@ HONEST = bytes.fromhex("00800000 00000000 01020304")
 SHORT = 0.05  # seconds to wait for what shall not come
 
 
-def ask(router: Router, sock: socket.socket, patience: float = 2.0) -> tuple[bytes, str] | None:
+def ask(router: Router, sock: socket.socket, timeout: float = 2.0) -> tuple[bytes, str] | None:
     """Ask for the external address: the answer and where it comes from, None if there is none."""
-    sock.settimeout(patience)
+    sock.settimeout(timeout)
     sock.sendto(ADDRESS, (router.address, router.pmp_port))
     try:
         data, (sender, _port) = sock.recvfrom(2048)
@@ -29,8 +29,8 @@ def ask(router: Router, sock: socket.socket, patience: float = 2.0) -> tuple[byt
     return data, sender
 
 
-def description(router: Router, patience: float = 2.0) -> bytes:
-    with urlopen(router.description_url, timeout=patience) as response:  # noqa: S310  # the router's own
+def description(router: Router, timeout: float = 2.0) -> bytes:
+    with urlopen(router.description_url, timeout=timeout) as response:  # noqa: S310  # the router's own
         return bytes(response.read())
 
 

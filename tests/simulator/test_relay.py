@@ -14,7 +14,7 @@ from portmap.testing import Entry, Router
 
 Open: TypeAlias = Callable[..., int]
 OPCODE = {socket.SOCK_DGRAM: 1, socket.SOCK_STREAM: 2}
-PATIENCE = 2.0
+TIMEOUT = 2.0
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def mapped(router: Router) -> Open:
 
     def ask(service: socket.socket, lifetime: int = 60) -> int:
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
-            sock.settimeout(PATIENCE)
+            sock.settimeout(TIMEOUT)
             sock.connect((router.address, router.pmp_port))
             sock.send(struct.pack("!BBHHHI", 0, OPCODE[service.type], 0, service.getsockname()[1], 0, lifetime))
             _, port, _ = struct.unpack_from("!HHI", sock.recv(16), 8)
@@ -38,7 +38,7 @@ def call(router: Router) -> Iterator[Callable[[int], socket.socket]]:
     calls: list[socket.socket] = []
 
     def connect(port: int) -> socket.socket:
-        calls.append(socket.create_connection((router.outside, port), timeout=PATIENCE))
+        calls.append(socket.create_connection((router.outside, port), timeout=TIMEOUT))
         return calls[-1]
 
     yield connect
@@ -54,7 +54,7 @@ def joined(
     outside = call(mapped(service))
     inside, _ = service.accept()
     with closing(inside):
-        inside.settimeout(PATIENCE)
+        inside.settimeout(TIMEOUT)
         yield outside, inside
 
 
@@ -93,7 +93,7 @@ def test_more_than_any_buffer_arrives_whole(joined: tuple[socket.socket, socket.
 
 def through(outside: socket.socket, inside: socket.socket, data: bytes) -> bytes:
     """Push the data in at one end and gather it at the other, in one thread."""
-    sent, got, deadline = 0, bytearray(), time.monotonic() + PATIENCE
+    sent, got, deadline = 0, bytearray(), time.monotonic() + TIMEOUT
     while len(got) < len(data) and time.monotonic() < deadline:
         with suppress(BlockingIOError):
             sent += outside.send(data[sent : sent + 65536])
@@ -105,7 +105,7 @@ def through(outside: socket.socket, inside: socket.socket, data: bytes) -> bytes
 def test_udp_goes_both_ways(router: Router, udp_service: socket.socket, mapped: Open) -> None:
     port = mapped(udp_service)
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as outside:
-        outside.settimeout(PATIENCE)
+        outside.settimeout(TIMEOUT)
         outside.sendto(b"ping", (router.outside, port))
         data, sender = udp_service.recvfrom(16)
         udp_service.sendto(b"pong " + data, sender)
@@ -116,7 +116,7 @@ def test_each_udp_sender_gets_its_own_answers(router: Router, udp_service: socke
     port = mapped(udp_service)
     callers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
     for number, caller in enumerate(callers):
-        caller.settimeout(PATIENCE)
+        caller.settimeout(TIMEOUT)
         caller.sendto(bytes([number]), (router.outside, port))
     for _ in callers:
         udp_service.sendto(*udp_service.recvfrom(16))

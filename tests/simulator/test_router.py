@@ -141,7 +141,7 @@ def test_a_reboot_can_move_the_control_port(router: Router, fetch: Fetch) -> Non
 def test_a_rebooting_router_hears_nothing(router: Router, ask: Ask) -> None:
     router.reboot(downtime=60)
     with pytest.raises(TimeoutError):
-        ask(router.pmp_port, ADDRESS, patience=0.02)
+        ask(router.pmp_port, ADDRESS, timeout=0.02)
     assert router.heard == Heard()
 
 

@@ -1,4 +1,4 @@
-"""Reading every journal of a folder, without disturbing whoever lives."""
+"""Reading every journal of a folder, without disturbing living sessions."""
 
 import os
 from pathlib import Path

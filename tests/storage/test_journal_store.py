@@ -38,7 +38,7 @@ def test_what_one_session_leaves_the_next_inherits(opened: Open) -> None:
     assert opened().take_over() == (JOURNAL,)
 
 
-def test_nobody_inherits_from_the_living(opened: Open) -> None:
+def test_a_living_sessions_journal_is_not_taken_over(opened: Open) -> None:
     alive = opened()
     alive.save(JOURNAL)
     assert opened().take_over() == ()
@@ -143,7 +143,7 @@ def test_a_relative_xdg_folder_is_ignored_as_its_standard_says(monkeypatch: pyte
 
 
 @pytest.mark.timeout(10)
-def test_a_pipe_in_the_folder_delays_nobody(opened: Open, tmp_path: Path) -> None:
+def test_a_pipe_in_the_folder_delays_no_session(opened: Open, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "1-abc.json")
     os.mkfifo(tmp_path / "2-abc.json")
     os.mkfifo(tmp_path / "2-abc.lock")

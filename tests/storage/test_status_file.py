@@ -187,7 +187,7 @@ def test_a_board_that_cannot_be_written_costs_only_the_notice(tmp_path: Path, ca
 
 
 @pytest.mark.timeout(10)
-def test_a_pipe_among_the_files_delays_nobody(tmp_path: Path) -> None:
+def test_a_pipe_among_the_files_delays_no_reader(tmp_path: Path) -> None:
     board = StatusFile(tmp_path, NEW)
     os.mkfifo(status_folder(tmp_path) / "1-abc.json")
     os.mkfifo(status_folder(tmp_path) / "1-abc.lock")

@@ -10,7 +10,7 @@ import pytest
 from portmap.testing import StunQuirks, StunServer
 from portmap_stun import Server, Stun
 
-SHORT = 0.4  # seconds, for those who ask in vain
+SHORT = 0.4  # seconds, where no answer comes
 
 Serve: TypeAlias = Callable[..., StunServer]
 Ask: TypeAlias = Callable[..., Stun]
@@ -32,8 +32,8 @@ def serve() -> Iterator[Serve]:
 def ask() -> Ask:
     """`ask(*servers)`: a backend that asks these, and is patient unless it is told otherwise."""
 
-    def make(*servers: StunServer, patience: float = 4.0) -> Stun:
-        return Stun([Server(server.address, server.port) for server in servers], patience=patience)
+    def make(*servers: StunServer, timeout: float = 4.0) -> Stun:
+        return Stun([Server(server.address, server.port) for server in servers], timeout=timeout)
 
     return make
 

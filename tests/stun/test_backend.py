@@ -17,7 +17,7 @@ from portmap.testing import StunServer
 from portmap.wire import Peer
 from portmap_stun import Server, Stun
 
-SHORT = 0.4  # seconds, for those who ask in vain
+SHORT = 0.4  # seconds, where no answer comes
 LONG = 5.0  # seconds, that no test here waits out
 NAMED = Server("stun.example.org")
 
@@ -94,13 +94,13 @@ def test_a_server_that_is_no_use_is_given_up_in_time(
 ) -> None:
     begun = time.monotonic()
     with pytest.raises(error):
-        ask(serve(**quirks), patience=SHORT).external_ip()
+        ask(serve(**quirks), timeout=SHORT).external_ip()
     assert time.monotonic() - begun < SHORT + 0.5
 
 
 def test_silence_is_told_in_the_same_words_every_time(serve: Serve, ask: Ask) -> None:
     server = serve(silent=True)
-    stun = ask(server, patience=SHORT)
+    stun = ask(server, timeout=SHORT)
     for _ in range(2):
         with pytest.raises(GatewayTimeout, match=f"^no STUN answer from 127.0.0.1:{server.port} within 0.4 s$"):
             stun.external_ip()
@@ -112,7 +112,7 @@ def test_a_refusal_is_told_with_its_code_and_words(serve: Serve, ask: Ask) -> No
     assert (caught.value.code, caught.value.text) == (500, "Server Error")
 
 
-def test_where_nobody_listens_that_is_told_at_once(closed_port: int) -> None:
+def test_a_closed_port_is_told_at_once(closed_port: int) -> None:
     begun = time.monotonic()
     with pytest.raises(NoGateway, match="no program speaks STUN at"):
         Stun([Server("127.0.0.1", closed_port)]).external_ip()
@@ -120,9 +120,9 @@ def test_where_nobody_listens_that_is_told_at_once(closed_port: int) -> None:
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "255.255.255.255"])  # noqa: S104  # said, not bound
-def test_an_address_that_nobody_can_have_is_not_believed(serve: Serve, ask: Ask, address: str) -> None:
+def test_an_impossible_address_is_not_believed(serve: Serve, ask: Ask, address: str) -> None:
     with pytest.raises(Garbled, match="which no host can have"):
-        ask(serve(address), patience=SHORT).external_ip()
+        ask(serve(address), timeout=SHORT).external_ip()
 
 
 def test_a_private_address_is_told_as_it_is(serve: Serve, ask: Ask) -> None:
@@ -181,7 +181,7 @@ def test_the_evidence_tells_whose_word_it_is(serve: Serve, ask: Ask) -> None:
 
 def test_where_no_server_helps_everyone_is_named(serve: Serve, ask: Ask, closed_port: int) -> None:
     silent = serve(silent=True)
-    stun = Stun([Server("127.0.0.1", closed_port), Server("127.0.0.1", silent.port)], patience=SHORT)
+    stun = Stun([Server("127.0.0.1", closed_port), Server("127.0.0.1", silent.port)], timeout=SHORT)
     with pytest.raises(
         NoGateway, match=f"no program speaks STUN at .*:{closed_port}.*; no STUN answer from .*{silent.port}"
     ):
@@ -190,7 +190,7 @@ def test_where_no_server_helps_everyone_is_named(serve: Serve, ask: Ask, closed_
 
 def test_a_refusal_says_more_than_silence(serve: Serve, ask: Ask) -> None:
     with pytest.raises(Refused):
-        ask(serve(silent=True), serve(error=500), patience=SHORT).external_ip()
+        ask(serve(silent=True), serve(error=500), timeout=SHORT).external_ip()
 
 
 # names
@@ -223,7 +223,7 @@ def test_ipv6_is_asked_where_ipv4_leads_nowhere(serve: Serve, closed_port: int) 
 def test_ipv6_is_not_asked_where_ipv4_is_merely_silent(serve: Serve) -> None:
     sixth = serve("2606:4700::1", at="::1")
     with pytest.raises(GatewayTimeout):
-        Stun([NAMED], patience=SHORT, look_up=at(serve(silent=True), sixth)).external_ip()
+        Stun([NAMED], timeout=SHORT, look_up=at(serve(silent=True), sixth)).external_ip()
     assert sixth.asked == 0
 
 
@@ -235,7 +235,7 @@ def test_a_lookup_that_hangs_is_not_waited_for_and_not_begun_twice() -> None:
         release.wait(LONG)
         return []
 
-    stun = Stun([NAMED], patience=0.05, look_up=hang)
+    stun = Stun([NAMED], timeout=0.05, look_up=hang)
     for _ in range(3):
         with pytest.raises(GatewayTimeout, match=r"no STUN answer from stun\.example\.org:3478 within 0\.05 s"):
             stun.external_ip()

@@ -201,7 +201,7 @@ def test_ranges_that_overlap_are_refused() -> None:
         parse_mappings(["100:1-6", "105"])
 
 
-def test_who_takes_whatever_port_he_is_given_is_in_nobodys_way() -> None:
+def test_two_mappings_with_follow_do_not_conflict() -> None:
     assert len(parse_mappings(["6881=follow", "6881:80", "follow/udp"])) == 3
 
 

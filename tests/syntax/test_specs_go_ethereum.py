@@ -80,7 +80,7 @@ TABLE: Final[tuple[tuple[str, str, Loads | str], ...]] = (
     ("extip: 1.2.3.4", INVALID, "white space"),
     ("foo:1.2.3.4", NO_SUCH, "unknown backend 'foo'"),
     ("FOO", NO_SUCH, "unknown backend 'foo'"),
-    # stun: a server's port may be left out; one that nobody could ask is refused
+    # stun: a server's port may be left out; one that could not be asked is refused
     ("stun", "default list", STUN),
     ("stun:", "default list", STUN),
     ("stun:1.2.3.4", "missing port in address", Loads(Kind.STATIC, "STUN 1.2.3.4:3478")),

@@ -26,7 +26,7 @@ from portmap.publishers.runner import PublisherRunner
 from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_torrent.client import TorrentClient
 
-PATIENCE = 20.0  # seconds until a client that was just started, or told, does as it was told
+TIMEOUT = 20.0  # seconds until a client that was just started, or told, does as it was told
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
 
 
@@ -66,7 +66,7 @@ def running(request: pytest.FixtureRequest) -> tuple[TorrentClient, Daemon]:
 
 
 def in_time(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.05)

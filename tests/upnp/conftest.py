@@ -35,20 +35,20 @@ def http(body: bytes, status: str = "200 OK") -> bytes:
 @contextmanager
 def listening(visit: Visit) -> Iterator[int]:
     """A web server on loopback; its port."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as door:
-        thread = Thread(target=_receive, args=(door, visit))
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        thread = Thread(target=_receive, args=(server, visit))
         thread.start()
         try:
-            yield door.getsockname()[1]
+            yield server.getsockname()[1]
         finally:
-            door.shutdown(socket.SHUT_RDWR)
+            server.shutdown(socket.SHUT_RDWR)
             thread.join()
 
 
-def _receive(door: socket.socket, visit: Visit) -> None:
-    with suppress(OSError):  # the door was shut
+def _receive(server: socket.socket, visit: Visit) -> None:
+    with suppress(OSError):  # the server was closed
         while True:
-            visitor, _ = door.accept()
+            visitor, _ = server.accept()
             with closing(visitor), suppress(OSError):  # the visitor may have left
                 visitor.settimeout(2)
                 visit(visitor, _request(visitor))
@@ -147,7 +147,7 @@ def router() -> Iterator[Router]:
 
 
 def free_port() -> int:
-    """A UDP port that nobody has just now."""
+    """A UDP port that is free now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -160,11 +160,11 @@ ALTERNATIVE = 45678  # the port that is "drawn" when the wanted one is taken
 
 @pytest.fixture
 def backend_for() -> BackendFor:
-    """A backend that searches at one router only, by unicast, for `patience` seconds."""
+    """A backend that searches at one router only, by unicast, for `timeout` seconds."""
 
-    def make(router: Router, patience: float = 2.5) -> Upnp:
+    def make(router: Router, timeout: float = 2.5) -> Upnp:
         gateways = [IPv4Address(router.address)]
-        search = Search(lambda: gateways, multicast=None, port=router.ssdp_port, patience=patience)
+        search = Search(lambda: gateways, multicast=None, port=router.ssdp_port, timeout=timeout)
         return Upnp(search=search, choose=lambda: ALTERNATIVE, announced_at=("127.0.0.1", free_port()))
 
     return make
@@ -197,8 +197,8 @@ class SearchAnswerer:
             self._sock.sendto(b"", ("127.0.0.1", self.port))
             self._thread.join()
 
-    def search(self, patience: float = 0.5, gateways: tuple[str, ...] = ("127.0.0.1",)) -> Search:
-        return Search(lambda: [IPv4Address(it) for it in gateways], multicast=None, port=self.port, patience=patience)
+    def search(self, timeout: float = 0.5, gateways: tuple[str, ...] = ("127.0.0.1",)) -> Search:
+        return Search(lambda: [IPv4Address(it) for it in gateways], multicast=None, port=self.port, timeout=timeout)
 
     def points_to(self, *locations: object) -> None:
         self.answers += [f"HTTP/1.1 200 OK\r\nLOCATION: {location}\r\n\r\n".encode() for location in locations]

@@ -270,7 +270,7 @@ def test_a_mapping_is_deleted_and_a_second_time_does_no_harm(router: Router, upn
     assert router.heard.delete == 1
 
 
-def test_somebody_elses_mapping_is_not_deleted(router: Router, upnp: Upnp) -> None:
+def test_another_hosts_mapping_is_not_deleted(router: Router, upnp: Upnp) -> None:
     add(upnp)
     upnp.delete_mapping(TCP, PORT, PORT + 1)
     assert len(router.entries) == 1
@@ -289,7 +289,7 @@ def test_a_restarted_router_on_a_new_control_port_is_found_again_within_the_call
 
 
 def test_a_given_router_on_a_new_control_port_is_found_again_at_its_address(router: Router) -> None:
-    search = Search(port=router.ssdp_port, patience=1)
+    search = Search(port=router.ssdp_port, timeout=1)
     upnp = Upnp(parse_url(router.description_url), search=search)
     add(upnp)
     router.reboot(new_control_port=True)
@@ -297,7 +297,7 @@ def test_a_given_router_on_a_new_control_port_is_found_again_at_its_address(rout
 
 
 def test_a_given_router_that_never_was_there_is_not_replaced_by_another(router: Router) -> None:
-    upnp = Upnp(parse_url("http://127.0.0.1:9/desc.xml"), search=Search(port=router.ssdp_port, patience=1))
+    upnp = Upnp(parse_url("http://127.0.0.1:9/desc.xml"), search=Search(port=router.ssdp_port, timeout=1))
     with pytest.raises(NoGateway):
         upnp.external_ip()
     assert router.heard == Heard()
@@ -342,7 +342,7 @@ def test_the_second_failure_in_one_call_is_told_as_the_first(router: Router, upn
 
 def test_a_gateway_that_was_not_there_is_found_when_it_is(backend_for: "BackendFor") -> None:
     with Router(pmp=False) as router:
-        upnp = backend_for(router, patience=0.2)
+        upnp = backend_for(router, timeout=0.2)
         router.quirks = Quirks(silent=True)
         with pytest.raises(NoGateway):
             upnp.external_ip()
@@ -353,7 +353,7 @@ def test_a_gateway_that_was_not_there_is_found_when_it_is(backend_for: "BackendF
 def test_an_answer_from_a_host_that_it_does_not_point_to_is_ignored(router: Router, backend_for: "BackendFor") -> None:
     router.quirks = Quirks(wrong_sender=True)
     with pytest.raises(NoGateway):
-        backend_for(router, patience=0.2).external_ip()
+        backend_for(router, timeout=0.2).external_ip()
     assert router.heard.description == 0
 
 
@@ -367,7 +367,7 @@ def test_a_router_gone_mad_is_an_error_of_ours(router: Router, quirks: Quirks) -
 
 
 def test_a_router_gone_silent_is_a_timeout_and_forgotten(router: Router) -> None:
-    upnp = Upnp(parse_url(router.description_url), patience=0.3)
+    upnp = Upnp(parse_url(router.description_url), timeout=0.3)
     add(upnp)
     router.quirks = Quirks(silent=True)
     with pytest.raises(GatewayTimeout):

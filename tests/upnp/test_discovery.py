@@ -34,7 +34,7 @@ def test_a_huge_description_is_not_read(serve: "WebServers") -> None:
 
 def test_a_dripping_description_is_given_up(serve: "WebServers") -> None:
     with pytest.raises(GatewayTimeout):
-        fetch_device(serve.drip(SLOW_HEADER, every=0.02), patience=0.2)
+        fetch_device(serve.drip(SLOW_HEADER, every=0.02), timeout=0.2)
 
 
 def test_the_gateway_among_those_that_answer_is_found(answerer: "SearchAnswerer", serve: "WebServers") -> None:
@@ -43,7 +43,7 @@ def test_the_gateway_among_those_that_answer_is_found(answerer: "SearchAnswerer"
     assert discover(answerer.search()).services[0].control.port == gateway.port
 
 
-def test_a_slow_printer_that_answers_first_delays_nobody(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+def test_a_slow_printer_that_answers_first_delays_no_gateway(answerer: "SearchAnswerer", serve: "WebServers") -> None:
     answerer.points_to(serve.drip(SLOW_HEADER, every=0.005), serve.body(GATEWAY))
     began = time.monotonic()
     discover(answerer.search(2.5))
@@ -78,12 +78,14 @@ def test_a_good_answer_from_elsewhere_waits_only_a_moment() -> None:
     assert time.monotonic() - began < 2 * GRACE
 
 
-def test_if_nobody_answers_the_error_says_what_to_try(answerer: "SearchAnswerer") -> None:
+def test_without_an_answer_the_error_says_what_to_try(answerer: "SearchAnswerer") -> None:
     with pytest.raises(NoGateway, match=r"within 0\.2 s; is UPnP switched on"):
         discover(answerer.search(0.2))
 
 
-def test_if_nobody_will_do_the_error_says_who_answered(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+def test_without_a_usable_gateway_the_error_names_the_devices_that_answered(
+    answerer: "SearchAnswerer", serve: "WebServers"
+) -> None:
     answerer.points_to(serve.body(PRINTER))
     with pytest.raises(NoGateway, match=r"among the devices that answered: 127\.0\.0\.1 is no gateway"):
         discover(answerer.search(0.2))

@@ -53,7 +53,7 @@ def test_anything_else_is_not_followed(url: str) -> None:
         parse_location(url, ROUTER, OURS)
 
 
-def test_a_stranger_from_another_network_is_not_followed() -> None:
+def test_a_device_from_another_network_is_not_followed() -> None:
     with pytest.raises(Garbled, match="not an address of this network"):
         parse_location("http://[2a00:78::1]:5000/", IPv6Address("2a00:78::1"), OURS)
 

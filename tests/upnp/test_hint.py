@@ -18,12 +18,12 @@ from portmap_upnp.location import parse_url
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, SearchAnswerer
 
-NOWHERE = "http://127.0.0.1:9/rootDesc.xml"  # discard: nobody listens there
+NOWHERE = "http://127.0.0.1:9/rootDesc.xml"  # discard: nothing listens there
 
 
 @pytest.fixture
 def unheard(answerer: "SearchAnswerer") -> Upnp:
-    """A backend whose search nobody answers."""
+    """A backend whose search gets no answer."""
     return Upnp(search=answerer.search(), announced_at=("127.0.0.1", 0))
 
 
@@ -117,7 +117,7 @@ def test_a_hinted_gateway_from_elsewhere_gives_way_to_the_default_one(router: Ro
 def test_the_word_of_a_gateway_that_no_default_route_names_does_not_count_and_it_maps_all_the_same(
     router: Router,
 ) -> None:
-    search = Search(lambda: [IPv4Address("127.0.0.9")], multicast=None, port=router.ssdp_port, patience=0.3)
+    search = Search(lambda: [IPv4Address("127.0.0.9")], multicast=None, port=router.ssdp_port, timeout=0.3)
     upnp = Upnp(search=search, announced_at=("127.0.0.1", 0))
     upnp.take_hint(router.description_url)
     with pytest.raises(UnverifiedGateway, match="name it: upnp:http://127"):

@@ -18,16 +18,16 @@ def content(reply: Reply) -> tuple[int, bytes]:
 
 
 def test_a_body_is_fetched(serve: "WebServers") -> None:
-    assert content(exchange(serve.body(b"hello"), Request(), limit=5, patience=2)) == (200, b"hello")
+    assert content(exchange(serve.body(b"hello"), Request(), limit=5, timeout=2)) == (200, b"hello")
 
 
 def test_a_chunked_body_is_fetched(serve: "WebServers") -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
-    assert content(exchange(serve.raw(chunked), Request(), limit=9, patience=2)) == (200, b"hello")
+    assert content(exchange(serve.raw(chunked), Request(), limit=9, timeout=2)) == (200, b"hello")
 
 
 def test_a_body_without_a_length_ends_with_the_connection(serve: "WebServers") -> None:
-    assert content(exchange(serve.raw(b"HTTP/1.0 200 OK\r\n\r\nhello"), Request(), limit=9, patience=2)) == (
+    assert content(exchange(serve.raw(b"HTTP/1.0 200 OK\r\n\r\nhello"), Request(), limit=9, timeout=2)) == (
         200,
         b"hello",
     )
@@ -35,7 +35,7 @@ def test_a_body_without_a_length_ends_with_the_connection(serve: "WebServers") -
 
 def test_a_body_shorter_than_announced_is_handed_on_since_routers_miscount(serve: "WebServers") -> None:
     miscounted = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"
-    assert content(exchange(serve.raw(miscounted), Request(), limit=9, patience=2)) == (200, b"hello")
+    assert content(exchange(serve.raw(miscounted), Request(), limit=9, timeout=2)) == (200, b"hello")
 
 
 def test_a_body_is_posted_with_its_length_and_headers(serve: "WebServers") -> None:
@@ -45,7 +45,7 @@ def test_a_body_is_posted_with_its_length_and_headers(serve: "WebServers") -> No
         heard.append(request)
         visitor.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    exchange(serve.visit(visit), Request("POST", {"SOAPAction": '"x#Y"'}, b"<a/>"), limit=9, patience=2)
+    exchange(serve.visit(visit), Request("POST", {"SOAPAction": '"x#Y"'}, b"<a/>"), limit=9, timeout=2)
     assert heard[0].startswith(b"POST /desc.xml HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b'\r\nSOAPAction: "x#Y"\r\n' in heard[0]
     assert heard[0].endswith(b"\r\n\r\n<a/>")
@@ -54,18 +54,18 @@ def test_a_body_is_posted_with_its_length_and_headers(serve: "WebServers") -> No
 def test_a_redirect_is_not_followed(serve: "WebServers") -> None:
     target = serve.body(b"secret")
     answer = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
-    assert content(exchange(serve.raw(answer), Request(), limit=9, patience=2)) == (302, b"")
+    assert content(exchange(serve.raw(answer), Request(), limit=9, timeout=2)) == (302, b"")
 
 
 def test_one_byte_too_many_is_too_many(serve: "WebServers") -> None:
     with pytest.raises(Garbled, match="over 4 bytes"):
-        exchange(serve.body(b"hello"), Request(), limit=4, patience=2)
+        exchange(serve.body(b"hello"), Request(), limit=4, timeout=2)
 
 
-def test_a_drip_feed_ends_with_the_patience(serve: "WebServers") -> None:
+def test_a_drip_feed_ends_at_the_timeout(serve: "WebServers") -> None:
     began = time.monotonic()
     with pytest.raises(GatewayTimeout, match=r"within 0\.2 s"):
-        exchange(serve.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 30, every=0.02), Request(), limit=9, patience=0.2)
+        exchange(serve.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 30, every=0.02), Request(), limit=9, timeout=0.2)
     assert time.monotonic() - began < 0.4
 
 
@@ -86,7 +86,7 @@ def test_what_has_no_end_is_cut_off_whatever_it_is_wrapped_in(serve: "WebServers
             visitor.sendall(more)
 
     with pytest.raises(Garbled, match="over 9 bytes"):
-        exchange(serve.visit(visit), Request(), limit=9, patience=2)
+        exchange(serve.visit(visit), Request(), limit=9, timeout=2)
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,16 @@ def test_what_has_no_end_is_cut_off_whatever_it_is_wrapped_in(serve: "WebServers
 )
 def test_what_is_no_http_is_garbled(serve: "WebServers", response: bytes) -> None:
     with pytest.raises(Garbled):
-        exchange(serve.raw(response), Request(), limit=50, patience=2)
+        exchange(serve.raw(response), Request(), limit=50, timeout=2)
 
 
 def test_a_closed_port_is_no_gateway_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     with pytest.raises(NoGateway, match="refused"):
-        exchange(Location(IPv4Address("127.0.0.1"), port, "/"), Request(), limit=9, patience=2)
+        exchange(Location(IPv4Address("127.0.0.1"), port, "/"), Request(), limit=9, timeout=2)
 
 
 def test_a_connection_shut_without_a_word_is_an_error_of_ours(serve: "WebServers") -> None:
     with pytest.raises((NoGateway, Garbled)):
-        exchange(serve.raw(b""), Request(), limit=9, patience=2)
+        exchange(serve.raw(b""), Request(), limit=9, timeout=2)

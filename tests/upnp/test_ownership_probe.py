@@ -49,12 +49,12 @@ def test_without_an_arp_table_silence_means_absent(tmp_path: Path) -> None:
 
 
 def test_to_accept_or_to_refuse_is_an_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
         assert answers_tcp(LOOPBACK, port)
     assert answers_tcp(LOOPBACK, port)
 
 
 def test_a_full_backlog_that_keeps_us_waiting_is_no_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as door, socket.create_connection(door.getsockname()):
-        assert not answers_tcp(LOOPBACK, door.getsockname()[1], patience=0.05)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.create_connection(server.getsockname()):
+        assert not answers_tcp(LOOPBACK, server.getsockname()[1], timeout=0.05)

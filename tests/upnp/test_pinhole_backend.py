@@ -21,9 +21,9 @@ US = IPv6Address("::1")
 Start: TypeAlias = Callable[..., tuple[Router, UpnpPinholes]]
 
 
-def backend_for(router: Router, patience: float = 2.0, **options: Any) -> UpnpPinholes:
-    search = Search(lambda: [US], multicast=None, port=router.ssdp6_port, send_times=SEND_TIMES6, patience=0.5)
-    return UpnpPinholes(search=search, here=lambda: US, patience=patience, **options)
+def backend_for(router: Router, timeout: float = 2.0, **options: Any) -> UpnpPinholes:
+    search = Search(lambda: [US], multicast=None, port=router.ssdp6_port, send_times=SEND_TIMES6, timeout=0.5)
+    return UpnpPinholes(search=search, here=lambda: US, timeout=timeout, **options)
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def start() -> Iterator[Start]:
     """A router with these quirks, and a backend that searches there."""
     with ExitStack() as stack:
 
-        def both(patience: float = 2.0, **quirks: Any) -> tuple[Router, UpnpPinholes]:
+        def both(timeout: float = 2.0, **quirks: Any) -> tuple[Router, UpnpPinholes]:
             router = stack.enter_context(Router(pmp=False, ipv6=True, quirks=Quirks(**quirks)))
-            return router, backend_for(router, patience)
+            return router, backend_for(router, timeout)
 
         yield both
 
@@ -177,17 +177,15 @@ def test_a_port_that_cannot_be_is_the_callers_error(start: Start, port: int) -> 
     ],
     ids=str,
 )
-def test_who_lures_or_floods_or_has_no_firewall_is_no_gateway_and_nobody_is_lured(
-    start: Start, quirks: dict[str, Any]
-) -> None:
+def test_a_device_that_lures_or_floods_or_has_no_firewall_is_no_gateway(start: Start, quirks: dict[str, Any]) -> None:
     router, backend = start(**quirks)
     with pytest.raises(NoGateway):
         backend.external_ip()
     assert router.heard.trap == 0
 
 
-def test_a_dripping_description_costs_no_more_than_the_patience(start: Start) -> None:
-    _, backend = start(patience=0.6, drip=0.05)
+def test_a_dripping_description_takes_no_longer_than_the_timeout(start: Start) -> None:
+    _, backend = start(timeout=0.6, drip=0.05)
     with pytest.raises(NoGateway):
         backend.external_ip()
 
@@ -208,7 +206,7 @@ def test_a_printer_that_answers_first_costs_nothing(start: Start) -> None:
 
 
 def test_silence_in_the_middle_is_a_timeout(start: Start) -> None:
-    router, backend = start(patience=0.6)
+    router, backend = start(timeout=0.6)
     backend.external_ip()
     router.quirks = Quirks(silent=True)
     with pytest.raises((GatewayTimeout, NoGateway)):

@@ -141,7 +141,7 @@ def test_a_refusal_of_the_port_leads_to_another_port(
     assert opens(mapper, igd) == Grant(40001, 600)
 
 
-def test_a_port_lost_to_somebody_quicker_leads_to_another_port(mapper: PortMapper, scripted: "Scripted") -> None:
+def test_a_port_lost_to_a_quicker_host_leads_to_another_port(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, THEIRS, 714, entry()], ADD: [YES]})
     assert opens(mapper, igd) == Grant(40001, 600)
 
@@ -153,7 +153,7 @@ def test_the_usual_port_is_the_one_held_or_else_the_internal_one(mapper: PortMap
     assert mapper.usual_port(Protocol.UDP, 30303) == 30303
 
 
-def test_a_port_lost_to_somebody_is_no_longer_the_usual_one(mapper: PortMapper, scripted: "Scripted") -> None:
+def test_a_port_lost_to_another_host_is_no_longer_the_usual_one(mapper: PortMapper, scripted: "Scripted") -> None:
     held = replace(WANTED, external_port=40009)
     opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0], held)
     with pytest.raises(Conflict):
@@ -254,7 +254,7 @@ def test_an_entry_that_stays_switched_off_is_an_error(mapper: PortMapper, script
 OLD = entry("192.168.1.4")
 
 
-def test_what_we_left_behind_at_an_address_where_nobody_lives_is_replaced(scripted: "Scripted") -> None:
+def test_what_we_left_at_an_address_without_a_host_is_replaced(scripted: "Scripted") -> None:
     asked: list[tuple[str, int]] = []
 
     def is_host_present(client: str, port: int) -> bool:

@@ -62,7 +62,7 @@ def test_a_flood_from_one_host_is_cut_off(answerer: "SearchAnswerer", stop: Even
     assert len(list(answerer.search(0.2).devices(stop))) == PER_HOST
 
 
-def test_nobody_answers_and_the_search_ends_with_the_patience(answerer: "SearchAnswerer", stop: Event) -> None:
+def test_without_an_answer_the_search_ends_at_the_timeout(answerer: "SearchAnswerer", stop: Event) -> None:
     began = time.monotonic()
     assert list(answerer.search(0.2).devices(stop)) == []
     assert 0.2 <= time.monotonic() - began < 0.5
@@ -82,7 +82,7 @@ def test_by_default_the_standard_group_and_port_are_asked() -> None:
     assert (Search().multicast, Search().port) == ("239.255.255.250", 1900)
 
 
-def test_a_search_at_one_host_asks_nobody_else() -> None:
+def test_a_search_at_one_host_asks_no_other() -> None:
     here = Search().at(IPv4Address("192.168.1.1"))
     assert (list(here.gateways()), here.multicast) == ([IPv4Address("192.168.1.1")], None)
 
@@ -199,7 +199,7 @@ def test_many_strangers_do_not_fill_the_gateways_quota(
 
 
 def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Event) -> None:
-    search = _RunningSearch(Search(lambda: [IPv4Address("192.0.2.1")], multicast=None, port=9, patience=0.2), None)
+    search = _RunningSearch(Search(lambda: [IPv4Address("192.0.2.1")], multicast=None, port=9, timeout=0.2), None)
     forge(search, HERE)
     with closing(search._sockets), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.sendto(ssdp(HERE), ("127.0.0.1", search._unicast[0].getsockname()[1]))

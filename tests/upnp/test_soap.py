@@ -34,7 +34,7 @@ def test_a_fault_is_a_refusal_whatever_the_http_status(status: int) -> None:
 
 
 @pytest.mark.parametrize(("text", "code"), [("-911", -911), ("", 0), ("x", 0), ("9" * 5000, 0), ("\u0667", 0)])
-def test_an_odd_error_code_harms_nobody(text: str, code: int) -> None:
+def test_an_odd_error_code_is_harmless(text: str, code: int) -> None:
     with pytest.raises(Refused) as caught:
         parse_reply("A", 500, fault(text))
     assert caught.value.code == code

@@ -35,8 +35,8 @@ OUR_CALLS: dict[str, Callable[[WanConnection], object]] = {
 }
 
 
-def connection(control: Location, patience: float = 9) -> WanConnection:
-    return WanConnection(SoapClient(SERVICE, control, time.monotonic() + patience))
+def connection(control: Location, timeout: float = 9) -> WanConnection:
+    return WanConnection(SoapClient(SERVICE, control, time.monotonic() + timeout))
 
 
 def normalised(request: str) -> str:
@@ -119,7 +119,7 @@ def test_an_entry_without_values_is_read_as_empty(scripted: "Scripted") -> None:
 
 def test_a_dripping_reply_ends_with_the_deadline(serve: "WebServers") -> None:
     began = time.monotonic()
-    wan = connection(serve.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 90, every=0.01), patience=0.2)
+    wan = connection(serve.drip(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 90, every=0.01), timeout=0.2)
     with pytest.raises(GatewayTimeout):
         wan.status()
     with pytest.raises(GatewayTimeout, match="no time left"):

@@ -1,4 +1,4 @@
-"""The subscription and the door where events come in, each by itself."""
+"""The subscription and the callback server, each by itself."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from portmap.wire.waiter import Waiter, WaiterClosed
 from portmap_upnp.discovery.description import GatewayDevice, Service
 from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import Location
-from portmap_upnp.notifications.callback_server import LIMIT, PATIENCE, CallbackServer
+from portmap_upnp.notifications.callback_server import LIMIT, TIMEOUT, CallbackServer
 from portmap_upnp.notifications.subscription import EventSubscription
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_what_a_gateway_told_before_is_compared_with_what_it_tells_after_a_resta
     assert "5.6.7.8" in events.receive()
 
 
-# The door ------------------------------------------------------------------------------------------------------
+# The callback server --------------------------------------------------------------------------------------
 
 
 def visit(bell: CallbackServer, *pieces: bytes, sender: str = "127.0.0.1") -> socket.socket:
@@ -164,7 +164,7 @@ def test_an_event_without_a_length_ends_with_the_connection(bell: CallbackServer
         assert bell.receive(line).endswith(b"abc")
 
 
-def test_nobody_but_the_gateway_is_let_in(line: Waiter) -> None:
+def test_only_the_gateway_is_let_in(line: Waiter) -> None:
     with closing(CallbackServer(LOOPBACK, IPv4Address("127.0.0.2"))) as bell, visit(bell, b"NOTIFY") as visitor:
         assert bell.receive(line) == b""
         with pytest.raises(ConnectionResetError):
@@ -175,7 +175,7 @@ def test_a_visitor_who_says_nothing_is_sent_away_in_time(bell: CallbackServer, l
     began = time.monotonic()
     with visit(bell):
         assert bell.receive(line) == b""
-    assert time.monotonic() - began < PATIENCE + 0.5
+    assert time.monotonic() - began < TIMEOUT + 0.5
 
 
 def test_a_visitor_who_never_ends_is_cut_off(bell: CallbackServer, line: Waiter) -> None:
@@ -189,10 +189,10 @@ def test_a_visit_ends_when_the_line_is_hung_up(bell: CallbackServer, line: Waite
         began = time.monotonic()
         with pytest.raises(WaiterClosed):
             bell.receive(line)
-    assert time.monotonic() - began < PATIENCE / 2
+    assert time.monotonic() - began < TIMEOUT / 2
 
 
-def test_the_bell_is_only_on_our_own_address_and_at_a_path_that_nobody_knows(bell: CallbackServer) -> None:
+def test_the_callback_server_is_only_on_our_own_address_and_at_a_secret_path(bell: CallbackServer) -> None:
     with closing(CallbackServer(LOOPBACK, LOOPBACK)) as other:
         assert bell.url.startswith("http://127.0.0.1:")
         assert bell.path != other.path

@@ -61,7 +61,7 @@ class House:
             return ""
 
     def says(self, nts: str, *, location: str = "", boot: str = "", sender: str = "127.0.0.1") -> None:
-        """Somebody announces something."""
+        """Announce something."""
         lines = ["NOTIFY * HTTP/1.1", f"NT: {TARGETS[0]}", f"NTS: {nts}", f"LOCATION: {location}"]
         text = "\r\n".join([*lines, f"BOOTID.UPNP.ORG: {boot}", "", ""])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -73,7 +73,7 @@ class House:
 
     def _backend(self) -> Upnp:
         gateways = [IPv4Address("127.0.0.1")]
-        search = Search(lambda: gateways, multicast=None, port=self.router.ssdp_port, patience=0.5)
+        search = Search(lambda: gateways, multicast=None, port=self.router.ssdp_port, timeout=0.5)
         return Upnp(search=search, announced_at=self.announced_at)
 
 

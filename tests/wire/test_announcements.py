@@ -160,7 +160,7 @@ def test_without_one_gateway_another_address_leads_to_nothing(
     assert heard.verified.empty()
 
 
-def test_whoever_of_several_announces_is_verified(ears: MakeEars, announce: "Announce") -> None:
+def test_an_announcement_of_any_of_several_gateways_is_verified(ears: MakeEars, announce: "Announce") -> None:
     heard = ears(expected=(GATEWAY, OTHER), delay=0.05)
     announce(PMP, by=str(OTHER))
     announce(PMP, by=str(GATEWAY))

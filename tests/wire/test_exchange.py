@@ -91,7 +91,7 @@ def test_silence_is_a_timeout_that_names_the_gateway(peer: "MakePeer", impatient
         exchange(gateway.address, AddressRequest(), impatient, speaks="NAT-PMP")
 
 
-def test_silence_lasts_as_long_as_the_patience(peer: "MakePeer", impatient: Timeouts) -> None:
+def test_silence_ends_at_the_timeout(peer: "MakePeer", impatient: Timeouts) -> None:
     begun = time.monotonic()
     with pytest.raises(GatewayTimeout):
         exchange(peer("").address, AddressRequest(), impatient, speaks="NAT-PMP")
@@ -123,9 +123,9 @@ def test_no_wait_is_longer_than_the_longest(peer: "MakePeer") -> None:
 
 
 def test_by_default_eight_packets_fill_the_deadline() -> None:
-    patience = Timeouts()
-    waits = [min(patience.first_wait * 2**n, patience.longest_wait) for n in range(8)]
-    assert (sum(waits), max(waits)) == (patience.deadline, 0.5)
+    timeout = Timeouts()
+    waits = [min(timeout.first_wait * 2**n, timeout.longest_wait) for n in range(8)]
+    assert (sum(waits), max(waits)) == (timeout.deadline, 0.5)
 
 
 def test_nothing_but_garbage_is_garbled_at_the_deadline(peer: "MakePeer", ticking: "Clock") -> None:

@@ -83,7 +83,7 @@ def test_a_failure_does_not_end_the_race() -> None:
     assert first_good([HOME, OTHER], ask, speaks="NAT-PMP") == (OTHER, "here")
 
 
-def test_if_nobody_answers_everybody_asked_is_named() -> None:
+def test_without_an_answer_every_asked_peer_is_named() -> None:
     def ask(candidate: IPv4Address) -> str:
         raise GatewayTimeout(f"silence from {candidate}")
 
@@ -101,7 +101,7 @@ def test_a_refusal_tells_more_than_silence() -> None:
         first_good([HOME, OTHER], ask, speaks="NAT-PMP")
 
 
-def test_nobody_to_ask_is_no_gateway_and_says_what_to_write() -> None:
+def test_an_empty_list_is_no_gateway_and_says_what_to_write() -> None:
     with pytest.raises(NoGateway, match=r"pmp:192\.168\.1\.1"):
         first_good([], str, speaks="NAT-PMP")
 

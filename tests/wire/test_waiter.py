@@ -57,7 +57,7 @@ def test_an_exchange_on_a_line_ends_when_it_is_hung_up(line: Waiter) -> None:
         began = time.monotonic()
         with pytest.raises(WaiterClosed):
             exchange(
-                parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, patience=5, waiter=line
+                parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, timeout=5, waiter=line
             )
     assert time.monotonic() - began < 1
 
@@ -65,10 +65,10 @@ def test_an_exchange_on_a_line_ends_when_it_is_hung_up(line: Waiter) -> None:
 def test_an_exchange_on_a_line_keeps_its_own_time(line: Waiter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(GatewayTimeout):
         exchange(
-            parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, patience=0.1, waiter=line
+            parse_url(f"http://127.0.0.1:{silent.getsockname()[1]}/"), Request(), limit=9, timeout=0.1, waiter=line
         )
 
 
 def test_a_closed_port_is_known_at_once_on_a_line_too(line: Waiter) -> None:
     with pytest.raises(NoGateway, match="refused"):
-        exchange(parse_url("http://127.0.0.1:9/"), Request(), limit=9, patience=2, waiter=line)
+        exchange(parse_url("http://127.0.0.1:9/"), Request(), limit=9, timeout=2, waiter=line)

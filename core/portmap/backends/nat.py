@@ -269,6 +269,6 @@ class Nat:
 
 
 def _close_late(watch: "Future[list[Closer]]") -> None:
-    with suppress(Exception):  # a stranger may raise anything, and nobody is left to hear it
+    with suppress(Exception):  # a plugin may raise anything, and no caller waits any more
         for closer in watch.result():
             closer()

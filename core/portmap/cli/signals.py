@@ -27,10 +27,10 @@ class SignalListener:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        ear, self._mouth = socket.socketpair()
-        self._mouth.setblocking(False)
-        threading.Thread(target=self._listen, args=(ear,), name="portmap signals", daemon=True).start()
-        self._fd_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        receiver, self._sender = socket.socketpair()
+        self._sender.setblocking(False)
+        threading.Thread(target=self._listen, args=(receiver,), name="portmap signals", daemon=True).start()
+        self._fd_before = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         for number in self._numbers:
             self._before[number] = signal.signal(number, _handled)
         return self
@@ -41,12 +41,12 @@ class SignalListener:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._fd_before)
-        self._mouth.close()
+        self._sender.close()
 
-    def _listen(self, ear: socket.socket) -> None:
-        with ear:
-            while byte := ear.recv(1):
-                if byte[0] in self._numbers:  # else it is somebody else's handler
+    def _listen(self, receiver: socket.socket) -> None:
+        with receiver:
+            while byte := receiver.recv(1):
+                if byte[0] in self._numbers:  # else another handler's
                     self._tell(byte[0])
 
 

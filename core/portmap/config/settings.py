@@ -1,7 +1,7 @@
-"""What shall be held, settled from flags, environment and file.
+"""The settings: which instances to hold, resolved from flags, environment and file. Pure.
 
-Pure. Whatever is said wins over what is said further away: flags, then environment, then file, then default.
-Durations are seconds; a lease or a state that nobody named is None, and left to the backend and to the command.
+Flags win over the environment, the environment over the file, the file over the default.
+Durations are seconds; a lease or a state that is not given is None, and left to the backend and to the command.
 """
 
 from collections.abc import Mapping, Sequence

@@ -28,22 +28,22 @@ def run_loop_path(
     *,
     ipv6: bool = False,
 ) -> None:
-    """The loop, with somebody who watches our own side of the network, and somebody who writes the journal."""
+    """Run the loop, with a monitor of our own side of the network and, where there is a state folder, the journal."""
     view = current_view6 if ipv6 else current_view
-    links = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason)), view).start()
+    monitor = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason)), view).start()
     try:
         if state is None:
             Loop(nat, inbox, listener, policy).run()
         else:
             from portmap.storage.journal_writer import JournalWriter  # noqa: PLC0415  # only with a state folder
 
-            scribe = JournalWriter(listener, state, nat.name, nat.hint)
-            if hint := scribe.inherited.hint_for(nat.name):
+            journal = JournalWriter(listener, state, nat.name, nat.hint)
+            if hint := journal.inherited.hint_for(nat.name):
                 nat.take_hint(hint)
-            loop = Loop(nat, inbox, scribe, policy, scribe.inherited, scribe.on_leftover_deleted)
-            scribe.token_of, scribe.inner_port_of = loop.token_of, loop.inner_port_of
+            loop = Loop(nat, inbox, journal, policy, journal.inherited, journal.on_leftover_deleted)
+            journal.token_of, journal.inner_port_of = loop.token_of, loop.inner_port_of
             loop.run()
     finally:
-        links.close()
+        monitor.close()
         if state is not None:
             state.close()

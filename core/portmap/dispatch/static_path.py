@@ -109,7 +109,7 @@ class StaticPath:
                 self._announce(request)
 
     def _reachable(self, address: Address) -> Address:
-        """The address. Raises NoPublicAddress where nobody outside can reach it and the user has not allowed that."""
+        """The address. Raises NoPublicAddress where it is not reachable from outside and not allowed."""
         scope = scope_of(address)
         if not self._nat.opens_ports or scope is Scope.PUBLIC or self._policy.allow_private:
             return address

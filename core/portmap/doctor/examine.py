@@ -1,6 +1,6 @@
 """Runs the probes: all backends at once, this host meanwhile, then a try of the ports if that was asked for.
 
-Read-only, unless `try_it`. Without a try it ends within `PATIENCE` seconds and about one more.
+Read-only, unless `try_it`. Without a try it ends within `TIMEOUT` seconds and about one more.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, PortHolder
-from portmap.doctor.probes.backends import PATIENCE, BackendProbe, ProbeTarget
+from portmap.doctor.probes.backends import TIMEOUT, BackendProbe, ProbeTarget
 from portmap.doctor.probes.firewall import read_firewall
 from portmap.doctor.probes.nat_type import measure_nat
 from portmap.doctor.probes.network import read_host_network
@@ -39,7 +39,7 @@ def examine(
     holdings: Iterable[SessionJournal] = (),
     left_open: Iterable[SessionJournal] = (),
     try_it: bool = False,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     probes: HostProbes = HostProbes(),
     nat_servers: tuple[Server, ...] = (),
     responder: EchoClient | None = None,
@@ -48,8 +48,8 @@ def examine(
 
     `left_open`: the journals of `portmap open`, whose mappings outlive their process.
     """
-    backends = BackendProbe(targets, patience)
-    mirror = BackendProbe((outside,) if outside else (), patience)
+    backends = BackendProbe(targets, timeout)
+    mirror = BackendProbe((outside,) if outside else (), timeout)
     ports = tuple(request.internal_port for request in requests if request.internal_port)
     network = probes.network()
     sockets = probes.sockets(ports) if ports else None

@@ -1,13 +1,13 @@
 """Which ports this portmap holds, and which of them another portmap of this host holds, too.
 
-A gateway knows one mapping for a host, a protocol and an internal port, whoever asked for it. So two portmaps that hold
-the same port hold the same mapping, and the one that ends first must leave it to the other.
+A gateway knows one mapping for a host, a protocol and an internal port, whichever program asked for it. So two portmaps
+that hold the same port hold the same mapping, and the one that ends first must leave it to the other.
 
 Rules:
 A port is claimed before the gateway is asked for it, and released before another portmap is asked about it: of two that
 end at the same time at least one deletes it.
-A claim of another user is the word of a stranger. It opens nothing and renews nothing. It can only have us leave a
-mapping, which then ends with its lease, at the port that we had; a permanent mapping is never left to a stranger.
+A claim of another user is not trusted. It opens nothing and renews nothing. It can only have us leave a
+mapping, which then ends with its lease, at the port that we had; a permanent mapping is never left to another user.
 A token proves to the gateway that a mapping is ours: only our own user and root are told it.
 """
 
@@ -179,7 +179,7 @@ class PortClaims:
             self._on_change(f"another portmap has let go of {claim.protocol} {claim.internal_port}")
 
     def _heeds(self, sender: Sender) -> bool:
-        """Whether to act on what a sender says: for a stranger, only now and then."""
+        """Whether to act on what a sender says: for another user, only once in a while."""
         now = time.monotonic()
         if sender.is_trusted:
             return True

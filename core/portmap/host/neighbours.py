@@ -2,11 +2,11 @@
 
 On Linux the sockets are abstract: every process of the network namespace sees their names in /proc/net/unix, whatever
 its user, folders and rights. Elsewhere they are files in a folder of the user, so only portmaps of the same user meet.
-Where there are no unix sockets (Windows) nobody is met.
+Where there are no unix sockets (Windows) no other portmap is found.
 
 Rules:
 The kernel says who sent a message (unix(7), SCM_CREDENTIALS); nothing that a message says about its sender is believed.
-Bounded: messages of 1 KiB, `MOST` sockets, `PATIENCE` seconds for all answers.
+Bounded: messages of 1 KiB, `MOST` sockets, `TIMEOUT` seconds for all answers.
 A socket that gave no answer in time is not waited for again for a minute.
 """
 
@@ -26,7 +26,7 @@ from portmap.host.files import check_folder
 
 MAX_MESSAGE = 1024  # bytes
 MOST = 1024  # sockets that are asked
-PATIENCE = 0.25  # seconds for all answers together
+TIMEOUT = 0.25  # seconds for all answers together
 IGNORED_FOR = 60.0  # seconds, after no answer
 _PREFIX = "portmap-claims-"
 _LINUX = sys.platform == "linux"
@@ -108,7 +108,7 @@ class Neighbours:
         self._silent: dict[str, float] = {}
 
     def ask(self, text: bytes, own: Collection[str] = ()) -> list[Message]:
-        """Every answer to a question to all of them; none where nobody is there."""
+        """Every answer to a question to all of them; none where there is no other."""
         addresses = _addresses(own)
         if not addresses:
             return []
@@ -135,7 +135,7 @@ class Neighbours:
                 mailbox.close()
 
     def _answers(self, mailbox: Mailbox, asked: set[str]) -> list[Message]:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         answers: dict[str, Message] = {}
         while asked - answers.keys() - self._ignored():
             answer = mailbox.receive(max(0.0, deadline - time.monotonic()))

@@ -22,7 +22,7 @@ def installed_entries(group: str) -> tuple[list[EntryPoint], list[str]]:
         seen.add(name)
         try:
             found += _entries_of(distribution, group)
-        except Exception as error:  # noqa: BLE001  # a file of a stranger's may hold anything
+        except Exception as error:  # noqa: BLE001  # a third party's file may hold anything
             faults.append(f"the plugins of {name} cannot be read: {type(error).__name__}: {error}")
             log.info("%s", faults[-1])
     return found, faults

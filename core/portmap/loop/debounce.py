@@ -1,7 +1,7 @@
 """Limits how often everything is asked for again: at once after the first signal, then after a pause.
 
-The pause is a second. It doubles with each round that changed nothing, up to a minute: whoever can make us doubt the
-gateway, with a spoofed announcement for example, can make us send no more than that. Pure.
+The pause is a second. It doubles with each round that changed nothing, up to a minute: an attacker who makes us doubt
+the gateway, with spoofed announcements for example, makes us send no more than that. Pure.
 """
 
 from dataclasses import dataclass, replace

@@ -208,7 +208,7 @@ class Lease:
         return replace(self, attempt_at=now, failures=0, companion_asked=False, may_be_gone=True, moves=0)
 
     def granted_elsewhere(self, granted: "Lease") -> "Lease":
-        """Granted, but on a port that we will not keep: remembered so that it can be deleted, announced to nobody."""
+        """Granted, but on a port that we will not keep: remembered so that it can be deleted, and not announced."""
         return replace(
             self,
             requested_port=granted.external_port,

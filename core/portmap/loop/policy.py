@@ -26,7 +26,7 @@ class Policy:
 
     `ip_interval`: between two checks of the gateway. A check asks for the external address and for one mapping in turn.
     `call_deadline`: for one call to the backend. `clean_up`: for deleting everything held at the end, in all.
-    `allow_private`: an address that the user gave is announced even where nobody outside can reach it.
+    `allow_private`: an address that the user gave is announced even where it cannot be reached from outside.
     `optional`: these ports are a bonus that the user did not ask for, as IPv6 beside IPv4.
     """
 

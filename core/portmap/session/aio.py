@@ -2,7 +2,7 @@
 
 The event loop is never blocked, and nothing here outlives the `async with`: leaving it, also by a cancellation,
 waits until what is held was deleted, 3 seconds at the most. All threads are daemons, so none delays the process's end.
-A session's events go from its thread to a bounded queue of each reader; a slow reader delays nobody but itself.
+A session's events go from its thread to a bounded queue of each reader; a slow reader delays only itself.
 """
 
 import logging
@@ -39,9 +39,9 @@ _log = logging.getLogger("portmap.aio")
 class AsyncSession:
     """Ports kept open. Made by `portmap.aopen`; to be used in the event loop that it was made in."""
 
-    def __init__(self, session: Session, bell: Wakeup) -> None:
+    def __init__(self, session: Session, wakeup: Wakeup) -> None:
         self._session = session
-        self._bell = bell
+        self._wakeup = wakeup
         self._lock = threading.Lock()  # held for moments only, never during I/O
         self._backlog: deque[Event] = deque(maxlen=BACKLOG)
         self._readers: weakref.WeakSet[_Subscription] = weakref.WeakSet()
@@ -108,7 +108,7 @@ class AsyncSession:
     def remove(self, key: Key) -> None:
         """Let one mapping, (protocol, internal port), go; returns at once. Raises SpecError if never asked for."""
         self._session.remove(key)
-        self._bell.wake()  # what is left may be complete
+        self._wakeup.wake()  # what is left may be complete
 
     def reassert(self) -> None:
         """Have every publisher say again what holds now, as if its target had forgotten."""
@@ -127,7 +127,7 @@ class AsyncSession:
 
         Raises what the first missing one failed with (NATError) when `timeout` seconds are over or the session ends.
         """
-        await self._bell.wait(lambda: self._ended or self._is_complete(), timeout)
+        await self._wakeup.wait(lambda: self._ended or self._is_complete(), timeout)
         return self._session.wait(0)
 
     def events(self, timeout: float | None = None) -> AsyncIterator[Event]:
@@ -138,7 +138,7 @@ class AsyncSession:
         A cancelled step loses nothing: the next one goes on there. A reader that is more than a thousand events behind
         loses the oldest, which is logged once as a warning.
         """
-        reader = _Subscription(self._bell, lambda: self._ended, timeout)
+        reader = _Subscription(self._wakeup, lambda: self._ended, timeout)
         with self._lock:
             for event in self._backlog:
                 reader.put(event)
@@ -164,17 +164,17 @@ class AsyncSession:
                 self._backlog.append(event)
                 for reader in self._readers:
                     reader.put(event)
-            self._bell.wake()
+            self._wakeup.wake()
         self._ended = True
-        self._bell.wake()
+        self._wakeup.wake()
 
 
 class _Subscription:
     """One reader's place in the stream of events."""
 
-    def __init__(self, bell: Wakeup, ended: Callable[[], bool], timeout: float | None) -> None:
+    def __init__(self, wakeup: Wakeup, ended: Callable[[], bool], timeout: float | None) -> None:
         self._timeout = timeout
-        self._bell = bell
+        self._wakeup = wakeup
         self._ended = ended
         self._queue: deque[Event] = deque(maxlen=BACKLOG)
         self._behind = False
@@ -190,18 +190,18 @@ class _Subscription:
         return self
 
     async def __anext__(self) -> Event:
-        await self._bell.wait(lambda: bool(self._queue) or self._ended(), self._timeout)
+        await self._wakeup.wait(lambda: bool(self._queue) or self._ended(), self._timeout)
         if not self._queue:
             raise StopAsyncIteration
         return self._queue.popleft()
 
 
 class _BackgroundCall(Generic[T]):
-    """Work that blocks, on a daemon thread of its own; the bell rings when it is done."""
+    """Work that blocks, on a daemon thread of its own; the task is woken when it is done."""
 
-    def __init__(self, work: Callable[[], T], bell: Wakeup) -> None:
+    def __init__(self, work: Callable[[], T], wakeup: Wakeup) -> None:
         self._call: Future[T] = Future()
-        self._thread = threading.Thread(target=self._run, args=(work, bell), name="portmap errand", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(work, wakeup), name="portmap background", daemon=True)
         self._thread.start()
 
     def done(self) -> bool:
@@ -214,30 +214,30 @@ class _BackgroundCall(Generic[T]):
         self._thread.join()  # nothing but the ringing is left
         return result
 
-    def _run(self, work: Callable[[], T], bell: Wakeup) -> None:
+    def _run(self, work: Callable[[], T], wakeup: Wakeup) -> None:
         complete(self._call, work)
-        bell.wake()
+        wakeup.wake()
 
 
-async def _opened(opening: Callable[[], Session], bell: Wakeup) -> Session:
+async def _opened(opening: Callable[[], Session], wakeup: Wakeup) -> Session:
     """Open in a thread. Who is cancelled meanwhile waits for the closing, as at any other end."""
-    errand = _BackgroundCall(opening, bell)
+    background = _BackgroundCall(opening, wakeup)
     try:
-        await bell.wait(errand.done)
+        await wakeup.wait(background.done)
     except BaseException:
-        closing = _BackgroundCall(lambda: errand.result().close(), bell)
-        await bell.wait_shielded(closing.done, CLOSING)
+        closing = _BackgroundCall(lambda: background.result().close(), wakeup)
+        await wakeup.wait_shielded(closing.done, CLOSING)
         raise
-    return errand.result()
+    return background.result()
 
 
-async def _closed(session: AsyncSession, bell: Wakeup) -> None:
-    errand = _BackgroundCall(session.close, bell)
+async def _closed(session: AsyncSession, wakeup: Wakeup) -> None:
+    background = _BackgroundCall(session.close, wakeup)
     try:
-        await bell.wait_shielded(errand.done, CLOSING)
+        await wakeup.wait_shielded(background.done, CLOSING)
     finally:
-        if errand.done():
-            errand.result()
+        if background.done():
+            background.result()
 
 
 def _async(opening: Callable[P, Session]) -> Callable[P, AbstractAsyncContextManager[AsyncSession]]:
@@ -248,12 +248,12 @@ def _async(opening: Callable[P, Session]) -> Callable[P, AbstractAsyncContextMan
 
         Leaving it deletes what is held, also when cancelled; that takes 3 seconds at the most.
         """
-        bell = current_wakeup()
-        session = AsyncSession(await _opened(partial(opening, *args, **options), bell), bell)
+        wakeup = current_wakeup()
+        session = AsyncSession(await _opened(partial(opening, *args, **options), wakeup), wakeup)
         try:
             yield session
         finally:
-            await _closed(session, bell)
+            await _closed(session, wakeup)
 
     return aopen
 

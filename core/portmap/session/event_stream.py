@@ -1,6 +1,6 @@
-"""Everybody who reads a session's events, each at a pace of his own.
+"""EventStream: a session's events, for any number of readers at any pace.
 
-Telling never blocks; who comes late hears the last `BACKLOG` events first, who does not read delays nobody.
+Putting an event in never blocks. A late reader gets the last `BACKLOG` events first; a slow reader delays no other.
 """
 
 import threading
@@ -23,7 +23,7 @@ class EventStream:
         self._ended = False
 
     def publish(self, event: Event) -> None:
-        """Pass an event on to everybody, present and future."""
+        """Pass an event on to all readers, present and future."""
         with self._lock:
             self._backlog.append(event)
             for subscriber in self._subscribers:

@@ -81,7 +81,7 @@ def default_mappings(nat: str) -> tuple[str, ...]:
 
 
 def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
-    """The gateway's doors, the main one first. Raises SpecError where what was asked for cannot be had."""
+    """The gateway's backends, the main one first. Raises SpecError where what was asked for cannot be had."""
     if not (ipv4 or ipv6):
         raise SpecError("neither IPv4 nor IPv6 leaves nothing to do: allow one of them")
     if isinstance(nat, Nat):
@@ -89,30 +89,30 @@ def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
     if not isinstance(nat, str):
         raise SpecError(f"{nat!r} is no backend: write a spec, as in 'any' or 'pmp:192.168.1.1'")
     if not ipv4:
-        door = load_ipv6(nat)
-        if door is None:
+        backend = load_ipv6(nat)
+        if backend is None:
             raise SpecError(f"{nat!r} knows no IPv6: try pcp or upnp")
-        return (door,)
+        return (backend,)
     main = load(nat)
     side = _optional_ipv6(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
     return (main, side) if side is not None else (main,)
 
 
-def path_setups(doors: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple[PathSetup, ...]:
-    """The doors with their memories and voices: IPv4 first, unless there is none."""
-    both = ipv4 and not doors[0].ipv6
-    places = (state, state and state / "ipv6") if both else (state and state / "ipv6",)
-    voices: tuple[EventTranslator, ...] = (
+def path_setups(backends: tuple[Nat, ...], *, ipv4: bool, state: Path | None) -> tuple[PathSetup, ...]:
+    """What each path starts with: its backend, journal and event translation; IPv4 first, unless there is none."""
+    both = ipv4 and not backends[0].ipv6
+    folders = (state, state and state / "ipv6") if both else (state and state / "ipv6",)
+    translations: tuple[EventTranslator, ...] = (
         (unchanged, PinholeTranslator(alone=False)) if both else (PinholeTranslator(alone=True),)
     )
     return tuple(
         PathSetup(
-            door,
-            _journal_store(place) if place is not None and door.kind is Kind.LOOP else None,
-            voice,
-            optional=door is not doors[0],
+            backend,
+            _journal_store(folder) if folder is not None and backend.kind is Kind.LOOP else None,
+            translate,
+            optional=backend is not backends[0],
         )
-        for door, place, voice in zip(doors, places, voices, strict=False)
+        for backend, folder, translate in zip(backends, folders, translations, strict=False)
     )
 
 
@@ -171,7 +171,7 @@ def _status_file(folder: Path, instance: str, nat: str) -> "StatusFile":
 
 
 def _optional_ipv6(nat: str) -> Nat | None:
-    """The IPv6 door beside an IPv4 one, where there is one: nobody has asked for it by name."""
+    """The IPv6 backend beside an IPv4 one; None where there is none, since the user did not ask for it by name."""
     try:
         return load_ipv6(nat)
     except SpecError:
@@ -179,16 +179,16 @@ def _optional_ipv6(nat: str) -> Nat | None:
 
 
 def _load_publishers(specs: Iterable[str]) -> "list[PublisherRunner]":
-    """A desk for each publisher; none stays open where one of them cannot be."""
+    """A runner for each publisher; all are closed where one of them cannot be loaded."""
     if not (specs := tuple(specs)):
         return []
     from portmap.publishers.runner import load_publisher  # noqa: PLC0415  # most sessions have no publisher
 
-    desks: list[PublisherRunner] = []
+    runners: list[PublisherRunner] = []
     try:
-        desks.extend(map(load_publisher, specs))  # what was opened before one fails is in the list
+        runners.extend(map(load_publisher, specs))  # what was opened before one fails is in the list
     except PortmapError:
-        for desk in desks:
-            desk.close()
+        for runner in runners:
+            runner.close()
         raise
-    return desks
+    return runners

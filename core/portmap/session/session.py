@@ -257,7 +257,7 @@ class Session:
         self._office.sign(record, lambda text: self._on_event(record_changed(record, text)))
 
     def _on_settled(self) -> None:
-        """What was told so far belongs together: let everybody on this host see it."""
+        """What was told so far belongs together: write it where `portmap status` reads it."""
         self._board.write()
 
     def _on_end(self, error: BaseException | None) -> None:

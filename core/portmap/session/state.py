@@ -73,7 +73,7 @@ class SessionState:
                 self._pinhole_failures[event.key] = _as_error(event)
 
     def forget_failure(self, key: Key) -> None:
-        """Nobody wants this port any more."""
+        """The port is no longer wanted."""
         self._failures.pop(key, None)
         self._pinhole_failures.pop(key, None)
 

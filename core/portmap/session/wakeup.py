@@ -1,8 +1,8 @@
-"""How a thread wakes a task: a bell that anybody may ring, under asyncio or trio.
+"""Wakeup: a thread wakes waiting tasks, under asyncio or trio.
 
-Ringing never blocks and never raises; many rings before the event loop gets to hear them are one. A task waits for
-something to hold, and looks again at every ring; so whoever makes it hold does that first, and rings then.
-Trio is not imported here: who runs it has done so.
+`wake` never blocks or raises, and may be called from any thread; calls before the event loop runs are coalesced. A
+task waits for a condition, and checks it again at each wake; so change the condition first, then call `wake`.
+Trio is not imported here: a program that runs it has done so.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ Holds: TypeAlias = Callable[[], bool]
 
 
 class Wakeup(Interface):
-    """One bell, of the event loop that it was made in."""
+    """Wakes the tasks of the event loop that it was made in."""
 
     def wake(self) -> None:
-        """Let every waiting task look again. From any thread; after the loop's end nobody hears it."""
+        """Let every waiting task check again. From any thread; without effect after the loop's end."""
 
     async def wait(self, holds: Holds, seconds: float | None = None) -> None:
         """Until it holds, or for so many seconds."""
@@ -29,7 +29,7 @@ class Wakeup(Interface):
 
 
 def current_wakeup() -> Wakeup:
-    """A bell for the event loop that the caller runs in. Raises RuntimeError outside of one."""
+    """A Wakeup for the event loop that the caller runs in. Raises RuntimeError outside of one."""
     trio: Any = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return _TrioWakeup(trio)
@@ -40,11 +40,11 @@ class _AsyncioWakeup:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._heard = asyncio.Event()
-        self._ringing = False
+        self._pending = False
 
     def wake(self) -> None:
-        if not self._ringing:
-            self._ringing = True
+        if not self._pending:
+            self._pending = True
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._be_heard)
 
@@ -76,8 +76,8 @@ class _AsyncioWakeup:
             raise cancelled
 
     def _be_heard(self) -> None:
-        """In the loop: who waits looks again. Whoever rings from now on has news that they may have missed."""
-        self._ringing = False
+        """In the loop: waiting tasks check again. A wake from now on is a new one."""
+        self._pending = False
         heard, self._heard = self._heard, asyncio.Event()
         heard.set()
 

@@ -10,7 +10,7 @@ else:
 
 
 def try_lock(file: IO[bytes]) -> bool:
-    """Lock the file for as long as it is open, and as we live; False where somebody else does."""
+    """Lock the file for as long as it is open, and as we live; False where another process holds it."""
     try:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

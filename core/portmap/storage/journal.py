@@ -23,7 +23,7 @@ class JournalEntry:
 
     `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
     `token` is what the backend wants back with it. `inner_port`: the internal port by which the gateway knows it,
-    where the application follows; 0: that is `internal_port`, or nobody has noted it. `spec`: the backend that opened
+    where the application follows; 0: that is `internal_port`, or it was not noted. `spec`: the backend that opened
     it, empty where it is the session's; `ipv6`: it is a pinhole.
     """
 

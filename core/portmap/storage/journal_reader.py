@@ -64,7 +64,7 @@ def _pid(path: Path) -> int:
 
 
 def _is_locked(lock: Path) -> bool:
-    """Whether somebody alive has it."""
+    """Whether a living process holds it."""
     try:
         with open_for_lock(lock) as file:
             return not try_lock(file)  # closing the file ends it

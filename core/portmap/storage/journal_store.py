@@ -85,7 +85,7 @@ class JournalStore:
         _lock_of(self._path).unlink(missing_ok=True)
 
     def _take_over(self, path: Path) -> Journal | None:
-        """The journal, if its owner is dead; the lock is kept, so that nobody else inherits it as well."""
+        """The journal, if its owner is dead; the lock is kept, so that no other session takes it over as well."""
         try:
             lock = open_for_lock(_lock_of(path), create=True)
         except OSError as error:

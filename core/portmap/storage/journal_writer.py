@@ -28,8 +28,8 @@ from portmap.storage.journal_store import JournalStore
 class JournalWriter:
     """A listener that writes down what it passes on. `clock` gives unix seconds.
 
-    `backend` is whose hint is kept, `hint` gives it. `token_of` and `inner_port_of` are to be set to whoever knows
-    the mappings' tokens and by which internal port the gateway knows them.
+    `backend` names the backend whose hint is kept, `hint` gives it. Set `token_of` and `inner_port_of` to functions
+    that give a mapping's token and the internal port by which the gateway knows it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a session says of itself to whoever asks on the same host: a value, its fold over events, its JSON.
+"""SessionStatus: what `portmap status` shows of a session: a value, its fold over events, its JSON.
 
 Pure; times are unix seconds and arguments. Whatever a file may hold, reading it gives a Notice or raises Garbled.
 """

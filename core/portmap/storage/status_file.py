@@ -1,7 +1,7 @@
-"""The notice board: a folder in which each living session keeps its notice up to date, for whoever asks here.
+"""StatusFile: each running session keeps its status in a file of one folder, for `portmap status`.
 
-No daemon, no socket. A notice whose lock is free was left by a session that died, and counts for nothing. Writing
-is atomic; trouble with the folder costs the notice, not the mappings.
+No daemon, no socket. A file whose lock is free was left by a session that died, and is ignored. Writing is atomic;
+an error of the folder costs the status, not the mappings.
 """
 
 import logging
@@ -55,7 +55,7 @@ class StatusFile:
             self._notice = self._notice.without(key)
 
     def write(self) -> None:
-        """Let everybody see what was noted, if it is anything new."""
+        """Write what was noted, if it is anything new."""
         with self._lock:
             text = to_text(self._notice)
             if text != self._pinned:

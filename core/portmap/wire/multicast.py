@@ -31,23 +31,23 @@ def open_multicast_socket(group: str, port: int) -> socket.socket | None:
     """
     ipv6 = ":" in group
     try:
-        ear = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
+        sock = socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
     except OSError as error:  # a system without IPv6
         log.info("announcements to %s:%d are not heard: %s", group, port, error)
         return None
     try:
-        ear.setblocking(False)
+        sock.setblocking(False)
         for option in _SHARED:
-            ear.setsockopt(socket.SOL_SOCKET, option, 1)
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
         if ipv6:
-            ear.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         anywhere = sys.platform == "win32" or (ipv6 and ip_address(group).is_multicast)
-        ear.bind(("" if anywhere else group, port))
+        sock.bind(("" if anywhere else group, port))
     except OSError as error:
-        ear.close()
+        sock.close()
         log.info("announcements to %s:%d are not heard: %s", group, port, error)
         return None
-    return ear
+    return sock
 
 
 def interface_towards(gateway: Address) -> Address | int | None:
@@ -64,25 +64,25 @@ def interface_towards(gateway: Address) -> Address | int | None:
         return None
 
 
-def join_group(ear: socket.socket, group: str, network: Address | int) -> None:
+def join_group(sock: socket.socket, group: str, network: Address | int) -> None:
     """Join the group on that network, if it is one of the same IP version."""
     address = ip_address(group)
     if not address.is_multicast or isinstance(address, IPv4Address) != isinstance(network, IPv4Address):
         return
     try:
         if isinstance(network, int):
-            ear.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, address.packed + struct.pack("@I", network))
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, address.packed + struct.pack("@I", network))
         else:
-            ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, address.packed + network.packed)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, address.packed + network.packed)
     except OSError as error:
         log.debug("could not join %s at %s, so its announcements may not be heard: %s", group, network, error)
 
 
-def read_datagrams(ear: socket.socket) -> Iterator[tuple[Address, bytes]]:
+def read_datagrams(sock: socket.socket) -> Iterator[tuple[Address, bytes]]:
     """What waits at the socket: the sender, its zone as a number, and the content."""
     for _ in range(_LOOK):
         try:
-            datagram, sender = ear.recvfrom(_MAX_DATAGRAM)
+            datagram, sender = sock.recvfrom(_MAX_DATAGRAM)
         except BlockingIOError:
             return
         except OSError as error:

@@ -16,7 +16,7 @@ from portmap.model import Address
 
 LookUp: TypeAlias = Callable[[str], Sequence[Address]]
 
-PATIENCE = 4.0  # seconds; below the core's deadline for a call
+TIMEOUT = 4.0  # seconds; below the core's deadline for a call
 
 
 def look_up(name: str) -> list[Address]:
@@ -30,12 +30,12 @@ def look_up(name: str) -> list[Address]:
 
 
 class Hostname:
-    """`look_up` and `patience`, in seconds, are for tests."""
+    """`look_up` and `timeout`, in seconds, are for tests."""
 
-    def __init__(self, name: str, look_up: LookUp = look_up, patience: float = PATIENCE) -> None:
+    def __init__(self, name: str, look_up: LookUp = look_up, timeout: float = TIMEOUT) -> None:
         self._name = name
         self._look_up = look_up
-        self._patience = patience
+        self._timeout = timeout
         self._lookup: Future[Sequence[Address]] | None = None
         self._last: Address | None = None
 
@@ -58,9 +58,9 @@ class Hostname:
         if self._lookup is None or self._lookup.done():
             self._lookup = Future()
             threading.Thread(target=self._settle, args=(self._lookup,), name=self._name, daemon=True).start()
-        wait((self._lookup,), self._patience)
+        wait((self._lookup,), self._timeout)
         if not self._lookup.done():
-            raise GatewayTimeout(f"{self._name} could not be looked up within {self._patience:g} s: is the network up?")
+            raise GatewayTimeout(f"{self._name} could not be looked up within {self._timeout:g} s: is the network up?")
         return self._lookup.result()
 
     def _settle(self, lookup: "Future[Sequence[Address]]") -> None:

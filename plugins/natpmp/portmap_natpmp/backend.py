@@ -55,7 +55,7 @@ class NatPmp:
     """Speaks NAT-PMP to the given gateway, or to the first of `candidates` that answers.
 
     `guesses` are asked only while there are no candidates. An announcement that is received at one of the addresses
-    `announced_at` is verified after `random()` times `spread` seconds. `port`, `patience`, `candidates`, `guesses` and
+    `announced_at` is verified after `random()` times `spread` seconds. `port`, `timeouts`, `candidates`, `guesses` and
     `clock` are for tests and odd networks.
     """
 
@@ -67,7 +67,7 @@ class NatPmp:
         gateway: IPv4Address | None = None,
         port: int = PORT,
         *,
-        patience: Timeouts = Timeouts(),  # noqa: B008  # frozen
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
         candidates: Callable[[], Sequence[IPv4Address]] = routes.default_gateways,
         guesses: Callable[[], Sequence[IPv4Address]] = routes.guessed_gateways,
         clock: Callable[[], float] = boottime,
@@ -78,7 +78,7 @@ class NatPmp:
         self._given = gateway
         self._gateway = gateway
         self._port = port
-        self._patience = patience
+        self._timeouts = timeouts
         self._candidates = candidates
         self._guesses = guesses
         self._clock = clock
@@ -282,7 +282,7 @@ class NatPmp:
     ) -> TimedAnswer[AnswerT | Refusal]:
         asked_at = self._clock()
         peer = str(gateway), self._port
-        answer = exchange(peer, question, self._patience, self._clock, receive, speaks=SPEAKS)
+        answer = exchange(peer, question, self._timeouts, self._clock, receive, speaks=SPEAKS)
         return TimedAnswer(answer, asked_at, self._clock())
 
     def _expected(self) -> Sequence[IPv4Address]:

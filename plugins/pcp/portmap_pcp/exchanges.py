@@ -38,7 +38,7 @@ class Exchanges(Generic[A]):
         answer = exchange(
             (str(server), settings.port),
             question,
-            settings.patience,
+            settings.timeouts,
             settings.clock,
             receive,
             speaks=SPEAKS,

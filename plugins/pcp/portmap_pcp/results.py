@@ -31,7 +31,7 @@ _MEANINGS: dict[int, tuple[type[Refused], str, str]] = {
     NO_RESOURCES: (
         OutOfResources,
         "NO_RESOURCES",
-        "its table is full: remove mappings that nobody needs, or restart it",
+        "its table is full: remove mappings that are not needed, or restart it",
     ),
     9: (Refused, "UNSUPP_PROTOCOL", "it cannot map this transport protocol"),
     10: (OutOfResources, "USER_EX_QUOTA", "this host has as many mappings as it may have: remove some"),

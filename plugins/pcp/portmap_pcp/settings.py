@@ -17,7 +17,7 @@ class Settings:
     """
 
     port: int = PORT
-    patience: Timeouts = Timeouts()  # noqa: RUF009  # frozen
+    timeouts: Timeouts = Timeouts()  # noqa: RUF009  # frozen
     clock: Callable[[], float] = boottime
     announced_at: Sequence[Peer] | None = None
     spread: float = 0.25

@@ -12,7 +12,7 @@ from portmap.errors import Refused
 from portmap.hookspecs import hookimpl
 from portmap.model import Address, Kind
 from portmap.wire.stun.servers import Server, look_up, parse_servers
-from portmap_stun.server_poll import PATIENCE, SPEAKS, LookUp, ServerPoll
+from portmap_stun.server_poll import SPEAKS, TIMEOUT, LookUp, ServerPoll
 
 log = logging.getLogger("portmap.stun")
 
@@ -26,17 +26,17 @@ DEFAULT_SERVERS = (
 
 
 class Stun:
-    """Asks all `servers` at once; the first good answer counts. `patience` in seconds and `look_up` are for tests."""
+    """Asks all `servers` at once; the first good answer counts. `timeout` in seconds and `look_up` are for tests."""
 
     kind: ClassVar[Kind] = Kind.STATIC
     opens_ports: ClassVar[bool] = False
     preference: ClassVar[int | None] = None  # a third party: asked only by name
 
     def __init__(
-        self, servers: Sequence[Server] = DEFAULT_SERVERS, *, patience: float = PATIENCE, look_up: LookUp = look_up
+        self, servers: Sequence[Server] = DEFAULT_SERVERS, *, timeout: float = TIMEOUT, look_up: LookUp = look_up
     ) -> None:
         self._servers = tuple(servers)
-        self._pollster = ServerPoll(self._servers, patience, look_up)
+        self._pollster = ServerPoll(self._servers, timeout, look_up)
         self._evidence: tuple[str, ...] = ()
         self._discord = ""
         self._last: Address | None = None

@@ -1,6 +1,6 @@
 """Asks several STUN servers at once for our address.
 
-All of it, looking up names included, is over within `patience` seconds. While a server's thread is stuck, as in a
+All of it, looking up names included, is over within `timeout` seconds. While a server's thread is stuck, as in a
 name's lookup, that server is not asked again.
 """
 
@@ -19,7 +19,7 @@ from portmap.wire.stun.servers import Server, look_up
 log = logging.getLogger("portmap.stun")
 
 SPEAKS = "STUN"
-PATIENCE = 4.0  # seconds in all
+TIMEOUT = 4.0  # seconds in all
 FIRST_WAIT = 0.5  # seconds before a server is asked again, doubled: RFC 8489 §6.2.1
 LONGEST_WAIT = 1.0  # seconds; the RFC's own waits would let too few packets into so short a time
 SPARE = 0.1  # seconds before the end in which a server's last answer, be it garbage, still counts
@@ -32,9 +32,9 @@ LookUp: TypeAlias = Callable[[Server], Sequence[Peer]]
 class ServerPoll:
     """Asks the servers, again and again. `look_up` is for tests."""
 
-    def __init__(self, servers: Sequence[Server], patience: float = PATIENCE, look_up: LookUp = look_up) -> None:
+    def __init__(self, servers: Sequence[Server], timeout: float = TIMEOUT, look_up: LookUp = look_up) -> None:
         self._servers = servers
-        self._patience = patience
+        self._timeout = timeout
         self._look_up = look_up
         self._threads: dict[Server, Thread] = {}
 
@@ -43,7 +43,7 @@ class ServerPoll:
 
         Raises Refused if a server said no and none answered, else NoGateway or GatewayTimeout.
         """
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self._timeout
         answers: dict[Server, Address] = {}
         failures: dict[Server, NATError] = {server: self._silent(server) for server in self._servers}
         free = [server for server in self._servers if not self._is_stuck(server)]
@@ -74,9 +74,9 @@ class ServerPoll:
         raise unreachable
 
     def _ask_at(self, peer: Peer, server: Server, end: float) -> Address:
-        patience = Timeouts(FIRST_WAIT, end - SPARE - time.monotonic(), LONGEST_WAIT)
+        timeouts = Timeouts(FIRST_WAIT, end - SPARE - time.monotonic(), LONGEST_WAIT)
         try:
-            answer = exchange(peer, BindingRequest(), patience, speaks=SPEAKS)
+            answer = exchange(peer, BindingRequest(), timeouts, speaks=SPEAKS)
         except GatewayTimeout as error:
             raise self._silent(server) from error
         if isinstance(answer, Refusal):
@@ -86,7 +86,7 @@ class ServerPoll:
 
     def _silent(self, server: Server) -> GatewayTimeout:
         """The same words, whatever it was that took so long."""
-        return GatewayTimeout(f"no {SPEAKS} answer from {server} within {self._patience:g} s")
+        return GatewayTimeout(f"no {SPEAKS} answer from {server} within {self._timeout:g} s")
 
 
 def _verdict(failures: Mapping[Server, NATError]) -> NATError:

@@ -36,8 +36,8 @@ from portmap_upnp.notifications.advertisements import Peer
 from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
-PATIENCE = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
-CONFIRM_PATIENCE = 1.0  # seconds to ask whether an entry of ours is still there
+TIMEOUT = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
+CONFIRM_TIMEOUT = 1.0  # seconds to ask whether an entry of ours is still there
 CALLS_TO_CLOSE = 3  # look, delete, look again
 TIME_TO_CLOSE = 1.5  # seconds for all entries, of the 3 within which portmap ends; if that is too short, do not look
 _log = logging.getLogger("portmap.upnp")
@@ -50,7 +50,7 @@ class _WanDown(Refused):
 class Upnp:
     """UPnP IGD:1 and IGD:2, by our own control point.
 
-    `location`: a description to use instead of searching; `patience`: seconds for one hook; `pace`: seconds of pause
+    `location`: a description to use instead of searching; `timeout`: seconds for one hook; `pace`: seconds of pause
     after each burst of mappings (`rate_limit.BURST`); `announced_at`: the group and port of SSDP NOTIFY.
     """
 
@@ -64,12 +64,12 @@ class Upnp:
         *,
         search: Search | None = None,
         choose: Callable[[], int] = random_port,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
         pace: float = PAUSE,
         announced_at: Peer = (ssdp.ADDRESS, ssdp.PORT),
     ) -> None:
         self._search = search or Search()
-        self._session = GatewaySession(location, self._search, patience, self.make_connect())
+        self._session = GatewaySession(location, self._search, timeout, self.make_connect())
         self._choose = choose
         self._pace = RateLimiter(pace)
         self._announced_at = announced_at
@@ -181,7 +181,7 @@ class Upnp:
     def list_mappings(self) -> tuple[Listed, ...]:
         """The gateway's own table, with the mappings of all hosts; ours by their descriptions."""
         return self._session.run(
-            lambda wan, active: table_listing.read_table(wan, active.us), patience=table_listing.PATIENCE
+            lambda wan, active: table_listing.read_table(wan, active.us), timeout=table_listing.TIMEOUT
         )
 
     @hookimpl
@@ -234,7 +234,7 @@ class Upnp:
         if sample is None:
             return False
         service = active.service
-        soap = SoapClient(service.service_type, service.control, time.monotonic() + CONFIRM_PATIENCE)
+        soap = SoapClient(service.service_type, service.control, time.monotonic() + CONFIRM_TIMEOUT)
         try:
             entry = WanConnection(soap).entry(*sample.key)
         except NATError as error:

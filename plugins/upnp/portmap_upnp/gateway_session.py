@@ -57,18 +57,18 @@ def connect_by_soap(active: ActiveGateway, deadline: float) -> WanConnection:
 
 
 class GatewaySession:
-    """One gateway at a time. `location`: its description, instead of searching; `patience`: seconds for one call.
+    """One gateway at a time. `location`: its description, instead of searching; `timeout`: seconds for one call.
 
     `on_change` is called when another gateway is in use, `on_alert` with the reason when the gateway may have forgotten
     our mappings and only this class has noticed, as when it was found again within one call.
     """
 
     def __init__(
-        self, location: Location | None, search: Search, patience: float, connect: Connect = connect_by_soap
+        self, location: Location | None, search: Search, timeout: float, connect: Connect = connect_by_soap
     ) -> None:
         self._location = location
         self._search = search
-        self._patience = patience
+        self._timeout = timeout
         self._connect = connect
         self._avoided: Location | None = None  # the gateway that was passed over last
         self.hint: Location | None = None  # where to look at once, at the next search
@@ -84,12 +84,12 @@ class GatewaySession:
             return str(self.gateway)
         return f"UPnP {self._location.host}" if self._location else "UPnP"
 
-    def run(self, work: Callable[[WanActions, ActiveGateway], T], patience: float | None = None) -> T:
-        """Do it with the gateway, within `patience`; if that cannot be reached, find it again and do it there.
+    def run(self, work: Callable[[WanActions, ActiveGateway], T], timeout: float | None = None) -> T:
+        """Do it with the gateway, within `timeout`; if that cannot be reached, find it again and do it there.
 
         Raises what `work` raises, NoGateway, GatewayTimeout and Garbled.
         """
-        deadline = time.monotonic() + (patience or self._patience)
+        deadline = time.monotonic() + (timeout or self._timeout)
         self._adopt_updates()
         before = self.active
         try:
@@ -141,7 +141,7 @@ class GatewaySession:
         active = self.active
         if active is None or len(active.gateway.services) == 1 or state.is_best:
             return state
-        service, best = self._best_service(active.gateway, active.us, time.monotonic() + self._patience)
+        service, best = self._best_service(active.gateway, active.us, time.monotonic() + self._timeout)
         if best.rank > state.rank and service != active.service:
             _log.info("%s is used now at %s: %s", self, service.control, best)
             self._use(ActiveGateway(active.gateway, service, active.us, active.pacing))
@@ -189,7 +189,7 @@ class GatewaySession:
             while True:
                 gateway = self.updates.get_nowait()
                 try:
-                    self._use(self._activate(gateway, time.monotonic() + self._patience / 2) if gateway else None)
+                    self._use(self._activate(gateway, time.monotonic() + self._timeout / 2) if gateway else None)
                 except NoGateway as error:
                     _log.debug("%s announced itself, but: %s", gateway, error)
 

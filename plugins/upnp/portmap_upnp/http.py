@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
-CONNECT_PATIENCE = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
+CONNECT_TIMEOUT = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
 CONNECT_RETRY = 0.3  # seconds; sooner than TCP repeats a lost SYN (1 s, RFC 6298 §2)
 USER_AGENT = f"portmap/{__version__} UPnP/1.1"
 _log = logging.getLogger("portmap.wire.http")
@@ -57,24 +57,24 @@ def exchange(
     request: Request,
     *,
     limit: int,
-    patience: float,
+    timeout: float,
     waiter: Waiter | None = None,
     source: Address | None = None,
 ) -> Reply:
-    """Send the request and return the reply, whose body has at most `limit` bytes, within `patience` seconds.
+    """Send the request and return the reply, whose body has at most `limit` bytes, within `timeout` seconds.
 
     `source` is our own address to send from, where there are several. Raises NoGateway where nothing listens,
     GatewayTimeout, Garbled for what is no HTTP or too long, and WaiterClosed as soon as `waiter` is closed.
     """
     with (
-        _as_portmap_errors(location, limit, patience),
-        closing(_connect(location, HEAD_LIMIT + limit, patience, waiter, source)) as sock,
+        _as_portmap_errors(location, limit, timeout),
+        closing(_connect(location, HEAD_LIMIT + limit, timeout, waiter, source)) as sock,
     ):
         return _ask(sock, location, request, limit)
 
 
 @contextmanager
-def _as_portmap_errors(location: Location, limit: int, patience: float) -> Iterator[None]:
+def _as_portmap_errors(location: Location, limit: int, timeout: float) -> Iterator[None]:
     from http.client import HTTPException  # noqa: PLC0415  # see above
 
     try:
@@ -82,7 +82,7 @@ def _as_portmap_errors(location: Location, limit: int, patience: float) -> Itera
     except _TooMuchData as error:
         raise Garbled(f"{location.host}:{location.port} answered with over {limit} bytes") from error
     except TimeoutError as error:
-        raise GatewayTimeout(f"{location.host}:{location.port} did not answer within {patience:.3g} s") from error
+        raise GatewayTimeout(f"{location.host}:{location.port} did not answer within {timeout:.3g} s") from error
     except (HTTPException, ValueError, OverflowError) as error:  # the latter two: strange numbers in headers
         raise Garbled(f"{location.host}:{location.port} answered what is no HTTP: {error}") from error
     except OSError as error:
@@ -102,28 +102,28 @@ class _BoundedSocket(socket.socket):
     What `sendall` collects leaves in one packet when the answer is read first, as miniupnpc sends it.
     """
 
-    def __init__(self, family: socket.AddressFamily, patience: float, allowance: int, waiter: Waiter | None) -> None:
+    def __init__(self, family: socket.AddressFamily, timeout: float, allowance: int, waiter: Waiter | None) -> None:
         super().__init__(family, socket.SOCK_STREAM)
         if hasattr(socket, "TCP_QUICKACK"):  # acknowledge with the data that follows: 3 packets a call instead of 5
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
-        self._deadline = time.monotonic() + patience
+        self._deadline = time.monotonic() + timeout
         self._allowance = allowance
         self._waiter = waiter
         self._unsent = bytearray()
 
     def connect_soon(self, location: Location, source: Address | None) -> None:
         """Connect within CONNECT_RETRY. Raises OSError, TimeoutError and WaiterClosed."""
-        patience = min(CONNECT_RETRY, self._left())
+        timeout = min(CONNECT_RETRY, self._left())
         if source is not None:
             self.bind((str(source), 0))
         address = location.to_dial
         if self._waiter is None:
-            self.settimeout(patience)
+            self.settimeout(timeout)
             self.connect(address)
             return
         self.setblocking(False)
         self.connect_ex(address)
-        self._await(self._waiter, patience, self)
+        self._await(self._waiter, timeout, self)
         if error := self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
 
@@ -149,20 +149,20 @@ class _BoundedSocket(socket.socket):
             raise TimeoutError("the time for the whole answer is over")
         return left
 
-    def _await(self, waiter: Waiter, patience: float, writer: socket.socket | None = None) -> None:
+    def _await(self, waiter: Waiter, timeout: float, writer: socket.socket | None = None) -> None:
         """Wait until there is something to read, or the `writer` is connected. Raises TimeoutError and WaiterClosed."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + timeout
         while not waiter.wait(() if writer else (self,), max(0.0, until - time.monotonic()), writer=writer):
             if time.monotonic() >= until:
                 raise TimeoutError("nothing came in time")
 
 
 def _connect(
-    location: Location, allowance: int, patience: float, waiter: Waiter | None, source: Address | None
+    location: Location, allowance: int, timeout: float, waiter: Waiter | None, source: Address | None
 ) -> _BoundedSocket:
     """A connection, by new attempts until one succeeds: on a lossy network that is sooner than TCP's own repetition."""
-    deadline = time.monotonic() + patience
-    give_up = min(deadline, time.monotonic() + CONNECT_PATIENCE)
+    deadline = time.monotonic() + timeout
+    give_up = min(deadline, time.monotonic() + CONNECT_TIMEOUT)
     family = socket.AF_INET if isinstance(location.host, IPv4Address) else socket.AF_INET6
     while True:
         sock = _BoundedSocket(family, deadline - time.monotonic(), allowance, waiter)

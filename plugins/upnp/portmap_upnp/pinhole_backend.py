@@ -21,13 +21,13 @@ from portmap.network.routes import global_ipv6_address
 from portmap_upnp.control.firewall_control import FIREWALL_OFF, LONGEST_LEASE, NOT_ALLOWED, FirewallControl
 from portmap_upnp.control.soap_client import CallPacing, SoapClient
 from portmap_upnp.discovery.description import FirewallDevice
-from portmap_upnp.discovery.discover import DESCRIPTION_PATIENCE, discover_firewall, fetch_firewall
+from portmap_upnp.discovery.discover import DESCRIPTION_TIMEOUT, discover_firewall, fetch_firewall
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location, parse_url
 
 T = TypeVar("T")
 
-PATIENCE = 8.0  # seconds for one hook, search included: the core gives it 15
+TIMEOUT = 8.0  # seconds for one hook, search included: the core gives it 15
 CLOSING_LEASE = 1  # second: the lease of a pinhole that is about to be deleted, should that fail
 _UNREACHED = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
@@ -35,7 +35,7 @@ _log = logging.getLogger("portmap.upnp")
 
 class UpnpPinholes:
     """Pinholes by WANIPv6FirewallControl:1. `location`: a description to use instead of searching; `here` tells our
-    own global address; `patience`: seconds for one hook.
+    own global address; `timeout`: seconds for one hook.
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
@@ -47,12 +47,12 @@ class UpnpPinholes:
         *,
         search: Search | None = None,
         here: Callable[[], IPv6Address | None] = global_ipv6_address,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
     ) -> None:
         self._location = location
         self._search = search or Search.for_firewalls()
         self._here = here
-        self._patience = patience
+        self._timeout = timeout
         self._pacing = CallPacing()
         self._device: FirewallDevice | None = None  # the one in use; None: to be found
         self._last_host = location.host if location else None  # the one used last: the name, for people
@@ -114,7 +114,7 @@ class UpnpPinholes:
 
     def _do(self, work: Callable[[FirewallControl], T]) -> T:
         """Do it with the gateway; if the one in use cannot be reached, find it again and do it there."""
-        us, deadline = self._us(), time.monotonic() + self._patience
+        us, deadline = self._us(), time.monotonic() + self._timeout
         if self._device is not None:
             try:
                 return work(self._connect(self._device, us, deadline))
@@ -146,6 +146,6 @@ class UpnpPinholes:
 
     def _find(self, us: IPv6Address, deadline: float) -> FirewallDevice:
         if self._location is not None:
-            patience = min(DESCRIPTION_PATIENCE, max(0.0, deadline - time.monotonic()))
-            return fetch_firewall(self._location, us, patience)
+            timeout = min(DESCRIPTION_TIMEOUT, max(0.0, deadline - time.monotonic()))
+            return fetch_firewall(self._location, us, timeout)
         return discover_firewall(self._search, us, deadline)

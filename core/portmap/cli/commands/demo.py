@@ -20,7 +20,7 @@ from portmap.events import Event
 from portmap.session.session import Session
 from portmap.testing import Router, loopback_address
 
-PATIENCE = 10.0  # seconds for each step; each takes a few milliseconds, the reboot one look at the address
+TIMEOUT = 10.0  # seconds for each step; each takes a few milliseconds, the reboot one look at the address
 LOOK = 1.0  # seconds between looks at the external address: the router's own clock tells of its reboot
 DOWNTIME = 0.5  # seconds that the router is away
 UPTIME = 86400.0  # seconds; a clock that jumps back from 0 to 0 shows no restart (RFC 6886 §3.6)
@@ -36,7 +36,7 @@ def run_demo() -> None:
         _say("$", f"portmap --nat {spec} demo={port}")
         with portmap.open(spec, [f"demo={port}"], ip_interval=LOOK) as session:
             told = _EventFollower(session)
-            session.wait(PATIENCE)
+            session.wait(TIMEOUT)
             told.until("mapping.added")
             _connect(router, session)
             _say("demo", f"the router reboots: it is away for {DOWNTIME} s and forgets every mapping")
@@ -60,8 +60,8 @@ class _EventFollower:
     def until(self, name: str) -> None:
         """Wait for an event of that name. Raises PortmapError when it does not come."""
         with self._changed:
-            if not self._changed.wait_for(lambda: name in self._names, PATIENCE):
-                raise PortmapError(f"the demo waited {PATIENCE:g} s for {name}: please report this")
+            if not self._changed.wait_for(lambda: name in self._names, TIMEOUT):
+                raise PortmapError(f"the demo waited {TIMEOUT:g} s for {name}: please report this")
 
     def _follow(self, events: Iterator[Event]) -> None:
         for event in events:
@@ -76,7 +76,7 @@ class _EventFollower:
 def _connect(router: Router, session: Session) -> None:
     (mapping,) = session.mappings
     outside = (router.outside, mapping.external_port)
-    with socket.create_connection(outside, timeout=PATIENCE) as connection, connection.makefile("rb") as lines:
+    with socket.create_connection(outside, timeout=TIMEOUT) as connection, connection.makefile("rb") as lines:
         heard = lines.readline()
     if heard != GREETING:
         raise PortmapError(f"the demo heard {heard!r} through the mapping: please report this")

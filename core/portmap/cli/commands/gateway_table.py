@@ -8,7 +8,7 @@ from portmap.doctor.findings import BackendAnswer
 from portmap.doctor.probes.backends import BackendProbe, probe_targets
 from portmap.errors import NoGateway
 
-_PATIENCE = 16.0  # seconds; a long table on a slow router takes some, and `portmap.backends.nat` allows 15
+_TIMEOUT = 16.0  # seconds; a long table on a slow router takes some, and `portmap.backends.nat` allows 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class GatewayTable:
 
 def ask_for_table(spec: str) -> GatewayTable:
     """The first that lists its mappings, else the first that answers at all. Raises what the first one met."""
-    probe = BackendProbe(tuple(target for target in probe_targets(spec) if target.chosen), _PATIENCE)
+    probe = BackendProbe(tuple(target for target in probe_targets(spec) if target.chosen), _TIMEOUT)
     answers: list[GatewayTable] = []
     for target, answer in probe.results():
         if answer is None:

@@ -59,7 +59,7 @@ def open_ports(
         return worst
     finally:
         for backend in backends:
-            backend.close()  # what is left open is nobody's from now on
+            backend.close()  # what is left open belongs to no running portmap
         open_before.close()
 
 
@@ -131,15 +131,15 @@ class _Opener:
         """The open port; None where it failed. With `exact` a refusal is no failure yet."""
         if held := self._held(request):
             return held
-        wish = 0 if request.follow else request.wish
+        wanted_port = 0 if request.follow else request.wish
         try:
             grant = self._nat.add_mapping(
                 request.protocol,
-                wish,
+                wanted_port,
                 request.internal_port,
                 request.name,
                 request.lifetime,
-                token=self._token_for(request, wish),
+                token=self._token_for(request, wanted_port),
                 exact=exact,
             )
         except (NATError, PluginError) as error:
@@ -158,13 +158,13 @@ class _Opener:
         port = OpenedPort(request, other.external_port, 0, self._address, f"as long as {other} holds it")
         return port if port.as_asked else None
 
-    def _token_for(self, request: PortRequest, wish: int) -> str:
+    def _token_for(self, request: PortRequest, wanted_port: int) -> str:
         """What the gateway wants back with this mapping. One at another port than the wanted one is deleted first."""
         entry = self._open_ports.entry_at(str(self._nat), request.key, ipv6=self._nat.ipv6)
         if entry is None:
             return ""
         token = f"{entry.spec} {entry.token}".rstrip() if self._in_token else entry.token
-        if wish and entry.external_port != wish:
+        if wanted_port and entry.external_port != wanted_port:
             self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=token)
             self._open_ports.remove([entry])
             return ""

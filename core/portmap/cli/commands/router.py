@@ -104,28 +104,28 @@ def _outside(text: str) -> str:
     return str(address)
 
 
-def run_router(wish: RouterArguments, *, as_json: bool, verbosity: int) -> None:
+def run_router(arguments: RouterArguments, *, as_json: bool, verbosity: int) -> None:
     """Run the simulated router until a signal, or until the time is up. Raises PortmapError where a port is taken."""
     logs.set_up(verbosity)
     inbox: SimpleQueue[Hearing | None] = SimpleQueue()
-    with StopSignals(lambda: inbox.put(None)), _router(wish, inbox) as router, suppress(BrokenPipeError):
-        _greet(router, wish, as_json=as_json)
-        _tell_all(inbox, wish.seconds, as_json=as_json)
+    with StopSignals(lambda: inbox.put(None)), _router(arguments, inbox) as router, suppress(BrokenPipeError):
+        _greet(router, arguments, as_json=as_json)
+        _tell_all(inbox, arguments.seconds, as_json=as_json)
 
 
-def _router(wish: RouterArguments, inbox: SimpleQueue[Hearing | None]) -> Router:
+def _router(arguments: RouterArguments, inbox: SimpleQueue[Hearing | None]) -> Router:
     return Router(
-        wish.address,
-        outside=wish.outside,
-        external_ip=wish.external_ip,
-        pmp=wish.pmp,
-        pcp=wish.pcp,
-        upnp=wish.upnp,
+        arguments.address,
+        outside=arguments.outside,
+        external_ip=arguments.external_ip,
+        pmp=arguments.pmp,
+        pcp=arguments.pcp,
+        upnp=arguments.upnp,
         ssdp_port=SSDP_PORT,
-        igd=wish.igd,
-        quirks=wish.quirks,
-        announce=ANNOUNCE if wish.announce else (),
-        notify=((GROUP, SSDP_PORT),) if wish.announce else (),
+        igd=arguments.igd,
+        quirks=arguments.quirks,
+        announce=ANNOUNCE if arguments.announce else (),
+        notify=((GROUP, SSDP_PORT),) if arguments.announce else (),
         listener=inbox.put,
     )
 
@@ -168,26 +168,28 @@ def _plain(value: object) -> object:
     return text if text.isprintable() else ascii(text)
 
 
-def _greet(router: Router, wish: RouterArguments, *, as_json: bool) -> None:
-    quirks = {quirk.name: getattr(wish.quirks, quirk.name) for quirk in fields(Quirks)}
+def _greet(router: Router, arguments: RouterArguments, *, as_json: bool) -> None:
+    quirks = {quirk.name: getattr(arguments.quirks, quirk.name) for quirk in fields(Quirks)}
     on = {name: _plain_quirk(value) for name, value in quirks.items() if value != getattr(Quirks(), name)}
-    url = router.description_url if wish.upnp else None
+    url = router.description_url if arguments.upnp else None
     if as_json:
         _print_event(
             "router.started",
             address=router.address,
             outside=router.outside,
-            external_ip=wish.external_ip,
+            external_ip=arguments.external_ip,
             pmp_port=router.pmp_port or None,
             ssdp_port=router.ssdp_port or None,
             description_url=url,
             quirks=on,
         )
         return
-    rows = [("router", f"{router.address}, external address {wish.external_ip}; mappings open on {router.outside}")]
-    names = " and ".join(name for name, spoken in (("NAT-PMP", wish.pmp), ("PCP", wish.pcp)) if spoken)
+    rows = [
+        ("router", f"{router.address}, external address {arguments.external_ip}; mappings open on {router.outside}")
+    ]
+    names = " and ".join(name for name, spoken in (("NAT-PMP", arguments.pmp), ("PCP", arguments.pcp)) if spoken)
     rows += [("listens", f"{names} on UDP port {router.pmp_port}")] if names else []
-    rows += [("listens", f"UPnP IGD:{wish.igd} at {url}, searches on UDP port {router.ssdp_port}")] if url else []
+    rows += [("listens", f"UPnP IGD:{arguments.igd} at {url}, searches on UDP port {router.ssdp_port}")] if url else []
     rows += [("quirk", f"{name}: {SWITCHES[name].says}") for name in on]
     for word, text in rows:
         _print(format_line(word, text, time.time()))

@@ -1,7 +1,7 @@
-"""A program that runs while its ports are held: started with what it needs to know, told our signals, waited for.
+"""A program that runs while its ports are held: started with its environment, sent our signals, waited for.
 
-What the terminal says to everybody in front of it (Ctrl-C) is not said twice; everything else that is said to us
-is passed on. The child's exit code is ours, as a shell tells it: 128 and the signal's number where a signal ended it.
+Signals that we get are passed on, but not Ctrl-C: the terminal sends that to the child, too. The child's exit code is
+ours, as a shell tells it: 128 and the signal's number where a signal ended it.
 """
 
 import os

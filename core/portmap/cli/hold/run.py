@@ -25,35 +25,35 @@ from portmap.session.session import Session
 
 
 def run_with_child(
-    wish: HoldArguments,
+    arguments: HoldArguments,
     words: Sequence[str],
     *,
-    patience: int,
+    timeout: int,
     anyway: bool,
     as_json: bool,
     quiet: bool,
     verbosity: int,
 ) -> int:
-    """The program's exit code. Raises PortmapError where its ports cannot be had within `patience` seconds.
+    """The program's exit code. Raises PortmapError where its ports cannot be had within `timeout` seconds.
 
     `anyway`: then it is started all the same, and the ports are tried on.
     """
     logs.set_up(verbosity)
     check_program(words)
     child = ChildProcess(words)
-    (instance,) = wish.instances()  # mappings on the command line make one
-    open_session = session_opener(state_folder(wish.flags.state))
+    (instance,) = arguments.instances()  # mappings on the command line make one
+    open_session = session_opener(state_folder(arguments.flags.state))
     with child.signals(), open_session(instance).session as session:
         human = HumanLines([instance], quiet=quiet, renewals=verbosity > 0, style=style_of(sys.stderr))
         _tell(session, as_json_line if as_json else partial(human, instance.name))
         child.on_stop_before_start(session.stop)
         try:
-            session.wait(patience)
+            session.wait(timeout)
         except NATError:
             if not (anyway or child.stopped_before_start):
                 raise
         started = child.start(environment_of(session.mappings or session.pinholes, session.gateway))
-        return child.wait(wish.seconds) if started else INTERRUPTED
+        return child.wait(arguments.seconds) if started else INTERRUPTED
 
 
 def environment_of(mappings: Sequence[Mapping], gateway: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ END = 3.0  # seconds, for all of them together
 
 @dataclass(slots=True)
 class RunningSession:
-    """An instance and its session. `lifetime`: seconds to ask for where nobody said how many."""
+    """An instance and its session. `lifetime`: seconds to ask for where none is given."""
 
     instance: Instance
     session: Session

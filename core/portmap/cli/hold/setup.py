@@ -17,7 +17,7 @@ from portmap.config.settings import Instance
 
 
 def run_instances(
-    wish: HoldArguments,
+    arguments: HoldArguments,
     instances: Sequence[Instance],
     ending: StopSignals,
     *,
@@ -32,7 +32,7 @@ def run_instances(
     lines = HumanLines(instances, quiet=quiet, renewals=verbosity > 0, style=style)
 
     def reload() -> Sequence[Instance]:
-        wanted = wish.instances()
+        wanted = arguments.instances()
         lines.expect(wanted)
         return wanted
 
@@ -42,10 +42,10 @@ def run_instances(
             _json_lines(instances) if as_json else lines,
             ending=ending,
             greeting=None if as_json or quiet else HumanMessages(style),
-            reload=None if wish.config is None else reload,
-            state=state_folder(wish.flags.state),
-            seconds=wish.seconds,
-            ears=_event_consumers(metrics, stack),
+            reload=None if arguments.config is None else reload,
+            state=state_folder(arguments.flags.state),
+            seconds=arguments.seconds,
+            consumers=_event_consumers(metrics, stack),
         )
     if (rest := lines.rest(time.time())) is not None:
         print(rest, flush=True)

@@ -15,19 +15,19 @@ from portmap.config.settings import Instance
 from portmap.model import DEFAULT_LIFETIME
 
 
-def hold_ports(wish: HoldArguments, *, metrics: str | None, as_json: bool, quiet: bool, verbosity: int) -> None:
+def hold_ports(arguments: HoldArguments, *, metrics: str | None, as_json: bool, quiet: bool, verbosity: int) -> None:
     """Hold until SIGINT, SIGTERM or the end of the time; then delete what is held. Raises PortmapError."""
     plain = not (as_json or quiet)
-    named = [instance for instance in wish.resolved() if instance.mappings]
+    named = [instance for instance in arguments.resolved() if instance.mappings]
     with StopSignals() as ending:
         if plain:
             _print_asked(named)
         from portmap.cli.hold.setup import run_instances  # noqa: PLC0415  # it takes time
 
-        instances = wish.instances()
+        instances = arguments.instances()
         if plain and not named:
             _print_asked(instances, "  (the default: no MAPPING was given)")
-        run_instances(wish, instances, ending, metrics=metrics, as_json=as_json, quiet=quiet, verbosity=verbosity)
+        run_instances(arguments, instances, ending, metrics=metrics, as_json=as_json, quiet=quiet, verbosity=verbosity)
 
 
 def _print_asked(instances: Sequence[Instance], remark: str = "") -> None:

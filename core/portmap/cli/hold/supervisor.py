@@ -59,7 +59,7 @@ def supervise(
     reload: Callable[[], Sequence[Instance]] | None = None,
     state: Path | None = None,
     seconds: float | None = None,
-    ears: Sequence[EventConsumer] = (),
+    consumers: Sequence[EventConsumer] = (),
 ) -> None:
     """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: what the first instance fell by.
 
@@ -67,7 +67,7 @@ def supervise(
     `reload` is asked at SIGHUP for the instances that shall run from then on; a SpecError of its leaves all as it was.
     `state` is the folder for instances that name none.
     """
-    holding = Supervisor(show, greeting, reload, state, ears)
+    holding = Supervisor(show, greeting, reload, state, consumers)
     with nullcontext(ending) if ending else StopSignals() as heard:
         heard.set_handlers(holding.ask_to_stop, None if reload is None else holding.ask_to_reload)
         if seconds is not None:
@@ -88,13 +88,13 @@ class Supervisor:
         greeting: Messages | None,
         reload: Callable[[], Sequence[Instance]] | None,
         state: Path | None,
-        ears: Sequence[EventConsumer],
+        consumers: Sequence[EventConsumer],
     ) -> None:
         self.fault: PortmapError | None = None
         self._show = show
         self._greeting = greeting
         self._reload = reload
-        self._ears = ears
+        self._consumers = consumers
         self._messages: SimpleQueue[_Message] = SimpleQueue()
         self._crew = SessionSet(session_opener(state), lambda running, event: self._messages.put((running, event)))
         self._herald = ServiceReporter(systemd_notifier())
@@ -131,12 +131,12 @@ class Supervisor:
         """The next message, with a beat whenever one is due; None when the time for ending is over."""
         while self._end_by is None or time.monotonic() < self._end_by:
             try:
-                return self._messages.get(timeout=self._patience())
+                return self._messages.get(timeout=self._time_left())
             except Empty:
                 continue
         return None
 
-    def _patience(self) -> float | None:
+    def _time_left(self) -> float | None:
         """For how long to wait for a message; None: as long as it takes."""
         now = time.monotonic()
         if self._herald.watchdog_interval is None:
@@ -169,8 +169,8 @@ class Supervisor:
         self._say(self._greeting.after_event(running, event) if self._greeting else ())
         if self._crew.has(running):
             self._herald.apply(running.name, event)
-            for ear in self._ears:
-                ear.apply(running.name, event)
+            for consumer in self._consumers:
+                consumer.apply(running.name, event)
 
     def _why_nothing_was_opened(self) -> PortmapError | None:
         """The reason of the first session; None where a port was opened, or there is no gateway to open one."""
@@ -187,14 +187,14 @@ class Supervisor:
     def _say(self, lines: Sequence[str]) -> None:
         for text in lines:
             try:
-                print(text, flush=True)  # somebody may be reading a pipe, line by line
+                print(text, flush=True)  # a program may read the pipe line by line
             except OSError as error:
                 if error.errno != errno.EIO:
                     raise
                 discard_output(sys.stdout)  # the terminal is gone: SIGHUP ends us in order
 
     def _ended(self, running: RunningSession) -> None:
-        """A session is over. If nobody asked for that, it fell by a fault."""
+        """A session has ended; where it was not asked to, by a fault."""
         if not self._crew.forget(running):
             return
         self._forget(running.name)
@@ -237,5 +237,5 @@ class Supervisor:
 
     def _forget(self, name: str) -> None:
         self._herald.forget(name)
-        for ear in self._ears:
-            ear.forget(name)
+        for consumer in self._consumers:
+            consumer.forget(name)

@@ -39,7 +39,7 @@ Usage: portmap [OPTIONS] [MAPPING]...
   Keep ports open through any NAT, until Ctrl-C; then close them.
 
   portmap 25565            keep TCP port 25565 open
-  portmap doctor 25565     find out why nobody can reach it
+  portmap doctor 25565     find out why it cannot be reached
 
   portmap --help lists every command and option."""
 
@@ -132,7 +132,7 @@ def bare(
     from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
     from portmap.cli.hold.start import hold_ports  # noqa: PLC0415  # --version and --help need none of it
 
-    wish = HoldArguments.parse(
+    arguments = HoldArguments.parse(
         mappings or [],
         nat=nat,
         lease=lease,
@@ -147,12 +147,12 @@ def bare(
         only_ipv6=only_ipv6,
         allow_private=allow_private,
     )
-    if wish.asks_for_nothing:
+    if arguments.asks_for_nothing:
         if any((lease, ip_interval, for_, on_conflict, prove, only_ipv4, only_ipv6, json, quiet, verbose)):
             raise SpecError(NO_PORT)
         print(SHORT_HELP)
         raise typer.Exit
-    hold_ports(wish, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
+    hold_ports(arguments, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -123,7 +123,7 @@ def run(
     from portmap.cli.parser.bare_group import CHILD  # noqa: PLC0415  # as above
     from portmap.syntax.durations import DAY, parse_duration  # noqa: PLC0415  # as above
 
-    wish = HoldArguments.parse(
+    arguments = HoldArguments.parse(
         mappings,
         nat=nat,
         lease=lease,
@@ -137,9 +137,11 @@ def run(
         only_ipv6=only_ipv6,
         allow_private=allow_private,
     )
-    patience = parse_duration(wait, "--wait", longest=DAY)
+    timeout = parse_duration(wait, "--wait", longest=DAY)
     child = ctx.meta.get(CHILD, [])
-    code = run_with_child(wish, child, patience=patience, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose)
+    code = run_with_child(
+        arguments, child, timeout=timeout, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose
+    )
     raise typer.Exit(code)
 
 
@@ -242,8 +244,8 @@ def doctor(
     """
     from portmap.cli.commands.doctor import DoctorArguments, run_doctor  # noqa: PLC0415  # only this command needs it
 
-    wish = DoctorArguments.read(mapping, nat, stun, capture, try_it=try_it, via=via)
-    raise typer.Exit(int(run_doctor(wish, as_one_object=json, report=report)))
+    arguments = DoctorArguments.read(mapping, nat, stun, capture, try_it=try_it, via=via)
+    raise typer.Exit(int(run_doctor(arguments, as_one_object=json, report=report)))
 
 
 def ls(

@@ -129,7 +129,7 @@ def print_(
     from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
     from portmap.cli.hold.metrics import parse_address  # noqa: PLC0415  # as above
 
-    wish = HoldArguments.parse(
+    arguments = HoldArguments.parse(
         mappings or [],
         nat=nat,
         lease=lease,
@@ -144,7 +144,7 @@ def print_(
         only_ipv6=only_ipv6,
         allow_private=allow_private,
     )
-    wish.check()
+    arguments.check()
     if metrics is not None:
         parse_address(metrics)
     valued = {
@@ -161,7 +161,7 @@ def print_(
     words += [word for spec in publish or () for word in ("--publish", spec)]
     flags = {"-4": only_ipv4, "-6": only_ipv6, "--allow-private": allow_private, "--json": json, "--quiet": quiet}
     words += [name for name, given in flags.items() if given] + ["-v"] * verbose
-    print_unit(words, mappings or [], config=wish.config, state=state, publish=publish or ())
+    print_unit(words, mappings or [], config=arguments.config, state=state, publish=publish or ())
 
 
 def demo() -> None:
@@ -207,10 +207,10 @@ def router(
         print_quirks(as_json=json)
         return
     protocols = (pmp, pcp, upnp)
-    wish = RouterArguments.read(
+    arguments = RouterArguments.read(
         address, outside, external_ip, protocols, igd, quirk or [], announce=announce, for_=for_
     )
-    run_router(wish, as_json=json, verbosity=verbose)
+    run_router(arguments, as_json=json, verbosity=verbose)
 
 
 def echo(

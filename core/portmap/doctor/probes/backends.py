@@ -42,17 +42,17 @@ class ProbeTarget:
     has_address: bool = False
 
 
-PATIENCE = 4.5  # seconds; a silent NAT-PMP gateway is given up after 3.75, a search for UPnP after 2.5
+TIMEOUT = 4.5  # seconds; a silent NAT-PMP gateway is given up after 3.75, a search for UPnP after 2.5
 _log = logging.getLogger("portmap.doctor")
 
 
 class BackendProbe:
     """Asks as soon as it is made; `answers` and `results` wait for the answers."""
 
-    def __init__(self, targets: Iterable[ProbeTarget], patience: float = PATIENCE) -> None:
+    def __init__(self, targets: Iterable[ProbeTarget], timeout: float = TIMEOUT) -> None:
         self._targets = tuple(targets)
-        self._until = time.monotonic() + patience
-        self._patience = patience
+        self._until = time.monotonic() + timeout
+        self._timeout = timeout
         self._inbox: SimpleQueue[tuple[ProbeTarget, BackendAnswer | None]] = SimpleQueue()
         self._backends: dict[ProbeTarget, Nat] = {}
         for target in self._targets:
@@ -78,7 +78,7 @@ class BackendProbe:
 
     def _no_answer(self, target: ProbeTarget) -> BackendAnswer:
         name = str(self._backends.get(target, target.name))
-        error = GatewayTimeout(f"{name} did not answer within {self._patience:g} s")
+        error = GatewayTimeout(f"{name} did not answer within {self._timeout:g} s")
         return BackendAnswer(target.name, name, error=error, chosen=target.chosen, placed=target.has_address)
 
     def _run(self, target: ProbeTarget) -> None:

@@ -1,6 +1,6 @@
 """Reads whether this host's own firewall blocks a port, as far as that can be read.
 
-Reads only, within a second. On Linux only root can read rules; that ufw is on can be read by everybody. What cannot be
+Reads only, within a second. On Linux only root can read rules; that ufw is on can be read by every user. What cannot be
 decided is unknown, never shut.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from portmap.doctor.findings import HostFirewall
 
 _UFW = Path("/etc/ufw/ufw.conf")
-_PATIENCE = 1.0  # seconds
+_TIMEOUT = 1.0  # seconds
 _END = ("drop", "reject")
 
 Run = Callable[[], str | None]
@@ -26,7 +26,7 @@ def read_rules() -> str | None:
     """All of nftables' rules as JSON, which includes those of iptables-nft; None where there is no such tool."""
     command = ["nft", "-j", "list", "ruleset"]  # found on PATH, wherever the system has put it
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

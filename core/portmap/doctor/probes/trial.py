@@ -11,7 +11,7 @@ from portmap.errors import NATError, NotAuthorized, PluginError, Refused
 from portmap.model import PortRequest
 
 LEASE = 60  # seconds; long enough to be looked at, short enough to be left behind
-PATIENCE = 6.0  # seconds for one call
+TIMEOUT = 6.0  # seconds for one call
 NAME = "doctor"
 
 
@@ -40,7 +40,7 @@ def _attempt(nat: Nat, request: PortRequest, findings: Findings) -> TrialResult:
         return TrialResult(str(nat), request, skipped=held)
     try:
         grant = nat.add_mapping(
-            request.protocol, request.external_port, request.internal_port, NAME, LEASE, timeout=PATIENCE
+            request.protocol, request.external_port, request.internal_port, NAME, LEASE, timeout=TIMEOUT
         )
     except (NATError, PluginError) as error:
         return TrialResult(str(nat), request, error=error)
@@ -64,7 +64,7 @@ def _held(nat: Nat, request: PortRequest, findings: Findings) -> str:
 def _remove(nat: Nat, request: PortRequest, external_port: int, token: str) -> str:
     """Remove the mapping: empty, or why the gateway keeps it."""
     try:
-        nat.delete_mapping(request.protocol, external_port, request.internal_port, timeout=PATIENCE, token=token)
+        nat.delete_mapping(request.protocol, external_port, request.internal_port, timeout=TIMEOUT, token=token)
     except (NATError, PluginError) as error:
         return str(error)
     return ""

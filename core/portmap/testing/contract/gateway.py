@@ -19,7 +19,7 @@ from portmap.simulator.mapping_table import Entry
 from portmap.simulator.natpmp import OPCODE, VERSION
 from portmap.simulator.router import Router
 
-PLANT_PATIENCE = 5.0  # seconds; a few milliseconds are enough
+PLANT_TIMEOUT = 5.0  # seconds; a few milliseconds are enough
 PLANTED_LIFETIME = 3600
 
 
@@ -65,7 +65,7 @@ class RouterGateway(Gateway):
         request = struct.pack("!BBHHHI", VERSION, OPCODE[protocol], 0, 9, external_port, PLANTED_LIFETIME)
         with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as host:
             host.bind((loopback_address(), 0))
-            host.settimeout(PLANT_PATIENCE)
+            host.settimeout(PLANT_TIMEOUT)
             host.sendto(request, (self.router.address, self.router.pmp_port))
             answer = host.recv(64)
         if struct.unpack_from("!HIHH", answer, 2)[3] != external_port:

@@ -9,7 +9,7 @@ from portmap.testing.contract.checks import require
 from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.plugin import PluginContract
 
-PATIENCE = 2.0  # seconds for a call that does no I/O
+TIMEOUT = 2.0  # seconds for a call that does no I/O
 
 
 class StaticPromises(PluginContract):
@@ -18,7 +18,7 @@ class StaticPromises(PluginContract):
     @pytest.fixture
     def static(self) -> BackendUnderTest:
         """The backend, made in this thread; every call is made in another."""
-        return BackendUnderTest(self.plugin.from_argument(self.argument), PATIENCE)
+        return BackendUnderTest(self.plugin.from_argument(self.argument), TIMEOUT)
 
     def test_it_knows_the_external_address(self, static: BackendUnderTest) -> None:
         static.external_ip()

@@ -15,7 +15,7 @@ from portmap_upnp.http import exchange
 from portmap_upnp.location import Location
 
 REPLY_LIMIT = 64 * 1024  # bytes; real replies have under 1 KiB
-CALL_PATIENCE = 4.0  # seconds for one call
+CALL_TIMEOUT = 4.0  # seconds for one call
 PAUSE = 0.25  # seconds: some gateways fail (501) when a call follows the last too soon; geth leaves 0.2 (geth#21370)
 _SHOWN = 2000  # bytes of a reply that the log shows
 _log = logging.getLogger("portmap.upnp")
@@ -72,13 +72,13 @@ class SoapClient:
         return values
 
     def _call_once(self, action: str, arguments: dict[str, object]) -> dict[str, str]:
-        patience = min(CALL_PATIENCE, self.deadline - time.monotonic())
-        if patience <= 0:
+        timeout = min(CALL_TIMEOUT, self.deadline - time.monotonic())
+        if timeout <= 0:
             raise GatewayTimeout(f"no time left for {action}: {self.control.host} answers too slowly")
         request = soap.build_request(self.service_type, action, arguments)
         _log.debug("-> %s %r", self.control, request.body)
         began = time.monotonic()
-        reply = exchange(self.control, request, limit=REPLY_LIMIT, patience=patience, source=self.source)
+        reply = exchange(self.control, request, limit=REPLY_LIMIT, timeout=timeout, source=self.source)
         self.pacing.took(time.monotonic() - began)
         _log.debug("<- %s %d %r", self.control, reply.status, reply.body[:_SHOWN])
         return soap.parse_reply(action, reply.status, reply.body)

@@ -31,26 +31,26 @@ from portmap_upnp.location import Location
 D = TypeVar("D", GatewayDevice, FirewallDevice)
 
 DESCRIPTION_LIMIT = 64 * 1024  # bytes; real ones have 2 to 20 KiB
-DESCRIPTION_PATIENCE = 3.0  # seconds; small routers take their time over it
+DESCRIPTION_TIMEOUT = 3.0  # seconds; small routers take their time over it
 HEAD_START = 0.02  # seconds that a hint has before the search begins; a gateway that is there needs 5
 GRACE = 0.3  # seconds that another device's good answer waits for the default gateway's
 
 
 def fetch_device(
-    location: Location, patience: float = DESCRIPTION_PATIENCE, waiter: Waiter | None = None
+    location: Location, timeout: float = DESCRIPTION_TIMEOUT, waiter: Waiter | None = None
 ) -> GatewayDevice:
-    """Fetch and vet the description of a device that maps ports, within `patience` seconds.
+    """Fetch and vet the description of a device that maps ports, within `timeout` seconds.
 
     Raises NoGateway, GatewayTimeout or Garbled, and WaiterClosed as `exchange` does.
     """
-    return parse_description(_fetch(location, patience, waiter), location)
+    return parse_description(_fetch(location, timeout, waiter), location)
 
 
 def fetch_firewall(
-    location: Location, us: IPv6Address, patience: float = DESCRIPTION_PATIENCE, waiter: Waiter | None = None
+    location: Location, us: IPv6Address, timeout: float = DESCRIPTION_TIMEOUT, waiter: Waiter | None = None
 ) -> FirewallDevice:
     """Fetch and vet the description of a device that opens pinholes, from our address `us`; raises the same."""
-    return parse_firewall_description(_fetch(location, patience, waiter, us), location)
+    return parse_firewall_description(_fetch(location, timeout, waiter, us), location)
 
 
 def discover(
@@ -61,7 +61,7 @@ def discover(
     The gateway described at `rather_not` is taken only if there is no other. `hinted` is asked a moment before the
     search begins, and has no other privilege.
     """
-    until = min(deadline, time.monotonic() + search.patience + DESCRIPTION_PATIENCE)
+    until = min(deadline, time.monotonic() + search.timeout + DESCRIPTION_TIMEOUT)
     discovery: _Discovery[GatewayDevice] = _Discovery(
         fetch_device, frozenset(search.gateways()), until, rather_not=rather_not
     )
@@ -76,8 +76,8 @@ def discover_firewall(search: Search, us: IPv6Address, deadline: float) -> Firew
     return _run(discovery, search, us, None, "no gateway that opens IPv6 pinholes by UPnP")
 
 
-def _fetch(location: Location, patience: float, waiter: Waiter | None = None, source: Address | None = None) -> bytes:
-    reply = exchange(location, Request(), limit=DESCRIPTION_LIMIT, patience=patience, waiter=waiter, source=source)
+def _fetch(location: Location, timeout: float, waiter: Waiter | None = None, source: Address | None = None) -> bytes:
+    reply = exchange(location, Request(), limit=DESCRIPTION_LIMIT, timeout=timeout, waiter=waiter, source=source)
     if reply.status != 200:
         raise Garbled(f"{location} answers with HTTP status {reply.status} instead of a description")
     return reply.body
@@ -158,7 +158,7 @@ class _Discovery(Generic[D]):
 def _explain(search: Search, reasons: list[str], missing: str) -> str:
     if reasons:
         return f"{missing} among the devices that answered: {'; '.join(dict.fromkeys(reasons[:3]))}"
-    return f"{missing} answered within {search.patience:.3g} s; is UPnP switched on in the router?"
+    return f"{missing} answered within {search.timeout:.3g} s; is UPnP switched on in the router?"
 
 
 def _report(devices: Iterator[DeviceSeen], discovery: "_Discovery[D]") -> None:

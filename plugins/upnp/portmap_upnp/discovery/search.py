@@ -71,7 +71,7 @@ class Search:
     gateways: Callable[[], Sequence[Address]] = gateway_candidates
     multicast: str | None = ssdp.ADDRESS
     port: int = ssdp.PORT
-    patience: float = 2.5
+    timeout: float = 2.5
     send_times: tuple[tuple[float, tuple[str, ...]], ...] = SEND_TIMES
 
     @classmethod
@@ -84,7 +84,7 @@ class Search:
         return replace(self, gateways=lambda: (host,), multicast=None)
 
     def devices(self, stop: Event, ours: IPv6Address | None = None) -> Iterator[DeviceSeen]:
-        """The devices that answer with a good LOCATION, each LOCATION once; ends with the patience, or after `stop`.
+        """The devices that answer with a good LOCATION, each LOCATION once; ends at the timeout, or after `stop`.
 
         `ours` is our global address, for a search by IPv6. Asks at once, before it returns. Raises NoGateway where
         there is no socket to be had.
@@ -129,7 +129,7 @@ class _RunningSearch:
             for proves, sockets in ((True, self._unicast), (False, self._multicast)):
                 for sock in sockets:
                     selector.register(sock, EVENT_READ, proves)
-            while not stop.is_set() and (now := time.monotonic()) < began + self._search.patience:
+            while not stop.is_set() and (now := time.monotonic()) < began + self._search.timeout:
                 if due and now >= began + due[0][0]:
                     self.ask(due.pop(0)[1])
                 for key, _ in selector.select(_GLANCE):

@@ -36,7 +36,7 @@ Answers: TypeAlias = Callable[[IPv4Address, int], bool]
 PREFIX = "portmap:"
 ID_LENGTH = 6
 MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))  # machine-id(5)
-PATIENCE = 0.5  # seconds; a neighbour answers within milliseconds, or refuses
+TIMEOUT = 0.5  # seconds; a neighbour answers within milliseconds, or refuses
 _ARP = Path("/proc/net/arp")  # Linux; elsewhere there is no such file
 _COMPLETE = 0x2  # ATF_COM: linux/if_arp.h
 _ABSENT = (errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH)
@@ -137,11 +137,11 @@ def is_host_present(client: str, port: int, *, answers: Answers | None = None, a
     return alive
 
 
-def answers_tcp(address: IPv4Address, port: int, patience: float = PATIENCE) -> bool:
-    """Whether a connection is accepted or refused, or cannot be tried, within `patience` seconds."""
+def answers_tcp(address: IPv4Address, port: int, timeout: float = TIMEOUT) -> bool:
+    """Whether a connection is accepted or refused, or cannot be tried, within `timeout` seconds."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.settimeout(patience)
+            probe.settimeout(timeout)
             probe.connect((str(address), port))
     except TimeoutError:
         return False

@@ -18,7 +18,7 @@ from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanActions
 from portmap_upnp.mapping.client_text import is_name_of, parse_client
 from portmap_upnp.mapping.ownership import PREFIX, host_id, made_by_host
 
-PATIENCE = 12.0  # seconds for the whole table; below the core's 15 for one call
+TIMEOUT = 12.0  # seconds for the whole table; below the core's 15 for one call
 MAX_ROWS = 1000  # a home router has room for some dozens
 MAX_UNREADABLE = 32  # rows; a gateway that answers so for every row has no table for us
 _END = {INVALID_INDEX, NO_SUCH_ENTRY, INVALID_ARGS, ACTION_FAILED}  # mappers.md §3.3: Open.NAT, miniupnpc's users

@@ -17,7 +17,7 @@ from portmap_upnp.control.wan_connection import PortMappingEntry, TableRow, WanA
 from portmap_upnp.mapping.port_forward import PortForward
 
 MAX_ROWS = 256  # a home router has room for some dozens
-SCAN_PATIENCE = 2.5  # seconds for reading the whole table, of the 8 that a hook has
+SCAN_TIMEOUT = 2.5  # seconds for reading the whole table, of the 8 that a hook has
 _ILLEGIBLE = PortMappingEntry("an entry that cannot be read", 0, "?", 0)
 _log = logging.getLogger("portmap.upnp")
 
@@ -83,7 +83,7 @@ class TableReader:
     def _scan(self, wan: WanActions, forward: PortForward) -> Reading:
         """Read row by row until the entry or the end."""
         complete = False
-        for row in readable_rows(wan, MAX_ROWS, time.monotonic() + SCAN_PATIENCE):
+        for row in readable_rows(wan, MAX_ROWS, time.monotonic() + SCAN_TIMEOUT):
             if row is None:
                 complete = True
             elif (row.protocol.upper(), row.external_port) == (forward.protocol, forward.external_port):

@@ -16,7 +16,7 @@ from portmap.model import Address
 from portmap.wire.waiter import Waiter
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
-PATIENCE = 1.0  # seconds for one event
+TIMEOUT = 1.0  # seconds for one event
 _BACKLOG = 8
 _MOMENT = 0.01  # seconds between two reads of an incomplete event
 _HEAD_END = b"\r\n\r\n"
@@ -61,7 +61,7 @@ class CallbackServer:
 def _receive(visitor: socket.socket, line: Waiter) -> bytes:
     """One request, as long as it says or until it ends; then thank for it."""
     visitor.setblocking(False)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     request = bytearray()
     end = 0
     try:

@@ -20,7 +20,7 @@ from portmap_upnp.notifications.callback_server import CallbackServer
 from portmap_upnp.notifications.gena import Subscription, Values
 
 AGAIN = 300.0  # seconds until a gateway that refused is asked again
-PATIENCE = 2.0  # seconds for its answer
+TIMEOUT = 2.0  # seconds for its answer
 _PARTING = 0.5  # seconds for the unsubscribing from one that we turn away from: it may be gone
 FAREWELL = 0.1  # seconds for the unsubscribing, which ends with the watch's 0.2 s or by itself
 _TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says "down", then "up" with the new address
@@ -97,7 +97,7 @@ class EventSubscription:
         else:
             self._bell = self._bell or CallbackServer(contact.us, contact.gateway.host)
             headers = gena.subscribe_headers(self._bell.url)
-        reply = self._ask(contact.service.events, "SUBSCRIBE", headers, PATIENCE, self._line)
+        reply = self._ask(contact.service.events, "SUBSCRIBE", headers, TIMEOUT, self._line)
         if renewed and reply.status in _GONE:
             self._subscription, self.due = None, time.monotonic()
             return "the gateway has forgotten that we want its events"
@@ -123,17 +123,15 @@ class EventSubscription:
         _log.debug("<- event %s", values)
         self._values |= values
 
-    def _ask(
-        self, where: Location, method: str, headers: dict[str, str], patience: float, line: Waiter | None
-    ) -> Reply:
+    def _ask(self, where: Location, method: str, headers: dict[str, str], timeout: float, line: Waiter | None) -> Reply:
         _log.debug("-> %s %s %s", method, where, headers)
-        return exchange(where, Request(method, headers), limit=_LIMIT, patience=patience, waiter=line)
+        return exchange(where, Request(method, headers), limit=_LIMIT, timeout=timeout, waiter=line)
 
-    def _leave(self, patience: float, line: Waiter | None) -> None:
+    def _leave(self, timeout: float, line: Waiter | None) -> None:
         if self._subscription and self._contact and self._contact.service.events:
             try:
                 headers = {"SID": self._subscription.sid}
-                self._ask(self._contact.service.events, "UNSUBSCRIBE", headers, patience, line)
+                self._ask(self._contact.service.events, "UNSUBSCRIBE", headers, timeout, line)
             except (NATError, OSError) as error:
                 _log.debug("not unsubscribed: %s", error)
         self._drop()

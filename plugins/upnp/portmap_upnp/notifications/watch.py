@@ -31,9 +31,7 @@ Adopt: TypeAlias = Callable[[GatewayDevice | None], None]
 REST = 1.0  # seconds between two questions, and between two alerts
 LONGEST_REST = 60.0  # seconds between two questions that found nothing changed, as for a forged announcement
 CLOSING = 0.18  # seconds; core waits 0.2
-_PATIENCE = (
-    1.0  # seconds for the answer to a question: after a restart a gateway answers at once, or the search does it
-)
+_TIMEOUT = 1.0  # seconds for the answer to a question: after a restart a gateway answers at once, or the search does it
 _LEAVING = 0.2  # seconds from a goodbye until the gateway should be gone
 _MOMENT = 0.01  # seconds of rest after a look that found nothing: what comes together is soon all there
 _NONSENSE = 0.1  # seconds after another such look: a flood of nonsense must not keep us busy
@@ -201,7 +199,7 @@ class GatewayWatch:
     def _describe(self, location: Location) -> GatewayDevice | None:
         """Ask the gateway what it is; None if it does not say."""
         try:
-            return fetch_device(location, _PATIENCE, self._line)
+            return fetch_device(location, _TIMEOUT, self._line)
         except NATError as error:
             _log.debug("announced, but not confirmed: %s", error)
             return None

@@ -4,7 +4,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar
 
 from portmap import Garbled, Grant, Kind, Protocol, SpecError, hookimpl
-from portmap_acme.protocol import PATIENCE, ask
+from portmap_acme.protocol import TIMEOUT, ask
 
 PORT = 4711
 
@@ -14,9 +14,9 @@ class Acme:
 
     kind: ClassVar[Kind] = Kind.LOOP
 
-    def __init__(self, router: IPv4Address, port: int = PORT, patience: float = PATIENCE) -> None:
+    def __init__(self, router: IPv4Address, port: int = PORT, timeout: float = TIMEOUT) -> None:
         self._router = (str(router), port)
-        self._patience = patience
+        self._timeout = timeout
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Acme":
@@ -58,4 +58,4 @@ class Acme:
         self._ask(f"SHUT {protocol} {internal_port}")
 
     def _ask(self, question: str) -> list[str]:
-        return ask(self._router, question, self._patience)
+        return ask(self._router, question, self._timeout)

@@ -8,18 +8,18 @@ import time
 
 from portmap import Garbled, GatewayTimeout, NoGateway, Refused
 
-PATIENCE = 3.0  # seconds for one question
+TIMEOUT = 3.0  # seconds for one question
 LONGEST = 512  # bytes of an answer
 
 
-def ask(router: tuple[str, int], question: str, patience: float = PATIENCE) -> list[str]:
+def ask(router: tuple[str, int], question: str, timeout: float = TIMEOUT) -> list[str]:
     """The words after OK. Raises NoGateway, GatewayTimeout, Refused or Garbled."""
     try:
-        with socket.create_connection(router, timeout=patience) as connection:
+        with socket.create_connection(router, timeout=timeout) as connection:
             connection.sendall(f"{question}\n".encode())
-            line = _line(connection, time.monotonic() + patience)
+            line = _line(connection, time.monotonic() + timeout)
     except TimeoutError as error:
-        raise GatewayTimeout(f"Acme router {router[0]} did not answer within {patience:g} s: is it on?") from error
+        raise GatewayTimeout(f"Acme router {router[0]} did not answer within {timeout:g} s: is it on?") from error
     except OSError as error:
         raise NoGateway(f"no Acme router at {router[0]}:{router[1]} ({error.strerror}): check the address") from error
     return _understood(line, router[0])

@@ -40,4 +40,4 @@ class TestAcme(BackendContract):
             yield AcmeUnderTest(router)
 
     def make(self, gateway: AcmeUnderTest) -> Acme:
-        return Acme(IPv4Address("127.0.0.1"), gateway.router.port, patience=0.2)
+        return Acme(IPv4Address("127.0.0.1"), gateway.router.port, timeout=0.2)
