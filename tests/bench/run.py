@@ -9,7 +9,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,7 +37,7 @@ from tests.bench.results import Figures, Grid, Table
 from tests.lab.lab import Lab
 from tests.lab.namespace import why_not
 
-IN_TURN: dict[str, Callable[[Lab], list[Table]]] = {
+IN_TURN: dict[str, Callable[[Lab], Sequence[Table | Grid]]] = {
     "first_mapping": first_mapping.measure,
     "in_process": in_process.measure,
     "race": race.measure,
@@ -56,7 +56,7 @@ BESIDE: dict[str, Callable[[Libtorrent], Grid]] = {
 NAMES = [*IN_TURN, THOUSAND, *BESIDE]
 
 
-def in_turn(names: list[str]) -> Iterator[Table]:
+def in_turn(names: list[str]) -> Iterator[Table | Grid]:
     """What takes milliseconds, one after the other: nothing is measured while something else runs."""
     with Lab() as lab:
         lab.router.start_miniupnpd()
