@@ -62,6 +62,7 @@ SHORT = {
     "core/portmap/__main__.py": "Python asks for this file",
     "core/portmap/backoff.py": "the loop, the publishers and the race share it and nothing else",
     "core/portmap/printable.py": "every wing needs it, and it needs none",
+    "core/portmap/cli/hold/reload.py": "imported at the first SIGHUP, and with it what compares settings",
     "core/portmap/storage/no_status_file.py": "a session without a state folder imports nothing of it",
     "core/portmap/backends/any/mapping_owners.py": "a value with one rule, apart from the backend that calls",
     "core/portmap/backends/load.py": "the one function that joins catalogue, constructor and Nat",
@@ -209,6 +210,7 @@ def test_only_the_command_knows_typer(path: Path) -> None:
         ("portmap.session.open", "hashlib"),  # OpenSSL; unguessable names come from the system
         ("portmap_upnp.backend", "http.client"),  # needed once a device has answered
         ("portmap.session.open", "importlib.metadata"),  # only for a name that is not ours
+        ("portmap.cli.hold.setup", "portmap.config.diff"),  # at the first SIGHUP
         ("portmap.cli.hold.setup", "portmap.network.listening_sockets"),  # once all ports are open
         ("portmap.cli", "portmap.session.session"),  # --version and Tab pay for neither
         ("portmap.cli.hold.start", "portmap.session.session"),  # what was asked for is said before that is imported

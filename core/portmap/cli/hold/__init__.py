@@ -6,6 +6,7 @@ human_lines      HumanLines, HumanMessages: what people read while ports are hel
 metrics          --metrics: the Prometheus endpoint
 metrics_totals   MetricTotals: the counted numbers; pure
 page_server      PageServer: a small HTTP server for one page, bounded
+reload           change the running sessions into what is wanted now
 run              `portmap run`
 service_manager  systemd: sd_notify messages, readiness, watchdog
 sessions         SessionSet: the running sessions by instance name

@@ -5,17 +5,15 @@ Used by one thread. What the sessions tell goes to `post`, from a thread of each
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 import portmap
-from portmap.config.diff import Adjust, Change, End, Restart, Start
 from portmap.config.settings import Instance
-from portmap.errors import PortmapError
 from portmap.events import Event
-from portmap.model import PortRequest
+from portmap.model import Key, PortRequest
 from portmap.session.session import Session
 
 END = 3.0  # seconds, for all of them together
@@ -105,31 +103,15 @@ class SessionSet:
         """Whether every session is at work."""
         return all(running.thread.is_alive() and running.session.is_alive() for running in self.running)
 
-    def apply(self, wanted: Sequence[Change]) -> list[tuple[Instance, PortmapError]]:
-        """Change what runs. What could not be started, with the reason; an instance that ran before runs on."""
-        self.end(change.instance.name for change in wanted if isinstance(change, End | Restart))
-        failed = []
-        for change in wanted:
-            try:
-                self._apply(change)
-            except PortmapError as error:
-                failed.append((change.instance, error))
-                if isinstance(change, Restart):
-                    self.start(change.before)
-        return failed
-
-    def _apply(self, change: Change) -> None:
-        match change:
-            case Start() | Restart():
-                self.start(change.instance)
-            case Adjust():
-                running = self._running[change.instance.name]
-                running.instance = change.instance
-                for key in change.remove:
-                    running.session.remove(key)
-                for request in running.requests():
-                    if request.key in change.add:
-                        running.session.add(request)
+    def adjust(self, instance: Instance, remove: Iterable[Key], add: Container[Key]) -> None:
+        """Change the ports of the session of that name. Raises PortmapError."""
+        running = self._running[instance.name]
+        running.instance = instance
+        for key in remove:
+            running.session.remove(key)
+        for request in running.requests():
+            if request.key in add:
+                running.session.add(request)
 
     def stop(self) -> None:
         """Ask all for their end; returns at once."""

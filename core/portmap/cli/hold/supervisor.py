@@ -20,7 +20,6 @@ from portmap.cli.hold.sessions import END, RunningSession, SessionSet, session_o
 from portmap.cli.output.events import LineFormatter
 from portmap.cli.signals import StopSignals
 from portmap.cli.terminal import discard_output
-from portmap.config.diff import diff
 from portmap.config.settings import Instance
 from portmap.errors import PortmapError, SpecError
 from portmap.events import Event, PortAdded
@@ -220,8 +219,10 @@ class Supervisor:
         self._herald.reloaded()
 
     def _change(self, wanted: Sequence[Instance]) -> None:
+        from portmap.cli.hold.reload import change_sessions  # noqa: PLC0415  # most commands end without a SIGHUP
+
         before = [running.instance for running in self._crew.running]
-        for instance, error in self._crew.apply(diff(before, wanted)):
+        for instance, error in change_sessions(self._crew, wanted):
             print_error(f"instance {instance.name} cannot be started: {error}")
         now = {running.name for running in self._crew.running}
         for instance in before:
