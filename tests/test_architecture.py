@@ -210,6 +210,7 @@ def test_only_the_command_knows_typer(path: Path) -> None:
         ("portmap.session.open", "hashlib"),  # OpenSSL; unguessable names come from the system
         ("portmap_upnp.backend", "http.client"),  # needed once a device has answered
         ("portmap.session.open", "importlib.metadata"),  # only for a name that is not ours
+        ("portmap.cli.hold.setup", "portmap.cli.hold.service_manager"),  # only under one
         ("portmap.cli.hold.setup", "portmap.config.diff"),  # at the first SIGHUP
         ("portmap.cli.hold.setup", "portmap.network.listening_sockets"),  # once all ports are open
         ("portmap.cli", "portmap.session.session"),  # --version and Tab pay for neither

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from portmap.cli.hold.no_service_manager import VARIABLES, NoServiceManager, service_reporter
 from portmap.cli.hold.service_manager import MAX_STATUS, ServiceReporter, SystemdNotifier, ready, reloading, status_is
 from portmap.cli.hold.summary import Summary
 from portmap.events import ExternalIPChanged, GatewayFound, GatewayLost, PortAdded, PortFailed, PortLost, PortRemoved
@@ -242,3 +243,16 @@ def test_the_end_and_a_beat_are_told(herald: ServiceReporter, manager: Manager) 
 def test_a_beat_is_due_twice_in_the_watchdogs_time(herald: ServiceReporter) -> None:
     assert herald.watchdog_interval == 1.5
     assert ServiceReporter(SystemdNotifier()).watchdog_interval is None
+
+
+@pytest.mark.parametrize("variable", sorted(VARIABLES))
+def test_a_command_started_by_a_service_manager_reports_to_it(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    for other in VARIABLES:
+        monkeypatch.delenv(other, raising=False)
+    assert isinstance(service_reporter(), NoServiceManager)
+    monkeypatch.setenv(variable, "1")
+    assert isinstance(service_reporter(), ServiceReporter)
+
+
+def test_without_a_service_manager_there_is_no_watchdog() -> None:
+    assert NoServiceManager().watchdog_interval is None

@@ -17,7 +17,7 @@ def path_of(text: str, what: str) -> Path:
 
 def default_state_folder() -> Path:
     """The folder that is used where none was named. Raises SpecError for a user without a home."""
-    from portmap.storage.journal_store import default_folder  # noqa: PLC0415  # as above
+    from portmap.storage.journal_store import default_folder  # noqa: PLC0415  # not where one was named
 
     try:
         return default_folder()
@@ -27,10 +27,10 @@ def default_state_folder() -> Path:
 
 def state_folder(text: str | None) -> Path | None:
     """Where to remember ports; None for "none", and where the default folder cannot be used."""
-    from portmap.storage.journal_store import make_folder  # noqa: PLC0415  # as above
-
     if text is not None:
         return None if text == "none" else path_of(text, "--state")
+    from portmap.storage.journal_store import make_folder  # noqa: PLC0415  # as above
+
     try:
         folder = default_state_folder()
         make_folder(folder)

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
 
 from portmap.cli.exit_codes import print_error
-from portmap.cli.hold.service_manager import ServiceReporter, systemd_notifier
+from portmap.cli.hold.no_service_manager import service_reporter
 from portmap.cli.hold.sessions import END, RunningSession, SessionSet, session_opener
 from portmap.cli.output.events import LineFormatter
 from portmap.cli.signals import StopSignals
@@ -96,7 +96,7 @@ class Supervisor:
         self._consumers = consumers
         self._messages: SimpleQueue[_Message] = SimpleQueue()
         self._crew = SessionSet(session_opener(state), lambda running, event: self._messages.put((running, event)))
-        self._herald = ServiceReporter(systemd_notifier())
+        self._herald = service_reporter()
         self._next_beat = time.monotonic()
         self._end_by: float | None = None
         self._opened = False
