@@ -18,7 +18,7 @@ from tests.lab.command import Portmap, Program
 from tests.lab.lab import HOST, HOST6, Lab
 from tests.lab.traffic import knock, reach
 
-LIMIT = 150.0  # seconds; two checks of a minute and a half
+LIMIT = 150.0  # seconds; two checks of a minute, and half of one
 SETTLE = 40.0  # seconds; libtorrent goes on searching for a while after its start
 KNOCK = 0.1  # seconds for an answer
 CRON = "upnpc in cron, every minute"

@@ -228,7 +228,7 @@ def test_flags_win_over_environment_over_file_over_default() -> None:
     file = parse_config('nat = "pmp"\nlease = "3h"\nstate = "/f"\n[[map]]\nport = 1\n')
     environment = environment_layer({"PORTMAP_LEASE": "2h", "PORTMAP_STATE": "/e"})
     (settled,) = resolve(SettingsLayer(state="/flag"), environment, file)
-    assert (settled.state, settled.lease, settled.nat, settled.ip_interval) == ("/flag", 7200, "pmp", 130)
+    assert (settled.state, settled.lease, settled.nat, settled.ip_interval) == ("/flag", 7200, "pmp", 60)
 
 
 def test_a_lease_from_above_is_every_mappings() -> None:

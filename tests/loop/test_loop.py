@@ -340,6 +340,40 @@ class Readable(ScriptedBackend):
         return self.table.get((protocol, internal_port)) == external_port
 
 
+RESTARTS = range(1, 360, 13)  # seconds: three rounds of checks, and a renewal
+
+
+@pytest.mark.parametrize("at", RESTARTS)
+def test_by_default_a_pair_that_a_gateway_forgot_without_a_sign_is_asked_for_again_within_two_minutes(at: int) -> None:
+    backend = ScriptedBackend().reboots(at)
+    scripted.play(backend, wanted(WEB, PortRequest(UDP, 8080)), end=at + 121)
+    asked = [call.arguments[0] for call in backend.calls if call.hook == "add_mapping" and call.at >= at]
+    assert {TCP, UDP} <= set(asked)
+
+
+@pytest.mark.parametrize("at", RESTARTS)
+def test_by_default_all_that_a_readable_gateway_forgot_is_asked_for_again_within_two_minutes(at: int) -> None:
+    backend = Readable().reboots(at)
+    scripted.play(backend, wanted(WEB, DNS, PortRequest(TCP, 22)), end=at + 121)
+    asked = [call.arguments[2] for call in backend.calls if call.hook == "add_mapping" and call.at >= at]
+    assert {8080, 53, 22} <= set(asked)
+
+
+@pytest.mark.parametrize("at", RESTARTS)
+def test_by_default_the_gateway_is_asked_for_something_once_a_minute(at: int) -> None:
+    backend = ScriptedBackend()
+    scripted.play(backend, wanted(WEB, DNS), end=at + 61)
+    assert any(at < call.at <= at + 60 for call in backend.calls)  # each answer of PCP and NAT-PMP has an epoch
+
+
+def test_what_a_check_finds_missing_is_asked_for_at_once_although_earlier_alerts_changed_nothing() -> None:
+    backend = Readable().reboots(130)
+    alerts: list[tuple[float, Message]] = [(at, GatewayAlert("spoofed")) for at in range(60, 124)]
+    play(backend, wanted(WEB, DNS) + alerts, end=190, policy=Policy(ip_interval=20))
+    missing = next(at for at in calls(backend, "has_mapping") if at >= 130)
+    assert [at for at in calls(backend) if at >= 130][:2] == [missing, missing]
+
+
 def test_where_the_table_can_be_read_a_mapping_is_looked_up_and_not_asked_for() -> None:
     backend = Readable()
     play(backend, wanted(WEB), end=290)

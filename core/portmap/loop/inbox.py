@@ -39,9 +39,10 @@ class Unregister:
 
 @dataclass(frozen=True, slots=True)
 class GatewayAlert:
-    """The gateway may have forgotten us."""
+    """The gateway may have forgotten us. `certain`: when we asked for a mapping, it had none."""
 
     reason: str
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class LeaseManager:
         self._monitor.mapping_answered()
         self._table.put(lease.seen(self._inbox.now()))
         if not there:
-            self._inbox.put(GatewayAlert(f"{self._nat} no longer lists {lease.key[0]} {lease.key[1]}"))
+            self._inbox.put(GatewayAlert(f"{self._nat} no longer lists {lease.key[0]} {lease.key[1]}", certain=True))
         return True
 
     def process_next(self) -> None:

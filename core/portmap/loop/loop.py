@@ -141,8 +141,8 @@ class Loop:
                 self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))
             case Unregister(key):
                 self._leases.remove(key)
-            case GatewayAlert(reason):
-                self._ask_again_soon(GatewayRebooted(gateway=str(self._nat), reason=reason))
+            case GatewayAlert(reason, certain):
+                self._ask_again_soon(GatewayRebooted(gateway=str(self._nat), reason=reason), certain=certain)
             case NetworkAlert(reason):
                 self._ask_again_soon(NetworkChanged(reason=reason), certain=True)
             case Recheck():

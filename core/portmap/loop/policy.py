@@ -6,9 +6,7 @@ from enum import Enum
 
 from portmap.model import CALL_DEADLINE
 
-CHECK_INTERVAL = (
-    130.0  # seconds; an idle hour then costs 100 frames, ARP included, for a pair of ports by NAT-PMP or PCP
-)
+CHECK_INTERVAL = 60.0  # seconds; a restart of the gateway that nothing shows is then found within two checks, 120 s
 
 
 class OnConflict(Enum):

@@ -67,7 +67,7 @@ Lease = Annotated[
 IpInterval = Annotated[
     str | None,
     typer.Option(
-        metavar="DUR", help="How often to check the gateway and its address; default: 130s.", show_default=False
+        metavar="DUR", help="How often to check the gateway and its address; default: 60s.", show_default=False
     ),
 ]
 Publish = Annotated[
