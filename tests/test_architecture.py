@@ -122,7 +122,7 @@ def imports(path: Path) -> Iterator[str]:
                 yield node.module or ""
 
 
-def strangers(path: Path) -> set[str]:
+def third_parties(path: Path) -> set[str]:
     """The packages that a file imports beside the standard library and portmap."""
     packages = {name.partition(".")[0] for name in imports(path)}
     return packages - sys.stdlib_module_names - {"portmap"} - STUBS
@@ -178,20 +178,20 @@ def test_a_folder_is_small_enough_to_be_read_at_once(folder: Path) -> None:
 
 @pytest.mark.parametrize("path", LOGIC, ids=names)
 def test_the_core_stands_on_the_standard_library_and_pluggy(path: Path) -> None:
-    assert strangers(path) <= {"pluggy", "netifaces"}
+    assert third_parties(path) <= {"pluggy", "netifaces"}
 
 
 @pytest.mark.parametrize("path", modules(CORE / "wire"), ids=names)
 def test_the_wire_tools_know_addresses_and_errors_and_nothing_else(path: Path) -> None:
     used = {name.split(".")[1] for name in imports(path) if name.startswith("portmap.")}
     assert used <= {"errors", "model", "network", "printable", "wire"}
-    assert not strangers(path)
+    assert not third_parties(path)
 
 
 @pytest.mark.parametrize("path", modules(CORE / "cli"), ids=names)
 def test_only_the_command_knows_typer(path: Path) -> None:
     allowed = {"prometheus_client"} if path.stem == "metrics" else set()  # the extra [metrics]: only there, and lazily
-    assert strangers(path) <= {"typer"} | allowed
+    assert third_parties(path) <= {"typer"} | allowed
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_the_core_imports_no_plugin_and_names_none(path: Path) -> None:
 def test_a_plugin_builds_on_public_names_its_library_and_itself(folder: Path) -> None:
     allowed = LIBRARIES.get(folder.parent.name, set()) | {folder.name}
     for path in modules(folder):
-        assert strangers(path) <= allowed, path
+        assert third_parties(path) <= allowed, path
         used = {name for name in imports(path) if name.startswith("portmap.")} - PUBLIC_NAMES
         assert {name.split(".")[1] for name in used} <= PUBLIC, path
 
@@ -251,6 +251,12 @@ def test_a_module_says_what_it_is_and_keeps_its_size(path: Path) -> None:
     assert lines >= MIN_LINES or path.name == "__init__.py" or names(path) in SHORT, (
         "a part of another module? If not, say why in SHORT"
     )
+
+
+def test_no_docstring_states_a_law() -> None:
+    texts = (path for folder in ("core", "plugins", "tests") for path in (ROOT / folder).rglob("*.py*"))
+    law = "La" + "w:"
+    assert not [names(path) for path in texts if path.suffix in {".py", ".template"} and law in path.read_text("utf-8")]
 
 
 @pytest.mark.parametrize("name", SHORT)
