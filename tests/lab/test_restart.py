@@ -86,6 +86,18 @@ def test_a_new_outer_address_is_told_within_a_second(restarting: Lab, control: S
         restarting.seconds_until_bytes_arrive(portmap)
 
 
+@pytest.mark.parametrize("spec", ["upnp", "any"])
+def test_a_new_outer_address_right_after_a_mapping_is_told_within_a_second(
+    restarting: Lab, control: Slowdown, spec: str
+) -> None:
+    # It may change before the subscription; then only the first event tells of it.
+    with hold(restarting, spec) as portmap:
+        begun = time.monotonic()
+        faults.new_outer_address(restarting)
+        portmap.wait_for("external_ip.changed", external_ip=faults.NEW_WAN, timeout=GIVEN_UP)
+        control.judge("the new address", time.monotonic() - begun, SIGNAL, begun)
+
+
 # Pinholes, on routers with one and with two link-local addresses: announcements come from either.
 
 

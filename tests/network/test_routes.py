@@ -1,7 +1,7 @@
 import socket
 import sys
 from collections.abc import Callable
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +14,7 @@ from portmap.network.routes import (
     gateway_candidates,
     guessed_gateways,
     local_address_to,
+    parse_connected_networks,
     parse_routes,
 )
 
@@ -33,6 +34,13 @@ def parsed(*lines: str) -> list[IPv4Address]:
 
 def test_the_default_route_names_the_gateway() -> None:
     assert parsed(route()) == [HOME]
+
+
+def test_only_what_no_router_leads_to_is_a_connected_network() -> None:
+    point_to_point = route("00000000", flags="0001")  # a default route without a gateway
+    lines = (route(), point_to_point, route(to="0000090A"), route("00000000", to="004DA8C0", flags="0001"), "nonsense")
+    text = "\n".join((HEAD, *lines))
+    assert parse_connected_networks(text, byteorder="little") == [IPv4Network("192.168.77.0/24")]
 
 
 def test_a_big_endian_machine_prints_the_bytes_the_other_way_round() -> None:

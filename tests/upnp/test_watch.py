@@ -210,6 +210,21 @@ def test_another_external_address_is_heard_at_once(settled: House) -> None:
     assert time.monotonic() - began < 0.5
 
 
+def test_an_address_that_changed_before_the_subscription_is_heard_by_the_first_event(house: House) -> None:
+    house.close()
+    house.upnp.external_ip()
+    house.router.external_ip = "5.6.7.8"
+    house.close = house.upnp.watch(house.alerts.put)
+    assert house.alert() == "external address announced: 1.2.3.4 → 5.6.7.8"
+
+
+def test_a_first_event_with_the_address_that_we_know_is_no_news(house: House) -> None:
+    house.close()
+    house.upnp.external_ip()
+    house.close = house.upnp.watch(house.alerts.put)
+    assert house.alert(NEVER) == ""
+
+
 def test_a_line_that_goes_down_is_heard(settled: House) -> None:
     settled.router.quirks = Quirks(no_wan=True)
     assert "line announced: Connected → Disconnected" in settled.alert()

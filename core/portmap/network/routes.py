@@ -9,7 +9,7 @@ import importlib
 import socket
 import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -60,6 +60,21 @@ def local_address_to(peer: IPv4Address) -> IPv4Address:
             return IPv4Address(probe.getsockname()[0])
     except OSError as error:
         raise NoGateway(f"no route to {peer}: {error.strerror}; is the network up?") from error
+
+
+def is_on_link(address: IPv4Address) -> bool:
+    """Whether the address is in a network of one of our own interfaces, so that no router is in between.
+
+    Where the system does not tell its routes: whether it shares the first three bytes with our own address there.
+    """
+    try:
+        networks = parse_connected_networks(_ROUTES.read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        try:
+            networks = [IPv4Network((local_address_to(address), 24), strict=False)]
+        except NoGateway:
+            return False
+    return any(address in network for network in networks)
 
 
 def own_public_address() -> IPv4Address | None:
@@ -113,6 +128,23 @@ def parse_routes(table: str, byteorder: Literal["little", "big"] = sys.byteorder
     """
     routes = filter(None, (_default_route(line.split(), byteorder) for line in table.splitlines()[1:]))
     return _unique(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
+
+
+def parse_connected_networks(table: str, byteorder: Literal["little", "big"] = sys.byteorder) -> list[IPv4Network]:
+    """The networks in a `/proc/net/route` text that are reached without a gateway; pure. No default route is one."""
+    networks = (_connected_network(line.split(), byteorder) for line in table.splitlines()[1:])
+    return [network for network in networks if network is not None]
+
+
+def _connected_network(fields: list[str], byteorder: Literal["little", "big"]) -> IPv4Network | None:
+    try:
+        destination, flags, mask = fields[1], int(fields[3], 16), fields[7]
+        address, bits = (int.from_bytes(bytes.fromhex(text), byteorder) for text in (destination, mask))
+        if flags & _FLAGS != 0x1 or not bits:  # RTF_UP alone
+            return None
+        return IPv4Network((address, str(IPv4Address(bits))))
+    except (ValueError, IndexError):
+        return None
 
 
 def _default_route(fields: list[str], byteorder: Literal["little", "big"]) -> tuple[int, IPv4Address] | None:

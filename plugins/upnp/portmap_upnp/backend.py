@@ -73,6 +73,7 @@ class Upnp:
         self._choose = choose
         self._pace = RateLimiter(pace)
         self._announced_at = announced_at
+        self._stated: IPv4Address | None = None  # what the gateway last gave as its external address
         self._sample: PortForward | None = None  # one entry of ours, which a gateway that forgot nothing still has
         self._mappers: dict[IPv4Address, PortMapper] = {}
 
@@ -110,12 +111,13 @@ class Upnp:
         Where several gateways answer searches, one whose WAN side is down is passed over for another.
         """
         try:
-            return self._session.run(self._external_ip)
+            self._stated = self._session.run(self._external_ip)
         except _WanDown as refusal:
             try:
-                return self._session.run(self._external_ip)
+                self._stated = self._session.run(self._external_ip)
             except SILENCE:
                 raise refusal from None
+        return self._stated
 
     @hookimpl
     def add_mapping(
@@ -195,6 +197,7 @@ class Upnp:
             alert,
             self._announced_at,
             self._still_has_our_entry,
+            lambda: self._stated,
         )
         session.on_change, session.on_alert = watch.wake, alert
 

@@ -10,8 +10,9 @@ Rules:
   has none, or because we hold it; else another program's;
 - an entry that leads to another address is ours only if it has our ID and NAME and our internal port, and no host is
   present at that address: the gateway gave us another address, and the entry was left behind;
-- presence is asked with one TCP connection attempt, to a private address only; a host that cannot be asked counts as
-  present, so an entry is rather left alone.
+- presence is asked with one TCP connection attempt, to a private address in a network of our own interfaces only, and
+  of MAX_ADDRESSES addresses at the most: a gateway writes what it likes into its table, and must not make us knock at
+  one host after another. A host that cannot be asked counts as present, so an entry is rather left alone.
 """
 
 import errno
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from portmap.model import Scope, scope_of
+from portmap.network.routes import is_on_link
 from portmap_upnp.control.wan_connection import DESCRIPTION_LENGTH, PortMappingEntry
 from portmap_upnp.mapping.client_text import is_name_of, parse_client
 from portmap_upnp.mapping.port_forward import PortForward
@@ -37,6 +39,7 @@ PREFIX = "portmap:"
 ID_LENGTH = 6
 MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))  # machine-id(5)
 TIMEOUT = 0.5  # seconds; a neighbour answers within milliseconds, or refuses
+MAX_ADDRESSES = 4  # that one gateway may have us ask; this host has had few others
 _ARP = Path("/proc/net/arp")  # Linux; elsewhere there is no such file
 _COMPLETE = 0x2  # ATF_COM: linux/if_arp.h
 _ABSENT = (errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH)
@@ -69,7 +72,7 @@ class OwnershipRule:
         hostname: Callable[[], str] = socket.gethostname,
     ) -> None:
         self.host = host or host_id()
-        self._is_present = is_present or is_host_present
+        self._is_present = PresenceProbe(is_present or is_host_present)
         self._hostname = hostname
 
     def owner_of(
@@ -124,13 +127,37 @@ def made_by_us(description: str) -> bool:
     return description.startswith(PREFIX) or not description
 
 
-def is_host_present(client: str, port: int, *, answers: Answers | None = None, arp: Path = _ARP) -> bool:
+class PresenceProbe:
+    """Asks whether hosts are present, of MAX_ADDRESSES addresses at the most; any other counts as present."""
+
+    def __init__(self, is_present: Callable[[str, int], bool]) -> None:
+        self._is_present = is_present
+        self._asked: set[str] = set()
+
+    def __call__(self, client: str, port: int) -> bool:
+        """Whether a host is, or may be, present at the address that a gateway lists."""
+        if client not in self._asked:
+            if len(self._asked) >= MAX_ADDRESSES:
+                _log.info("%s is not asked whether it is there: the gateway has named many hosts as ours", client)
+                return True
+            self._asked.add(client)
+        return self._is_present(client, port)
+
+
+def is_host_present(
+    client: str,
+    port: int,
+    *,
+    answers: Answers | None = None,
+    arp: Path = _ARP,
+    is_on_link: Callable[[IPv4Address], bool] = is_on_link,
+) -> bool:
     """Whether a host answers at this address, if only to refuse; `client` is what a gateway lists, any text."""
     try:
         address = IPv4Address(client)
     except AddressValueError:
         return True
-    if scope_of(address) is not Scope.PRIVATE:
+    if scope_of(address) is not Scope.PRIVATE or not is_on_link(address):
         return True
     alive = (answers or answers_tcp)(address, port) or _has_answered_arp(address, arp)
     _log.debug("%s is %s", address, "present" if alive else "absent")

@@ -5,6 +5,7 @@ Pure. An event is a reason to ask the gateway; nothing in it is taken for the tr
 
 import re
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
 from typing import TypeAlias
 
 from portmap.errors import Garbled
@@ -15,7 +16,8 @@ _LEAST, _MOST = 60, 86400  # seconds that we believe a subscription to last
 _MAX_SID = 128
 _SHOWN = 40
 
-NAMES = {"ExternalIPAddress": "external address", "ConnectionStatus": "line"}
+ADDRESS = "ExternalIPAddress"
+NAMES = {ADDRESS: "external address", "ConnectionStatus": "line"}
 """The variables that concern us, with a word for each. No other name of an event is kept."""
 
 Values: TypeAlias = dict[str, str]
@@ -69,6 +71,14 @@ def describe_change(before: Values, after: Values) -> str:
         for name, words in NAMES.items()
         if name in before and name in after and before[name] != after[name]
     )
+
+
+def is_address(value: str) -> bool:
+    """Whether the value of `ADDRESS` is an address that a gateway can have outside."""
+    try:
+        return not IPv4Address(value).is_unspecified
+    except AddressValueError:
+        return False
 
 
 def _plain(value: str) -> str:

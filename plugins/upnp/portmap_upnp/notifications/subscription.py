@@ -7,7 +7,8 @@ ends when the waiter is closed.
 import logging
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from ipaddress import IPv4Address
 from math import inf
 
 from portmap.errors import Garbled, NATError, Refused
@@ -32,9 +33,14 @@ _log = logging.getLogger("portmap.upnp")
 
 
 class EventSubscription:
-    """The events of whom we are in contact with; `due` is when `keep` is to be called (time.monotonic)."""
+    """The events of whom we are in contact with; `due` is when `keep` is to be called (time.monotonic).
 
-    def __init__(self, line: Waiter) -> None:
+    `stated`: the external address that the gateway last gave when it was asked. The first event is compared with it,
+    since the address may change between that answer and the subscription.
+    """
+
+    def __init__(self, line: Waiter, stated: "Callable[[], IPv4Address | None]" = lambda: None) -> None:
+        self._stated = stated
         self._line = line
         self._contact: ActiveGateway | None = None
         self._bell: CallbackServer | None = None
@@ -76,12 +82,19 @@ class EventSubscription:
         before = dict(self._values)
         self.listen_at = time.monotonic() + EVENT_INTERVAL
         self._take_in()
-        before = before or dict(self._values)  # a first event is no news; what comes right behind it is
+        before = before or self._first_values()
         for _ in range(_MANY):
             if self._bell is None or not self._line.wait((self._bell.sock,), _TOGETHER):
                 break
             self._take_in()
         return gena.describe_change(before, self._values)
+
+    def _first_values(self) -> Values:
+        """What the first event is compared with: itself, and the address that was stated before, if it has one."""
+        values, stated = dict(self._values), self._stated()
+        if stated is not None and gena.is_address(values.get(gena.ADDRESS, "")):
+            values[gena.ADDRESS] = str(stated)
+        return values
 
     def close(self) -> None:
         """Unsubscribe, if that can be done in time, and hear no more."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import IPv4Address
 from math import inf
 from typing import TypeAlias
 
@@ -42,7 +43,8 @@ _log = logging.getLogger("portmap.upnp")
 class GatewayWatch:
     """Watches from the moment it is made until `close`. `candidates` are listened to while there is no contact.
 
-    `tell` is the core's alert, `where` the (group, port) for announcements.
+    `tell` is the core's alert, `where` the (group, port) for announcements, `stated` the external address that the
+    gateway last gave when it was asked.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class GatewayWatch:
         tell: Callable[[str], None],
         where: Peer,
         has_our_entry: "Callable[[ActiveGateway], bool]" = lambda _: False,
+        stated: "Callable[[], IPv4Address | None]" = lambda: None,
     ) -> None:
         self._has_our_entry = has_our_entry
         self._contact = contact
@@ -61,7 +64,7 @@ class GatewayWatch:
         self._tell = tell
         self._line = Waiter()
         self._ear = AdvertisementReceiver(where)
-        self._events = EventSubscription(self._line)
+        self._events = EventSubscription(self._line, stated)
         self._faced: ActiveGateway | None = None
         self._believed: GatewayDevice | None = None  # the contact's gateway, or what it has become since
         self._aliases: set[Location] = set()
