@@ -165,7 +165,7 @@ class Nat:
     def force_delete(
         self, protocol: Protocol, external_port: int, internal_port: int, timeout: float = CALL_DEADLINE
     ) -> None:
-        """Delete a mapping that leads to this host, whoever made it. Raises NATError or PluginError."""
+        """Delete a mapping that leads to this host, ours or not. Raises NATError or PluginError."""
         done = self._call(
             lambda: self._hook.force_delete(
                 protocol=protocol, external_port=external_port, internal_port=internal_port

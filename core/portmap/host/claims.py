@@ -26,7 +26,7 @@ from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
 from portmap.model import MAX_PORT, Key, Protocol
 
 POLL = 60.0  # seconds; the thread is woken before, unless its socket is flooded
-STRANGERS_PAUSE = 30.0  # seconds between two messages of other users that are heeded
+OTHER_USERS_PAUSE = 30.0  # seconds between two messages of other users that are heeded
 _log = logging.getLogger("portmap.claims")
 
 
@@ -82,7 +82,7 @@ class PortClaims:
         self._thread: threading.Thread | None = None
         self._neighbours = Neighbours()
         self._on_change: Callable[[str], None] = lambda _: None
-        self._strangers_from = 0.0
+        self._other_users_from = 0.0
 
     def add(self, claim: Claim) -> None:
         """Claim a port, or say more about one that is claimed."""
@@ -183,9 +183,9 @@ class PortClaims:
         now = time.monotonic()
         if sender.is_trusted:
             return True
-        heeded = now >= self._strangers_from
+        heeded = now >= self._other_users_from
         if heeded:
-            self._strangers_from = now + STRANGERS_PAUSE
+            self._other_users_from = now + OTHER_USERS_PAUSE
         return heeded
 
 

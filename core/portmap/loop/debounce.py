@@ -26,7 +26,7 @@ class Debounce:
     fruitless: int = 0
 
     def signalled(self, now: float, *, certain: bool = False) -> "Debounce":
-        """With a round to be made. `certain`: no stranger can cause it, and it waits a second at the most."""
+        """With a round to be made. `certain`: no other host can cause it, and it waits a second at the most."""
         fruitless = 0 if now - max(self.last, self.signal) >= MAX_PAUSE else self.fruitless
         pause = PAUSE if certain else backoff(max(fruitless - 1, 0), PAUSE, MAX_PAUSE)
         return replace(self, due=min(self.due, self.last + pause), signal=now, fruitless=fruitless)

@@ -162,7 +162,7 @@ class Upnp:
 
     @hookimpl
     def force_delete(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
-        """Delete an entry that leads to this host, whoever made it."""
+        """Delete an entry that leads to this host, ours or not."""
         self._session.run(
             lambda wan, active: self._mapper(active).force_close(
                 wan, PortForward(protocol, external_port, active.us, internal_port)

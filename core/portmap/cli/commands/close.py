@@ -1,7 +1,7 @@
 """`portmap close`: takes back what `portmap open` left, by the backend and at the gateway that opened it.
 
 A port that fails stops no other one. Only what `portmap open` noted is closed. With `--force` an entry of the
-gateway's table is deleted whoever made it, if it leads to this host.
+gateway's table is deleted, ours or not, if it leads to this host.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def close_ports(
 def force_close_ports(
     nat: str | None, mappings: Sequence[str], folder: Path | None, *, mine: bool = False, as_json: bool = False
 ) -> int:
-    """Delete the gateway's entries for these ports that lead to this host, whoever made them. The exit code.
+    """Delete the gateway's entries for these ports that lead to this host, ours or not. The exit code.
 
     A port alone is the external one, or the internal one where no entry has it outside. Raises PortmapError.
     """

@@ -111,9 +111,7 @@ def print_unit(
         credential = None if can_be_read_by_all(file) else file
         command += ["--config", CREDENTIAL if credential else str(file)]
     if holds_password(publish):
-        print_error(
-            "a unit can be read by everybody, and this one has a password: put --publish into a file (--config)"
-        )
+        print_error("every user can read a unit, and this one has a password: put --publish into a file (--config)")
     command += mappings
     print(unit_of(command, credential=credential, state=state), end="")
 

@@ -175,7 +175,7 @@ def close(
     ] = None,
     mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="The gateway's entries that lead to this host, whoever made them.")
+        bool, typer.Option("--force", help="The gateway's entries that lead to this host, ours or not.")
     ] = False,
     nat: MaybeNat = None,
     state: State = None,

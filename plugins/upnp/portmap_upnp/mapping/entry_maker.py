@@ -108,7 +108,7 @@ class EntryMaker:
         self._delete_and_check(wan, forward, reading)
 
     def force_remove(self, wan: WanActions, forward: PortForward) -> None:
-        """Delete the entry that leads to this host and port, whoever made it. That there is none is as good.
+        """Delete the entry that leads to this host and port, ours or not. That there is none is as good.
 
         Raises Conflict where it leads elsewhere, and Refused where the table cannot be read, or the gateway keeps it.
         """

@@ -92,7 +92,7 @@ class PortMapper:
         self._entries.remove(wan, forward, in_haste=in_haste)
 
     def force_close(self, wan: WanActions, forward: PortForward) -> None:
-        """Delete the entry, whoever made it. Raises Conflict where it leads to another host, and as `close`."""
+        """Delete the entry, ours or not. Raises Conflict where it leads to another host, and as `close`."""
         self._entries.force_remove(wan, forward)
 
     def lists(self, wan: WanActions, forward: PortForward) -> bool | None:

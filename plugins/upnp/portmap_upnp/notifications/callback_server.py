@@ -49,12 +49,12 @@ class CallbackServer:
             return b""
         with closing(visitor):
             if ip_address(host) != self._gateway:
-                _log.debug("%s rang at the door for events: not let in", host)
+                _log.debug("%s connected to the callback server: refused", host)
                 return b""
             return _receive(visitor, line)
 
     def close(self) -> None:
-        """Take the bell away."""
+        """Close the server."""
         self.sock.close()
 
 

@@ -125,7 +125,7 @@ class EventSubscription:
         self.due = time.monotonic() + self._subscription.lifetime / 2
 
     def _take_in(self) -> None:
-        """One visitor at the door."""
+        """Handle one connection to the callback server."""
         if self._bell is None or not (request := self._bell.receive(self._line)) or self._subscription is None:
             return
         try:

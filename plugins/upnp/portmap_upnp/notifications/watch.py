@@ -100,13 +100,13 @@ class GatewayWatch:
         self._follow_contact()
         if time.monotonic() >= self._events.due:
             self._alert(self._events.renew())
-        ears = [self._ear.sock] if self._ear.sock else []
+        sockets = [self._ear.sock] if self._ear.sock else []
         now = time.monotonic()
         until = min(self._events.due, self._events.listen_at if self._events.listen_at > now else inf)
-        ready = self._line.wait([*ears, *self._events.sockets], max(0.0, until - now))
+        ready = self._line.wait([*sockets, *self._events.sockets], max(0.0, until - now))
         if ready.intersection(self._events.sockets):
             self._alert(self._events.receive())
-        if ready.intersection(ears):
+        if ready.intersection(sockets):
             self._listen()
 
     def _follow_contact(self) -> None:
