@@ -7,6 +7,7 @@ Raises portmap errors only. A call comes from the very address that shall be ope
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address
+from typing import NamedTuple
 
 from portmap.errors import Garbled, NotAuthorized, OutOfResources, Refused
 from portmap.model import Protocol
@@ -24,8 +25,7 @@ _MEANING: dict[int, tuple[type[Refused], str]] = {
 _UNIQUE_ID = re.compile(r"[0-9]{1,5}")  # ui2: §2.3.5
 
 
-@dataclass(frozen=True, slots=True)
-class FirewallStatus:
+class FirewallStatus(NamedTuple):
     """GetFirewallStatus (§2.5.1): whether there is anything to open, and whether that is allowed."""
 
     enabled: bool

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import NamedTuple
 from typing import Protocol as Interface
 
 from portmap.errors import Refused, SpecError
@@ -30,8 +31,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
 _MAX_TEXT = 120  # characters of a text of the gateway that are kept
 
 
-@dataclass(frozen=True, slots=True)
-class PortMappingEntry:
+class PortMappingEntry(NamedTuple):
     """One entry of the gateway's table. `client` is its text, `lease` the seconds left (0 = permanent or not told)."""
 
     client: str
@@ -41,8 +41,7 @@ class PortMappingEntry:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class TableRow:
+class TableRow(NamedTuple):
     """One row of the table when it is read from top to bottom, as the gateway words it; nothing is checked."""
 
     protocol: str
@@ -55,8 +54,7 @@ class TableRow:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class WanStatus:
+class WanStatus(NamedTuple):
     """The WAN side: ConnectionStatus, e.g. `Connected`, and how many seconds it has been so (0 = not told)."""
 
     connection: str

@@ -4,8 +4,8 @@ Raises nothing for a service that fails: the failure is part of the state.
 """
 
 import logging
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
+from typing import NamedTuple
 
 from portmap.errors import NATError
 from portmap.model import Scope, scope_of
@@ -14,8 +14,7 @@ from portmap_upnp.control.wan_connection import WanActions, WanStatus
 _log = logging.getLogger("portmap.upnp")
 
 
-@dataclass(frozen=True, slots=True)
-class WanState:
+class WanState(NamedTuple):
     """`status` None: not told; `address` None: none, or none that makes sense."""
 
     status: WanStatus | None

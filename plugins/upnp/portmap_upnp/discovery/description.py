@@ -9,6 +9,7 @@ Pure. Rules:
 import logging
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from portmap.errors import Garbled
 from portmap.model import Address
@@ -26,8 +27,7 @@ _STANDARD = "schemas-upnp-org"
 _log = logging.getLogger("portmap.upnp")
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """One service: its type as the device writes it, its control URL, and its event URL if it has one."""
 
     service_type: str

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from selectors import EVENT_READ, DefaultSelector
 from threading import Event
+from typing import NamedTuple
 
 from portmap.errors import Garbled, NoGateway
 from portmap.model import Address
@@ -53,8 +54,7 @@ _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSeen:
+class DeviceSeen(NamedTuple):
     """A device that answered: the vetted LOCATION, the BOOTID, and the LOCATION as written if it named another host."""
 
     location: Location

@@ -5,8 +5,8 @@ routers get them wrong; size, status and the presence of what matters are not.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from portmap.errors import Garbled
 
@@ -38,8 +38,7 @@ _NOTIFIED = re.compile(  # any version, any letter case: as `description` unders
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
+class SearchAnswer(NamedTuple):
     """A search answer: the LOCATION, unvetted, the BOOTID, which changes with a restart, the target; "" for none."""
 
     location: str
@@ -55,8 +54,7 @@ class AdvertisementKind(Enum):
     UPDATE = "ssdp:update"
 
 
-@dataclass(frozen=True, slots=True)
-class Advertisement:
+class Advertisement(NamedTuple):
     """A NOTIFY of a gateway. `location` is unvetted, and "" in a byebye."""
 
     says: AdvertisementKind

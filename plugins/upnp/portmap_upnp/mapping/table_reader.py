@@ -8,7 +8,7 @@ called unknown, and the caller decides what a grant is worth. Raises portmap err
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from portmap.errors import Garbled, GatewayTimeout, Refused
 from portmap_upnp.control.soap import ActionMissing, ErrorWithoutCode, Unreadable
@@ -22,8 +22,7 @@ _ILLEGIBLE = PortMappingEntry("an entry that cannot be read", 0, "?", 0)
 _log = logging.getLogger("portmap.upnp")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What the table says: an entry, none, or (`known` False) nothing that can be believed."""
 
     entry: PortMappingEntry | None = None

@@ -4,9 +4,8 @@ Pure. An event is a reason to ask the gateway; nothing in it is taken for the tr
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from portmap.errors import Garbled
 from portmap_upnp.xml_tree import parse
@@ -23,8 +22,7 @@ NAMES = {ADDRESS: "external address", "ConnectionStatus": "line"}
 Values: TypeAlias = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(NamedTuple):
     """What the gateway granted: `sid` names it, `lifetime` in seconds."""
 
     sid: str
