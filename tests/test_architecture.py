@@ -60,7 +60,7 @@ MIN_LINES, MAX_LINES = 40, 300
 # Modules of under MIN_LINES, each with the reason why it is not a part of another.
 SHORT = {
     "core/portmap/__main__.py": "Python asks for this file",
-    "core/portmap/backoff.py": "the loop, the publishers and the race share it and nothing else",
+    "core/portmap/backoff.py": "the loop and the publishers share it and nothing else",
     "core/portmap/printable.py": "every wing needs it, and it needs none",
     "core/portmap/cli/hold/reload.py": "imported at the first SIGHUP, and with it what compares settings",
     "core/portmap/storage/no_status_file.py": "a session without a state folder imports nothing of it",

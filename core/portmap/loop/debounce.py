@@ -7,7 +7,7 @@ the gateway, with spoofed announcements for example, makes us send no more than 
 from dataclasses import dataclass, replace
 from math import inf
 
-from portmap.loop.policy import backoff
+from portmap.backoff import backoff
 
 PAUSE = 1.0  # seconds between two rounds at the least
 MAX_PAUSE = 60.0  # seconds between two rounds at the most, however many of them changed nothing

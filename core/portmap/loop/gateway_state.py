@@ -9,8 +9,8 @@ Rules:
 from dataclasses import dataclass, replace
 from math import inf
 
+from portmap.backoff import backoff
 from portmap.loop.lease import RETRY_FIRST
-from portmap.loop.policy import backoff
 from portmap.model import Address
 
 

@@ -9,7 +9,7 @@ Rules:
 from dataclasses import dataclass, replace
 from math import inf
 
-from portmap.loop.policy import backoff
+from portmap.backoff import backoff
 from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol, is_nominal
 
 MIN_RENEWAL = 4.0  # seconds between two renewals at the least: RFC 6887 §11.2.1

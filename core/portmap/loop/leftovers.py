@@ -11,9 +11,9 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
+from portmap.backoff import backoff
 from portmap.errors import SILENCE, NATError, PluginError
 from portmap.loop.lease import MAX_RETRY, RETRY_FIRST
-from portmap.loop.policy import backoff
 from portmap.model import Key
 
 if TYPE_CHECKING:  # a session without a state folder does not import it

@@ -1,4 +1,4 @@
-"""How the loop behaves: the numbers that its owner may choose, and the backoff that it uses everywhere. Pure."""
+"""How the loop behaves: the numbers that its owner may choose. Pure."""
 
 import logging
 from dataclasses import dataclass
@@ -39,8 +39,3 @@ class Policy:
     def trouble_level(self) -> int:
         """The log level of a failure."""
         return logging.DEBUG if self.optional else logging.WARNING
-
-
-def backoff(failures: int, first: float, last: float) -> float:
-    """Seconds to wait after so many failures: `first`, then twice as long each time, at most `last`."""
-    return min(first * 2.0 ** min(failures, 16), last)
