@@ -62,7 +62,7 @@ def test_an_interface_without_an_address_is_told_with_those_that_there_are() -> 
 
 
 def test_an_interface_that_is_not_there_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(NoGateway, match=f"there is no interface nosuch0: use another of .*{LOOPBACK}"):
+    with pytest.raises(NoGateway, match=f"there is no interface of that name: use another of .*{LOOPBACK}"):
         Interface.from_argument("nosuch0").external_ip()
 
 
@@ -84,7 +84,17 @@ def test_without_a_name_there_is_nothing_to_ask(argument: str | None) -> None:
         Interface.from_argument(argument)
 
 
-@pytest.mark.parametrize("argument", ["a/b", "a\0b", "e" * 256])
+def test_a_name_is_shown_once_there_is_an_interface_of_that_name() -> None:
+    held: list[Address] = []
+    interface = Interface("nosuch0", lambda _: held)
+    assert str(interface) == "interface (not found)"
+    held.append(ip_address("1.2.3.4"))
+    interface.external_ip()
+    assert str(interface) == "interface nosuch0"
+    assert str(Interface(LOOPBACK, lambda _: [])) == f"interface {LOOPBACK}"
+
+
+@pytest.mark.parametrize("argument", ["a/b", "a\0b", "e" * 256, "a b", "me:word", "me@eth0"])
 def test_what_is_no_interfaces_name_is_refused(argument: str) -> None:
     with pytest.raises(SpecError, match="is no interface's name: write if:eth0"):
         Interface.from_argument(argument)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.fuzz import enr, files, natpmp, pcp, publishers, router, seeds, stun, upnp, upnp6, user
+from tests.fuzz import doctor, enr, files, natpmp, pcp, publishers, responder, router, seeds, stun, upnp, upnp6, user
 
 from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
 from portmap_enr.enr import MAX_SIZE
@@ -74,6 +74,11 @@ TARGETS = (
     Target("site-answer", publishers.site_answer, seeds.RESPONSES, seeds.HTTP_WORDS, ()),
     Target("stun", stun.answer, stun.ANSWERS, stun.ANSWER_WORDS, limit=stun.LIMIT),
     Target("stun-argument", stun.argument, stun.ARGUMENTS, stun.ARGUMENT_WORDS, (SpecError,)),
+    Target("punch-argument", stun.punch_argument, stun.PUNCH_ARGUMENTS, stun.ARGUMENT_WORDS, (SpecError,)),
+    Target("echo-request", responder.request, responder.REQUESTS, responder.REQUEST_WORDS, (), responder.LIMIT),
+    Target("echo-answer", responder.answer, responder.ANSWERS, responder.ANSWER_WORDS, ()),
+    Target("firewall", doctor.rules, doctor.RULES, doctor.RULE_WORDS, (), doctor.LIMIT),
+    Target("capture", doctor.capture, doctor.CAPTURES, doctor.CAPTURE_WORDS, (SpecError,), doctor.LIMIT),
     Target("pcp-argument", pcp.argument, pcp.ARGUMENTS, user.ADDRESS_WORDS, (SpecError,)),
     Target("pcp-token", pcp.token, pcp.TOKENS, pcp.TOKEN_WORDS, ()),
     Target("hint", files.hint, files.HINTS, user.ADDRESS_WORDS, ()),

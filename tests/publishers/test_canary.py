@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.canary import CANARY, mistakes, told_by
 
 import portmap
 from portmap.cli.config_file import load_config
@@ -16,7 +16,6 @@ from portmap.publishers.runner import load_publisher
 from portmap.syntax.mappings import parse_mapping
 from portmap.syntax.specs import parse_backend_spec, parse_spec, parse_spec_list
 
-CANARY = "cAnArY"
 URL = f"http://me:{CANARY}@127.0.0.1:1/path?name=x"
 SPECS = (
     f"qbittorrent:{URL}",
@@ -28,60 +27,7 @@ SPECS = (
     f"https://127.0.0.1:1/hooks/{CANARY}?key={CANARY}#ca=/no/such/file",
     f"exec:curl -u me:{CANARY} {URL}",
 )
-STRUCTURE = ":/@?#=[]%. "
-EXTRA = (" ", "\t", "\n", "\0", "\x1b", "é", "/", "@", "#", "?", "%", "[", "]", ":", "'", '"', "\\", ",", ";", "\udcff")
-SCHEMES = (
-    "ftp:",
-    "HTTP:",
-    "htp:",
-    "socks5:",
-    "file:",
-    "enr:",
-    "exec:",
-    "acme:",
-    "none:",
-    "http:http:",
-    "",
-    ":",
-    "::",
-    "//",
-)
-
-
-def mistakes(spec: str) -> Iterator[str]:
-    """The spec with one thing wrong, each in turn."""
-    yield spec
-    for at, character in enumerate(spec):
-        if character in STRUCTURE and not spec.startswith(CANARY, at + 1):
-            yield spec[:at] + spec[at + 1 :]  # forgotten
-        if character in STRUCTURE:
-            yield spec[:at] + character + spec[at:]  # twice
-            yield spec[:at] + " " + spec[at + 1 :]
-    at = spec.index(CANARY)
-    for extra in EXTRA:
-        yield extra + spec
-        yield spec + extra
-        yield spec[:at] + extra + spec[at:]
-        yield spec[: at + len(CANARY)] + extra + spec[at + len(CANARY) :]
-    for scheme in SCHEMES:
-        yield scheme + spec
-        yield scheme + spec.partition(":")[2]
-        yield spec.replace("http:", scheme, 1)
-    yield spec.replace(":", "=")
-    yield spec.replace(":", ";")
-    yield spec.upper().replace(CANARY.upper(), CANARY)
-
-
 MISTAKES = sorted({text for spec in SPECS for text in mistakes(spec)})
-
-
-def told_by(act: Callable[[str], object], text: str) -> str:
-    """What an act says: the error with its causes, as a traceback shows them."""
-    try:
-        shown = str(act(text))
-    except PortmapError as error:
-        return "".join(traceback.format_exception(error)) + getattr(error, "text", "")
-    return shown
 
 
 def published(spec: str) -> str:

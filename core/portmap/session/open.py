@@ -16,6 +16,7 @@ from portmap.node.local_node import LocalNode
 from portmap.session.session import Session
 from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
+from portmap.syntax.specs import shown_spec
 
 if TYPE_CHECKING:
     from portmap.publishers.runner import PublisherRunner
@@ -65,7 +66,8 @@ def open(  # noqa: A001  # portmap.open reads best
     check_distinct(requests)
     publishers = _load_publishers((publish,) if isinstance(publish, str) else publish)
     setups = path_setups(backends, ipv4=ipv4, state=None if state is None else Path(state))
-    status = NoStatusFile() if state is None else _status_file(Path(state), instance, str(nat))
+    shown = shown_spec(nat) if isinstance(nat, str) else str(nat)
+    status = NoStatusFile() if state is None else _status_file(Path(state), instance, shown)
     return Session(setups, requests, publishers, policy, node, lifetime, status, proof)
 
 
@@ -87,11 +89,11 @@ def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
     if isinstance(nat, Nat):
         return (nat,)
     if not isinstance(nat, str):
-        raise SpecError(f"{nat!r} is no backend: write a spec, as in 'any' or 'pmp:192.168.1.1'")
+        raise SpecError(f"{type(nat).__name__} is no backend: write a spec, as in 'any' or 'pmp:192.168.1.1'")
     if not ipv4:
         backend = load_ipv6(nat)
         if backend is None:
-            raise SpecError(f"{nat!r} knows no IPv6: try pcp or upnp")
+            raise SpecError(f"{shown_spec(nat)} knows no IPv6: try pcp or upnp")
         return (backend,)
     main = load(nat)
     side = _optional_ipv6(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None

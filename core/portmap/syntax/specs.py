@@ -11,6 +11,7 @@ what follows looks like a name that ends there or at a colon: `upnp:http://192.1
 """
 
 import re
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from portmap.errors import SpecError
@@ -49,6 +50,25 @@ def without_arguments(text: str) -> str:
     """A spec or a list of them as a message may show it."""
     members = (member.partition(":") for member in _COMMA.split(text))
     return ",".join(f"{name}:…" if colon else name for name, colon, _ in members)
+
+
+def shown_spec(text: str) -> str:
+    """A spec or a list of them as a message names it: of the arguments only IP addresses are shown."""
+    members = (member.partition(":") for member in _COMMA.split(text))
+    return ",".join(
+        f"{_shown_name(name)}{colon}{_shown_argument(argument) if colon else ''}" for name, colon, argument in members
+    )
+
+
+def _shown_name(name: str) -> str:
+    return name if not name or _NAME.fullmatch(name) else "(not shown)"
+
+
+def _shown_argument(argument: str) -> str:
+    try:
+        return str(ip_address(argument)) if "%" not in argument else "…"  # a zone may be any text
+    except ValueError:
+        return "…"
 
 
 def parse_spec(text: str) -> Spec:

@@ -17,14 +17,14 @@ _NUMBER = re.compile(
 
 
 def parse(argument: str | None) -> IPv4Address | IPv6Address | str:
-    """The address, or the name. Raises SpecError for anything else."""
+    """The address, or the name. Raises SpecError for anything else, without repeating it."""
     if not argument:
         raise SpecError(
             "extip needs an address: write extip:203.0.113.7 with your own external address, or extip:home.example.org"
         )
     if _is_name(argument):
         return argument
-    return _usable(_literal(argument), argument)
+    return _usable(_literal(argument))
 
 
 def _is_name(text: str) -> bool:
@@ -43,19 +43,19 @@ def _literal(argument: str) -> IPv4Address | IPv6Address:
         address = ip_address(argument)
     except ValueError:
         raise SpecError(
-            f"extip: {argument!r} is no IP address and no host's full name: "
+            "extip: this is no IP address and no host's full name: "
             "write extip:203.0.113.7 or extip:home.example.org, without a port"
         ) from None
     if isinstance(address, IPv6Address):
         if address.scope_id:
-            raise SpecError(f"extip: {argument!r} has a zone, which means nothing elsewhere: write it without one")
+            raise SpecError("extip: the address has a zone, which means nothing elsewhere: write it without one")
         return address.ipv4_mapped or address
     return address
 
 
-def _usable(address: IPv4Address | IPv6Address, argument: str) -> IPv4Address | IPv6Address:
+def _usable(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     if address.is_unspecified:
-        raise SpecError(f"extip: {argument} means 'no address': give the one that others reach you at")
+        raise SpecError(f"extip: {address} means 'no address': give the one that others reach you at")
     if address.is_multicast or address == IPv4Address("255.255.255.255"):
-        raise SpecError(f"extip: {argument} is a group address: give the one that others reach you at")
+        raise SpecError(f"extip: {address} is a group address: give the one that others reach you at")
     return address

@@ -4,6 +4,7 @@ Nothing is sent; the system is asked at every call, since addresses come and go.
 """
 
 import importlib
+import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from portmap.model import Address, Grant, Kind, Scope, scope_of
 
 AddressesOf: TypeAlias = Callable[[str], Sequence[Address]]
 
-_LONGEST = 255  # letters; Linux has 15 (IFNAMSIZ, linux/if.h), Windows' names are longer
+_NAME = re.compile(r"[^\s/:@]{1,255}")  # Linux: up to 15 without white space, / and : (net/core/dev.c); Windows: longer
 _MOST_NAMED = 16  # interfaces; a host of containers has hundreds
 
 
@@ -30,23 +31,27 @@ class Interface:
     def __init__(self, name: str, addresses_of: AddressesOf) -> None:
         self._name = name
         self._addresses_of = addresses_of
+        self._is_known = False
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Interface":
         """An interface's name. Raises SpecError for what cannot be one, and where the system cannot be asked."""
         if not argument:
             raise SpecError("if needs an interface: write if:eth0 with the name of your own")
-        if len(argument) > _LONGEST or not argument.isprintable() or "/" in argument:
-            raise SpecError(f"if: {argument[:_LONGEST]!r} is no interface's name: write if:eth0")
+        if not argument.isprintable() or not _NAME.fullmatch(argument):
+            raise SpecError("if: this is no interface's name: write if:eth0")
         return cls(argument, reader())
 
     def __str__(self) -> str:
-        return f"interface {self._name}"
+        """The interface's name once there is one of that name: what was typed may be anything."""
+        self._is_known = self._is_known or self._name in _names()
+        return f"interface {self._name}" if self._is_known else "interface (not found)"
 
     @hookimpl
     def external_ip(self) -> Address:
         """The address as it is now. Raises NoGateway where the interface has no public one."""
         held = sorted(self._addresses_of(self._name), key=lambda address: address.version)
+        self._is_known = self._is_known or bool(held)
         public = [address for address in held if scope_of(address) is Scope.PUBLIC]
         if not public:
             raise NoGateway(self._why_not(held))
@@ -66,10 +71,15 @@ class Interface:
             return (
                 f"{self} has only {', '.join(map(str, held))}, not public: use pcp, pmp or upnp, or another interface"
             )
-        names = [name for _, name in socket.if_nameindex()]
-        what = f"{self} has no address" if self._name in names else f"there is no interface {self._name}"
+        names = _names()
+        what = f"{self} has no address" if self._name in names else "there is no interface of that name"
         more = ", …" if len(names) > _MOST_NAMED else ""
         return f"{what}: use another of {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def _names() -> list[str]:
+    """The interfaces of this host. Windows has other names for them than netifaces."""
+    return [name for _, name in socket.if_nameindex()]
 
 
 def reader(platform: str = sys.platform) -> AddressesOf:

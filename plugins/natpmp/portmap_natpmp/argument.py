@@ -12,7 +12,10 @@ _BROADCAST = IPv4Address("255.255.255.255")
 
 
 def parse_gateway(argument: str, form: str = "pmp:192.168.1.1") -> IPv4Address:
-    """The gateway's address. Raises SpecError for anything that is none; `form` is how to write one."""
+    """The gateway's address. Raises SpecError for anything that is none; `form` is how to write one.
+
+    No error repeats the argument: it may be a password in the wrong place.
+    """
     if not argument:
         raise SpecError(f"the gateway after the colon is missing: write {form}, or no colon")
     try:
@@ -20,7 +23,7 @@ def parse_gateway(argument: str, form: str = "pmp:192.168.1.1") -> IPv4Address:
     except SpecError as error:
         fault = str(error)
     except ValueError:
-        fault = f"gateway {argument!r} {_what_is_wrong(argument)}"
+        fault = f"the gateway {_what_is_wrong(argument)}"
     raise SpecError(f"{fault}: write the gateway's IPv4 address, as in {form}")
 
 
@@ -41,7 +44,7 @@ def _as_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address:
     if isinstance(address, IPv4Address):
         return address
     if address.ipv4_mapped is None or address.scope_id is not None:
-        raise SpecError(f"gateway {address} is an IPv6 address, but NAT-PMP is an IPv4 protocol")
+        raise SpecError("the gateway is an IPv6 address, but NAT-PMP is an IPv4 protocol")
     return address.ipv4_mapped
 
 

@@ -12,13 +12,13 @@ _ZONE = re.compile(r"[\w.@:-]{1,64}", re.ASCII)  # an interface's name, as syste
 
 
 def parse_gateway(argument: str) -> Address:
-    """The gateway's address. Raises SpecError for anything that is none."""
+    """The gateway's address. Raises SpecError for anything that is none, without repeating the argument."""
     if not argument:
         raise SpecError("the gateway after the colon is missing: write pcp:192.168.1.1, or pcp alone to look for it")
     try:
         address = ip_address(argument)
     except ValueError:
-        raise SpecError(f"gateway {argument!r} {_what_is_wrong(argument)}: {_TRY}") from None
+        raise SpecError(f"the gateway {_what_is_wrong(argument)}: {_TRY}") from None
     return _judge(_plain(address))
 
 
@@ -32,14 +32,14 @@ def _plain(address: Address) -> Address:
 def _judge(address: Address) -> Address:
     """The address, if a gateway can have it."""
     if address.is_unspecified:
-        raise SpecError(f"gateway {address} is the unspecified address, which no host has: {_TRY}")
+        raise SpecError(f"the gateway is the unspecified address, which no host has: {_TRY}")
     if address.is_multicast or address == _BROADCAST:
-        raise SpecError(f"gateway {address} is a group's address, PCP speaks to one gateway: {_TRY}")
+        raise SpecError(f"the gateway is a group's address, PCP speaks to one gateway: {_TRY}")
     if isinstance(address, IPv6Address) and bool(address.scope_id) != address.is_link_local:
         what = "has a zone, which only link-local addresses have" if address.scope_id else "lacks its zone"
-        raise SpecError(f"gateway {address} {what}: {_TRY}")
+        raise SpecError(f"the gateway's address {what}: {_TRY}")
     if isinstance(address, IPv6Address) and not _ZONE.fullmatch(address.scope_id or "none"):
-        raise SpecError(f"gateway {str(address)!r} has a zone that is no interface's name: {_TRY}")
+        raise SpecError(f"the gateway's address has a zone that is no interface's name: {_TRY}")
     return address
 
 

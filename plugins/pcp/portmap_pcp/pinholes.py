@@ -45,7 +45,7 @@ class PcpPinholes:
         gateway = None if argument is None else parse_gateway(argument)
         if gateway is None or isinstance(gateway, IPv6Address):
             return cls(gateway)
-        raise SpecError(f"gateway {gateway} is an IPv4 address: for pinholes write pcp, or pcp:fe80::1%eth0")
+        raise SpecError(f"the gateway {gateway} is an IPv4 address: for pinholes write pcp, or pcp:fe80::1%eth0")
 
     def __str__(self) -> str:
         return f"{self._client}" if self._client.server else "PCP IPv6"

@@ -79,7 +79,10 @@ class Upnp:
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Upnp":
-        """From what follows the backend's name: nothing, or the URL of a description. Raises SpecError otherwise."""
+        """From what follows the backend's name: nothing, or the URL of a description. Raises SpecError otherwise.
+
+        No error repeats the argument: a URL may have a password in it.
+        """
         if argument is None:
             return cls()
         form = f"write {cls.name}, or {cls.name}:http://192.168.1.1:5000/rootDesc.xml"
@@ -88,7 +91,7 @@ class Upnp:
         except Garbled as error:
             raise SpecError(f"{cls.name}: {error}; {form}") from error
         if not isinstance(location.host, IPv4Address):
-            raise SpecError(f"{cls.name}: {argument[:80]!r} is no URL of a gateway by IPv4; {form}")
+            raise SpecError(f"{cls.name}: this is no URL of a gateway by IPv4; {form}")
         return cls(location)
 
     @classmethod

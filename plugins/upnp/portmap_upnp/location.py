@@ -34,6 +34,11 @@ class Location:
         return f"http://{_bracketed(self.host)}:{self.port}{self.path}"
 
     @property
+    def origin(self) -> str:
+        """The URL up to the port, for people: a path that the user wrote may hold a secret."""
+        return f"http://{_bracketed(self.host)}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The URL without a zone, which has no meaning on another host."""
         return f"http://{_bracketed(without_zone(self.host))}:{self.port}{self.path}"
@@ -58,15 +63,18 @@ def without_zone(host: Address) -> Address:
 
 
 def parse_url(url: str) -> Location:
-    """Vet a URL that the user has given, of either family. Raises Garbled, with the rule that it breaks."""
+    """Vet a URL that the user has given, of either family.
+
+    Raises Garbled, with the rule that it breaks; the URL, which may have a password in it, is not repeated.
+    """
     try:
         parts = _split(url)
-        host = ip_address((parts.hostname or "").replace("%25", "%"))
+        host = _literal(parts)
         if isinstance(host, IPv4Address) and not _is_local(host):
             raise ValueError(f"{host} is not an address of a private network")  # noqa: TRY301  # one way for all faults
         return Location(host, *_port_and_path(parts))
     except ValueError as error:
-        raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
+        raise Garbled(f"this is no URL of a gateway: {error}") from None
 
 
 def parse_location(url: str, sender: Address, ours: IPv6Address | None = None) -> Location:
@@ -87,7 +95,7 @@ def names_host(url: str, host: Address) -> bool:
     """Whether the URL names this host; False for what is no URL."""
     try:
         return ip_address((_split(url).hostname or "").partition("%")[0]) == without_zone(host)
-    except (ValueError, Garbled):
+    except ValueError:
         return False
 
 
@@ -106,10 +114,13 @@ def resolve_control(control: str, base: str, location: Location) -> Location:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a plain http URL. Raises Garbled and ValueError."""
+    """The parts of a plain http URL. Raises ValueError, which does not repeat it."""
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise Garbled(f"{url[:80]!r} is no URL: too long, or with spaces or unprintable characters")
-    parts = urlsplit(url)
+        raise ValueError("it is too long, or has spaces or unprintable characters")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("its brackets hold no IPv6 address") from None
     if parts.scheme != "http":
         raise ValueError("it must start with http://")
     if not parts.netloc:
@@ -119,9 +130,20 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+def _literal(parts: SplitResult) -> Address:
+    """The host, an IP literal. Raises ValueError for a name."""
+    try:
+        return ip_address((parts.hostname or "").replace("%25", "%"))
+    except ValueError:
+        raise ValueError("its host is no IP address") from None
+
+
 def _port_and_path(parts: SplitResult) -> tuple[int, str]:
     """The port, and the path with the query. Raises ValueError for a port that cannot be."""
-    port = HTTP_PORT if parts.port is None else parts.port
+    try:
+        port = HTTP_PORT if parts.port is None else parts.port
+    except ValueError:
+        raise ValueError("its port is none") from None
     if port == 0:
         raise ValueError("port 0 is none")
     return port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

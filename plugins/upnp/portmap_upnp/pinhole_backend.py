@@ -68,7 +68,7 @@ class UpnpPinholes:
         except Garbled as error:
             raise SpecError(f"upnp: {error}; {form}") from error
         if not isinstance(location.host, IPv6Address):
-            raise SpecError(f"upnp: {argument[:80]!r} is no URL of a gateway by IPv6; {form}")
+            raise SpecError(f"upnp: this is no URL of a gateway by IPv6; {form}")
         return cls(location)
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ from portmap.errors import (
     UnverifiedGateway,
 )
 from portmap.model import Address
+from portmap.syntax.specs import shown_spec
 
 STAGGER = 0.01  # seconds; a gateway on the same link needs 5 ms for an answer by UDP
 GRACE = 0.015  # seconds in which a preferred candidate may overtake: less than a user notices
@@ -230,7 +231,7 @@ class RaceRound:
     def _record_failure(self, candidate: Candidate, error: BaseException) -> None:
         if not isinstance(error, NATError | PluginError | SpecError):
             raise error
-        _log.debug("%s is out: %s", candidate.name, error)
+        _log.debug("%s is out: %s", shown_spec(candidate.name), error)
         self._failures[candidate] = error
 
     # Telling --------------------------------------------------------------------------------------------------

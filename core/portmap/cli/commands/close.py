@@ -20,6 +20,7 @@ from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
+from portmap.syntax.specs import shown_spec
 
 
 def close_ports(
@@ -138,7 +139,7 @@ def _backend_at(spec: str, gateway: str, hint: str, *, ipv6: bool) -> Nat:
     """The backend, once it has found that gateway. Raises PortmapError."""
     nat = load_ipv6(spec) if ipv6 else load(spec)
     if nat is None:
-        raise SpecError(f"{spec!r} knows no IPv6")
+        raise SpecError(f"{shown_spec(spec)} knows no IPv6")
     if hint:
         nat.take_hint(hint)
     with suppress(Refused):  # then it is there

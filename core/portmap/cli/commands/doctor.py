@@ -108,7 +108,7 @@ def _report(findings: Findings) -> str:
 
 def _outside(server: str) -> ProbeTarget:
     if not server.rpartition(":")[0]:
-        raise SpecError(f"--stun {server!r} makes no sense: name a server and its port, as in stun.example.org:3478")
+        raise SpecError("--stun names no server: write one and its port, as in stun.example.org:3478")
     nat = portmap.load(f"{_OUTSIDE_BACKEND}:{server}")
     return ProbeTarget(_OUTSIDE_BACKEND, lambda: nat)
 

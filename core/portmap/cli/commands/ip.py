@@ -7,6 +7,7 @@ from portmap.cli import exit_codes, logs
 from portmap.cli.output.formats import print_json
 from portmap.errors import NoPublicAddress, SpecError
 from portmap.model import Scope, meaning_of, scope_of
+from portmap.syntax.specs import shown_spec
 
 
 def print_external_ip(nat: str, *, ipv6: bool, allow_private: bool, as_json: bool, verbosity: int) -> int:
@@ -38,5 +39,5 @@ def _load(nat: str, *, ipv6: bool) -> Nat:
         return portmap.load(nat)
     backend = load_ipv6(nat)
     if backend is None:
-        raise SpecError(f"{nat!r} cannot open IPv6 ports: try pcp or upnp")
+        raise SpecError(f"{shown_spec(nat)} cannot open IPv6 ports: try pcp or upnp")
     return backend

@@ -25,7 +25,7 @@ from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
-from portmap.syntax.specs import parse_backend_spec
+from portmap.syntax.specs import parse_backend_spec, shown_spec
 
 
 def open_ports(
@@ -45,7 +45,7 @@ def open_ports(
     logs.set_up(0)
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
     if backends[0].kind is not Kind.LOOP or not backends[0].opens_ports:
-        raise SpecError(f"{nat!r} opens no ports: choose a gateway, as in --nat any")
+        raise SpecError(f"{shown_spec(nat)} opens no ports: choose a gateway, as in --nat any")
     requests = parse_mappings(mappings, lease or backends[0].default_lifetime)
     names_backend = Catalogue(BACKENDS).find(parse_backend_spec(nat)).load() is AnyBackend
     open_before = OpenPorts(folder)

@@ -177,7 +177,9 @@ def _quoted(word: str) -> str:
     if word == CREDENTIAL:
         return word
     if not word.isprintable():
-        raise SpecError(f"{word!r} has characters that no unit can hold")
+        raise SpecError(
+            "an argument has characters that no unit can hold: leave out line breaks and control characters"
+        )
     if _PLAIN.fullmatch(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")

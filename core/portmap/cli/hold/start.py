@@ -13,6 +13,7 @@ from portmap.cli.output.style import format_line, style_of
 from portmap.cli.signals import StopSignals
 from portmap.config.settings import Instance
 from portmap.model import DEFAULT_LIFETIME
+from portmap.syntax.specs import shown_spec
 
 
 def hold_ports(arguments: HoldArguments, *, metrics: str | None, as_json: bool, quiet: bool, verbosity: int) -> None:
@@ -34,5 +35,5 @@ def _print_asked(instances: Sequence[Instance], remark: str = "") -> None:
     style = style_of(sys.stdout)
     for instance in instances:
         ports = asked_text(mapping.requests(DEFAULT_LIFETIME) for mapping in instance.mappings)
-        text = f"{ports} via {instance.nat or 'none'}{remark}"
+        text = f"{ports} via {shown_spec(instance.nat) or 'none'}{remark}"
         print(format_line("asked", text, time.time(), style), flush=True)

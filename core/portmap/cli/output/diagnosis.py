@@ -10,6 +10,7 @@ from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
 from portmap.reachability.nat_type import NatType
+from portmap.syntax.specs import shown_spec
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
 _ASCII = {Mark.YES: "+", Mark.NO: "x", Mark.UNKNOWN: "?", Mark.NOTE: "-"}
@@ -80,7 +81,7 @@ def as_json(findings: Findings, verdict: Diagnosis, story: Iterable[ReportLine])
 
 def _answer(answer: BackendAnswer) -> dict[str, Any]:
     return {
-        "backend": answer.name,
+        "backend": shown_spec(answer.name),
         "gateway": answer.gateway,
         "ms": answer.ms,
         "external_ip": str(answer.address) if answer.address else None,

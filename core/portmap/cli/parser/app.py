@@ -1,5 +1,6 @@
 """The command line: the bare form, the examples in its help, and main(). Each command's signature is elsewhere."""
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
@@ -88,6 +89,8 @@ app = typer.Typer(
 )
 port_commands.register(app)
 tool_commands.register(app)
+_MAY_BE_SPEC = re.compile(r"[:@]|//")  # NAME:ARGUMENT, or a part of one
+_QUOTED = re.compile(r"(?<= )\(.*\)|'(?!-).*'|\".*\"", re.DOTALL)  # words that typer repeats, but for names of options
 
 
 def _print_version(wanted: bool) -> None:
@@ -168,14 +171,16 @@ def _code_of(words: Sequence[str]) -> int:
     try:
         return int(command.main(words, prog_name="portmap", standalone_mode=False) or exit_codes.OK)
     except typer.TyperException as error:
-        return exit_codes.report_error(SpecError(f"{_message_of(error)} ({_help_for(error)})"), words)
+        return exit_codes.report_error(SpecError(f"{_message_of(error, words)} ({_help_for(error)})"), words)
     except (PortmapError, OSError) as error:
         return exit_codes.report_error(error, words)
 
 
-def _message_of(error: Exception) -> str:
+def _message_of(error: Exception, words: Sequence[str]) -> str:
+    """What typer says. A word that may be a spec in a wrong place is not repeated: it may hold a password."""
     tell = getattr(error, "format_message", None)
-    return str(tell() if tell else error)
+    text = str(tell() if tell else error)
+    return _QUOTED.sub("(not shown)", text) if any(map(_MAY_BE_SPEC.search, words)) else text
 
 
 def _help_for(error: Exception) -> str:

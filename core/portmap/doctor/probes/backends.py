@@ -26,7 +26,7 @@ from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
 from portmap.network.egress import address_towards
-from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec_list
+from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec_list, shown_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class BackendProbe:
         self._inbox: SimpleQueue[tuple[ProbeTarget, BackendAnswer | None]] = SimpleQueue()
         self._backends: dict[ProbeTarget, Nat] = {}
         for target in self._targets:
-            Thread(target=self._run, args=(target,), name=f"doctor {target.name}", daemon=True).start()
+            Thread(target=self._run, args=(target,), name=f"doctor {shown_spec(target.name)}", daemon=True).start()
 
     def answers(self) -> tuple[BackendAnswer, ...]:
         """An answer for each target, in their order; those that take no part are left out."""
@@ -77,7 +77,7 @@ class BackendProbe:
         return next((nat for target, nat in self._backends.items() if target.name == name), None)
 
     def _no_answer(self, target: ProbeTarget) -> BackendAnswer:
-        name = str(self._backends.get(target, target.name))
+        name = str(self._backends.get(target, shown_spec(target.name)))
         error = GatewayTimeout(f"{name} did not answer within {self._timeout:g} s")
         return BackendAnswer(target.name, name, error=error, chosen=target.chosen, placed=target.has_address)
 
@@ -86,7 +86,7 @@ class BackendProbe:
             nat = target.load()
             answer = self._ask(target, nat) if nat else None
         except (PluginError, SpecError) as error:
-            answer = BackendAnswer(target.name, target.name, error=PluginError(str(error)))
+            answer = BackendAnswer(target.name, shown_spec(target.name), error=PluginError(str(error)))
         if answer:
             answer = replace(answer, chosen=target.chosen, placed=target.has_address)
         self._inbox.put((target, answer))

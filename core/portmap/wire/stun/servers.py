@@ -38,7 +38,7 @@ class Server:
 
 
 def parse_servers(argument: str) -> tuple[Server, ...]:
-    """The servers, each once. Raises SpecError for what is none."""
+    """The servers, each once. Raises SpecError for what is none, without repeating it."""
     texts = argument.split("+")
     if len(texts) > MOST:
         raise SpecError(f"stun: {len(texts)} servers are more than it takes: give {MOST} at the most")
@@ -60,7 +60,7 @@ def look_up(server: Server) -> list[Peer]:
 
 def _server(text: str) -> Server:
     host, colon, port = _split(text)
-    return Server(_host(host, text), _port(port, text) if colon else PORT)
+    return Server(_host(host), _port(port) if colon else PORT)
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -68,31 +68,31 @@ def _split(text: str) -> tuple[str, str, str]:
     if not text.startswith("["):
         if text.count(":") > 1:
             raise SpecError(
-                f"stun: {text!r} has too many colons: write an IPv6 address in brackets, as in stun:[::1]:3478"
+                "stun: the server has too many colons: write an IPv6 address in brackets, as in stun:[::1]:3478"
             )
         return text.partition(":")
     host, bracket, rest = text[1:].partition("]")
     if not bracket or (rest and not rest.startswith(":")) or not _is_ipv6(host):
-        raise SpecError(f"stun: {text!r} is no IPv6 address in brackets: write stun:[::1]:3478")
+        raise SpecError("stun: this is no IPv6 address in brackets: write stun:[::1]:3478")
     return host, rest[:1], rest[1:]
 
 
-def _host(host: str, text: str) -> str:
+def _host(host: str) -> str:
     """The host, if there can be a server there."""
     address = _literal(host)
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or address
     if address is None and not _is_name(host):
-        what = f"{text!r} names no server" if host else "the server's name is missing"
+        what = "this is no server's name" if host else "the server's name is missing"
         raise SpecError(f"stun: {what}: {_TRY}")
     if address is not None and (address.is_unspecified or address.is_multicast or address == _BROADCAST):
-        raise SpecError(f"stun: {host} is no server's address: {_TRY}")
+        raise SpecError(f"stun: {address} is no server's address: {_TRY}")
     return host
 
 
-def _port(port: str, text: str) -> int:
+def _port(port: str) -> int:
     if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= MAX_PORT):
-        raise SpecError(f"stun: {text!r} has a port that is none: write 1 to {MAX_PORT}, or none for {PORT}")
+        raise SpecError(f"stun: the server has a port that is none: write 1 to {MAX_PORT}, or none for {PORT}")
     return int(port)
 
 

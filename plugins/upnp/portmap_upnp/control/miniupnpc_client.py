@@ -66,7 +66,7 @@ class MiniupnpcClient:
         try:
             client.library.selectigd(str(location))
         except Exception as error:  # the library raises nothing more precise
-            raise NoGateway(f"miniupnpc finds no gateway at {location}: {error}") from error
+            raise NoGateway(f"miniupnpc finds no gateway at {location.origin}: {error}") from error
         return client
 
     def status(self) -> WanStatus:

@@ -79,7 +79,7 @@ def discover_firewall(search: Search, us: IPv6Address, deadline: float) -> Firew
 def _fetch(location: Location, timeout: float, waiter: Waiter | None = None, source: Address | None = None) -> bytes:
     reply = exchange(location, Request(), limit=DESCRIPTION_LIMIT, timeout=timeout, waiter=waiter, source=source)
     if reply.status != 200:
-        raise Garbled(f"{location} answers with HTTP status {reply.status} instead of a description")
+        raise Garbled(f"{location.origin} answers with HTTP status {reply.status} instead of a description")
     return reply.body
 
 

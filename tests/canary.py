@@ -1,0 +1,59 @@
+"""A word that no message may hold, and the ways to mistype a spec that has it."""
+
+import traceback
+from collections.abc import Callable, Iterator
+
+from portmap.errors import PortmapError
+
+CANARY = "cAnArY"
+STRUCTURE = ":/@?#=[]%. "
+EXTRA = (" ", "\t", "\n", "\0", "\x1b", "é", "/", "@", "#", "?", "%", "[", "]", ":", "'", '"', "\\", ",", ";", "\udcff")
+SCHEMES = (
+    "ftp:",
+    "HTTP:",
+    "htp:",
+    "socks5:",
+    "file:",
+    "enr:",
+    "exec:",
+    "acme:",
+    "none:",
+    "http:http:",
+    "",
+    ":",
+    "::",
+    "//",
+)
+
+
+def mistakes(spec: str) -> Iterator[str]:
+    """The spec with one thing wrong, each in turn."""
+    yield spec
+    for at, character in enumerate(spec):
+        if character in STRUCTURE and not spec.startswith(CANARY, at + 1):
+            yield spec[:at] + spec[at + 1 :]  # forgotten
+        if character in STRUCTURE:
+            yield spec[:at] + character + spec[at:]  # twice
+            yield spec[:at] + " " + spec[at + 1 :]
+    at = spec.index(CANARY)
+    for extra in EXTRA:
+        yield extra + spec
+        yield spec + extra
+        yield spec[:at] + extra + spec[at:]
+        yield spec[: at + len(CANARY)] + extra + spec[at + len(CANARY) :]
+    for scheme in SCHEMES:
+        yield scheme + spec
+        yield scheme + spec.partition(":")[2]
+        yield spec.replace("http:", scheme, 1)
+    yield spec.replace(":", "=")
+    yield spec.replace(":", ";")
+    yield spec.upper().replace(CANARY.upper(), CANARY)
+
+
+def told_by(act: Callable[[str], object], text: str) -> str:
+    """What an act says: the error with its causes, as a traceback shows them."""
+    try:
+        shown = str(act(text))
+    except PortmapError as error:
+        return "".join(traceback.format_exception(error)) + getattr(error, "text", "")
+    return shown
