@@ -32,7 +32,7 @@ MappingLike: TypeAlias = str | int | PortRequest
 """A mapping as a caller of the library writes it."""
 
 _NOMINAL = 1  # the internal port of `follow` alone: any gateway takes it, and a VPN's need not care
-_SPEC = re.compile(r"\W*[A-Za-z][\w.,\s-]*:")  # [NAME,]NAME:ARGUMENT in a wrong place: not repeated, for passwords
+_SPEC = re.compile(r"\W*[^\W\d][\w.,\s-]*:")  # [NAME,]NAME:ARGUMENT in a wrong place: not repeated, for passwords
 MAX_RANGE = 1000  # ports: a slip of the finger shall not ask a home router for its whole table
 
 
