@@ -118,7 +118,8 @@ def hold_pinholes(lab: Lab, spec: str, *more: str) -> Portmap:
 
 
 @pytest.mark.parametrize(
-    ("spec", "families"), [("pcp", ()), ("pcp", ("-6",)), ("upnp", ()), ("any", ()), ("any", ("-6",))]
+    ("spec", "families"),
+    [("pcp", ()), ("pcp", ("-6",)), ("upnp", ()), ("upnp", ("-6",)), ("any", ()), ("any", ("-6",))],
 )
 def test_an_announced_restart_costs_a_second_for_pinholes(
     restarting6: Lab, uptime: str, control: Slowdown, spec: str, families: tuple[str, ...]

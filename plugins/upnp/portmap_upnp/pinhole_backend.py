@@ -15,19 +15,22 @@ from ipaddress import IPv6Address
 from typing import ClassVar, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, NotAuthorized, Refused, SpecError
-from portmap.hookspecs import hookimpl
+from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
 from portmap.network.routes import global_ipv6_address
+from portmap.wire.waiter import Waiter
 from portmap_upnp.control.firewall_control import FIREWALL_OFF, LONGEST_LEASE, NOT_ALLOWED, FirewallControl
 from portmap_upnp.control.soap_client import CallPacing, SoapClient
 from portmap_upnp.discovery.description import FirewallDevice
 from portmap_upnp.discovery.discover import DESCRIPTION_TIMEOUT, discover_firewall, fetch_firewall
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location, parse_url
+from portmap_upnp.notifications.firewall_watch import FirewallWatch
 
 T = TypeVar("T")
 
 TIMEOUT = 8.0  # seconds for one hook, search included: the core gives it 15
+WATCH_TIMEOUT = 1.0  # seconds for the answer to a look after an announcement
 CLOSING_LEASE = 1  # second: the lease of a pinhole that is about to be deleted, should that fail
 _UNREACHED = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
@@ -111,6 +114,15 @@ class UpnpPinholes:
             firewall.delete(firewall.add(protocol, request.internal_port, CLOSING_LEASE))
 
         self._do(delete)
+
+    @hookimpl
+    def watch(self, alert: Alert) -> Closer:
+        """Alert when the firewall announces that it has restarted."""
+        return FirewallWatch(lambda: self._device, self._search.gateways, self._fetch_again, alert).close
+
+    def _fetch_again(self, device: FirewallDevice, waiter: Waiter) -> FirewallDevice:
+        """The description of the firewall, from where it was. Called by the watch's thread."""
+        return fetch_firewall(device.location, self._us(), WATCH_TIMEOUT, waiter)
 
     def _do(self, work: Callable[[FirewallControl], T]) -> T:
         """Do it with the gateway; if the one in use cannot be reached, find it again and do it there."""

@@ -1,0 +1,140 @@
+"""FirewallWatch: a thread that receives SSDP NOTIFY by IPv6, and alerts when the IPv6 firewall has restarted.
+
+An announcement is a reason to look, and hostile until the gateway has shown it. It counts where a default gateway, or
+the firewall itself, announces another BOOTID, or where the firewall is no longer where we knew it. Bounded: one look
+and one alert a second, and ever fewer alerts where they come in a row.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from portmap.errors import Garbled, NATError
+from portmap.model import Address
+from portmap.wire.multicast import (
+    interface_towards,
+    join_group,
+    open_multicast_socket,
+    read_datagrams,
+    with_numeric_zone,
+)
+from portmap.wire.waiter import Waiter, WaiterClosed
+from portmap_upnp.discovery import ssdp
+from portmap_upnp.discovery.description import FirewallDevice
+from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind, parse_advertisement
+
+Fetch = Callable[[FirewallDevice, Waiter], object]
+"""Fetches the firewall's description again. Raises NATError."""
+
+REST = 1.0  # seconds between two looks, and between two alerts
+LONGEST_REST = 60.0  # seconds between two alerts in a row
+CLOSING = 0.18  # seconds; core waits 0.2
+_JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
+_log = logging.getLogger("portmap.upnp")
+
+
+class FirewallWatch:
+    """Watches from the moment it is made until `close`. `device` is the firewall in use, `alert` the core's."""
+
+    def __init__(
+        self,
+        device: Callable[[], FirewallDevice | None],
+        gateways: Callable[[], Sequence[Address]],
+        fetch: Fetch,
+        alert: Callable[[str], None],
+    ) -> None:
+        self._device = device
+        self._gateways = gateways
+        self._fetch = fetch
+        self._alert = alert
+        self._waiter = Waiter()
+        self._socket = open_multicast_socket(ssdp.ADDRESS6, ssdp.PORT)
+        self._joined: set[Address | int] = set()
+        self._known: FirewallDevice | None = None  # the one that `_boot` is of
+        self._boot = ""
+        self._rest = REST
+        self._alerted_at = -LONGEST_REST
+        self._thread = threading.Thread(target=self._run, name="upnp firewall watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, which closes what it holds. A second time does nothing."""
+        self._waiter.close()
+        if self._thread is not threading.current_thread():
+            self._thread.join(CLOSING)
+
+    def _run(self) -> None:
+        with self._waiter:
+            try:
+                with suppress(WaiterClosed):
+                    while self._socket is not None:
+                        self._join()
+                        if self._waiter.wait((self._socket,), _JOIN_AGAIN):
+                            self._read()
+            finally:
+                if self._socket is not None:
+                    self._socket.close()
+
+    def _join(self) -> None:
+        """Join the group on the links of the default gateways."""
+        links = {link for gateway in self._gateways() if (link := interface_towards(gateway)) is not None}
+        for link in links - self._joined:
+            if self._socket is not None:
+                join_group(self._socket, ssdp.ADDRESS6, link)
+        self._joined |= links
+
+    def _read(self) -> None:
+        """Judge what has come, until one announcement was worth a look."""
+        for sender, datagram in read_datagrams(self._socket) if self._socket else ():
+            try:
+                notice = parse_advertisement(datagram)
+            except Garbled:
+                continue
+            if notice.says is AdvertisementKind.ALIVE and self._judge(sender, notice):
+                self._pause(self._rest)
+                return
+
+    def _judge(self, sender: Address, notice: Advertisement) -> bool:
+        """Whether the announcement was worth a look."""
+        device = self._device()
+        expected = {with_numeric_zone(gateway) for gateway in self._gateways()}
+        if device is None:
+            if sender in expected:
+                self._tell(f"{sender} announced itself")
+            return sender in expected
+        if device is not self._known:
+            self._known, self._boot = device, device.boot
+        is_expected = sender in expected | {with_numeric_zone(device.host)}
+        if is_expected and notice.boot and self._boot and notice.boot != self._boot:
+            before, self._boot = self._boot, notice.boot
+            self._tell(f"{sender} restarted: BOOTID {before} → {notice.boot}")
+            return True
+        if is_expected and notice.boot:
+            self._boot = notice.boot
+        if not sender.is_link_local:
+            return False
+        if not self._is_there(device):
+            self._tell(f"{sender} announced itself, and the IPv6 firewall is no longer at {device.location}")
+        return True
+
+    def _is_there(self, device: FirewallDevice) -> bool:
+        try:
+            self._fetch(device, self._waiter)
+        except NATError as error:
+            _log.debug("the IPv6 firewall is not where it was: %s", error)
+            return False
+        return True
+
+    def _tell(self, reason: str) -> None:
+        in_a_row = time.monotonic() - self._alerted_at < LONGEST_REST
+        self._rest = min(2 * self._rest, LONGEST_REST) if in_a_row else REST
+        self._alerted_at = time.monotonic()
+        self._alert(reason)
+
+    def _pause(self, seconds: float) -> None:
+        """Let time pass; what comes meanwhile waits in its socket."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._waiter.wait(timeout=left)

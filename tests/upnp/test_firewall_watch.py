@@ -1,0 +1,97 @@
+"""What is announced by IPv6, and what comes of it; on loopback."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address
+from queue import Empty, SimpleQueue
+
+import pytest
+
+from portmap.errors import NoGateway
+from portmap_upnp.discovery.description import FirewallDevice, Service
+from portmap_upnp.discovery.ssdp import FIREWALL_TARGET
+from portmap_upnp.location import Location
+from portmap_upnp.notifications import firewall_watch
+from portmap_upnp.notifications.firewall_watch import FirewallWatch
+
+US = IPv6Address("::1")
+WHERE = Location(US, 5000, "/rootDesc.xml")
+FIREWALL = FirewallDevice(WHERE, Service(FIREWALL_TARGET, WHERE), boot="1")
+SOON, NEVER = 3.0, 0.4  # seconds
+
+Announce = Callable[[str], None]
+
+
+@pytest.fixture
+def announce(monkeypatch: pytest.MonkeyPatch) -> Iterator[Announce]:
+    """Sends an announcement with this BOOTID to the next watch that is made."""
+    received = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    received.bind(("::1", 0))
+    received.setblocking(False)
+    where = received.getsockname()
+    monkeypatch.setattr(firewall_watch, "open_multicast_socket", lambda *_: received)
+    with received, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+
+        def send(boot: str) -> None:
+            head = f"NOTIFY * HTTP/1.1\r\nNT: {FIREWALL_TARGET}\r\nNTS: ssdp:alive\r\n"
+            text = f"{head}LOCATION: {WHERE}\r\nBOOTID.UPNP.ORG: {boot}\r\n\r\n"
+            sock.sendto(text.encode(), where)
+
+        yield send
+
+
+def told(alerts: "SimpleQueue[str]", timeout: float = SOON) -> str:
+    try:
+        return alerts.get(timeout=timeout)
+    except Empty:
+        return ""
+
+
+def watching(device: FirewallDevice | None, gateway: IPv6Address = US) -> "tuple[FirewallWatch, SimpleQueue[str]]":
+    alerts: SimpleQueue[str] = SimpleQueue()
+
+    def fetch(*_: object) -> None:
+        raise NoGateway("gone")
+
+    return FirewallWatch(lambda: device, lambda: (gateway,), fetch, alerts.put), alerts
+
+
+def test_another_boot_id_of_the_firewall_is_a_restart(announce: Announce) -> None:
+    watch, alerts = watching(FIREWALL)
+    announce("1")
+    assert told(alerts, NEVER) == ""
+    announce("2")
+    assert told(alerts) == "::1 restarted: BOOTID 1 → 2"
+    watch.close()
+
+
+def test_a_gateway_that_announces_itself_while_none_is_known_is_news(announce: Announce) -> None:
+    watch, alerts = watching(None)
+    announce("1")
+    assert told(alerts) == "::1 announced itself"
+    watch.close()
+
+
+def test_what_a_stranger_announces_is_not_told(announce: Announce) -> None:
+    watch, alerts = watching(None, gateway=IPv6Address("fe80::9"))
+    announce("2")
+    assert told(alerts, NEVER) == ""
+    watch.close()
+
+
+def test_a_flood_of_boot_ids_is_told_once_a_second_and_then_less_often(announce: Announce) -> None:
+    watch, alerts = watching(FIREWALL)
+    for number in range(2, 200):
+        announce(str(number))
+    assert told(alerts) == "::1 restarted: BOOTID 1 → 2"
+    assert told(alerts, 2.5 * NEVER - 0.3) == ""
+    assert alerts.qsize() == 0
+    watch.close()
+
+
+def test_the_thread_ends_with_the_watch(announce: Announce) -> None:
+    watch, _ = watching(FIREWALL)
+    watch.close()
+    watch.close()
+    assert not [it for it in threading.enumerate() if it.name == "upnp firewall watch"]
