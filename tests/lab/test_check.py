@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.lab.command import PORTMAP, Portmap, Program
 from tests.lab.lab import INTERNET, Lab
 from tests.lab.router import WAN
+from tests.lab.test_stun import coturn
 
 VIA = f"http://{INTERNET}:8080"
 PORT = 4001
@@ -87,3 +89,16 @@ def test_a_port_that_is_reached_is_told_once_and_nothing_is_asked_of_the_gateway
         time.sleep(11)
         assert len(portmap.told("mapping.reachable")) == 1
         assert not portmap.told("mapping.renewed")
+
+
+def test_a_stun_server_with_two_addresses_proves_udp(lab: Lab, tmp_path: Path) -> None:
+    lab.internet.ip("addr add 11.22.33.253/8 dev eth0")
+    with (
+        coturn(lab.internet, tmp_path, INTERNET, "11.22.33.253", discovery=True),
+        Portmap(lab.lan, "--nat", "pmp", f"{PORT}/udp") as portmap,
+    ):
+        portmap.wait_for("mapping.added")
+        found = check(lab, f"{PORT}/udp", "--via", f"stun:{INTERNET}")
+        assert (found["verdict"], found["how"]) == ("open", "a responder outside"), found
+        portmap.stop()
+        assert check(lab, f"{PORT}/udp", "--via", f"stun:{INTERNET}")["verdict"] == "closed"

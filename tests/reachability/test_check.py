@@ -185,6 +185,8 @@ def test_a_gateway_that_does_not_answer_is_a_step_of_the_verdict(service: int) -
         (["port"], None),
         ([0], None),
         (["80"], "nonsense"),
+        (["80"], "stun:"),
+        (["80"], "stun:a b"),
         (["80"], "http://user:secret@[/"),
     ],
 )

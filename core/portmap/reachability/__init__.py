@@ -11,4 +11,5 @@ stand_in    StandIn: a socket that listens where no program does
 verdict     Reachability, and the rules that give the verdict; pure
 responder/  The responder behind `portmap echo`
 mend_step  MendStep: what may mend a mapping that forwards nothing
+stun_responder  StunResponder: proves UDP with a STUN server of RFC 5780
 """

@@ -11,19 +11,28 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from ipaddress import IPv6Address
+from typing import Protocol as Interface
 
 from portmap.errors import PortmapError, Refused
 from portmap.model import Address, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket, listening
-from portmap.reachability.echo import EchoAnswer, EchoClient
+from portmap.reachability.echo import EchoAnswer
 from portmap.reachability.loopback import loop_tcp, loop_udp
 from portmap.reachability.stand_in import StandIn
 from portmap.reachability.verdict import Listens, LoopbackResult, Observations, Reachability, Word, judge
 
 HEARD = 2.0  # seconds that a datagram may take after the responder said that it was sent
+HEARD_BYTES = 12  # of the token: a STUN answer has room for no more (RFC 8489 §5)
 AGAIN = 1.1  # seconds; a responder of ours checks for an address once a second
 
 Sockets = Callable[[tuple[int, ...]], tuple[ListeningSocket, ...] | None]
+
+
+class Responder(Interface):
+    """A host outside that tries a port: EchoClient, or StunResponder for UDP."""
+
+    def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
+        """Have the port tried. Raises PortmapError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Endpoint:
 def check_port(
     request: PortRequest,
     endpoint: Endpoint,
-    responder: EchoClient | None,
+    responder: Responder | None,
     *,
     sockets: Sockets = listening,
     loop_back: bool = True,
@@ -111,7 +120,7 @@ def _loop(seen: Observations, address: Address, token: str, stand_in: StandIn | 
     return loop_udp(external, token.encode(), stand_in)
 
 
-def _word(seen: Observations, responder: EchoClient, token: str, stand_in: StandIn | None) -> Word:
+def _word(seen: Observations, responder: Responder, token: str, stand_in: StandIn | None) -> Word:
     """The responder's word. A datagram may be lost: one that was not heard is sent a second time."""
     listener = stand_in if seen.protocol is Protocol.UDP else None
     word = _ask(seen, responder, token, listener)
@@ -122,13 +131,13 @@ def _word(seen: Observations, responder: EchoClient, token: str, stand_in: Stand
     return word
 
 
-def _ask(seen: Observations, responder: EchoClient, token: str, listener: StandIn | None) -> Word:
+def _ask(seen: Observations, responder: Responder, token: str, listener: StandIn | None) -> Word:
     began = time.monotonic()
     try:
         answer = _patiently(lambda: responder.check(seen.external_port, seen.protocol, token))
     except PortmapError as error:
         return Word(error=str(error))
-    reachable = answer.reachable if listener is None else listener.received(token.encode(), HEARD)
+    reachable = answer.reachable if listener is None else listener.received(token.encode()[:HEARD_BYTES], HEARD)
     return Word(answer.address, reachable, round((time.monotonic() - began) * 1000))
 
 

@@ -16,6 +16,7 @@ from portmap.model import Address, Listed, PortRequest
 from portmap.network.routes import local_address_to
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
+from portmap.reachability.stun_responder import PREFIX, StunResponder
 from portmap.reachability.verdict import Reachability
 from portmap.storage.status import UP
 from portmap.storage.status_file import live_sessions
@@ -33,7 +34,8 @@ def check(
 ) -> tuple[Reachability, ...]:
     """Check each port, `[EXT:]INT[/tcp|udp|both]`: `portmap.check(["25565"], via="https://echo.example.org")`.
 
-    `via` is the URL of a responder outside: echoip's interface, as `portmap echo` speaks it. Without one, only what can
+    `via` is the URL of a responder outside: echoip's interface, as `portmap echo` speaks it; or `stun:HOST[:PORT]`, a
+    server of RFC 5780, for UDP ports on which no program listens. Without one, only what can
     be seen from inside is judged. `nat` is asked for the external address where no session below the folder `state`
     holds the port.
 
@@ -45,9 +47,13 @@ def check(
         raise SpecError(f"{len(requests)} ports cannot be checked at once: name 1 to {MAX_PORTS}")
     if any(request.follow for request in requests):
         raise SpecError("follow names no port: name the port that was granted")
-    responder = EchoClient.parse(via) if via is not None else None
+    responder = _responder(via) if via is not None else None
     endpoints = _Endpoints(nat, None if state is None else Path(state))
     return tuple(check_port(request, endpoints.of(request), responder) for request in requests)
+
+
+def _responder(via: str) -> EchoClient | StunResponder:
+    return StunResponder.parse(via) if via.startswith(PREFIX) else EchoClient.parse(via)
 
 
 def _text(port: str | int | PortRequest) -> str | PortRequest:

@@ -1,0 +1,59 @@
+"""StunResponder: proves UDP with a STUN server of RFC 5780 (`--via stun:HOST[:PORT]`). Raises portmap errors only.
+
+The server is asked to answer to the external port (RESPONSE-PORT, §7.5) from its other address (CHANGE-REQUEST, §7.2),
+so its answer is a packet from a host that was never contacted. A socket of ours at the port hears it.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Self
+
+from portmap.errors import NoGateway, Refused
+from portmap.model import Protocol
+from portmap.network.routes import local_address_to
+from portmap.reachability.echo import EchoAnswer
+from portmap.reachability.nat_probe import ProbeSocket
+from portmap.wire.exchange import Peer
+from portmap.wire.stun.message import BindingRequest
+from portmap.wire.stun.servers import Server, look_up, parse_servers
+
+PREFIX = "stun:"
+_TRANSACTION = 12  # bytes: RFC 8489 §5
+
+
+@dataclass(frozen=True, slots=True)
+class StunResponder:
+    """One server, by its name."""
+
+    server: Server
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Take `stun:HOST[:PORT]`. Raises SpecError."""
+        return cls(parse_servers(text.removeprefix(PREFIX))[0])
+
+    def __str__(self) -> str:
+        return f"STUN {self.server}"
+
+    def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
+        """Have a datagram with the token's first 12 letters sent to the port. Raises PortmapError."""
+        if protocol is not Protocol.UDP:
+            raise Refused("a STUN server proves UDP only: name a responder for TCP, as in --via https://HOST")
+        peer = self._peer()
+        with ProbeSocket(local_address_to(IPv4Address(peer[0]))) as sock:
+            seen = sock.ask(peer, BindingRequest())
+            if seen is None:
+                raise NoGateway(f"{self} does not answer: is it a STUN server?")
+            if seen.other is None:
+                raise Refused(f"{self} has one address only, so it cannot prove anything (RFC 5780): name another")
+            request = BindingRequest(
+                token.encode()[:_TRANSACTION], change_ip=True, change_port=True, response_port=port
+            )
+            sock.send(peer, request)
+        return EchoAnswer(seen.address, port, None)
+
+    def _peer(self) -> Peer:
+        found = next((peer for peer in look_up(self.server) if ":" not in peer[0]), None)
+        if found is None:
+            raise NoGateway(f"{self} has no IPv4 address: name another")
+        return found
