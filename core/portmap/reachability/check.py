@@ -28,7 +28,7 @@ AGAIN = 1.1  # seconds; a responder of ours checks for an address once a second
 Sockets = Callable[[tuple[int, ...]], tuple[ListeningSocket, ...] | None]
 
 
-class Responder(Interface):
+class RemoteHost(Interface):
     """A host outside that tries a port: EchoClient, or StunResponder for UDP."""
 
     def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
@@ -47,7 +47,7 @@ class Endpoint:
 def check_port(
     request: PortRequest,
     endpoint: Endpoint,
-    responder: Responder | None,
+    responder: RemoteHost | None,
     *,
     sockets: Sockets = listening,
     loop_back: bool = True,
@@ -120,7 +120,7 @@ def _loop(seen: Observations, address: Address, token: str, stand_in: StandIn | 
     return loop_udp(external, token.encode(), stand_in)
 
 
-def _word(seen: Observations, responder: Responder, token: str, stand_in: StandIn | None) -> Word:
+def _word(seen: Observations, responder: RemoteHost, token: str, stand_in: StandIn | None) -> Word:
     """The responder's word. A datagram may be lost: one that was not heard is sent a second time."""
     listener = stand_in if seen.protocol is Protocol.UDP else None
     word = _ask(seen, responder, token, listener)
@@ -131,7 +131,7 @@ def _word(seen: Observations, responder: Responder, token: str, stand_in: StandI
     return word
 
 
-def _ask(seen: Observations, responder: Responder, token: str, listener: StandIn | None) -> Word:
+def _ask(seen: Observations, responder: RemoteHost, token: str, listener: StandIn | None) -> Word:
     began = time.monotonic()
     try:
         answer = _patiently(lambda: responder.check(seen.external_port, seen.protocol, token))
