@@ -374,6 +374,56 @@ def test_what_a_check_finds_missing_is_asked_for_at_once_although_earlier_alerts
     assert [at for at in calls(backend) if at >= 130][:2] == [missing, missing]
 
 
+class OneMappingAHost(Readable):
+    """A gateway that lets each new mapping of a host replace the one before, without a word (tinynatpmpd)."""
+
+    @hookimpl
+    def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+        self.table.clear()
+        return super().add_mapping(protocol, external_port, internal_port, lifetime)
+
+
+@pytest.mark.parametrize("requests", [(WEB, DNS), (WEB, replace(WEB, protocol=UDP)), (WEB, DNS, PortRequest(TCP, 22))])
+def test_where_one_mapping_replaces_the_other_the_one_that_is_shut_is_said_to_be_lost_and_why(
+    requests: tuple[PortRequest, ...],
+) -> None:
+    told = play(OneMappingAHost(), wanted(*requests), end=700)
+    lost = mapping_events(told, "mapping.lost")
+    assert len({event.key for event in lost}) == len(requests) - 1
+    assert all("replaced it: the scripted gateway seems to hold one mapping a host" in event.reason for event in lost)
+    assert not told.of("gateway.rebooted")
+
+
+def test_where_one_mapping_replaces_the_other_one_stays_open_and_the_other_is_not_tried_for_an_hour() -> None:
+    backend = OneMappingAHost()
+    told = play(backend, wanted(WEB, DNS), end=3000)
+    assert [at for at in calls(backend, port=53) if at > 121] == []
+    assert mapping_events(told, "mapping.failed")[0].error == "OutOfResources"
+    assert backend.table.keys() <= {WEB.key}
+    assert [event.key for event in mapping_events(told, "mapping.removed")] == [WEB.key]
+
+
+class LosesOne(Readable):
+    """A gateway that loses the first mapping, and no other, once."""
+
+    lost = False
+
+    def _hear(self, hook: str, *arguments: object) -> None:
+        if self.inbox.seconds > 100 and not self.lost:
+            self.lost = True
+            del self.table[WEB.key]
+        super()._hear(hook, *arguments)
+
+
+def test_a_mapping_that_alone_is_missing_is_opened_again_and_no_other_is_said_to_be_lost() -> None:
+    backend = LosesOne()
+    told = play(backend, wanted(WEB, DNS), end=190)
+    assert min(calls(backend, port=8080)[1:]) == 120
+    assert backend.lost
+    assert not told.of("mapping.lost")
+    assert seconds(told, "mapping.removed") == [190, 190]
+
+
 def test_where_the_table_can_be_read_a_mapping_is_looked_up_and_not_asked_for() -> None:
     backend = Readable()
     play(backend, wanted(WEB), end=290)

@@ -10,6 +10,7 @@ lease_manager    LeaseManager: ask, renew, move, give back, delete
 lease_table      LeaseTable: all leases, by key and by next wake-up; stores and announces outcomes
 leftovers        LeftoverCleaner: deletes what an earlier session left at the gateway
 loop             Loop: take a message or do the one thing that is due
+mapping_check    MappingCheck: is one listed still; one mapping replaced by another
 mapping_client   MappingClient: a lease as backend calls (add, delete)
 pairing          equal external ports for TCP and UDP, and for `follow`; pure
 policy           Policy and OnConflict: what the owner may choose

@@ -18,9 +18,10 @@ from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapErro
 from portmap.events import Event
 from portmap.loop import pairing, renewal_order
 from portmap.loop.gateway_monitor import GatewayMonitor
-from portmap.loop.inbox import GatewayAlert, Inbox
+from portmap.loop.inbox import Inbox
 from portmap.loop.lease import Lease
 from portmap.loop.lease_table import LeaseTable
+from portmap.loop.mapping_check import MappingCheck
 from portmap.loop.mapping_client import Failed, Granted, MappingClient, NoAnswer
 from portmap.loop.policy import OnConflict, Policy
 from portmap.model import Grant, Key, PortRequest
@@ -51,6 +52,7 @@ class LeaseManager:
         self._policy = policy
         self._random = random
         self._table = LeaseTable(inbox, emit, random, policy.trouble_level)
+        self._check = MappingCheck(self._client, self._table, monitor, inbox, self._ask_in_order, self._suspect_gateway)
         self._open_orders = count(1)
         self._interrupted: Lease | None = None
 
@@ -117,28 +119,8 @@ class LeaseManager:
             self._table.put(lease.move_to(port, lease.target_port))
 
     def check_one(self) -> bool:
-        """Ask about the mapping that was asked about longest ago; False where none is held.
-
-        It is read back where the backend can do that, else asked for again. One that is gone is a GatewayAlert.
-        """
-        held = [lease for lease in self._table if lease.held and not lease.static]
-        if not held:
-            return False
-        self._monitor.mapping_check_begins()
-        lease = min(held, key=lambda lease: lease.checked_at)
-        try:
-            there = self._client.is_there(lease)
-        except SILENCE as error:
-            self._suspect_gateway(error)
-            return True
-        if there is None:
-            self._ask_in_order(lease)
-            return True
-        self._monitor.mapping_answered()
-        self._table.put(lease.seen(self._inbox.now()))
-        if not there:
-            self._inbox.put(GatewayAlert(f"{self._nat} no longer lists {lease.key[0]} {lease.key[1]}", certain=True))
-        return True
+        """Check the mapping that was asked about longest ago; False where none is held."""
+        return self._check.run()
 
     def process_next(self) -> None:
         """Do what the lease that is due needs."""

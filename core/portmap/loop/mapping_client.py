@@ -45,6 +45,9 @@ class MappingClient:
         self._nat = nat
         self._deadline = deadline
 
+    def __str__(self) -> str:
+        return str(self._nat)
+
     def add(self, lease: Lease, *, exact: bool = False) -> Outcome:
         """Open the mapping or extend it. `exact`: no other external port will do. Raises Interrupted only."""
         request = lease.request
