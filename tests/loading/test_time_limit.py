@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -87,3 +89,33 @@ def test_what_takes_too_long_is_named_and_left_behind() -> None:
     with pytest.raises(PluginError, match=r"the import of acme did not come back within 0\.01 s"):
         call_with_limit(release.wait, "the import of acme", seconds=0.01)
     release.set()
+
+
+_ENDS_WHILE_WATCHED = """
+import threading, time
+from portmap.loading import time_limit
+
+threading.stack_size(64 << 20)  # more than glibc keeps of ended threads: their memory is gone at once
+time_limit._LOOK = 0.0
+real = time_limit._MeasuredThread.cpu_time
+def late(watched):  # the thread ends between two looks at it
+    for thread in threading.enumerate():
+        if thread.name == "brief":
+            thread.join()
+    others = [threading.Thread(target=time.sleep, args=(0.01,)) for _ in range(8)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    return real(watched)
+time_limit._MeasuredThread.cpu_time = late
+for _ in range(50):
+    time_limit.call_with_limit(lambda: time.sleep(0.002), "brief")
+print("still alive")
+"""
+
+
+def test_a_thread_that_ends_while_its_time_is_read_does_not_crash_the_process() -> None:
+    # pthread_getcpuclockid of an ended thread is a segmentation fault
+    run = subprocess.run([sys.executable, "-c", _ENDS_WHILE_WATCHED], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout.strip()) == (0, "still alive"), run.stderr

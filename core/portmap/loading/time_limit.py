@@ -32,6 +32,27 @@ class PluginRaised(PluginError):
         self.text = text
 
 
+class _MeasuredThread(threading.Thread):
+    """A daemon thread that notes its own CPU clock: to ask for that of a thread which has ended crashes the process."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self._clock: int | None = None
+
+    def run(self) -> None:
+        """Do the work."""
+        with suppress(AttributeError):  # not on Windows
+            self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        self._work()
+
+    def cpu_time(self) -> float:
+        """Seconds for which the thread has computed; 0 where the system does not tell, or the thread has ended."""
+        with suppress(OSError):
+            return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        return 0.0
+
+
 def call_with_limit(work: Callable[[], T], what: str, seconds: float | None = None) -> T:
     """What `work` returns, or its SpecError or PluginError; PluginRaised for whatever else it raised.
 
@@ -39,15 +60,14 @@ def call_with_limit(work: Callable[[], T], what: str, seconds: float | None = No
     """
     limit = SECONDS if seconds is None else seconds
     call: Future[T] = Future()
-    thread = threading.Thread(target=complete, args=(call, lambda: call_without_limit(work, what)), name=what)
-    thread.daemon = True
+    thread = _MeasuredThread(lambda: complete(call, lambda: call_without_limit(work, what)), what)
     thread.start()
     end = time.monotonic() + MAX_SECONDS
     used, stuck_since = 0.0, time.monotonic()
     while not call.done():
         wait((call,), min(_LOOK, limit))
         now = time.monotonic()
-        used_before, used = used, _cpu_time(thread)
+        used_before, used = used, thread.cpu_time()
         stuck_since = stuck_since if used == used_before else now
         if not call.done() and (used >= limit or now - stuck_since >= limit or now >= end):
             raise PluginError(f"{what} did not come back within {limit:g} s: it must not wait for anything there")
@@ -93,10 +113,3 @@ def _as_ours(error: BaseException) -> PluginError | SpecError:
     if isinstance(error, PluginError):
         return PluginError(text)
     return PluginRaised(type.__getattribute__(type(error), "__name__"), text)
-
-
-def _cpu_time(thread: threading.Thread) -> float:
-    """Seconds for which the thread has computed; 0 where the system does not tell."""
-    with suppress(OSError, AttributeError):  # the thread has ended; not on Windows
-        return time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0))
-    return 0.0
