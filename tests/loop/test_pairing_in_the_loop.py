@@ -104,9 +104,11 @@ def test_where_the_second_half_cannot_be_there_the_first_one_moves_to_it() -> No
     assert calls(town, "delete_mapping")[0] == (TCP, 4002, 4001)
 
 
-def test_the_half_that_stays_is_asked_for_once_more_for_the_move_may_have_shut_it() -> None:
-    told = play(Town((TCP, 4001), (UDP, 4002)), wanted("4001/both"), end=1)
-    assert mappings(told, until=1)[3:] == ["renewed UDP 4003"]
+def test_after_a_move_both_halves_are_opened_anew_for_it_may_have_shut_the_one_that_stays() -> None:
+    town = Town((TCP, 4001), (UDP, 4002))
+    told = play(town, wanted("4001/both"), end=1)
+    assert mappings(told, until=1)[3:] == ["renewed TCP 4003", "renewed UDP 4003"]
+    assert calls(town, "delete_mapping")[1:3] == [(TCP, 4003, 4001), (UDP, 4003, 4001)]
 
 
 def test_a_hole_that_neither_finds_alone_is_found_by_a_fresh_port() -> None:

@@ -187,6 +187,26 @@ def test_the_half_that_stays_is_open_when_the_other_is_let_go(soap: bool, gone: 
     assert all(BOTH - {gone} <= is_open for at, is_open in seen.moments)
 
 
+@SPEAKS
+@CHANCE
+@pytest.mark.parametrize("taken", [TCP, UDP])
+def test_a_pair_that_had_to_move_is_open_and_stays_so(soap: bool, chance: int, taken: Protocol) -> None:
+    gateway = Miniupnpd(soap=soap)
+    gateway.redirects[taken, PORT] = "another host", 10_000.0
+    assert not live(gateway, end=3000, chance=chance).shut_since(1)
+
+
+@SPEAKS
+@CHANCE
+@pytest.mark.parametrize("second", ["moved", "forgets"])
+def test_what_strikes_between_the_two_halves_leaves_nothing_shut(soap: bool, chance: int, second: str) -> None:
+    gateway = Miniupnpd(soap=soap)
+    gateway.moves_house = [1.0, 1.01] if second == "moved" else [1.0]
+    gateway.forgets = [1.01] if second == "forgets" else []
+    story = [(at, NetworkAlert("another address")) for at in gateway.moves_house]
+    assert not live(gateway, *story, end=3000, chance=chance).shut_since(2 * ROUND)
+
+
 @CHANCE
 def test_a_half_that_comes_later_is_asked_for_after_the_first(chance: int) -> None:
     tcp, udp = parse_mappings([f"{PORT}/both"])

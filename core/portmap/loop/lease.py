@@ -253,6 +253,10 @@ class Lease:
         """It could not be deleted, or no answer confirmed that: ask for it where it was, and move it no more."""
         return replace(self, attempt_at=now, companion_asked=True, moves=MAX_MOVES)
 
+    def open_anew(self, turn: int) -> "Lease":
+        """It was deleted where it was: ask for it there, before anything else, as the `turn`th, and move it no more."""
+        return replace(self, attempt_at=-inf, companion_asked=True, moves=MAX_MOVES, open_order=turn)
+
     def follow_companion(self, now: float) -> "Lease":
         """The companion was asked: ask for this one now, before that is asked again."""
         return replace(self, attempt_at=now, companion_asked=True)

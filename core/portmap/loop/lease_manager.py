@@ -197,6 +197,8 @@ class LeaseManager:
             self._move(partner, move)
         else:
             self._table.record_grant(before, *pairing.settled(after, partner))
+            if partner and pairing.was_moved(after, partner):
+                self._open_anew(after, partner)
 
     def _reject_other_port(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and tell the conflict."""
@@ -234,6 +236,14 @@ class LeaseManager:
         gone = self._client.try_delete(lease)
         ports = move.external_port, move.inner_port
         self._table.put(lease.move_to(*ports) if gone else lease.keep_as_is(self._inbox.now()))
+
+    def _open_anew(self, *leases: Lease) -> None:
+        """Open both from scratch: one was deleted to be moved, which may have shut the other (see `renewal_order`)."""
+        gone = [lease.key for lease in leases if self._client.try_delete(lease)]
+        for lease in filter(None, map(self._table.get, gone)):
+            self._table.put(lease.open_anew(next(self._open_orders)))
+        for lease in filter(None, map(self._table.get, gone)):
+            self._ask(lease)  # at once, before another pair of ours asks for the port
 
     def _suspect_gateway(self, error: NATError) -> None:
         """Check whether the gateway is lost. If that is known already, the other leases that are due need not try."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import NamedTuple
 
-from portmap.loop.lease import Lease
+from portmap.loop.lease import MAX_MOVES, Lease
 from portmap.model import MAX_PORT, Key
 
 FIRST_FRESH = 49152  # to 65535: not registered by any service, so free most likely (RFC 6335 §6)
@@ -83,6 +83,12 @@ def settled(lease: Lease, other: Lease | None) -> tuple[Lease, ...]:
 def fresh_port(spread: float) -> int:
     """A port that no service has registered; `spread`, uniform in 0..1, chooses it."""
     return min(FIRST_FRESH + int(spread * (MAX_PORT + 1 - FIRST_FRESH)), MAX_PORT)
+
+
+def was_moved(lease: Lease, other: Lease) -> bool:
+    """Whether the two came to one port by a move at the gateway."""
+    moved = 0 < max(lease.moves, other.moves) < MAX_MOVES
+    return moved and other.held and not (lease.nominal or _apart(lease, other))
 
 
 def _move_to_second_choice(lease: Lease) -> PortMove | None:

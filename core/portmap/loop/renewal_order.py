@@ -12,6 +12,8 @@ What miniupnpd 2.3.1 (nftables) does with its filter rules, one a mapping, in th
 
 So the rule of the elder stays while both are mapped. Asking for the elder closes the younger one until that is asked
 for, too; asking for the younger closes nothing. A gateway that forgot both takes the first one asked for as the elder.
+Moving one to the other's port deletes it, which removes whichever rule is the newest: then both are deleted and opened
+from scratch, for a renewal by UPnP would not mend it.
 """
 
 from math import inf
