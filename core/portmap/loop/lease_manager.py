@@ -124,8 +124,7 @@ class LeaseManager:
 
     def process_next(self) -> None:
         """Do what the lease that is due needs."""
-        lease = self._table.next_due()
-        if lease is None:
+        if (lease := self._table.next_due()) is None:
             return
         if lease.expired(self._inbox.now()):
             self._table.record_loss(lease, lease.reason or "the lease ran out")
@@ -196,9 +195,10 @@ class LeaseManager:
             self._table.record_grant(before, after)
             self._move(partner, move)
         else:
-            self._table.record_grant(before, *pairing.settled(after, partner))
+            settled = pairing.settled(after, partner)
+            self._table.record_grant(before, *settled)
             if partner and pairing.was_moved(after, partner):
-                self._open_anew(after, partner)
+                self._open_anew(settled)
 
     def _reject_other_port(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and tell the conflict."""
@@ -217,11 +217,8 @@ class LeaseManager:
 
     def _partner_of(self, lease: Lease) -> Lease | None:
         """The other half of a pair, where the two may go elsewhere together."""
-        return (
-            None
-            if self._requires_requested_port(lease.request)
-            else pairing.partner(lease, self._table.get(lease.companion))
-        )
+        fixed = self._requires_requested_port(lease.request)
+        return None if fixed else pairing.partner(lease, self._table.get(lease.companion))
 
     def _move_before_announcing(self, before: Lease, after: Lease, move: pairing.PortMove) -> None:
         """What was granted will not do: ask for it elsewhere before it is announced."""
@@ -233,17 +230,13 @@ class LeaseManager:
             self._table.record_grant(before, after.keep_as_is(self._inbox.now()))
 
     def _move(self, lease: Lease, move: pairing.PortMove) -> None:
-        gone = self._client.try_delete(lease)
-        ports = move.external_port, move.inner_port
-        self._table.put(lease.move_to(*ports) if gone else lease.keep_as_is(self._inbox.now()))
+        moved = lease.move_to(move.external_port, move.inner_port)
+        self._table.put(moved if self._client.try_delete(lease) else lease.keep_as_is(self._inbox.now()))
 
-    def _open_anew(self, *leases: Lease) -> None:
+    def _open_anew(self, pair: tuple[Lease, ...]) -> None:
         """Open both from scratch: one was deleted to be moved, which may have shut the other (see `renewal_order`)."""
-        gone = [lease.key for lease in leases if self._client.try_delete(lease)]
-        for lease in filter(None, map(self._table.get, gone)):
-            self._table.put(lease.open_anew(next(self._open_orders)))
-        for lease in filter(None, map(self._table.get, gone)):
-            self._ask(lease)  # at once, before another pair of ours asks for the port
+        for lease in [lease for lease in pair if self._client.try_delete(lease)]:
+            self._ask(lease.open_anew(next(self._open_orders)))  # before another pair of ours asks for the port
 
     def _suspect_gateway(self, error: NATError) -> None:
         """Check whether the gateway is lost. If that is known already, the other leases that are due need not try."""
