@@ -392,3 +392,19 @@ def test_a_mapping_takes_milliseconds(upnp: Upnp) -> None:
 def test_the_backend_needs_nothing_but_the_standard_library() -> None:
     code = "import sys; sys.modules['miniupnpc'] = None; import portmap_upnp; portmap_upnp.Upnp.from_argument(None)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "quirks", [Quirks(slow=0.1), Quirks(slow=0.1, only_permanent=True)], ids=["leases", "permanent"]
+)
+def test_of_many_entries_at_a_slow_gateway_each_is_deleted_with_one_call(quirks: Quirks) -> None:
+    with Router(pmp=False, quirks=quirks) as router:
+        upnp = Upnp.from_argument(router.description_url)
+        ports = range(27015, 27031)
+        for port in ports:
+            upnp.add_mapping(Protocol.TCP, port, port, "", 600)
+        looks = router.heard.get
+        for port in ports:
+            upnp.delete_mapping(Protocol.TCP, port, port)
+        assert router.entries == ()
+        assert router.heard.get == looks

@@ -74,6 +74,7 @@ class Upnp:
         self._pace = RateLimiter(pace)
         self._announced_at = announced_at
         self._stated: IPv4Address | None = None  # what the gateway last gave as its external address
+        self._in_haste = False  # once time is short for the entries to delete, it stays so for the last of them
         self._sample: PortForward | None = None  # one entry of ours, which a gateway that forgot nothing still has
         self._mappers: dict[IPv4Address, PortMapper] = {}
 
@@ -129,6 +130,8 @@ class Upnp:
         """Open a port for this host, on another external port where the wanted one is taken."""
         request = PortRequest(protocol, internal_port, external_port, name, lifetime)
 
+        self._in_haste = False
+
         def add(wan: WanActions, active: ActiveGateway) -> Grant:
             mapper = self._mapper(active)
             port = external_port or mapper.usual_port(protocol, internal_port)
@@ -156,10 +159,10 @@ class Upnp:
 
         def close(wan: WanActions, active: ActiveGateway) -> None:
             mapper = self._mapper(active)
-            in_haste = CALLS_TO_CLOSE * active.pacing.seconds * mapper.held > TIME_TO_CLOSE
+            self._in_haste |= CALLS_TO_CLOSE * active.pacing.seconds * mapper.held > TIME_TO_CLOSE
             forward = PortForward(protocol, external_port, active.us, internal_port)
             self._sample = None if self._sample == forward else self._sample
-            mapper.close(wan, forward, in_haste=in_haste)
+            mapper.close(wan, forward, in_haste=self._in_haste)
 
         self._session.run(close)
 
