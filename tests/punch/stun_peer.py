@@ -19,6 +19,8 @@ Place = tuple[str, int]
 async def end_tasks() -> None:
     """Cancel what still runs in this loop, and let it close its sockets."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    if tasks:
+        _, tasks = await asyncio.wait(tasks, timeout=1)  # those of closed connections end by themselves
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
