@@ -136,7 +136,8 @@ def test_renewal_and_deletion_have_the_nonce_of_the_mapping(peer: "MakePeer", ta
     grant = add(backend)
     add(backend)
     backend.delete_mapping(TCP, 30303, 30303, "")
-    assert server.nonces == [grant.token] * 3
+    assert set(server.nonces) == {grant.token}  # a busy machine repeats a question
+    assert len(server.nonces) >= 3
 
 
 def test_an_earlier_life_is_continued_by_its_token(peer: "MakePeer", talk_to: TalkTo) -> None:
