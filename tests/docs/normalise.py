@@ -19,7 +19,7 @@ _RULES = (
     (r"enr:-\S+", "enr:-…"),
     (r"portmap:[0-9a-f]{6}:", "portmap:HOST:"),
     (r"^Network .*", "NETWORK"),  # the machine's own
-    (r"host firewall .*", "host firewall"),
+    (r"[✓?] host firewall .*", "host firewall"),  # only root can look
     (r"\(process \d+\)", "(process N)"),
     (r"^ExecStart=\S+/portmap", "ExecStart=/usr/bin/portmap"),
     (r"/\S+/(portmap\.toml)", r"\1"),

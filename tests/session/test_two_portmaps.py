@@ -109,16 +109,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def test_the_first_to_end_leaves_the_mapping_to_the_other_and_the_last_deletes_it(
     router: Router, start: Start, protocol: str
 ) -> None:
-    words = ("-4", "--nat", spec(protocol, router), "443:8443")
+    words = ("-4", "--nat", spec(protocol, router), "4443:8443")
     first = start(*words)
     first.wait_for("mapping.added")
     second = start(*words)
     (added,) = second.wait_for("mapping.added")
-    assert (added["external_port"], added["reason"]) == (443, f"another portmap (process {first.pid}) holds it, too")
+    assert (added["external_port"], added["reason"]) == (4443, f"another portmap (process {first.pid}) holds it, too")
     first.stop()
     (removed,) = first.wait_for("mapping.removed")
     assert removed["reason"] == f"left open for another portmap (process {second.pid})"
-    assert [entry.external_port for entry in router.entries] == [443]
+    assert [entry.external_port for entry in router.entries] == [4443]
     second.wait_for("mapping.renewed")  # at once: the lease that the other one asked for may have been shorter
     assert not second.events("mapping.lost", "mapping.failed")
     second.stop()
