@@ -5,12 +5,12 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import Garbled
+from portmap.wire import TimedAnswer
 from portmap_natpmp.announcement import ANNOUNCED_AT, read_announcement
 from portmap_natpmp.epoch import Epoch
 from portmap_natpmp.observation import (
     LastObservation,
     Observation,
-    TimedAnswer,
     observation_of,
     reason_to_alert,
     reason_when_announced,

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from portmap.errors import Conflict, Garbled, NoPublicAddress, NotAuthorized, OutOfResources, Refused
 from portmap.model import Address, Protocol
+from portmap.wire import TimedAnswer
 from portmap_pcp.epoch import Epoch
 from portmap_pcp.natpmp_address import AddressQuestion, StatedAddress
 from portmap_pcp.nonces import Nonces, Owner
-from portmap_pcp.observation import LastObservation, Observation, TimedAnswer, observation_of, reason_to_alert
+from portmap_pcp.observation import LastObservation, Observation, observation_of, reason_to_alert
 from portmap_pcp.packets import Announced, Mapped, NatPmpOnly, No, Refusal
 from portmap_pcp.results import refused
 

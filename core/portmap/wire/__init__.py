@@ -14,7 +14,7 @@ stun/          STUN messages
 
 from portmap.wire.announcements import SAME_EPOCH, AlertBudget, AnnouncementListener
 from portmap.wire.clock import boottime
-from portmap.wire.exchange import Peer, Question, Receive, Timeouts, exchange, receive
+from portmap.wire.exchange import Peer, Question, Receive, TimedAnswer, Timeouts, exchange, receive
 from portmap.wire.fan_out import FanOut, first_good
 from portmap.wire.token_bucket import TokenBucket
 from portmap.wire.waiter import Waiter, WaiterClosed
@@ -27,6 +27,7 @@ __all__ = [
     "Peer",
     "Question",
     "Receive",
+    "TimedAnswer",
     "Timeouts",
     "TokenBucket",
     "Waiter",

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
@@ -40,6 +40,15 @@ class Question(Protocol[T_co]):
 
     def read(self, datagram: bytes) -> T_co:
         """The datagram as an answer, good or refusing. Raises Garbled if it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedAnswer(Generic[T_co]):
+    """An answer, and when on our clock the question was first sent and the answer received."""
+
+    answer: T_co
+    asked_at: float
+    heard_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from portmap.errors import (
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Grant, Kind, PortRequest, Protocol
 from portmap.network import routes
-from portmap.wire import Peer, Question, Receive, Timeouts, boottime, exchange, first_good, receive
+from portmap.wire import Peer, Question, Receive, TimedAnswer, Timeouts, boottime, exchange, first_good, receive
 from portmap_natpmp.announcement import ANNOUNCED_AT
 from portmap_natpmp.argument import hinted_gateway, parse_gateway
-from portmap_natpmp.observation import TimedAnswer, observation_of
+from portmap_natpmp.observation import observation_of
 from portmap_natpmp.packets import (
     PORT,
     AddressAnswer,

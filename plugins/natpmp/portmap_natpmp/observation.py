@@ -7,21 +7,10 @@ listener; its lock is held for an assignment, never during I/O.
 import threading
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from typing import Generic, TypeVar
 
+from portmap.wire import TimedAnswer
 from portmap_natpmp.epoch import Epoch
 from portmap_natpmp.packets import AddressAnswer, Answer, Refusal
-
-T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class TimedAnswer(Generic[T_co]):
-    """An answer, and when on our clock the question was first sent and the answer received."""
-
-    answer: T_co
-    asked_at: float
-    heard_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, TypeVar
 from portmap.errors import GatewayTimeout, NoGateway, Refused
 from portmap.hookspecs import hookimpl
 from portmap.model import Grant, Protocol
+from portmap.wire import TimedAnswer
 from portmap_natpmp.argument import parse_gateway
 from portmap_natpmp.backend import NatPmp
-from portmap_natpmp.observation import TimedAnswer
 from portmap_natpmp.packets import Answer, Refusal, Request
 
 GATEWAY = IPv4Address("10.2.0.1")

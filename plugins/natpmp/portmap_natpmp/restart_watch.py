@@ -11,12 +11,11 @@ from typing import Any, TypeAlias
 
 from portmap.errors import NATError
 from portmap.hookspecs import Alert, Closer
-from portmap.wire import SAME_EPOCH, AlertBudget, AnnouncementListener, Peer, Receive
+from portmap.wire import SAME_EPOCH, AlertBudget, AnnouncementListener, Peer, Receive, TimedAnswer
 from portmap_natpmp.announcement import read_announcement
 from portmap_natpmp.observation import (
     LastObservation,
     Observation,
-    TimedAnswer,
     observation_of,
     reason_to_alert,
     reason_when_announced,

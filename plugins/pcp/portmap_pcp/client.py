@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.model import Address, Grant, PortRequest, Protocol
-from portmap.wire import Peer, Question, first_good
+from portmap.wire import Peer, Question, TimedAnswer, first_good
 from portmap_pcp.exchanges import SPEAKS, Exchanges
 from portmap_pcp.nonces import Nonces
-from portmap_pcp.observation import TimedAnswer, observation_of
+from portmap_pcp.observation import observation_of
 from portmap_pcp.options import PREFER_FAILURE
 from portmap_pcp.packets import Announce, Announced, Map, Mapped, NatPmpOnly, No, Refusal
 from portmap_pcp.renewal_check import RenewalCheck

@@ -7,8 +7,7 @@ from typing import Generic, TypeVar
 
 from portmap.errors import NoGateway
 from portmap.model import Address, Protocol
-from portmap.wire import Question, Receive, exchange, receive
-from portmap_pcp.observation import TimedAnswer
+from portmap.wire import Question, Receive, TimedAnswer, exchange, receive
 from portmap_pcp.options import PREFER_FAILURE
 from portmap_pcp.packets import NONCE_LENGTH, Announce, Announced, Map, Mapped, No, Refusal
 from portmap_pcp.results import CANNOT_PROVIDE_EXTERNAL

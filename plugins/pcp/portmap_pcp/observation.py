@@ -6,22 +6,11 @@ listener; its lock is held for an assignment, never during I/O.
 
 import threading
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 from portmap.model import Address
+from portmap.wire import TimedAnswer
 from portmap_pcp.epoch import Epoch
 from portmap_pcp.packets import Announced, Mapped, No, Refusal
-
-T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class TimedAnswer(Generic[T_co]):
-    """An answer, and when on our clock the question was first sent and the answer received."""
-
-    answer: T_co
-    asked_at: float
-    heard_at: float
 
 
 @dataclass(frozen=True, slots=True)

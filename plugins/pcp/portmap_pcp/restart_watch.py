@@ -11,9 +11,9 @@ from typing import Generic, TypeAlias, TypeVar
 from portmap.errors import NATError
 from portmap.hookspecs import Alert, Closer
 from portmap.model import Address
-from portmap.wire import SAME_EPOCH, AlertBudget, AnnouncementListener, Peer, Receive
+from portmap.wire import SAME_EPOCH, AlertBudget, AnnouncementListener, Peer, Receive, TimedAnswer
 from portmap_pcp.announcement import read_announcement
-from portmap_pcp.observation import LastObservation, Observation, TimedAnswer, observation_of, reason_to_alert
+from portmap_pcp.observation import LastObservation, Observation, observation_of, reason_to_alert
 from portmap_pcp.packets import Announced, No
 from portmap_pcp.settings import Settings
 
