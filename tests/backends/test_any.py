@@ -311,6 +311,21 @@ def test_a_backend_whose_mapping_went_to_another_deletes_its_own_too(
     assert holders(a, b) == []
 
 
+def test_a_backend_that_fell_silent_and_is_back_deletes_what_another_has_taken_over(
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
+) -> None:
+    add(any_gateway)
+    a.now(GatewayTimeout("silence"))
+    with pytest.raises(GatewayTimeout):
+        add(any_gateway)
+    any_gateway.external_ip()
+    add(any_gateway)
+    a.now(None)
+    assert holders(a, b) == [A, B]
+    any_gateway.delete_mapping(TCP, 80, 80, "")
+    assert holders(a, b) == []
+
+
 def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.fails(0, 1, lambda: Garbled("port 0"), "the answer")
     add(any_gateway)

@@ -46,12 +46,14 @@ class Runner(ScriptedBackend):
         self.address = address
         self.moves(0, address)
         self.delay, self.error, self.gate = delay, error, gate
+        self.called = threading.Event()
 
     def __str__(self) -> str:
         return f"gateway {self.address}"
 
     def _hear(self, hook: str, *arguments: object) -> None:
         super()._hear(hook, *arguments)
+        self.called.set()
         time.sleep(self.delay)
         if self.gate is not None:
             self.gate.wait(LONG)
@@ -328,6 +330,7 @@ def test_who_still_hangs_from_the_last_heat_is_not_asked_again(gate: threading.E
     hung = Runner("1.1.1.1", gate=gate)
     heats = race(hung, Runner("2.2.2.2"))
     heats.run()
+    hung.called.wait(LONG)
     heats.run()
     assert len(hung.calls) == 1
 

@@ -252,7 +252,7 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     begun = time.monotonic()
     watched.close()
     assert time.monotonic() - begun < 0.2
-    assert not [thread for thread in threading.enumerate() if "announcements" in thread.name]
+    until(lambda: not [thread for thread in threading.enumerate() if "announcements" in thread.name])
 
 
 def test_after_the_watch_nothing_is_asked(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:

@@ -235,7 +235,7 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     begun = time.monotonic()
     watched.close()
     assert time.monotonic() - begun < 0.2
-    assert not [thread for thread in threading.enumerate() if "announcements" in thread.name]
+    until(lambda: not [thread for thread in threading.enumerate() if "announcements" in thread.name])
 
 
 def test_the_end_of_an_old_watch_leaves_the_new_one_alone(peer: "MakePeer", watch: Watch) -> None:

@@ -40,7 +40,7 @@ class StunPeer:
         self.port: int = self._udp.getsockname()[1]
         self._tcp = socket.create_server((self.address, self.port))
         self._tcp.setblocking(False)
-        self._writers: list[asyncio.StreamWriter] = []
+        self.connections: set[asyncio.BaseTransport] = set()
         self._started = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -65,38 +65,31 @@ class StunPeer:
 
     def cut(self) -> None:
         """End every TCP connection, as a server that restarts does."""
-        self._loop.call_soon_threadsafe(self._close_writers)
+        self._loop.call_soon_threadsafe(self._close_connections)
 
-    def _close_writers(self) -> None:
-        for writer in self._writers:
-            writer.close()
+    def _close_connections(self) -> None:
+        for connection in tuple(self.connections):
+            connection.close()
 
     def _run(self) -> None:
         self._loop.add_reader(self._udp, self._read)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._tcp))
+        server = self._loop.run_until_complete(self._loop.create_server(lambda: _Talk(self), sock=self._tcp))
         self._loop.call_soon(self._started.set)
         self._loop.run_forever()
         server.close()
-        self._close_writers()
-        self._loop.run_until_complete(end_tasks())
+        self._loop.run_until_complete(end_tasks())  # those of connections that are being accepted
+        self._close_connections()
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
     def _read(self) -> None:
         with suppress(OSError):
             data, source = self._udp.recvfrom(2048)
-            if answer := self._answer(data, source):
+            if answer := self.answer(data, source):
                 self._udp.sendto(answer, source)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        source = writer.get_extra_info("peername")
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readexactly(20)
-                if answer := self._answer(head, source):
-                    writer.write(answer)
-
-    def _answer(self, data: bytes, source: Place) -> bytes:
+    def answer(self, data: bytes, source: Place) -> bytes:
+        """The answer to a question from there; nothing for what is no question."""
         if len(data) < 20 or data[:2] != b"\0\1":
             return b""
         self.asked.append(source)
@@ -108,3 +101,26 @@ class StunPeer:
         value = struct.pack("!BBH", 0, 1, seen[1] ^ (COOKIE >> 16)) + hidden
         attribute = struct.pack("!HH", 0x20, len(value)) + value
         return struct.pack("!HHI", 0x0101, len(attribute), COOKIE) + data[8:20] + attribute
+
+
+class _Talk(asyncio.Protocol):
+    """A TCP connection: each question is answered."""
+
+    def __init__(self, peer: StunPeer) -> None:
+        self._peer = peer
+        self._data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._peer.connections.add(transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._peer.connections.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        while len(self._data) >= 20:
+            question, self._data = self._data[:20], self._data[20:]
+            if answer := self._peer.answer(question, self._transport.get_extra_info("peername")):
+                self._transport.write(answer)

@@ -1,13 +1,17 @@
 """The backend `punch` on loopback: STUN servers that play the NAT, peers, and an application, all with real sockets."""
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from textwrap import dedent
 
 import pytest
 from tests.punch.stun_peer import Place, StunPeer
 
-from portmap.errors import GatewayTimeout, Refused
+from portmap.errors import GatewayTimeout, NATError, Refused
 from portmap.model import Grant, Protocol
 from portmap_punch import Punch
 from portmap_punch import opening as opening_module
@@ -147,3 +151,30 @@ def test_after_the_watch_has_ended_nothing_is_open(peers: tuple[StunPeer, StunPe
     closer()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((str(grant.external_ip), grant.external_port), 2)
+
+
+def test_a_port_that_is_shut_while_the_servers_are_asked_stays_shut(
+    punch: Punch, peers: tuple[StunPeer, StunPeer], application: int, eventually: Eventually
+) -> None:
+    for peer in peers:
+        peer.sees = lambda _: None
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(open_, punch, Protocol.TCP, application)
+        eventually(lambda: peers[0].asked)
+        punch.delete_mapping(Protocol.TCP, application)
+        assert isinstance(opening.exception(), NATError)
+    eventually(lambda: not peers[0].connections | peers[1].connections)
+
+
+def test_without_a_watch_nothing_is_printed_at_the_end_of_the_program(peers: tuple[StunPeer, StunPeer]) -> None:
+    servers = "+".join(f"{peer.address}:{peer.port}" for peer in peers)
+    program = dedent(f"""
+        import atexit, time
+        from portmap.model import Protocol
+        from portmap_punch import Punch, opening
+        opening.KEEP_ALIVE = (0.01, 0.02)
+        atexit.register(time.sleep, 0.3)  # the end takes a while
+        Punch.from_argument("{servers}").add_mapping(Protocol.UDP, 0, 9, 600)
+    """)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert ended.stdout + ended.stderr == ""

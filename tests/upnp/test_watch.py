@@ -190,6 +190,14 @@ def test_a_gateway_that_said_goodbye_is_gone(settled: House) -> None:
     assert settled.upnp._session.updates.get_nowait() is None
 
 
+def test_a_second_goodbye_of_a_gateway_that_is_gone_is_no_news(settled: House) -> None:
+    settled.router.close()
+    assert settled.alert() == "127.0.0.1 said goodbye"
+    time.sleep(REST)
+    settled.says("ssdp:byebye")
+    assert settled.alert(2 * NEVER + REST) == ""
+
+
 def test_a_gateway_that_was_lost_is_found_by_what_it_announces(settled: House) -> None:
     settled.upnp._session._use(None)
     settled.alive()

@@ -41,7 +41,8 @@ class Engine:
 
         `wish`: the external port that would be liked best. Many NATs keep port numbers, so it is tried as local port.
         """
-        return self._call(self._open(protocol, internal_port, wish))
+        servers = self.servers()  # looked up on the caller's thread, which may wait
+        return self._call(self._open(servers, protocol, internal_port, wish))
 
     def close_port(self, protocol: Protocol, internal_port: int) -> None:
         """Shut the port; one that is not open is shut already."""
@@ -66,13 +67,15 @@ class Engine:
         """The endpoint of any opening, as the servers last saw it."""
         return next((it.endpoint for it in tuple(self._openings.values()) if it.endpoint is not None), None)
 
-    async def _open(self, protocol: Protocol, internal_port: int, wish: int) -> tuple[Endpoint, int]:
+    async def _open(
+        self, servers: Sequence[Peer], protocol: Protocol, internal_port: int, wish: int
+    ) -> tuple[Endpoint, int]:
         key = protocol, internal_port
         opening = self._openings.get(key)
         if opening is None:
             opening = self._openings[key] = self._start(protocol, internal_port, wish)
         try:
-            return await opening.ask(), opening.local_port
+            return await opening.ask(servers), opening.local_port
         except BaseException:
             if opening.endpoint is None:  # it was never open: nothing is left behind
                 await self._shut(protocol, internal_port)
@@ -83,8 +86,8 @@ class Engine:
         application = (HERE, internal_port) if self.relayed else None
         if wish not in (0, internal_port):
             with suppress(NoGateway):  # taken: then any port
-                return start(self.servers, application, self.changed, wish)
-        return start(self.servers, application, self.changed)
+                return start(application, self.changed, wish)
+        return start(application, self.changed)
 
     async def _shut(self, protocol: Protocol, internal_port: int) -> None:
         opening = self._openings.pop((protocol, internal_port), None)

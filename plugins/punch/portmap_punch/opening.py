@@ -24,31 +24,28 @@ from portmap_punch.udp_relay import UdpRelay
 KEEP_ALIVE = (15.0, 25.0)
 RETRY = 2.0  # seconds after one that failed
 
-Servers = Callable[[], Sequence[Peer]]
-
 
 @dataclass(slots=True)
 class UdpOpening:
-    """A UDP port: datagrams are relayed to the application."""
+    """A UDP port: datagrams are relayed to the application. `servers`: those that were asked last."""
 
-    servers: Servers
     hole: UdpHole
     relay: UdpRelay | None
     changed: Callable[[str], None]
+    servers: Sequence[Peer] = ()
     endpoint: Endpoint | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _closed: bool = False
 
     @classmethod
-    def start(
-        cls, servers: Servers, application: Peer | None, changed: Callable[[str], None], port: int = 0
-    ) -> "UdpOpening":
+    def start(cls, application: Peer | None, changed: Callable[[str], None], port: int = 0) -> "UdpOpening":
         """Bind and keep alive. `application` None: it listens at the hole's port by itself. Raises NoGateway."""
         loop = asyncio.get_running_loop()
         hole = UdpHole.bind(_drop, port)
         relay = UdpRelay(loop, application, hole.sock.sendto) if application is not None else None
         if relay is not None:
             hole.deliver = relay.deliver
-        opening = cls(servers, hole, relay, changed)
+        opening = cls(hole, relay, changed)
         hole.start(loop)
         return opening
 
@@ -57,18 +54,20 @@ class UdpOpening:
         """The hole's local port."""
         return self.hole.local_port
 
-    async def ask(self) -> Endpoint:
-        """The endpoint, asked of the servers now. Raises NATError."""
-        endpoint = agreed_endpoint(Protocol.UDP, await self.hole.ask(await asyncio.to_thread(self.servers)))
+    async def ask(self, servers: Sequence[Peer]) -> Endpoint:
+        """The endpoint, asked of these servers now, and of the same again and again. Raises NATError."""
+        self.servers = servers
+        endpoint = agreed_endpoint(Protocol.UDP, await self.hole.ask(servers))
         if self.relay is not None:
             self.relay.forget_idle()
-        if self.endpoint is None:
+        if self.endpoint is None and not self._closed:
             self._tasks.append(asyncio.create_task(_keep_alive(self, self.changed)))
         self.endpoint = endpoint
         return endpoint
 
     async def close(self) -> None:
         """Shut it."""
+        self._closed = True
         await _end(self._tasks)
         if self.relay is not None:
             self.relay.close()
@@ -77,21 +76,20 @@ class UdpOpening:
 
 @dataclass(slots=True)
 class TcpOpening:
-    """A TCP port: connections are relayed to the application."""
+    """A TCP port: connections are relayed to the application. `servers`: those that were asked last."""
 
-    servers: Servers
     hole: TcpHole
     changed: Callable[[str], None]
+    servers: Sequence[Peer] = ()
     endpoint: Endpoint | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _closed: bool = False
 
     @classmethod
-    def start(
-        cls, servers: Servers, application: Peer | None, changed: Callable[[str], None], port: int = 0
-    ) -> "TcpOpening":
+    def start(cls, application: Peer | None, changed: Callable[[str], None], port: int = 0) -> "TcpOpening":
         """Listen and keep alive. `application` None: the kernel redirects. Raises NoGateway."""
         hole = TcpHole.bind(port)
-        opening = cls(servers, hole, changed)
+        opening = cls(hole, changed)
         if application is not None:
             opening._tasks.append(asyncio.create_task(TcpRelay(hole.listener, application).serve()))
         return opening
@@ -101,16 +99,18 @@ class TcpOpening:
         """The hole's local port."""
         return self.hole.local_port
 
-    async def ask(self) -> Endpoint:
-        """The endpoint, asked of the servers now. Raises NATError."""
-        endpoint = agreed_endpoint(Protocol.TCP, await self.hole.ask(await asyncio.to_thread(self.servers)))
-        if self.endpoint is None:
+    async def ask(self, servers: Sequence[Peer]) -> Endpoint:
+        """The endpoint, asked of these servers now, and of the same again and again. Raises NATError."""
+        self.servers = servers
+        endpoint = agreed_endpoint(Protocol.TCP, await self.hole.ask(servers))
+        if self.endpoint is None and not self._closed:
             self._tasks.append(asyncio.create_task(_keep_alive(self, self.changed, self.hole.broken)))
         self.endpoint = endpoint
         return endpoint
 
     async def close(self) -> None:
         """Shut it, connections under way included."""
+        self._closed = True
         await _end(self._tasks)
         await self.hole.close()
 
@@ -139,7 +139,7 @@ async def _keep_alive(
         await _pause(RETRY if failed else random.uniform(*KEEP_ALIVE), None if failed else broken)  # noqa: S311
         before = opening.endpoint
         try:
-            endpoint = await opening.ask()
+            endpoint = await opening.ask(opening.servers)
         except NATError as error:
             if not failed:
                 changed(f"the way through the NAT is not confirmed: {error}")

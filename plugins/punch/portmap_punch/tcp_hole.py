@@ -25,6 +25,7 @@ class TcpHole:
     listener: socket.socket
     _kept: dict[Peer, StunConnection] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _closed: bool = False
 
     @classmethod
     def bind(cls, port: int = 0) -> "TcpHole":
@@ -44,9 +45,10 @@ class TcpHole:
         return int(self.listener.getsockname()[1])
 
     async def close(self) -> None:
-        """End the connections, and listen no more."""
-        for peer in tuple(self._kept):
-            await self._kept.pop(peer).close()
+        """End the connections, and listen no more. A question that is under way gets no answer."""
+        self._closed = True
+        while self._kept:
+            await self._kept.popitem()[1].close()
         self.listener.close()
 
     async def ask(self, peers: Sequence[Peer]) -> list[Endpoint | None]:
@@ -70,16 +72,21 @@ class TcpHole:
         return await self._ask_kept(peer) or await self._ask_new(peer)
 
     async def _ask_kept(self, peer: Peer) -> Endpoint | None:
-        if peer not in self._kept:
+        connection = self._kept.get(peer)
+        if connection is None:
             return None
-        endpoint = await self._kept[peer].ask()
+        endpoint = await connection.ask()
         if endpoint is None:
-            await self._kept.pop(peer).close()
+            self._kept.pop(peer, None)
+            await connection.close()
         return endpoint
 
     async def _ask_new(self, peer: Peer) -> Endpoint | None:
         connection = await self._connect(peer)
         if connection is None:
+            return None
+        if self._closed:
+            await connection.close()
             return None
         self._kept[peer] = connection
         return await self._ask_kept(peer)
@@ -87,7 +94,7 @@ class TcpHole:
     async def _connect(self, peer: Peer) -> StunConnection | None:
         sock = _socket()
         try:
-            sock.bind(("", self.local_port))
+            sock.bind(("", self.local_port))  # of a hole that is closed there is none: an OSError
             async with asyncio.timeout(CONNECT):
                 await asyncio.get_running_loop().sock_connect(sock, peer)
         except (OSError, TimeoutError):

@@ -194,7 +194,13 @@ class AnyBackend:
     # Who is asked --------------------------------------------------------------------------------------------
 
     def _note_failure(self, key: Key, nat: Nat, error: PortmapError) -> None:
-        """A backend did not map. Raises the error if it is the winner's silence."""
+        """A backend did not map. Raises the error if it is the winner's silence.
+
+        Whatever the answer was, but for a refusal, the backend may hold the mapping: silence passes, and the lease of
+        an earlier answer goes on.
+        """
+        if not isinstance(error, Refused):
+            self._owners.may_hold(key, nat)
         if isinstance(error, SILENCE):
             self._owners.forget(key)
             if nat is self._winner:
@@ -202,8 +208,6 @@ class AnyBackend:
             _log.info("%s no longer answers: %s", nat, error)
             return
         _log.info("%s would not map %s %d: %s", nat, *key, error)
-        if not isinstance(error, Refused):
-            self._owners.may_hold(key, nat)
 
     def _delete(self, nat: Nat, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
         nat.delete_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(nat, token))

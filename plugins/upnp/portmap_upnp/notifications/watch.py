@@ -67,6 +67,7 @@ class GatewayWatch:
         self._events = EventSubscription(self._line, stated)
         self._faced: ActiveGateway | None = None
         self._believed: GatewayDevice | None = None  # the contact's gateway, or what it has become since
+        self._gone: GatewayDevice | None = None  # that has said goodbye: it says so for each of its services
         self._aliases: set[Location] = set()
         self._told_at = self._looked_at = -REST
         self._rest = REST
@@ -140,17 +141,20 @@ class GatewayWatch:
         match notice.says:
             case AdvertisementKind.UPDATE if ours and self._believed:
                 self._believed = replace(self._believed, boot=notice.boot)
-            case AdvertisementKind.BYEBYE if ours and self._faced:
-                self._pause(_LEAVING)
-                return self._check_goodbye()
+            case AdvertisementKind.BYEBYE if ours and self._believed and self._faced:
+                return self._check_goodbye(self._believed)
             case AdvertisementKind.ALIVE:
                 return self._check_alive(sender, notice)
         return False
 
-    def _check_goodbye(self) -> bool:
-        if self._believed and not self._describe(self._believed.location):
+    def _check_goodbye(self, gateway: GatewayDevice) -> bool:
+        if gateway is self._gone:
+            return False
+        self._pause(_LEAVING)
+        if not self._describe(gateway.location):
+            self._gone = gateway
             self._adopt(None)
-            self._alert(f"{self._believed.host} said goodbye")
+            self._alert(f"{gateway.host} said goodbye")
         return True
 
     def _check_alive(self, sender: Address, notice: Advertisement) -> bool:
