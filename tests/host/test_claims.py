@@ -3,13 +3,16 @@
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from portmap.host import neighbours
 from portmap.host.claims import Claim, PortClaims, gateway_address
 from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
 from portmap.model import Protocol
@@ -18,6 +21,8 @@ Make = Callable[[], PortClaims]
 SECOND, THIRD = os.urandom(2)  # of an address that no other test run claims
 WEB = Claim(f"127.{SECOND}.{THIRD}.1", Protocol.TCP, 8080, 443, "pcp 00ff", permanent=False)
 OTHER_GATEWAY = Claim(f"127.{SECOND}.{THIRD}.2", Protocol.TCP, 8080, 443)
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the sockets are files of our own user")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 
 
 @pytest.fixture
@@ -166,6 +171,90 @@ def test_an_answer_that_makes_no_sense_is_no_claim(make: Make, answer: bytes) ->
     thread.join(10)
     mailbox.close()
     assert found is None
+
+
+class FloodedMailbox(Mailbox):
+    """One to which another user writes faster than it is read, for five seconds."""
+
+    def __init__(self, *, listed: bool) -> None:
+        super().__init__(listed=listed)
+        self._until = time.monotonic() + 5
+
+    def receive(self, seconds: float | None) -> Message | None:
+        if time.monotonic() > self._until:
+            return None
+        return Message(b'[443, ""]', Sender(1, os.geteuid() + 1), "\0whoever")
+
+
+def test_a_flood_of_messages_delays_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "Mailbox", FloodedMailbox)
+    silent = Mailbox(listed=True)
+    began = time.monotonic()
+    Neighbours().ask(b"hello")
+    took = time.monotonic() - began
+    silent.close()
+    assert took < 2
+
+
+def test_what_another_socket_answers_than_those_that_were_asked_does_not_count(make: Make) -> None:
+    asked, stranger = Mailbox(listed=True), Mailbox(listed=False)
+
+    def serve() -> None:
+        while (question := asked.receive(5)) and question.text != b"end":
+            stranger.send(b'[443, ""]', question.address)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    found = make().other_holder(OTHER_GATEWAY)
+    Neighbours().tell(b"end")
+    thread.join(10)
+    asked.close()
+    stranger.close()
+    assert found is None
+
+
+def test_of_very_many_sockets_only_some_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MOST", 3)
+    with ExitStack() as stack:
+        mailboxes = [Mailbox(listed=True) for _ in range(6)]
+        for mailbox in mailboxes:
+            stack.callback(mailbox.close)
+        Neighbours().tell(b"hello")
+        assert sum(mailbox.receive(0) is not None for mailbox in mailboxes) <= 3
+
+
+@on_linux
+def test_a_socket_is_known_by_its_whole_name() -> None:
+    # By a name with a blank in it another user could have us, who may be root, write to any socket of this host.
+    table = """Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00000000 0002 01   561 @portmap-claims-12-00ff
+0000000000000000: 00000002 00000000 00000000 0002 01 20562 @portmap-claims-12 @precious
+0000000000000000: 00000002 00000000 00000000 0002 01 20563 /run/portmap-claims-12
+0000000000000000: 00000002 00000000 00000000 0002 01 20564 @precious
+0000000000000000: 00000002 00000000 00000000 0002 01 20565
+"""
+    assert neighbours.parse_sockets(table) == ["\0portmap-claims-12-00ff"]
+
+
+@on_linux
+def test_sockets_that_are_gone_are_forgotten() -> None:
+    asking = Neighbours()
+    for _ in range(3):
+        silent = Mailbox(listed=True)
+        asking.ask(b"hello")
+        silent.close()
+    asking.ask(b"hello")
+    assert not [address for address in asking._silent if f"-{os.getpid()}-" in address]
+
+
+@as_root
+def test_a_folder_of_another_user_is_not_used_for_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    theirs = tmp_path / f"portmap-{os.getuid()}"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    with pytest.raises(PermissionError, match="another user"):
+        neighbours._folder()
 
 
 def test_a_socket_that_never_answers_costs_a_moment_once(make: Make) -> None:

@@ -1,6 +1,7 @@
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, closing
 from ipaddress import IPv4Address
 from threading import Event
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portmap_upnp.discovery.search import PER_HOST, STRANGERS, DeviceSeen, Search, _RunningSearch
+from portmap_upnp.discovery.search import MAX_STRANGERS, PER_HOST, DeviceSeen, Search, _Quota, _RunningSearch
 from portmap_upnp.discovery.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
@@ -190,12 +191,33 @@ def test_many_strangers_do_not_fill_the_gateways_quota(
     running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
 ) -> None:
     with ExitStack() as stack:
-        for number in range(2, 2 + STRANGERS + 4):
+        for number in range(2, 22):
             host = f"127.0.0.{number}"
             stack.enter_context(closing(Bystander(host, answerer.port, f"http://{host}:5000/d.xml")))
             forge(running, f"http://{host}:5000/d.xml", sender=host)
         answerer.points_to(HERE)
         assert HERE in {str(it.location) for it in running.answers(stop)}
+
+
+def strangers(number: int) -> list[IPv4Address]:
+    return [IPv4Address("192.168.1.2") + at for at in range(number)]
+
+
+def test_strangers_who_take_turns_get_each_no_more_than_its_own_quota() -> None:
+    quota = _Quota()
+    room = Counter(host for _ in range(10) for host in strangers(100) if quota.has_room(host, False, True))
+    assert set(room.values()) == {PER_HOST}
+
+
+def test_ever_new_strangers_get_no_more_than_a_bounded_number_of_looks_and_questions() -> None:
+    quota = _Quota()
+    assert sum(quota.has_room(host, False, True) for host in strangers(10_000)) == MAX_STRANGERS
+    assert sum(quota.has_room_to_ask(host) for host in strangers(10_000)) == MAX_STRANGERS
+
+
+def test_one_stranger_is_asked_no_more_often_than_it_may_answer() -> None:
+    quota = _Quota()
+    assert sum(quota.has_room_to_ask(host) for host in strangers(1) * 100) == PER_HOST
 
 
 def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Event) -> None:

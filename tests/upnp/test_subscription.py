@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from portmap_upnp.discovery.description import GatewayDevice, Service
 from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import Location
 from portmap_upnp.notifications.callback_server import LIMIT, TIMEOUT, CallbackServer
-from portmap_upnp.notifications.subscription import EventSubscription
+from portmap_upnp.notifications.subscription import EVENT_INTERVAL, EventSubscription
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
@@ -63,7 +63,7 @@ class Service3:
         url = self.heard[0].partition(b"<http://127.0.0.1:")[2].partition(b">")[0]
         port, _, path = url.partition(b"/")
         body = BODY % address
-        with socket.create_connection(("127.0.0.1", int(port))) as sock:
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=1) as sock:
             sock.sendall(
                 b"NOTIFY /%s HTTP/1.1\r\nSID: %s\r\nContent-Length: %d\r\n\r\n" % (path, sid, len(body)) + body
             )
@@ -142,6 +142,49 @@ def test_what_a_gateway_told_before_is_compared_with_what_it_tells_after_a_resta
     assert "5.6.7.8" in events.receive()
 
 
+@contextmanager
+def flood(gateway: Service3) -> Iterator[None]:
+    """Events without end, a hundred a second at the most: of more, the kernel turns some away, which makes pauses."""
+    over = threading.Event()
+
+    def send() -> None:
+        while not over.wait(0.01):
+            with suppress(OSError):
+                gateway.deliver(b"1.2.3.4")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    yield
+    over.set()
+    thread.join(10)
+
+
+def test_after_a_round_of_events_none_is_read_for_half_a_second(events: EventSubscription, serve: "WebServers") -> None:
+    gateway = Service3(serve, GRANTED)
+    events.subscribe_to(gateway.contact)
+    events.renew()
+    assert len(events.sockets) == 1
+    gateway.deliver(b"1.2.3.4")
+    began = time.monotonic()
+    events.receive()
+    assert events.listen_at >= began + EVENT_INTERVAL
+    assert not events.sockets
+
+
+def test_a_round_of_events_ends_although_events_come_without_end(
+    events: EventSubscription, serve: "WebServers"
+) -> None:
+    gateway = Service3(serve, GRANTED)
+    events.subscribe_to(gateway.contact)
+    events.renew()
+    with flood(gateway):
+        began = time.monotonic()
+        events.receive()
+        took = time.monotonic() - began
+        events.close()  # refuses what the flood still sends
+    assert took < 3
+
+
 # The callback server --------------------------------------------------------------------------------------
 
 
@@ -181,6 +224,26 @@ def test_a_visitor_who_says_nothing_is_sent_away_in_time(bell: CallbackServer, l
 def test_a_visitor_who_never_ends_is_cut_off(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell, b"x" * 3 * LIMIT):
         assert len(bell.receive(line)) <= 2 * LIMIT
+
+
+def test_a_visitor_who_drips_bytes_costs_little_time_of_the_processor(bell: CallbackServer, line: Waiter) -> None:
+    over = threading.Event()
+
+    def drip(visitor: socket.socket) -> None:
+        with suppress(OSError):
+            while not over.wait(0.00005):  # as fast as the limit of bytes is not reached before the time is over
+                visitor.send(b"x")
+
+    with visit(bell) as visitor:
+        visitor.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        thread = threading.Thread(target=drip, args=(visitor,))
+        thread.start()
+        began = time.thread_time()
+        bell.receive(line)
+        spent = time.thread_time() - began
+        over.set()
+        thread.join(10)
+    assert spent < TIMEOUT / 10
 
 
 def test_a_visit_ends_when_the_line_is_hung_up(bell: CallbackServer, line: Waiter) -> None:

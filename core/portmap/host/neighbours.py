@@ -30,6 +30,7 @@ TIMEOUT = 0.25  # seconds for all answers together
 IGNORED_FOR = 60.0  # seconds, after no answer
 _PREFIX = "portmap-claims-"
 _LINUX = sys.platform == "linux"
+_TABLE = Path("/proc/net/unix")
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
@@ -111,6 +112,7 @@ class Neighbours:
         """Every answer to a question to all of them; none where there is no other."""
         addresses = _addresses(own)
         if not addresses:
+            self._silent.clear()
             return []
         try:
             mailbox = Mailbox(listed=False)
@@ -135,22 +137,18 @@ class Neighbours:
                 mailbox.close()
 
     def _answers(self, mailbox: Mailbox, asked: set[str]) -> list[Message]:
-        deadline = time.monotonic() + TIMEOUT
+        began = time.monotonic()
+        self._silent = {it: until for it, until in self._silent.items() if until > began and it in asked}
+        awaited = asked - self._silent.keys()
         answers: dict[str, Message] = {}
-        while asked - answers.keys() - self._ignored():
-            answer = mailbox.receive(max(0.0, deadline - time.monotonic()))
-            if answer is None:
-                break
-            if answer.address in asked:
+        while awaited and (left := began + TIMEOUT - time.monotonic()) > 0:
+            answer = mailbox.receive(left)
+            if answer is not None and answer.address in asked:
                 answers[answer.address] = answer
+                awaited.discard(answer.address)
         for address in asked - answers.keys():
-            self._silent.setdefault(address, time.monotonic() + IGNORED_FOR)
+            self._silent.setdefault(address, began + IGNORED_FOR)
         return list(answers.values())
-
-    def _ignored(self) -> set[str]:
-        now = time.monotonic()
-        self._silent = {address: until for address, until in self._silent.items() if until > now}
-        return set(self._silent)
 
 
 def _addresses(own: Collection[str]) -> list[str]:
@@ -162,11 +160,18 @@ def _addresses(own: Collection[str]) -> list[str]:
     return [address for address in found if address not in own][:MOST]
 
 
+def parse_sockets(table: str) -> list[str]:
+    """The sockets of portmaps in a `/proc/net/unix` text; pure.
+
+    proc_net(5): the last of eight columns is the path, an abstract one with `@` in front. A name with a blank is none
+    of ours: part of it may be the name of another program's socket.
+    """
+    rows = map(str.split, table.split("\n"))
+    return [f"\0{row[7][1:]}" for row in rows if len(row) == 8 and row[7].startswith(f"@{_PREFIX}")]
+
+
 def _abstract() -> list[str]:
-    """proc_net(5): the last of eight columns is the path, an abstract one with `@` in front."""
-    mark = f"@{_PREFIX}"
-    with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:  # noqa: PTH123  # no file
-        return [f"\0{line.rpartition(' ')[2].strip()[1:]}" for line in table if f" {mark}" in line]
+    return parse_sockets(_TABLE.read_text(encoding="utf-8", errors="replace"))
 
 
 def _in_folder() -> list[str]:

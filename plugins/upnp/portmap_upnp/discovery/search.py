@@ -8,7 +8,8 @@ Rules:
   first and can forge answers to it; the port of the second is known to the asked host only;
 - an answer to the unicast socket is proof that the device is at its address. Without that proof only an answer from a
   default gateway counts, and only where its LOCATION has no query; any other sender is first asked by unicast itself;
-- each default gateway has a quota of its own, for answers with proof and for those without; strangers share another;
+- each default gateway has a quota of its own, for answers with proof and for those without; so has each stranger, and
+  no more than MAX_STRANGERS of them get one;
 - a loopback address answers only where a loopback address was asked.
 
 The target that nearly every gateway answers goes a moment ahead of the others: miniupnpd takes 52 ms to answer it
@@ -18,7 +19,7 @@ alone and 70 to 140 ms when the other questions come with it.
 import logging
 import socket
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -47,8 +48,7 @@ starting hears a later one."""
 SEND_TIMES6 = tuple((after, (ssdp.FIREWALL_TARGET,)) for after in (0.0, 0.35, 0.85, 1.4))
 
 PER_HOST = 4  # different LOCATIONs that one host may name; FRITZ!Boxes have two
-STRANGERS = 16  # hosts that are no default gateways, at a time: the newest displaces the oldest
-MAX_ASKED = 128  # questions to strangers in one search
+MAX_STRANGERS = 128  # hosts that are no default gateways, and questions to them, in one search
 MAX_LINKS = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
@@ -196,13 +196,11 @@ class _RunningSearch:
 
 @dataclass(slots=True)
 class _Quota:
-    """How many LOCATIONs each sender may still name. Bounded: strangers displace each other, gateways are few."""
+    """How many LOCATIONs each sender may still name, and which strangers may be asked. Bounded; gateways are few."""
 
     _gateways: Counter[tuple[Address, bool]] = field(default_factory=Counter)
-    _strangers: OrderedDict[Address, int] = field(default_factory=OrderedDict)
-    _asked: OrderedDict[Address, int] = field(default_factory=OrderedDict)
-    _ever_asked: set[Address] = field(default_factory=set)
-    _questions: int = 0
+    _strangers: Counter[Address] = field(default_factory=Counter)
+    _asked: Counter[Address] = field(default_factory=Counter)
 
     def has_room(self, host: Address, is_gateway: bool, proves: bool) -> bool:
         """Count one more LOCATION of this host, if it may have one."""
@@ -213,22 +211,19 @@ class _Quota:
 
     def was_asked(self, host: Address) -> bool:
         """Whether this host, a stranger, got a question of its own."""
-        return host in self._ever_asked
+        return host in self._asked
 
     def has_room_to_ask(self, host: Address) -> bool:
         """Count one more question to this host, if it may get one."""
-        self._questions += 1
-        if self._questions > MAX_ASKED or not _count(self._asked, host):
-            return False
-        self._ever_asked.add(host)
-        return True
+        return self._asked.total() < MAX_STRANGERS and _count(self._asked, host)
 
 
-def _count(by_host: OrderedDict[Address, int], host: Address) -> bool:
-    by_host[host] = by_host.pop(host, 0) + 1
-    if len(by_host) > STRANGERS:
-        by_host.popitem(last=False)
-    return by_host[host] <= PER_HOST
+def _count(by_host: Counter[Address], host: Address) -> bool:
+    """Count one more for this host, a stranger, unless it had its share or there are too many strangers."""
+    if by_host[host] >= PER_HOST or (host not in by_host and len(by_host) >= MAX_STRANGERS):
+        return False
+    by_host[host] += 1
+    return True
 
 
 def _sender(address: tuple[object, ...]) -> Address:
