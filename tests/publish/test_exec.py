@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.publish.conftest import DNS, WEB
+from tests.stopwatch import Stopwatch
 
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError
@@ -120,18 +120,18 @@ def test_a_command_that_is_not_there_is_an_error() -> None:
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(
     folder: Path, eventually: Callable[[Callable[[], object]], None]
 ) -> None:
-    begun = time.monotonic()
-    hanging = publisher("sh:sleep 60 & echo $! > notes; wait", timeout=0.3)
-    with pytest.raises(PortmapError, match=r"did not end within 0.3 s, so it was ended"):
-        hanging.converge(Endpoints((WEB,)), again=False)
-    assert time.monotonic() - begun < 5
+    with Stopwatch() as watch:
+        hanging = publisher("sh:sleep 60 & echo $! > notes; wait", timeout=0.3)
+        with pytest.raises(PortmapError, match=r"did not end within 0.3 s, so it was ended"):
+            hanging.converge(Endpoints((WEB,)), again=False)
+    assert watch.seconds < 5
     eventually(lambda: not _runs(int(notes(folder)[0])))
 
 
 def test_a_command_that_leaves_a_process_behind_is_not_waited_for() -> None:
-    begun = time.monotonic()
-    publisher("sh:sleep 3 &").converge(Endpoints((WEB,)), again=False)
-    assert time.monotonic() - begun < 2
+    with Stopwatch() as watch:
+        publisher("sh:sleep 3 &").converge(Endpoints((WEB,)), again=False)
+    assert watch.seconds < 2
 
 
 def test_a_command_that_reads_nothing_and_says_much_is_fine() -> None:

@@ -94,4 +94,6 @@ def test_the_thread_ends_with_the_watch(announce: Announce) -> None:
     watch, _ = watching(FIREWALL)
     watch.close()
     watch.close()
-    assert not [it for it in threading.enumerate() if it.name == "upnp firewall watch"]
+    for thread in [it for it in threading.enumerate() if it.name == "upnp firewall watch"]:
+        thread.join(SOON)
+        assert not thread.is_alive()

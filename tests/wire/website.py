@@ -11,6 +11,7 @@ from typing import Self
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 LONG = 10.0  # seconds that a connection may last
+BUFFER = 64 * 1024  # bytes that wait here at the most, so that `sent` tells what the client took
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class WebSite:
 
     def _attend(self, link: socket.socket) -> None:
         link.settimeout(LONG)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         with suppress(OSError), link:
             if self.context:
                 link = self.context.wrap_socket(link, server_side=True)
