@@ -90,6 +90,7 @@ SHORT = {
     "core/portmap/wire/clock.py": "imported where sockets are not wanted",
     "core/portmap/wire/token_bucket.py": "pure, apart from the sockets",
     "plugins/natpmp/portmap_natpmp/announcement.py": "pure, apart from the sockets",
+    "plugins/natpmp/portmap_natpmp/mapped_host.py": "pure, apart from the sockets",
     "plugins/pcp/portmap_pcp/announcement.py": "pure, apart from the sockets",
     "plugins/pcp/portmap_pcp/settings.py": "every part of the client needs it",
     "plugins/punch/portmap_punch/endpoint.py": "pure, apart from the sockets",

@@ -26,7 +26,8 @@ The rules, which `portmap.testing.BackendContract` checks:
   call a deadline; a hung backend delays nothing else. Set your own, shorter time limits all the same.
 - Raise only errors of `portmap.errors`. Anything else is reported with your plugin's name.
 - `str(backend)` names the gateway for people, e.g. `NAT-PMP 192.168.1.1`.
-- Never give an implementation's argument a default value, and take only the arguments that you need.
+- Never give an implementation's argument a default value, and take only the arguments that you need. Without `client`
+  you are asked to map to this host only.
 - Discovery failed or the gateway is gone? Say so (`NoGateway`, `GatewayTimeout`) and be ready to be asked again:
   look anew at the next call, remember no failure.
 - Never touch a mapping that is not ours.
@@ -100,6 +101,7 @@ class BackendSpec:
         lifetime: int,
         token: str,
         exact: bool,
+        client: Address | None,
     ) -> Grant:
         """Open the port, or extend it: asked again for what is already held, this renews.
 
@@ -108,14 +110,18 @@ class BackendSpec:
         0. `token` is what the last Grant for this mapping had, maybe in an earlier life; empty the first time. Answer
         with what was really granted; another port or lifetime than asked for is no error. A Grant's `note` is told with
         the mapping: what people should know about it. `exact`: another external port is of no use, so where the
-        protocol can say so, say it. Raises as `external_ip`, and Conflict where no port could be had.
+        protocol can say so, say it. `client`: the host that the gateway is to forward to, None for this host; a backend
+        that does not name this argument is never asked to map for another host. Raises as `external_ip`, and Conflict
+        where no port could be had.
         """
 
     @hookspec(firstresult=True)
-    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
+    def delete_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
+    ) -> None:
         """Shut the port, if the mapping is ours. Deleting what is not there is a success, not an error.
 
-        `token` as in `add_mapping`; empty where none is known.
+        `token` and `client` as in `add_mapping`; the token is empty where none is known.
         """
 
     @hookspec
@@ -140,7 +146,9 @@ class BackendSpec:
         """
 
     @hookspec(firstresult=True)
-    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> bool | None:
+    def has_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
+    ) -> bool | None:
         """Optional. Whether the gateway still holds this mapping of ours, read from its table; None: it cannot tell.
 
         Implement it where reading is cheaper than asking for the mapping again. The core calls it for one mapping in

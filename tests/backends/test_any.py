@@ -22,7 +22,7 @@ from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, PluginE
 from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.loading.catalog import Catalogue
 from portmap.loop.inbox import Register
-from portmap.model import Grant, Kind, PortRequest, Protocol
+from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.network import routes
 from portmap.network.routes import own_public_address
 from portmap.syntax.specs import without_arguments
@@ -82,7 +82,7 @@ def any_gateway(a: Gateway, b: Gateway) -> AnyBackend:
 
 
 def add(backend: AnyBackend, token: str = "") -> Grant:
-    return backend.add_mapping(TCP, 0, 80, "web", 600, token, exact=False)
+    return backend.add_mapping(TCP, 0, 80, "web", 600, token, exact=False, client=None)
 
 
 def holders(*gateways: Gateway) -> list[str]:
@@ -201,7 +201,7 @@ def test_a_gateway_without_an_address_maps_all_the_same(addressless: AnyBackend,
         addressless.external_ip()
     add(addressless)
     assert holders(a, b) == [A]
-    addressless.delete_mapping(TCP, 80, 80, "")
+    addressless.delete_mapping(TCP, 80, 80, "", client=None)
     assert holders(a, b) == []
 
 
@@ -296,7 +296,7 @@ def test_a_race_without_an_answer_is_not_remembered(any_gateway: AnyBackend, a: 
 def test_who_made_the_mapping_deletes_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken"), "add_mapping")
     add(any_gateway)
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert (a.asked("delete_mapping"), b.asked("delete_mapping")) == (0, 1)
 
 
@@ -307,7 +307,7 @@ def test_a_backend_whose_mapping_went_to_another_deletes_its_own_too(
     a.now(Refused("no uplink"), "add_mapping")
     add(any_gateway)
     assert holders(a, b) == [A, B]
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert holders(a, b) == []
 
 
@@ -322,7 +322,7 @@ def test_a_backend_that_fell_silent_and_is_back_deletes_what_another_has_taken_o
     add(any_gateway)
     a.now(None)
     assert holders(a, b) == [A, B]
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert holders(a, b) == []
 
 
@@ -330,7 +330,7 @@ def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend
     a.fails(0, 1, lambda: Garbled("port 0"), "the answer")
     add(any_gateway)
     assert holders(a, b) == [A, B]
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert holders(a, b) == []
 
 
@@ -340,18 +340,18 @@ def test_who_answered_nonsense_and_has_gone_does_not_hinder_the_deleting(
     a.now(Garbled("port 0"), "add_mapping")
     add(any_gateway)
     a.now(NoGateway("gone"))
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert holders(a, b) == []
 
 
 def test_a_mapping_without_a_known_owner_belongs_to_the_winner(any_gateway: AnyBackend, a: Gateway) -> None:
     any_gateway.external_ip()
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert a.asked("delete_mapping") == 1
 
 
 def test_where_no_gateway_was_found_nothing_is_deleted(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
-    any_gateway.delete_mapping(TCP, 80, 80, "")
+    any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert (a.calls, b.calls) == ([], [])
 
 
@@ -453,15 +453,15 @@ def test_a_host_with_a_public_address_is_told_so_and_no_backend_is_asked(public:
 
 
 def test_where_there_is_no_nat_the_internal_port_is_open_as_it_stands(public: AnyBackend, a: Gateway) -> None:
-    assert public.add_mapping(TCP, 443, 80, "web", 600, "", exact=False) == Grant(80, 0, static=True)
-    public.delete_mapping(TCP, 80, 80, "")
+    assert public.add_mapping(TCP, 443, 80, "web", 600, "", exact=False, client=None) == Grant(80, 0, static=True)
+    public.delete_mapping(TCP, 80, 80, "", client=None)
     assert a.calls == []
 
 
 def test_without_an_internal_port_the_wish_is_open(public: AnyBackend) -> None:
-    assert public.add_mapping(TCP, 443, 0, "web", 600, "", exact=False) == Grant(443, 0, static=True)
+    assert public.add_mapping(TCP, 443, 0, "web", 600, "", exact=False, client=None) == Grant(443, 0, static=True)
     with pytest.raises(Refused, match="name the one"):
-        public.add_mapping(TCP, 0, 0, "web", 600, "", exact=False)
+        public.add_mapping(TCP, 0, 0, "web", 600, "", exact=False, client=None)
 
 
 def test_a_host_that_has_moved_behind_a_nat_races(public: AnyBackend, a: Gateway, ourselves: Ourselves) -> None:
@@ -478,13 +478,57 @@ def test_a_host_that_has_left_its_nat_does_not_hold_on_to_its_gateway(
     add(public)
     ourselves.address = OURS
     assert add(public).static
-    public.delete_mapping(TCP, 80, 80, "")
+    public.delete_mapping(TCP, 80, 80, "", client=None)
     assert a.asked("delete_mapping") == 0
 
 
 def test_any_looks_at_our_own_address_and_a_list_never_does() -> None:
     assert AnyBackend.from_argument(None)._own_address is own_public_address
     assert AnyBackend.from_argument("pmp,upnp")._own_address() is None
+
+
+# mappings to other hosts
+
+
+NEIGHBOUR = IPv4Address("192.168.1.50")
+
+
+class MapsForOthers(Gateway):
+    """One that takes the client of a mapping."""
+
+    def __init__(self, address: str, delay: float = 0.0) -> None:
+        super().__init__(address, delay)
+        self.clients: list[Address | None] = []
+
+    @hookimpl
+    def add_mapping(self, internal_port: int, client: Address | None) -> Grant:  # type: ignore[override]  # a hook takes what it needs
+        self.clients.append(client)
+        return Grant(internal_port, 600)
+
+    @hookimpl
+    def delete_mapping(self, client: Address | None) -> None:  # type: ignore[override]  # as above
+        self.clients.append(client)
+
+
+def test_for_another_host_a_backend_is_asked_that_can_map_for_it(a: Gateway) -> None:
+    able = MapsForOthers(B, delay=0.02)
+    backend = AnyBackend(Race(lambda: [Nat(a, "a"), Nat(able, "b")]))
+    backend.external_ip()
+    grant = backend.add_mapping(TCP, 0, 80, "web", 600, "", exact=False, client=NEIGHBOUR)
+    backend.delete_mapping(TCP, 80, 80, grant.token, client=NEIGHBOUR)
+    assert able.clients == [NEIGHBOUR, NEIGHBOUR]
+    assert not a.asked("add_mapping")
+
+
+def test_where_no_backend_can_map_for_another_host_it_is_refused(any_gateway: AnyBackend) -> None:
+    with pytest.raises(Refused, match="for this host only, not for 192"):
+        any_gateway.add_mapping(TCP, 0, 80, "web", 600, "", exact=False, client=NEIGHBOUR)
+
+
+def test_a_host_with_a_public_address_maps_to_no_other() -> None:
+    backend = AnyBackend(Race(list), own_address=lambda: IPv4Address(A))
+    with pytest.raises(Refused, match="no gateway was asked to map to 192"):
+        backend.add_mapping(TCP, 0, 80, "web", 600, "", exact=False, client=NEIGHBOUR)
 
 
 # what is remembered over a restart

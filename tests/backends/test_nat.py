@@ -90,6 +90,55 @@ def test_the_hooks_are_asked_and_their_answers_returned() -> None:
     nat.delete_mapping(TCP, 80, 80)
 
 
+class MapsForOthers(ScriptedBackend):
+    """Takes the client of a mapping, but not of a look-up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clients: list[Address | None] = []
+
+    @hookimpl
+    def add_mapping(self, internal_port: int, client: Address | None) -> Grant:  # type: ignore[override]  # a hook takes what it needs
+        self.clients.append(client)
+        return Grant(internal_port, 600)
+
+    @hookimpl
+    def delete_mapping(self, client: Address | None) -> None:  # type: ignore[override]  # as above
+        self.clients.append(client)
+
+    @hookimpl
+    def has_mapping(self) -> bool:
+        return True
+
+
+NEIGHBOUR = IPv4Address("192.168.1.50")
+
+
+def test_a_backend_that_takes_the_client_is_given_it_and_none_for_this_host() -> None:
+    backend = MapsForOthers()
+    nat = Nat(backend, "fake")
+    nat.add_mapping(TCP, 0, 80, "web", 600, client=NEIGHBOUR)
+    nat.delete_mapping(TCP, 80, 80, client=NEIGHBOUR)
+    add(nat)
+    assert backend.clients == [NEIGHBOUR, NEIGHBOUR, None]
+
+
+def test_a_backend_that_does_not_take_the_client_is_not_asked_to_map_for_one() -> None:
+    backend = ScriptedBackend()
+    nat = Nat(backend, "fake")
+    with pytest.raises(Refused, match=r"the scripted gateway opens ports for this host only, not for 192\.168\.1\.50"):
+        nat.add_mapping(TCP, 0, 80, "web", 600, client=NEIGHBOUR)
+    with pytest.raises(Refused):
+        nat.delete_mapping(TCP, 80, 80, client=NEIGHBOUR)
+    assert not backend.calls
+
+
+def test_a_look_up_that_does_not_take_the_client_cannot_tell_of_another_host() -> None:
+    nat = Nat(MapsForOthers(), "fake")
+    assert nat.has_mapping(TCP, 80, 80) is True
+    assert nat.has_mapping(TCP, 80, 80, client=NEIGHBOUR) is None
+
+
 def test_a_backend_is_called_from_one_thread_of_its_own() -> None:
     class Telltale(ScriptedBackend):
         def _hear(self, hook: str, *arguments: object) -> None:

@@ -1,14 +1,16 @@
 """A mapping is left to another portmap that holds it, unless another user claims it and it would stay for ever."""
 
 import os
+from ipaddress import IPv4Address
 
 import pytest
 
 from portmap.backends.shared import SharedNat
 from portmap.errors import NotAuthorized
+from portmap.hookspecs import hookimpl
 from portmap.host.claims import Claim, OtherHolder, PortClaims
 from portmap.host.neighbours import Sender
-from portmap.model import Protocol
+from portmap.model import Address, Grant, Protocol
 from portmap.testing.scripted import ScriptedBackend
 
 OURSELVES = Sender(12, os.geteuid())
@@ -123,3 +125,29 @@ def test_closing_releases_every_claim() -> None:
     assert other.other_holder(claim) is not None
     nat.close()
     assert other.other_holder(claim) is None
+
+
+class MapsForOthers(Gateway):
+    """One that takes the client of a mapping."""
+
+    @hookimpl
+    def add_mapping(self, internal_port: int, client: Address | None) -> Grant:  # type: ignore[override]  # a hook takes what it needs
+        return Grant(internal_port, 600)
+
+    @hookimpl
+    def delete_mapping(self, internal_port: int, client: Address | None) -> None:  # type: ignore[override]  # as above
+        self._hear("delete_mapping", internal_port, client)
+
+
+@pytest.mark.parametrize(("client", "deletes"), [(None, 0), (IPv4Address("192.168.0.5"), 1)])
+def test_the_port_of_another_host_is_not_the_one_that_another_portmap_holds(
+    client: Address | None, deletes: int
+) -> None:
+    holder = SharedNat(Gateway(), "holder")
+    holder.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    backend = MapsForOthers()
+    nat = SharedNat(backend, "chain")
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600, client=client)
+    nat.delete_mapping(Protocol.TCP, 8080, 8080, client=client)
+    holder.close()
+    assert len(backend.asked("delete_mapping")) == deletes

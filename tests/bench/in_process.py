@@ -72,11 +72,13 @@ def _timed(work: Work, port: int) -> float:
 
 
 def _pmp(port: int) -> None:
-    NatPmp.from_argument(LAN).add_mapping(Protocol.TCP, port, port, LIFETIME)
+    NatPmp.from_argument(LAN).add_mapping(Protocol.TCP, port, port, LIFETIME, client=None)
 
 
 def _pcp(port: int) -> bytes:
-    return bytes.fromhex(Pcp(IPv4Address(LAN)).add_mapping(Protocol.TCP, port, port, LIFETIME, "", exact=False).token)
+    return bytes.fromhex(
+        Pcp(IPv4Address(LAN)).add_mapping(Protocol.TCP, port, port, LIFETIME, "", exact=False, client=None).token
+    )
 
 
 def _bare_natpmp(port: int) -> None:
@@ -104,4 +106,4 @@ def _forget(port: int, nonce: object) -> None:
     if isinstance(nonce, bytes):
         _bare_pcp(port, nonce, 0)
     else:
-        NatPmp(IPv4Address(LAN)).delete_mapping(Protocol.TCP, port, port)
+        NatPmp(IPv4Address(LAN)).delete_mapping(Protocol.TCP, port, port, client=None)

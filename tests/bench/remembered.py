@@ -38,7 +38,7 @@ def measure(lab: Lab) -> Table:
         backend = Upnp.from_argument(None)
         backend.take_hint(url)
         backend.external_ip()
-        backend.add_mapping(Protocol.TCP, port, port, "bench", 600)
+        backend.add_mapping(Protocol.TCP, port, port, "bench", 600, client=None)
 
     def bare(port: int) -> None:
         wanted = {"NewRemoteHost": "", "NewExternalPort": port, "NewProtocol": "TCP"}

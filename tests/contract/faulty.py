@@ -265,6 +265,23 @@ class TestVandal(InMemoryContract):
             self.gateway.table.pop((protocol, external_port), None)
 
 
+class TestNeighbourly(InMemoryContract):
+    class plugin(Sound):
+        @hookimpl
+        def add_mapping(
+            self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, client: IPv4Address | None
+        ) -> Any:
+            if client is None:
+                return Sound.add_mapping(self, protocol, external_port, internal_port, "", lifetime)
+            return self.enter(Entry(protocol, external_port, str(client), internal_port, lifetime))
+
+        @hookimpl
+        def delete_mapping(
+            self, protocol: Protocol, external_port: int, internal_port: int, client: IPv4Address | None
+        ) -> None:
+            Sound.delete_mapping(self, protocol, external_port, internal_port)
+
+
 class TestBareOSError(InMemoryContract):
     class plugin(Sound):
         def reach(self) -> None:

@@ -29,6 +29,7 @@ BROKEN = {
     "TestDeletionOfNothing": "test_deleting_twice_is_harmless",
     "TestRobber": "test_a_port_that_another_host_holds_is_left_to_it",
     "TestVandal": "test_a_mapping_of_another_host_is_never_deleted",
+    "TestNeighbourly": "test_what_was_mapped_to_another_host_can_be_deleted",
     "TestBareOSError": "test_a_gateway_that_never_answers_is_an_error_in_time",
     "TestNeverReturns": "test_a_gateway_that_falls_silent_is_an_error_in_time",
     "TestHappyEver": "test_a_gateway_that_falls_silent_is_an_error_in_time",

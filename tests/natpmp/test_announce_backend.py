@@ -156,7 +156,7 @@ def test_an_announced_address_is_no_change_where_none_was_known(
 ) -> None:
     gateway = peer("00 82 0000 00001388 765f 765f 00000258", MOVED)
     watched = watch(gateway)
-    watched.backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+    watched.backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
     announce(MOVED)
     assert watched.next() == "127.0.0.1 announced itself"
 

@@ -69,41 +69,41 @@ def test_the_external_address_is_what_the_gateway_says(talk: Talk) -> None:
 
 
 def test_a_mapping_is_granted(talk: Talk) -> None:
-    assert talk(GRANT).add_mapping(Protocol.TCP, 30303, 30303, 600) == Grant(30303, 600)
+    assert talk(GRANT).add_mapping(Protocol.TCP, 30303, 30303, 600, client=None) == Grant(30303, 600)
 
 
 def test_another_port_and_lifetime_than_asked_for_are_fine(talk: Talk) -> None:
-    grant = talk("00 82 0000 00000005 765f 9dd4 0000012c").add_mapping(Protocol.TCP, 30303, 30303, 600)
+    grant = talk("00 82 0000 00000005 765f 9dd4 0000012c").add_mapping(Protocol.TCP, 30303, 30303, 600, client=None)
     assert grant == Grant(40404, 300)
 
 
 def test_where_the_gateway_may_choose_the_internal_port_is_suggested(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GRANT)
-    talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 600)
+    talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
     assert gateway.heard_hex == ["00020000765f765f00000258"]
 
 
 def test_the_lifetime_is_sent_as_given(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GRANT)
-    talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 0xFFFFFFFF)
+    talk_to(gateway).add_mapping(Protocol.TCP, 0, 30303, 0xFFFFFFFF, client=None)
     assert gateway.heard_hex == ["00020000765f765fffffffff"]
 
 
 def test_one_packet_maps_at_a_given_gateway(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GRANT)
-    talk_to(gateway).add_mapping(Protocol.TCP, 40404, 30303, 600)
+    talk_to(gateway).add_mapping(Protocol.TCP, 40404, 30303, 600, client=None)
     assert gateway.heard_hex == ["00020000765f9dd400000258"]
 
 
 def test_a_deletion_names_the_internal_port_only(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 81 0000 00000005 765f 0000 00000000")
-    talk_to(gateway).delete_mapping(Protocol.UDP, 30303, 30303)
+    talk_to(gateway).delete_mapping(Protocol.UDP, 30303, 30303, client=None)
     assert gateway.heard_hex == ["00010000765f000000000000"]
 
 
 def test_a_deletion_answered_with_a_lease_is_garbled(talk: Talk) -> None:
     with pytest.raises(Garbled, match="open for 600 s"):
-        talk(GRANT).delete_mapping(Protocol.TCP, 30303, 30303)
+        talk(GRANT).delete_mapping(Protocol.TCP, 30303, 30303, client=None)
 
 
 # what cannot be asked
@@ -117,14 +117,14 @@ def test_an_impossible_mapping_is_the_callers_mistake(
 ) -> None:
     gateway = peer(GRANT)
     with pytest.raises(SpecError):
-        talk_to(gateway).add_mapping(Protocol.TCP, external, internal, lifetime)
+        talk_to(gateway).add_mapping(Protocol.TCP, external, internal, lifetime, client=None)
     assert gateway.heard_hex == []
 
 
 def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 82 0000 00000005 0000 0000 00000000")
     with pytest.raises(Refused, match="internal port 0 means every TCP mapping of this host, other programs' too"):
-        talk_to(gateway).delete_mapping(Protocol.TCP, 0, 30303)
+        talk_to(gateway).delete_mapping(Protocol.TCP, 0, 30303, client=None)
     assert gateway.heard_hex == []
 
 
@@ -146,7 +146,7 @@ def test_a_result_code_becomes_the_error_that_it_means(
     result: int, kind: type[Refused], advice: str, talk: Talk
 ) -> None:
     with pytest.raises(Refused, match=advice) as caught:
-        talk(f"00 82 {result:04x} 00000005").add_mapping(Protocol.TCP, 0, 30303, 600)
+        talk(f"00 82 {result:04x} 00000005").add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
     assert (type(caught.value), caught.value.code) == (kind, result)
     assert caught.value.text
     assert "NAT-PMP 127.0.0.1 refused" in str(caught.value)
@@ -159,17 +159,17 @@ def test_a_refused_question_for_the_address_is_refused(talk: Talk) -> None:
 
 @pytest.mark.parametrize("result", [3, 4])
 def test_a_deletion_refused_because_nothing_is_there_is_a_success(talk: Talk, result: int) -> None:
-    talk(f"00 82 000{result} 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303, 30303)
+    talk(f"00 82 000{result} 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303, 30303, client=None)
 
 
 def test_a_refused_deletion_is_refused(talk: Talk) -> None:
     with pytest.raises(NotAuthorized):
-        talk("00 82 0002 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303, 30303)
+        talk("00 82 0002 00000005 765f 0000 00000000").delete_mapping(Protocol.TCP, 30303, 30303, client=None)
 
 
 def test_a_port_that_is_refused_as_taken_leaves_the_choice_to_the_gateway(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer("00 82 0004 00000005 765f 765f 00000000", "00 82 0000 00000005 765f 9dd4 00000258")
-    assert talk_to(gateway).add_mapping(Protocol.TCP, 30303, 30303, 600) == Grant(40404, 600)
+    assert talk_to(gateway).add_mapping(Protocol.TCP, 30303, 30303, 600, client=None) == Grant(40404, 600)
     assert gateway.heard_hex == ["00020000765f765f00000258", "00020000765f000000000258"]
 
 
@@ -179,7 +179,7 @@ def test_where_no_port_at_all_is_granted_the_first_refusal_counts(
 ) -> None:
     gateway = peer("00 82 0004 00000005", f"00 82 {result:04x} 00000005")
     with pytest.raises(OutOfResources, match="result 4"):
-        talk_to(gateway).add_mapping(Protocol.TCP, 30303, 30303, 600)
+        talk_to(gateway).add_mapping(Protocol.TCP, 30303, 30303, 600, client=None)
 
 
 GONE = "00 82 0003 00000005 765f 0000 00000000"
@@ -188,7 +188,7 @@ DELETED = "00 82 0000 00000005 765f 0000 00000000"
 
 def test_a_gateway_that_deletes_by_the_external_port_is_told_that(peer: "MakePeer", talk_to: TalkTo) -> None:
     gateway = peer(GONE, DELETED)
-    talk_to(gateway).delete_mapping(Protocol.TCP, 30303, 40404)
+    talk_to(gateway).delete_mapping(Protocol.TCP, 30303, 40404, client=None)
     assert gateway.heard_hex == ["00020000765f000000000000", "00020000765f9dd400000000"]
 
 
@@ -206,7 +206,7 @@ def test_the_unspecified_address_is_a_refusal(talk: Talk) -> None:
 @pytest.mark.parametrize("answer", ["00 82 0000 00000005 765f 0000 00000258", "00 82 0000 00000005 765f 765f 00000000"])
 def test_port_0_or_no_lifetime_is_no_mapping(answer: str, talk: Talk) -> None:
     with pytest.raises(Garbled, match="no mapping"):
-        talk(answer).add_mapping(Protocol.TCP, 0, 30303, 600)
+        talk(answer).add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
 
 
 def test_silence_is_a_timeout(peer: "MakePeer", impatient: Timeouts) -> None:
@@ -263,7 +263,7 @@ def test_a_gateway_once_found_is_asked_alone(gateway: "Peer", patient: Timeouts)
 def test_mapping_first_finds_the_gateway_first(peer: "MakePeer", patient: Timeouts) -> None:
     gateway = peer(ADDRESS, GRANT)
     backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE]))
-    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600) == Grant(30303, 600)
+    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None) == Grant(30303, 600)
     assert [request[:4] for request in gateway.heard_hex] == ["0000", "0002"]
 
 
@@ -310,7 +310,7 @@ def test_a_found_gateway_that_refuses_is_kept(peer: "MakePeer", patient: Timeout
     gateway = peer(ADDRESS, "00 82 0004 00000005")
     backend = NatPmp(port=gateway.port, timeouts=patient, candidates=Candidates([HERE]))
     with pytest.raises(OutOfResources):
-        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
     assert str(backend) == "NAT-PMP 127.0.0.1"
 
 
@@ -438,7 +438,7 @@ def test_a_refused_mapping_tells_of_the_restart_if_the_address_question_confirms
     alerts = watch(backend)
     backend.external_ip()
     with pytest.raises(NotAuthorized):
-        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
     assert alerts == ["gateway restarted: its clock went from 5000 s to 5 s"]
 
 
@@ -457,7 +457,7 @@ def test_a_refusal_that_has_no_epoch_is_no_restart(refusal: str, confirmed: bool
     backend.external_ip()
     for _ in range(5):
         with pytest.raises(NotAuthorized):
-            backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+            backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
         backend.external_ip()
     assert alerts == []
 
@@ -466,7 +466,7 @@ def test_a_steady_gateway_raises_none(talk: Talk, watch: Watch) -> None:
     backend = talk(ADDRESS, GRANT, "00 80 0000 00000006 cb007107")
     alerts = watch(backend)
     backend.external_ip()
-    backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+    backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
     backend.external_ip()
     assert alerts == []
 
@@ -549,40 +549,40 @@ def test_the_routers_address_is_learnt(router: Router, backend: NatPmp) -> None:
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Router, backend: NatPmp) -> None:
-    port = backend.add_mapping(protocol, 0, 30303, 600).external_port
-    assert backend.add_mapping(protocol, port, 30303, 600) == Grant(port, 600)
+    port = backend.add_mapping(protocol, 0, 30303, 600, client=None).external_port
+    assert backend.add_mapping(protocol, port, 30303, 600, client=None) == Grant(port, 600)
     assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(protocol, port)]
-    backend.delete_mapping(protocol, 30303, port)
+    backend.delete_mapping(protocol, 30303, port, client=None)
     assert router.entries == ()
     assert router.heard == Heard(map=2, unmap=1)
 
 
 def test_a_deletion_leaves_the_other_protocol_alone(router: Router, backend: NatPmp) -> None:
-    backend.add_mapping(Protocol.TCP, 0, 30303, 600)
-    backend.add_mapping(Protocol.UDP, 0, 30303, 600)
-    backend.delete_mapping(Protocol.TCP, 30303, 30303)
+    backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
+    backend.add_mapping(Protocol.UDP, 0, 30303, 600, client=None)
+    backend.delete_mapping(Protocol.TCP, 30303, 30303, client=None)
     assert [entry.protocol for entry in router.entries] == [Protocol.UDP]
 
 
 def test_deleting_what_is_not_there_is_a_success(router: Router, backend: NatPmp) -> None:
-    backend.delete_mapping(Protocol.TCP, 30303, 30303)
+    backend.delete_mapping(Protocol.TCP, 30303, 30303, client=None)
     assert router.heard == Heard(unmap=1)
 
 
 def test_a_lossy_line_costs_packets_not_the_mapping(router: Router, backend: NatPmp) -> None:
     router.quirks = Quirks(lost_first=2)
-    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600).lifetime == 600
+    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None).lifetime == 600
     assert router.heard == Heard(map=1)
 
 
 def test_a_capped_lifetime_is_reported_as_granted(router: Router, backend: NatPmp) -> None:
     router.quirks = Quirks(caps_lifetime=120)
-    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600).lifetime == 120
+    assert backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None).lifetime == 120
 
 
 def test_a_taken_port_gives_another(router: Router, backend: NatPmp) -> None:
     router.quirks = Quirks(other_port=True)
-    assert backend.add_mapping(Protocol.TCP, 30303, 30303, 600).external_port != 30303
+    assert backend.add_mapping(Protocol.TCP, 30303, 30303, 600, client=None).external_port != 30303
 
 
 def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> None:
@@ -595,7 +595,7 @@ def test_a_router_without_uplink_refuses(router: Router, backend: NatPmp) -> Non
 def test_a_router_that_is_not_heard_is_a_timeout(quirks: Quirks, router: Router, impatient: Timeouts) -> None:
     router.quirks = quirks
     with pytest.raises(GatewayTimeout):
-        NatPmp(HERE, router.pmp_port, timeouts=impatient).add_mapping(Protocol.TCP, 0, 30303, 600)
+        NatPmp(HERE, router.pmp_port, timeouts=impatient).add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
 
 
 @pytest.mark.parametrize("quirks", [Quirks(garbage=True), Quirks(truncated=True)])
@@ -603,10 +603,10 @@ def test_a_router_that_makes_no_sense_is_garbled(quirks: Quirks, router: Router,
     router.quirks = quirks
     backend = NatPmp(HERE, router.pmp_port, timeouts=Timeouts(1.0, 2.0), clock=ticking)
     with pytest.raises(Garbled):
-        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)
 
 
 def test_a_full_table_is_out_of_resources(router: Router, backend: NatPmp) -> None:
     router.quirks = Quirks(pmp_result=4)
     with pytest.raises(OutOfResources):
-        backend.add_mapping(Protocol.TCP, 0, 30303, 600)
+        backend.add_mapping(Protocol.TCP, 0, 30303, 600, client=None)

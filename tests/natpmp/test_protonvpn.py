@@ -65,13 +65,13 @@ Talk = Callable[..., tuple[ProtonVpn, Peer]]
 @pytest.mark.parametrize("lifetime", [60, 600, 7200])
 def test_it_says_what_protonvpn_says_that_natpmpc_shall_say(talk: Talk, internal: int, lifetime: int) -> None:
     backend, gateway = talk(GRANT)
-    assert backend.add_mapping(TCP, 0, internal, lifetime) == Grant(37713, 60)
+    assert backend.add_mapping(TCP, 0, internal, lifetime, client=None) == Grant(37713, 60)
     assert gateway.heard_hex == ["00020000000000010000003c"]  # natpmpc -a 1 0 tcp 60
 
 
 def test_the_port_that_was_drawn_is_asked_for_again(talk: Talk) -> None:
     backend, gateway = talk(GRANT)
-    backend.add_mapping(TCP, 37713, 1, 60)
+    backend.add_mapping(TCP, 37713, 1, 60, client=None)
     assert gateway.heard_hex == ["00020000000093510000003c"]
 
 
@@ -79,13 +79,13 @@ def test_the_port_that_was_drawn_is_asked_for_again(talk: Talk) -> None:
 def test_every_programs_mappings_are_never_deleted_at_once(talk: Talk, internal: int) -> None:
     backend, gateway = talk(GRANT)
     with pytest.raises(Refused, match="other programs' too"):
-        backend.delete_mapping(TCP, internal, 37713)
+        backend.delete_mapping(TCP, internal, 37713, client=None)
     assert gateway.heard_hex == []
 
 
 def test_a_mapping_of_one_internal_port_is_deleted_as_ever(talk: Talk) -> None:
     backend, gateway = talk("00 82 0000 00000005 1ae1 0000 00000000")
-    backend.delete_mapping(TCP, 6881, 6881)
+    backend.delete_mapping(TCP, 6881, 6881, client=None)
     assert gateway.heard_hex == ["000200001ae1000000000000"]
 
 
@@ -100,13 +100,13 @@ def test_no_answer_from_the_gateway_is_told_with_what_to_check(closed_port: int)
 def test_silence_is_told_with_what_to_check(peer: Callable[..., "object"], impatient: Timeouts) -> None:
     backend = ProtonVpn(HERE, peer("").port, timeouts=impatient)  # type: ignore[attr-defined]
     with pytest.raises(GatewayTimeout, match=ADVICE):
-        backend.add_mapping(TCP, 0, 1, 60)
+        backend.add_mapping(TCP, 0, 1, 60, client=None)
 
 
 def test_a_refusal_is_told_with_what_to_check_and_keeps_its_code(talk: Talk) -> None:
     backend, _ = talk("00 82 0002 00000005 0000 0000 00000000")
     with pytest.raises(NotAuthorized, match=ADVICE) as refusal:
-        backend.add_mapping(TCP, 0, 1, 60)
+        backend.add_mapping(TCP, 0, 1, 60, client=None)
     assert refusal.value.code == 2
 
 

@@ -35,7 +35,7 @@ WORKS = Timeouts(first_wait=0.02, deadline=5.0)
 
 
 def add(backend: Pcp, token: str = "", external: int = 0, lifetime: int = 600, *, exact: bool = False) -> Grant:
-    return backend.add_mapping(TCP, external, 30303, lifetime, token, exact)
+    return backend.add_mapping(TCP, external, 30303, lifetime, token, exact, client=None)
 
 
 def looking_for(*candidates: IPv4Address, port: int, timeouts: Timeouts = WORKS) -> Pcp:
@@ -135,7 +135,7 @@ def test_renewal_and_deletion_have_the_nonce_of_the_mapping(peer: "MakePeer", ta
     backend = talk_to(server)
     grant = add(backend)
     add(backend)
-    backend.delete_mapping(TCP, 30303, 30303, "")
+    backend.delete_mapping(TCP, 30303, 30303, "", client=None)
     assert set(server.nonces) == {grant.token}  # a busy machine repeats a question
     assert len(server.nonces) >= 3
 
@@ -143,7 +143,7 @@ def test_renewal_and_deletion_have_the_nonce_of_the_mapping(peer: "MakePeer", ta
 def test_an_earlier_life_is_continued_by_its_token(peer: "MakePeer", talk_to: TalkTo) -> None:
     server = peer(mapped(), mapped(0, 0))
     assert add(talk_to(server), NONCE).token == NONCE
-    talk_to(server).delete_mapping(TCP, 30303, 30303, NONCE)
+    talk_to(server).delete_mapping(TCP, 30303, 30303, NONCE, client=None)
     assert server.nonces == [NONCE, NONCE]
 
 
@@ -151,8 +151,8 @@ def test_every_mapping_has_a_nonce_of_its_own(peer: "MakePeer", talk_to: TalkTo)
     server = peer(mapped(), mapped(protocol=17), mapped(internal=30304))
     backend = talk_to(server)
     add(backend)
-    backend.add_mapping(Protocol.UDP, 0, 30303, 600, "", exact=False)
-    backend.add_mapping(TCP, 0, 30304, 600, "", exact=False)
+    backend.add_mapping(Protocol.UDP, 0, 30303, 600, "", exact=False, client=None)
+    backend.add_mapping(TCP, 0, 30304, 600, "", exact=False, client=None)
     assert len(set(server.nonces)) == 3
 
 
@@ -160,7 +160,7 @@ def test_after_its_deletion_a_mapping_is_another_one(peer: "MakePeer", talk_to: 
     server = peer(mapped(), mapped(0, 0), mapped())
     backend = talk_to(server)
     add(backend)
-    backend.delete_mapping(TCP, 30303, 30303, "")
+    backend.delete_mapping(TCP, 30303, 30303, "", client=None)
     add(backend)
     assert server.nonces[0] != server.nonces[2]
 
@@ -189,14 +189,14 @@ def test_an_impossible_mapping_is_the_callers_mistake(
 ) -> None:
     server = peer(mapped())
     with pytest.raises(SpecError):
-        talk_to(server).add_mapping(TCP, external, internal, lifetime, "", exact=False)
+        talk_to(server).add_mapping(TCP, external, internal, lifetime, "", exact=False, client=None)
     assert server.heard == []
 
 
 def test_internal_port_0_which_means_all_is_never_sent(peer: "MakePeer", talk_to: TalkTo) -> None:
     server = peer(mapped(0, 0, internal=0))
     with pytest.raises(SpecError, match="internal port 0"):
-        talk_to(server).delete_mapping(TCP, 0, 0, "")
+        talk_to(server).delete_mapping(TCP, 0, 0, "", client=None)
     assert server.heard == []
 
 
@@ -231,12 +231,12 @@ def test_an_ipv6_address_is_none_for_an_ipv4_mapping(address: str, talk: "Talk")
 
 
 def test_a_deletion_refused_for_want_of_resources_is_a_success(talk: "Talk") -> None:
-    talk(refused(8)).delete_mapping(TCP, 30303, 30303, "")  # as miniupnpd, where there is no such mapping
+    talk(refused(8)).delete_mapping(TCP, 30303, 30303, "", client=None)  # as miniupnpd, where there is no such mapping
 
 
 def test_a_deletion_answered_with_a_lease_is_garbled(talk: "Talk") -> None:
     with pytest.raises(Garbled, match="open for 600 s"):
-        talk(mapped()).delete_mapping(TCP, 30303, 30303, "")
+        talk(mapped()).delete_mapping(TCP, 30303, 30303, "", client=None)
 
 
 def test_an_answer_with_another_nonce_is_waited_past(peer: "MakePeer", talk_to: TalkTo) -> None:
@@ -470,10 +470,12 @@ def backend(router: Router, patient: Timeouts) -> Pcp:
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_mapping_is_made_renewed_and_removed(protocol: Protocol, router: Router, backend: Pcp) -> None:
-    first = backend.add_mapping(protocol, 0, 30303, 600, "", exact=False)
-    assert backend.add_mapping(protocol, first.external_port, 30303, 600, first.token, exact=False) == first
+    first = backend.add_mapping(protocol, 0, 30303, 600, "", exact=False, client=None)
+    assert (
+        backend.add_mapping(protocol, first.external_port, 30303, 600, first.token, exact=False, client=None) == first
+    )
     assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(protocol, first.external_port)]
-    backend.delete_mapping(protocol, first.external_port, 30303, first.token)
+    backend.delete_mapping(protocol, first.external_port, 30303, first.token, client=None)
     assert router.entries == ()
     assert (router.heard.pcp_map, router.heard.pcp_unmap, router.heard.map) == (2, 1, 0)
 
@@ -482,7 +484,7 @@ def test_another_life_takes_over_what_it_has_the_token_of(router: Router, backen
     token = add(backend).token
     another = Pcp(HERE, Settings(port=router.pmp_port, timeouts=patient, announced_at=()))
     assert add(another, token).token == token
-    another.delete_mapping(TCP, 30303, 30303, token)
+    another.delete_mapping(TCP, 30303, 30303, token, client=None)
     assert router.entries == ()
 
 
@@ -497,7 +499,7 @@ def test_without_the_token_an_earlier_lifes_mapping_is_out_of_reach(
 
 
 def test_deleting_what_is_not_there_is_a_success(router: Router, backend: Pcp) -> None:
-    backend.delete_mapping(TCP, 30303, 30303, "")
+    backend.delete_mapping(TCP, 30303, 30303, "", client=None)
     assert router.heard.pcp_unmap == 1
 
 

@@ -51,9 +51,9 @@ def router() -> Iterator[Router]:
 def test_the_backend_for_natpmp_does_it_all(given: IPv4Address | None, router: Router, make: Make) -> None:
     backend = make(router.pmp_port, given=given)
     assert backend.external_ip() == IPv4Address("1.2.3.4")
-    assert backend.add_mapping(TCP, 0, 30303, 600, "", exact=False) == Grant(30303, 600)
+    assert backend.add_mapping(TCP, 0, 30303, 600, "", exact=False, client=None) == Grant(30303, 600)
     assert str(backend) == "NAT-PMP 127.0.0.1"
-    backend.delete_mapping(TCP, 30303, 30303, "")
+    backend.delete_mapping(TCP, 30303, 30303, "", client=None)
     assert router.entries == ()
     assert (router.heard.map, router.heard.unmap, router.heard.unknown) == (1, 1, 1)
 
@@ -63,7 +63,7 @@ def test_it_is_said_once(router: Router, make: Make, caplog: pytest.LogCaptureFi
     backend = make(router.pmp_port)
     for _ in range(3):
         backend.external_ip()
-        backend.add_mapping(TCP, 0, 30303, 600, "", exact=False)
+        backend.add_mapping(TCP, 0, 30303, 600, "", exact=False, client=None)
     said = [record.getMessage() for record in caplog.records]
     assert said == ["127.0.0.1 speaks NAT-PMP only, so that is what it is asked by"]
 
@@ -103,7 +103,7 @@ def test_after_a_restart_pcp_is_asked_first_again(peer: "MakePeer", make: Make) 
     backend.external_ip()
     backend.external_ip()
     assert alerts == ["gateway restarted: its clock went from 5000 s to 0 s"]
-    assert backend.add_mapping(TCP, 0, 30303, 600, "", exact=False).token
+    assert backend.add_mapping(TCP, 0, 30303, 600, "", exact=False, client=None).token
     assert backend.external_ip() == EXTERNAL
     close()
 
@@ -115,7 +115,7 @@ def test_a_server_that_has_not_learnt_pcp_is_stood_in_for_again(peer: "MakePeer"
     backend.external_ip()
     close = backend.watch(alerts.append)
     backend.external_ip()
-    assert backend.add_mapping(TCP, 0, 30303, 600, "", exact=False) == Grant(30303, 600)
+    assert backend.add_mapping(TCP, 0, 30303, 600, "", exact=False, client=None) == Grant(30303, 600)
     assert len(alerts) == 1
     close()
 

@@ -24,7 +24,7 @@ TAKEN = refused(11) + "N 06 000000 765f 765f" + "00" * 16
 
 
 def add(backend: Pcp, token: str = "") -> Grant:
-    return backend.add_mapping(TCP, 0, 30303, 600, token, exact=False)
+    return backend.add_mapping(TCP, 0, 30303, 600, token, exact=False, client=None)
 
 
 @contextmanager

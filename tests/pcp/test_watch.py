@@ -34,7 +34,7 @@ class Watched:
 
     def map(self) -> None:
         if isinstance(self.backend, Pcp):
-            self.backend.add_mapping(Protocol.TCP, 0, 30303, 600, "", exact=False)
+            self.backend.add_mapping(Protocol.TCP, 0, 30303, 600, "", exact=False, client=None)
         else:
             self.backend.add_mapping(Protocol.TCP, 30303, 600, "")
 

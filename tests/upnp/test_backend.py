@@ -39,7 +39,7 @@ SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceT
 
 
 def add(upnp: Upnp, external_port: int = 0, name: str = "node", lifetime: int = 600) -> Grant:
-    return upnp.add_mapping(TCP, external_port, PORT, name, lifetime)
+    return upnp.add_mapping(TCP, external_port, PORT, name, lifetime, client=None)
 
 
 def test_the_kind_is_loop() -> None:
@@ -129,7 +129,7 @@ def test_igd_2_is_spoken_too(backend_for: "BackendFor") -> None:
 
 
 def test_udp_and_an_external_port_of_ones_choice_are_opened(router: Router, upnp: Upnp) -> None:
-    assert upnp.add_mapping(UDP, 40500, PORT, "", 600) == Grant(40500, 600)
+    assert upnp.add_mapping(UDP, 40500, PORT, "", 600, client=None) == Grant(40500, 600)
     assert [(it.protocol, it.external_port, it.internal_port) for it in router.entries] == [(UDP, 40500, PORT)]
 
 
@@ -204,7 +204,7 @@ def test_a_refusal_is_no_reason_to_search_again(router: Router, upnp: Upnp) -> N
 def test_a_gateway_that_cannot_be_asked_so_fast_is_given_a_breath(router: Router, upnp: Upnp) -> None:
     router.quirks = Quirks(throttle=0.2)
     assert add(upnp) == Grant(PORT, 600)
-    upnp.delete_mapping(TCP, PORT, PORT)
+    upnp.delete_mapping(TCP, PORT, PORT, client=None)
     assert router.entries == ()
 
 
@@ -250,34 +250,34 @@ def test_values_that_cannot_be_send_nothing(
     router: Router, upnp: Upnp, external: int, internal: int, lifetime: int
 ) -> None:
     with pytest.raises(SpecError):
-        upnp.add_mapping(TCP, external, internal, "", lifetime)
+        upnp.add_mapping(TCP, external, internal, "", lifetime, client=None)
     assert router.heard == Heard()
 
 
 @pytest.mark.parametrize(("external", "internal"), [(0, 1), (1, 0), (70000, 1), (1, -1)])
 def test_ports_that_cannot_be_are_not_deleted(router: Router, upnp: Upnp, external: int, internal: int) -> None:
     with pytest.raises(SpecError):
-        upnp.delete_mapping(TCP, external, internal)
+        upnp.delete_mapping(TCP, external, internal, client=None)
     assert router.heard == Heard()
 
 
 def test_a_mapping_is_deleted_and_a_second_time_does_no_harm(router: Router, upnp: Upnp) -> None:
     add(upnp)
     for _ in range(2):
-        upnp.delete_mapping(TCP, PORT, PORT)
+        upnp.delete_mapping(TCP, PORT, PORT, client=None)
     assert router.entries == ()
     assert router.heard.delete == 1
 
 
 def test_another_hosts_mapping_is_not_deleted(router: Router, upnp: Upnp) -> None:
     add(upnp)
-    upnp.delete_mapping(TCP, PORT, PORT + 1)
+    upnp.delete_mapping(TCP, PORT, PORT + 1, client=None)
     assert len(router.entries) == 1
 
 
 def test_a_mapping_of_an_earlier_life_is_deleted(router: Router, upnp: Upnp, backend_for: "BackendFor") -> None:
     add(upnp)
-    backend_for(router).delete_mapping(TCP, PORT, PORT)
+    backend_for(router).delete_mapping(TCP, PORT, PORT, client=None)
     assert router.entries == ()
 
 
@@ -401,9 +401,9 @@ def test_of_many_entries_at_a_slow_gateway_each_is_deleted_with_one_call(quirks:
         upnp = Upnp.from_argument(router.description_url)
         ports = range(27015, 27031)
         for port in ports:
-            upnp.add_mapping(Protocol.TCP, port, port, "", 600)
+            upnp.add_mapping(Protocol.TCP, port, port, "", 600, client=None)
         looks = router.heard.get
         for port in ports:
-            upnp.delete_mapping(Protocol.TCP, port, port)
+            upnp.delete_mapping(Protocol.TCP, port, port, client=None)
         assert router.entries == ()
         assert router.heard.get == looks

@@ -39,7 +39,7 @@ def test_the_hint_is_where_the_gateway_describes_itself(router: Router, upnp: Up
 def test_a_remembered_gateway_is_found_though_no_search_is_answered(router: Router, unheard: Upnp) -> None:
     Nat(unheard, "upnp").take_hint(router.description_url)
     unheard.external_ip()
-    granted = unheard.add_mapping(Protocol.TCP, 0, 8080, "web", 600)
+    granted = unheard.add_mapping(Protocol.TCP, 0, 8080, "web", 600, client=None)
     assert [entry.external_port for entry in router.entries] == [granted.external_port]
 
 
@@ -122,7 +122,7 @@ def test_the_word_of_a_gateway_that_no_default_route_names_does_not_count_and_it
     upnp.take_hint(router.description_url)
     with pytest.raises(UnverifiedGateway, match="name it: upnp:http://127"):
         upnp.external_ip()
-    assert upnp.add_mapping(Protocol.TCP, 0, 4001, "", 600).external_port == 4001
+    assert upnp.add_mapping(Protocol.TCP, 0, 4001, "", 600, client=None).external_port == 4001
 
 
 def test_a_gateway_that_the_user_named_is_believed(router: Router) -> None:

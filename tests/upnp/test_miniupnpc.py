@@ -31,10 +31,10 @@ def second(router: Router) -> "Upnp":
 def test_it_maps_renews_lists_and_deletes_as_upnp_does(router: Router, second: "Upnp") -> None:
     assert str(second.external_ip()) == router.external_ip
     for _ in range(2):
-        assert second.add_mapping(TCP, 0, 4001, "node", 600) == Grant(4001, 600)
+        assert second.add_mapping(TCP, 0, 4001, "node", 600, client=None) == Grant(4001, 600)
     (listed,) = second.list_mappings()
     assert (listed.external_port, listed.ours) == (4001, True)
-    second.delete_mapping(TCP, 4001, 4001)
+    second.delete_mapping(TCP, 4001, 4001, client=None)
     assert router.entries == ()
 
 
@@ -46,7 +46,7 @@ def test_the_librarys_words_become_our_errors(
 ) -> None:
     router.quirks = Quirks(upnp_error=code)
     with pytest.raises(error):
-        second.add_mapping(TCP, 0, 4001, "node", 600)
+        second.add_mapping(TCP, 0, 4001, "node", 600, client=None)
 
 
 def test_a_gateway_that_has_gone_is_no_gateway(router: Router, second: "Upnp") -> None:

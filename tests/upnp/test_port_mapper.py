@@ -21,6 +21,7 @@ US = IPv4Address("192.168.1.5")
 HOST = "c0ffee"
 MARK = "portmap:c0ffee:x"
 WANTED = PortForward(Protocol.TCP, 30303, US, 30303)
+ANYWHERE = replace(WANTED, external_port=0)
 ADD, GET, DELETE = "AddPortMapping", "GetSpecificPortMappingEntry", "DeletePortMapping"
 ANY, LIST = "AddAnyPortMapping", "GetGenericPortMappingEntry"
 YES: dict[str, str] = {}
@@ -147,10 +148,11 @@ def test_a_port_lost_to_a_quicker_host_leads_to_another_port(mapper: PortMapper,
 
 
 def test_the_usual_port_is_the_one_held_or_else_the_internal_one(mapper: PortMapper, scripted: "Scripted") -> None:
-    assert mapper.usual_port(Protocol.TCP, 30303) == 30303
+    assert mapper.with_usual_port(ANYWHERE) == WANTED
     opens(mapper, scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})[0])
-    assert mapper.usual_port(Protocol.TCP, 30303) == 40001
-    assert mapper.usual_port(Protocol.UDP, 30303) == 30303
+    assert mapper.with_usual_port(ANYWHERE) == replace(WANTED, external_port=40001)
+    assert mapper.with_usual_port(replace(ANYWHERE, protocol=Protocol.UDP)).external_port == 30303
+    assert mapper.with_usual_port(replace(ANYWHERE, to_us=False)).external_port == 30303
 
 
 def test_a_port_lost_to_another_host_is_no_longer_the_usual_one(mapper: PortMapper, scripted: "Scripted") -> None:
@@ -158,7 +160,7 @@ def test_a_port_lost_to_another_host_is_no_longer_the_usual_one(mapper: PortMapp
     opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0], held)
     with pytest.raises(Conflict):
         opens(mapper, scripted({GET: [THEIRS]})[0], held)
-    assert mapper.usual_port(Protocol.TCP, 30303) == 30303
+    assert mapper.with_usual_port(ANYWHERE) == WANTED
 
 
 def test_if_every_port_is_taken_it_is_a_conflict(mapper: PortMapper, scripted: "Scripted") -> None:

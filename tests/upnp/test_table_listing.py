@@ -132,7 +132,7 @@ def test_a_protocol_in_small_letters_and_an_endless_lease_are_understood() -> No
 
 
 def test_the_hook_lists_what_the_router_holds(router: Router, upnp: Upnp) -> None:
-    upnp.add_mapping(Protocol.UDP, 4002, 4001, "web", 600)
+    upnp.add_mapping(Protocol.UDP, 4002, 4001, "web", 600, client=None)
     assert upnp.list_mappings() == (
         Listed(Protocol.UDP, 4002, "127.0.0.1", 4001, 600, f"portmap:{HOST}:web", ours=True),
     )

@@ -114,7 +114,7 @@ def test_a_restart_is_heard_and_the_new_control_url_is_known_without_a_search(se
         settled.router.reboot(new_control_port=True)
         assert settled.alert() == "127.0.0.1 restarted: BOOTID 0 → 1"
     assert watch.seconds < 0.5
-    assert settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600) == Grant(PORT, 600)
+    assert settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600, client=None) == Grant(PORT, 600)
     assert settled.router.heard.search == searches
 
 
@@ -242,7 +242,7 @@ def test_a_line_that_goes_down_is_heard(settled: House) -> None:
 
 
 def test_a_new_mapping_is_no_news(settled: House) -> None:
-    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600)
+    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600, client=None)
     assert settled.alert(NEVER) == ""
 
 
@@ -315,7 +315,7 @@ def test_a_port_that_cannot_be_shared_costs_the_announcements_only(caplog: pytes
 
 
 def test_a_forged_restart_is_not_told_while_our_entry_is_there_and_a_real_one_is(settled: House) -> None:
-    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600)
+    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600, client=None)
     settled.alive(boot="8")
     assert settled.alert(timeout=1.0) == ""
     settled.router.reboot()
@@ -323,7 +323,7 @@ def test_a_forged_restart_is_not_told_while_our_entry_is_there_and_a_real_one_is
 
 
 def test_forged_restarts_are_asked_about_ever_less_often(settled: House) -> None:
-    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600)
+    settled.upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600, client=None)
     before = settled.router.heard.get
     ends = time.monotonic() + 3.5
     while time.monotonic() < ends:

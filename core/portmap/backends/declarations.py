@@ -11,9 +11,14 @@ from portmap.loading.time_limit import PluginRaised, call_with_limit, text_of
 from portmap.model import DEFAULT_LIFETIME, MAX_LIFETIME, Kind
 from portmap.printable import printable
 
+CLIENT = "client"  # the hook argument for mappings to another host: portmap.hookspecs
+
 
 class Declarations(NamedTuple):
-    """The attributes of `portmap.hookspecs`, the hooks, and the backend's own text."""
+    """The attributes of `portmap.hookspecs`, the hooks, and the backend's own text.
+
+    `maps_for_others`, `finds_for_others`: whether its hooks to map and delete, and to look, take a `client`.
+    """
 
     hooks: pluggy.HookRelay
     text: str
@@ -22,6 +27,8 @@ class Declarations(NamedTuple):
     ipv6: bool
     default_lifetime: int
     default_mappings: tuple[str, ...]
+    maps_for_others: bool
+    finds_for_others: bool
 
 
 def read_declarations(backend: Any, name: str) -> Declarations:
@@ -64,7 +71,14 @@ def _read(backend: Any, name: str) -> Declarations:
         bool(getattr(backend, "ipv6", False)),
         lifetime,
         mappings,
+        all(_takes(hook, CLIENT) for hook in (hooks.add_mapping, hooks.delete_mapping)),
+        _takes(hooks.has_mapping, CLIENT),
     )
+
+
+def _takes(hook: pluggy.HookCaller, argument: str) -> bool:
+    """Whether the backend's implementation of the hook names this argument."""
+    return any(argument in implementation.argnames for implementation in hook.get_hookimpls())
 
 
 def _shown(value: object) -> str:

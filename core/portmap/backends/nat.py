@@ -52,6 +52,7 @@ class Nat:
     def __init__(self, backend: Any, name: str) -> None:
         declared = read_declarations(backend, name)
         self._hook = declared.hooks
+        self._declared = declared
         self._text = declared.text
         self.kind = declared.kind
         self.opens_ports = declared.opens_ports
@@ -106,8 +107,10 @@ class Nat:
         token: str = "",
         *,
         exact: bool = False,
+        client: Address | None = None,
     ) -> Grant:
         """Open or renew. Raises NATError or PluginError; Garbled for a port or lifetime that cannot be."""
+        self._check_maps_for(client)
         arguments: dict[str, object] = {
             "protocol": protocol,
             "external_port": external_port,
@@ -116,6 +119,7 @@ class Nat:
             "lifetime": lifetime,
             "token": token,
             "exact": exact,
+            "client": client,
         }
         grant = self._call(lambda: self._checked(checked_grant, self._hook.add_mapping(**arguments)), timeout)
         if grant.note:
@@ -129,11 +133,14 @@ class Nat:
         internal_port: int,
         timeout: float = CALL_DEADLINE,
         token: str = "",
+        *,
+        client: Address | None = None,
     ) -> None:
         """Shut the port. Raises NATError or PluginError."""
+        self._check_maps_for(client)
         self._call(
             lambda: self._hook.delete_mapping(
-                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token
+                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token, client=client
             ),
             timeout,
         )
@@ -145,14 +152,18 @@ class Nat:
         internal_port: int,
         timeout: float = CALL_DEADLINE,
         token: str = "",
+        *,
+        client: Address | None = None,
     ) -> bool | None:
         """Whether the gateway lists this mapping of ours; None where the backend cannot tell.
 
         Raises NATError or PluginError.
         """
+        if client is not None and not self._declared.finds_for_others:
+            return None
         answer = self._call(
             lambda: self._hook.has_mapping(
-                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token
+                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token, client=client
             ),
             timeout,
         )
@@ -197,6 +208,11 @@ class Nat:
 
     def close(self) -> None:
         """The end of the session that used it."""
+
+    def _check_maps_for(self, client: Address | None) -> None:
+        """Raises Refused where the backend can only map to this host, and another one is meant."""
+        if client is not None and not self._declared.maps_for_others:
+            raise Refused(f"{self} opens ports for this host only, not for {client}: choose another backend")
 
     def _checked(self, check: Callable[[object, str], T], answer: object) -> T:
         try:

@@ -15,7 +15,7 @@ from portmap.backends.nat import Nat
 from portmap.errors import Conflict, NATError, PluginError, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import Claim, OtherHolder, PortClaims, gateway_address
-from portmap.model import CALL_DEADLINE, Grant, Key, Protocol
+from portmap.model import CALL_DEADLINE, Address, Grant, Key, Protocol
 
 _log = logging.getLogger("portmap.nat")
 
@@ -46,9 +46,10 @@ class SharedNat(Nat):
         token: str = "",
         *,
         exact: bool = False,
+        client: Address | None = None,
     ) -> Grant:
         """Open or renew. Raises as `Nat`; a refusal says so where another portmap of this host holds the port."""
-        claim = Claim(gateway_address(str(self)), protocol, internal_port)
+        claim = Claim(self._claimed_at(client), protocol, internal_port)
         held = self._claimed.get(claim.key)
         other = None
         if held is None:
@@ -57,14 +58,14 @@ class SharedNat(Nat):
             external_port = external_port or (other.external_port if other else 0)
         try:
             grant = super().add_mapping(
-                protocol, external_port, internal_port, name, lifetime, timeout, token, exact=exact
+                protocol, external_port, internal_port, name, lifetime, timeout, token, exact=exact, client=client
             )
         except (NATError, PluginError) as error:
             if held is None:
                 self._claims.remove(claim.key)
             _name_in(error, other)
             raise
-        self._keep(replace(claim, gateway=gateway_address(str(self))), grant)
+        self._keep(replace(claim, gateway=self._claimed_at(client)), grant)
         return grant
 
     def delete_mapping(
@@ -74,10 +75,12 @@ class SharedNat(Nat):
         internal_port: int,
         timeout: float = CALL_DEADLINE,
         token: str = "",
+        *,
+        client: Address | None = None,
     ) -> None:
         """Shut the port, or leave it to another portmap that holds it. Raises NATError or PluginError."""
         key = protocol, internal_port
-        held = self._claimed.pop(key, None) or Claim(gateway_address(str(self)), protocol, internal_port)
+        held = self._claimed.pop(key, None) or Claim(self._claimed_at(client), protocol, internal_port)
         self._claims.remove(key)
         claim = replace(held, external_port=external_port)
         other = self._claims.other_holder(claim)
@@ -86,7 +89,7 @@ class SharedNat(Nat):
                 self._notes[key] = f"left open for {other}"
                 _log.info("%s %d is left open for %s", *key, other)
             else:
-                super().delete_mapping(protocol, external_port, internal_port, timeout, token)
+                super().delete_mapping(protocol, external_port, internal_port, timeout, token, client=client)
         finally:
             self._claims.tell_released(claim)
 
@@ -101,7 +104,7 @@ class SharedNat(Nat):
 
     def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:
         """Another portmap of this host that holds the port at this gateway."""
-        return self._claims.other_holder(Claim(gateway_address(str(self)), protocol, internal_port, external_port))
+        return self._claims.other_holder(Claim(self._claimed_at(None), protocol, internal_port, external_port))
 
     def grant_note(self, key: Key) -> str:
         """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""
@@ -126,6 +129,11 @@ class SharedNat(Nat):
         """Release every claim. What is still mapped is no longer ours to keep."""
         self._claimed.clear()
         self._claims.close()
+
+    def _claimed_at(self, client: Address | None) -> str:
+        """The gateway of a claim. A mapping to another host is another one than that to this host."""
+        gateway = gateway_address(str(self))
+        return f"{gateway} for {client}" if gateway and client is not None else gateway
 
     def _claim(self, claim: Claim) -> OtherHolder | None:
         """Claim the port before the gateway is asked; who else holds it."""

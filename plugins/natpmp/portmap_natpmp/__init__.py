@@ -4,6 +4,7 @@ announcement   announcements; pure
 argument       `pmp:ARGUMENT`
 backend        the backend `pmp`
 epoch          has the gateway lost its state?; pure
+mapped_host    whether NAT-PMP can map to a host; pure
 observation    what the gateway last answered, and what a difference means
 packets        RFC 6886 packets; pure
 protonvpn      the backend `protonvpn`

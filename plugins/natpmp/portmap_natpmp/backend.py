@@ -23,11 +23,12 @@ from portmap.errors import (
     UnverifiedGateway,
 )
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.model import Grant, Kind, PortRequest, Protocol
+from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.network import routes
 from portmap.wire import Peer, Question, Receive, TimedAnswer, Timeouts, boottime, exchange, first_good, receive
 from portmap_natpmp.announcement import ANNOUNCED_AT
 from portmap_natpmp.argument import hinted_gateway, parse_gateway
+from portmap_natpmp.mapped_host import check_is_seen_as
 from portmap_natpmp.observation import observation_of
 from portmap_natpmp.packets import (
     PORT,
@@ -40,7 +41,7 @@ from portmap_natpmp.packets import (
     Request,
 )
 from portmap_natpmp.restart_watch import RestartWatch
-from portmap_natpmp.results import NOTHING_TO_DELETE, good, real_address
+from portmap_natpmp.results import NOTHING_TO_DELETE, good, real_address, stated_address
 
 log = logging.getLogger("portmap.natpmp")
 
@@ -55,8 +56,8 @@ class NatPmp:
     """Speaks NAT-PMP to the given gateway, or to the first of `candidates` that answers.
 
     `guesses` are asked only while there are no candidates. An announcement that is received at one of the addresses
-    `announced_at` is verified after `random()` times `spread` seconds. `port`, `timeouts`, `candidates`, `guesses` and
-    `clock` are for tests and odd networks.
+    `announced_at` is verified after `random()` times `spread` seconds. `port`, `timeouts`, `candidates`, `guesses`,
+    `is_on_link` and `clock` are for tests and odd networks.
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
@@ -70,6 +71,7 @@ class NatPmp:
         timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
         candidates: Callable[[], Sequence[IPv4Address]] = routes.default_gateways,
         guesses: Callable[[], Sequence[IPv4Address]] = routes.guessed_gateways,
+        is_on_link: Callable[[IPv4Address], bool] = routes.is_on_link,
         clock: Callable[[], float] = boottime,
         announced_at: Sequence[Peer] = ANNOUNCED_AT,
         spread: float = SPREAD,
@@ -81,6 +83,7 @@ class NatPmp:
         self._timeouts = timeouts
         self._candidates = candidates
         self._guesses = guesses
+        self._is_on_link = is_on_link
         self._clock = clock
         self._hinted: tuple[IPv4Address, ...] = ()  # gateways to ask, too, the next time that one is looked for
         self._is_named = gateway is not None  # by the user or by a default route
@@ -108,13 +111,16 @@ class NatPmp:
         return address
 
     @hookimpl
-    def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+    def add_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, client: Address | None
+    ) -> Grant:
         """Open the port or extend its lease. NAT-PMP has no names.
 
         Where the gateway may choose, the internal port is suggested: some refuse to be asked for port 0. Others refuse
         a port that is taken with "out of resources", and choose one when asked for port 0 (wg-easy). Internal port 0
-        is for VPN gateways; RFC 6886 has no meaning for it here, so others refuse it.
+        is for VPN gateways; RFC 6886 has no meaning for it here, so others refuse it. `client`: see `mapped_host`.
         """
+        check_is_seen_as(client, self._given, self._is_on_link)
         PortRequest(protocol, internal_port, external_port, lifetime=lifetime, follow=True)  # raises SpecError
         suggested = external_port or internal_port or NO_PORT_WANTED
         try:
@@ -127,12 +133,15 @@ class NatPmp:
         return Grant(answer.external_port, answer.lifetime)
 
     @hookimpl
-    def delete_mapping(self, protocol: Protocol, internal_port: int, external_port: int) -> None:
+    def delete_mapping(
+        self, protocol: Protocol, internal_port: int, external_port: int, client: Address | None
+    ) -> None:
         """Shut the port. NAT-PMP identifies it by our address and internal port, so it can only be ours.
 
         Internal port 0 is never sent: that mapping is left to run out. Some gateways identify it by the external port,
         against RFC 6886 §3.4, and answer 3 where they find none (wg-easy); 3 to both is a mapping that is not there.
         """
+        check_is_seen_as(client, self._given, self._is_on_link)
         PortRequest(protocol, internal_port, follow=True)  # raises SpecError
         if internal_port == 0:
             meaning = f"every {protocol} mapping of this host, other programs' too (RFC 6886 §3.4)"
@@ -269,12 +278,12 @@ class NatPmp:
         Another host can guess one port, and answer before a slow gateway does. Raises Garbled if the two differ.
         """
         timed = self._exchange(gateway, AddressRequest(), receive)
-        known, stated = self._watch.external_ip(gateway), _stated(timed.answer)
+        known, stated = self._watch.external_ip(gateway), stated_address(timed.answer)
         if known is None or stated in (None, known):
             return timed
         again = self._exchange(gateway, AddressRequest(), receive)
-        if _stated(again.answer) not in (None, known, stated):
-            raise Garbled(f"NAT-PMP {gateway} stated {stated}, then {_stated(again.answer)}: which one is it?")
+        if stated_address(again.answer) not in (None, known, stated):
+            raise Garbled(f"NAT-PMP {gateway} stated {stated}, then {stated_address(again.answer)}: which one is it?")
         return again
 
     def _exchange(
@@ -289,7 +298,3 @@ class NatPmp:
         """Whose announcements count: our gateway's, or while we have none those of the candidates."""
         gateway = self._gateway  # once: the other thread may lose it
         return (gateway,) if gateway else self._candidates()
-
-
-def _stated(answer: AddressAnswer | Refusal) -> IPv4Address | None:
-    return answer.external_ip if isinstance(answer, AddressAnswer) else None

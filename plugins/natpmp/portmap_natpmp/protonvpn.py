@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 from portmap.errors import GatewayTimeout, NoGateway, Refused
 from portmap.hookspecs import hookimpl
-from portmap.model import Grant, Protocol
+from portmap.model import Address, Grant, Protocol
 from portmap.wire import TimedAnswer
 from portmap_natpmp.argument import parse_gateway
 from portmap_natpmp.backend import NatPmp
@@ -49,14 +49,18 @@ class ProtonVpn(NatPmp):
         return f"ProtonVPN {self._gateway}"
 
     @hookimpl
-    def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
+    def add_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, client: Address | None
+    ) -> Grant:
         """Have a port forwarded, or extend that, for a minute at the most."""
-        return super().add_mapping(protocol, external_port, _as_sent(internal_port), min(lifetime, LEASE))
+        return super().add_mapping(protocol, external_port, _as_sent(internal_port), min(lifetime, LEASE), client)
 
     @hookimpl
-    def delete_mapping(self, protocol: Protocol, internal_port: int, external_port: int) -> None:
+    def delete_mapping(
+        self, protocol: Protocol, internal_port: int, external_port: int, client: Address | None
+    ) -> None:
         """Shut the port, if it was asked for by a number; else it is refused, and runs out."""
-        super().delete_mapping(protocol, _as_sent(internal_port), external_port)
+        super().delete_mapping(protocol, _as_sent(internal_port), external_port, client)
 
     def _ask(self, request: Request, exchange: Callable[[IPv4Address], TimedAnswer[AnswerT | Refusal]]) -> AnswerT:
         """The same as for NAT-PMP; an error says, too, what users of ProtonVPN forget."""

@@ -70,6 +70,11 @@ def real_address(gateway: IPv4Address, answer: AddressAnswer) -> IPv4Address:
     return answer.external_ip
 
 
+def stated_address(answer: AddressAnswer | Refusal) -> IPv4Address | None:
+    """The external address in an answer; None where it says no."""
+    return answer.external_ip if isinstance(answer, AddressAnswer) else None
+
+
 def _meanings_for(request: Request) -> _Meanings:
     match request:
         case AddressRequest():

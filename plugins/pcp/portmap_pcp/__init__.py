@@ -6,6 +6,7 @@ backend          the backend `pcp`
 client           one PCP server: found, asked, judged
 epoch            has the server lost its state?; pure
 exchanges        the questions to one server, on any thread
+mapped_host      the host that a mapping leads to, as a request names it; pure
 natpmp_address   NAT-PMP's address question; pure
 natpmp_fallback  NatPmpFallback: a server that speaks NAT-PMP only
 nonces           one nonce per mapping

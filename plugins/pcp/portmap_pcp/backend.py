@@ -21,7 +21,7 @@ from portmap_pcp.exchanges import SPEAKS
 from portmap_pcp.natpmp_address import StatedAddress
 from portmap_pcp.natpmp_fallback import Load, NatPmpFallback, load_natpmp
 from portmap_pcp.pinholes import PcpPinholes
-from portmap_pcp.results import SpeaksNatPmp
+from portmap_pcp.results import ADDRESS_MISMATCH, SpeaksNatPmp
 from portmap_pcp.settings import Settings
 from portmap_pcp.stated_addresses import StatedAddresses
 
@@ -89,7 +89,14 @@ class Pcp:
 
     @hookimpl
     def add_mapping(
-        self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int, token: str, exact: bool
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        lifetime: int,
+        token: str,
+        exact: bool,
+        client: Address | None,
     ) -> Grant:
         """Open the port or extend its lease. PCP has no names; the token is the mapping's nonce.
 
@@ -98,16 +105,18 @@ class Pcp:
         """
         port = external_port or internal_port
         return self._either(
-            lambda: self._client.map(protocol, port, internal_port, lifetime, token, exact=exact),
-            lambda nat: nat.add_mapping(protocol, external_port, internal_port, "", lifetime),
+            lambda: self._client.map(protocol, port, internal_port, lifetime, token, exact=exact, client=client),
+            lambda nat: nat.add_mapping(protocol, external_port, internal_port, "", lifetime, client=client),
         )
 
     @hookimpl
-    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
+    def delete_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
+    ) -> None:
         """Shut the port. The gateway shuts it only for the nonce that opened it."""
         self._either(
-            lambda: self._client.unmap(protocol, internal_port, token),
-            lambda nat: nat.delete_mapping(protocol, external_port, internal_port),
+            lambda: self._client.unmap(protocol, internal_port, token, client=client),
+            lambda nat: nat.delete_mapping(protocol, external_port, internal_port, client=client),
         )
 
     @hookimpl
@@ -150,11 +159,17 @@ class Pcp:
             raise
 
     def _external_ip(self) -> Address:
-        gateway = self._client.meet()
+        mismatch: Refused | None = None
+        try:
+            gateway = self._client.meet()
+        except Refused as error:
+            if error.code != ADDRESS_MISMATCH or self._client.server is None:
+                raise
+            gateway, mismatch = self._client.server, error  # it is there, and may state its address all the same
         stated = self._stated.ask(gateway, self._client.external_ip(gateway))
         address = stated.external_ip or self._client.external_ip(gateway)
         if address is None:
-            raise _why_none(gateway, stated)
+            raise mismatch or _why_none(gateway, stated)
         return address
 
 

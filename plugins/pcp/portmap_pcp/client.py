@@ -16,6 +16,7 @@ from portmap.hookspecs import Alert, Closer
 from portmap.model import Address, Grant, PortRequest, Protocol
 from portmap.wire import Peer, Question, TimedAnswer, first_good
 from portmap_pcp.exchanges import SPEAKS, Exchanges
+from portmap_pcp.mapped_host import MappedHost, mapped_host
 from portmap_pcp.nonces import Nonces
 from portmap_pcp.observation import observation_of
 from portmap_pcp.options import PREFER_FAILURE
@@ -100,35 +101,40 @@ class Client(Generic[A]):
         token: str,
         *,
         exact: bool = False,
+        client: Address | None = None,
     ) -> Grant:
         """Open a port or extend its lease (§11.1). `token` is that of the last Grant, maybe of an earlier session.
 
         `exact`: prefer failure to another port (§13.2), if the server knows that; else it gives what it likes.
+        `client`: the host that it leads to, None for this one (`mapped_host`).
         """
         PortRequest(protocol, internal_port, external_port, lifetime=lifetime)  # raises SpecError
         server = self.server or self._find()
         ours = self._ours(server)
+        host = mapped_host(ours, client, self._settings.is_on_link)
         key = protocol, internal_port
-        if not self._renewals.extends and self._renewals.is_held(key, self._settings.clock()):
+        is_checked = isinstance(ours, IPv4Address) and host.address == ours  # a pinhole cannot be asked for twice
+        if is_checked and not self._renewals.extends and self._renewals.is_held(key, self._settings.clock()):
             self._delete_to_renew(protocol, internal_port, token)
-        nonce = self._nonces.of((server, ours, protocol, internal_port), token)
+        nonce = self._nonces.of((server, host.address, protocol, internal_port), token)
         # What we had is what we suggest (§11.2); our own IPv6 address goes without saying, and may have changed.
         had = self.external_ip(server) if isinstance(ours, IPv4Address) and not exact else None
-        question = Map(ours, nonce, protocol, internal_port, external_port, had, lifetime)
-        answer = self._ask_exactly(server, question) if exact else self._ask(server, question)
+        question = Map(host.sender, nonce, protocol, internal_port, external_port, had, lifetime, host.options)
+        answer = self._ask_exactly(server, question, host) if exact else self._ask(server, question, host)
         grant = _granted(f"{SPEAKS} {server}", ours, nonce, answer)
-        if isinstance(ours, IPv4Address):  # a pinhole has one external port, so it cannot be asked for twice
+        if is_checked:
             self._renewals.granted(key, grant.external_port, grant.lifetime, self._settings.clock())
         return grant if self.is_named else replace(grant, external_ip=None)
 
-    def unmap(self, protocol: Protocol, internal_port: int, token: str) -> None:
+    def unmap(self, protocol: Protocol, internal_port: int, token: str, *, client: Address | None = None) -> None:
         """Shut the port (§15.1). A mapping that is not there counts as shut."""
         PortRequest(protocol, internal_port)  # raises SpecError, above all for 0: that would shut all of our host's
         server = self.server or self._find()
         ours = self._ours(server)
-        nonce = self._nonces.of((server, ours, protocol, internal_port), token)
+        host = mapped_host(ours, client, self._settings.is_on_link)
+        nonce = self._nonces.of((server, host.address, protocol, internal_port), token)
         try:
-            answer = self._ask(server, Map(ours, nonce, protocol, internal_port))
+            answer = self._ask(server, Map(host.sender, nonce, protocol, internal_port, options=host.options), host)
         except Refused as error:
             if error.code != NO_RESOURCES:  # so miniupnpd says that there is no such mapping
                 raise
@@ -138,7 +144,8 @@ class Client(Generic[A]):
                 left = f"port {internal_port} is open for {answer.lifetime} s"
                 raise Garbled(f"{SPEAKS} {server} answered a deletion with a lease: {left}")
         self._nonces.forget(protocol, internal_port)
-        self._renewals.deleted((protocol, internal_port))
+        if host.address == ours:
+            self._renewals.deleted((protocol, internal_port))
 
     def watch(self, alert: Alert) -> Closer:
         """Alert when the server may have lost its state, or when another took its place.
@@ -156,13 +163,13 @@ class Client(Generic[A]):
 
     # Asking ---------------------------------------------------------------------------------------------------
 
-    def _ask_exactly(self, server: A, question: Map) -> Mapped:
+    def _ask_exactly(self, server: A, question: Map, host: MappedHost) -> Mapped:
         try:
-            return self._ask(server, replace(question, options=(PREFER_FAILURE,)))
+            return self._ask(server, replace(question, options=(*question.options, PREFER_FAILURE)), host)
         except Refused as error:
             if error.code != UNSUPPORTED_OPTION:
                 raise
-        return self._ask(server, question)
+        return self._ask(server, question, host)
 
     def _delete_to_renew(self, protocol: Protocol, internal_port: int, token: str) -> None:
         try:
@@ -197,8 +204,11 @@ class Client(Generic[A]):
         candidates = self._candidates() if self._given is None else ()
         return bool(candidates) and server not in candidates
 
-    def _ask(self, server: A, question: Question[AnswerT | No]) -> AnswerT:
-        """The server's good answer. If it cannot be talked to it is forgotten, unless it was given to us."""
+    def _ask(self, server: A, question: Question[AnswerT | No], host: MappedHost | None = None) -> AnswerT:
+        """The server's good answer. If it cannot be talked to it is forgotten, unless it was given to us.
+
+        `host`: the one that a mapping leads to.
+        """
         try:
             timed = self._exchanges.ask(server, self._ours(server), question)
             if isinstance(timed.answer, NatPmpOnly):
@@ -209,7 +219,8 @@ class Client(Generic[A]):
         self._watch.answers = True
         self._record(server, timed, is_proven=isinstance(question, Announce))
         if isinstance(timed.answer, Refusal):
-            raise refused(server, timed.answer)
+            error = refused(server, timed.answer)
+            raise error if host is None else host.explain(error)
         return timed.answer
 
     def _record(self, server: A, timed: TimedAnswer[Announced | Mapped | No], *, is_proven: bool) -> None:

@@ -1,8 +1,8 @@
 """The nonces of our mappings: they prove to the server that a mapping is ours (RFC 6887 §11.2 and §11.3).
 
 A mapping has one nonce from its first request to its deletion: on every retransmission, renewal and deletion. The RFC
-identifies a mapping by the server, our own address, the protocol and the internal port. A nonce is also the token of a
-Grant, so that it is known after a restart; a token comes from a file and is checked.
+identifies a mapping by the server, the address that it leads to, the protocol and the internal port. A nonce is also
+the token of a Grant, so that it is known after a restart; a token comes from a file and is checked.
 """
 
 import re
@@ -13,7 +13,7 @@ from portmap.model import Address, Protocol
 from portmap_pcp.packets import NONCE_LENGTH
 
 Owner: TypeAlias = tuple[Address, Address, Protocol, int]
-"""Server, our own address, protocol and internal port."""
+"""Server, the address that the mapping leads to, protocol and internal port."""
 
 _TOKEN = re.compile(rf"[0-9a-f]{{{2 * NONCE_LENGTH}}}", re.ASCII)
 

@@ -23,6 +23,7 @@ class Option:
         return _HEAD.pack(self.code, len(self.data)) + self.data + bytes(-len(self.data) % 4)
 
 
+THIRD_PARTY = 1  # the code; the data are the 16 bytes of the host that the mapping leads to: §13.1
 PREFER_FAILURE = Option(2)
 """Exactly the suggested port and address, or nothing (§13.2): the refusal is CANNOT_PROVIDE_EXTERNAL."""
 

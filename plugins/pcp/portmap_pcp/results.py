@@ -11,17 +11,19 @@ CANNOT_PROVIDE_EXTERNAL = 11
 NETWORK_FAILURE = 7
 UNSUPPORTED_OPCODE = 4
 UNSUPPORTED_OPTION = 5
+NOT_AUTHORIZED = 2
+ADDRESS_MISMATCH = 12
 
 _MEANINGS: dict[int, tuple[type[Refused], str, str]] = {
     1: (Refused, "UNSUPP_VERSION", "it speaks another version of PCP: try another backend"),
-    2: (
+    NOT_AUTHORIZED: (
         NotAuthorized,
         "NOT_AUTHORIZED",
         "it lets this host open no ports: allow PCP in its settings; or a mapping of an earlier session holds this one",
     ),
     3: (Refused, "MALFORMED_REQUEST", "it does not understand our request: look into its log"),
     UNSUPPORTED_OPCODE: (Refused, "UNSUPP_OPCODE", "it does not know this operation: try another backend"),
-    5: (Refused, "UNSUPP_OPTION", "it does not know an option of our request: try another backend"),
+    UNSUPPORTED_OPTION: (Refused, "UNSUPP_OPTION", "it does not know an option of our request: try another backend"),
     6: (Refused, "MALFORMED_OPTION", "it does not understand an option of our request: look into its log"),
     NETWORK_FAILURE: (
         Refused,
@@ -40,7 +42,7 @@ _MEANINGS: dict[int, tuple[type[Refused], str, str]] = {
         "CANNOT_PROVIDE_EXTERNAL",
         "the external port or address is taken: ask for another one",
     ),
-    12: (
+    ADDRESS_MISMATCH: (
         Refused,
         "ADDRESS_MISMATCH",
         "our packets reach it from another address, so an unexpected NAT is in between: double NAT; connect to it",

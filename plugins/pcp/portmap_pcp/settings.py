@@ -3,7 +3,9 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
+from portmap.network.routes import is_on_link
 from portmap.wire import Peer, Timeouts, boottime
 from portmap_pcp.packets import PORT
 
@@ -13,7 +15,7 @@ class Settings:
     """An announcement received at one of `announced_at` is verified after `random()` times `spread` seconds.
 
     RFC 6887 §8.5 has up to 5 seconds, for networks larger than any home router serves. `announced_at` None: where PCP
-    servers announce themselves.
+    servers announce themselves. `is_on_link`: whether an address is in a network of our own interfaces.
     """
 
     port: int = PORT
@@ -22,6 +24,7 @@ class Settings:
     announced_at: Sequence[Peer] | None = None
     spread: float = 0.25
     random: Callable[[], float] = random.random
+    is_on_link: Callable[[IPv4Address], bool] = is_on_link
 
     def delay(self) -> float:
         """How long to wait before a verification."""

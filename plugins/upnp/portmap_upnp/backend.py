@@ -7,14 +7,16 @@ how a port is opened there.
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import ClassVar
 
 from portmap.errors import SILENCE, Garbled, NATError, NoPublicAddress, Refused, SpecError, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.model import MAX_PORT, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
+from portmap.model import MAX_PORT, Address, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
 from portmap_upnp.control.external_address import (
     DOUBLE_NAT,
+    WanDown,
     check_has_public_address,
     parse_external_ip,
     read_status,
@@ -29,7 +31,7 @@ from portmap_upnp.discovery.search import Search
 from portmap_upnp.gateway_session import ActiveGateway, Connect, GatewaySession, connect_by_soap
 from portmap_upnp.location import Location, parse_url
 from portmap_upnp.mapping import table_listing
-from portmap_upnp.mapping.port_forward import PortForward
+from portmap_upnp.mapping.port_forward import PortForward, explain
 from portmap_upnp.mapping.port_mapper import PortMapper, random_port
 from portmap_upnp.mapping.rate_limit import PAUSE, RateLimiter
 from portmap_upnp.notifications.advertisements import Peer
@@ -41,10 +43,6 @@ CONFIRM_TIMEOUT = 1.0  # seconds to ask whether an entry of ours is still there
 CALLS_TO_CLOSE = 3  # look, delete, look again
 TIME_TO_CLOSE = 1.5  # seconds for all entries, of the 3 within which portmap ends; if that is too short, do not look
 _log = logging.getLogger("portmap.upnp")
-
-
-class _WanDown(Refused):
-    """The gateway is of no use now; another one may be."""
 
 
 class Upnp:
@@ -116,7 +114,7 @@ class Upnp:
         """
         try:
             self._stated = self._session.run(self._external_ip)
-        except _WanDown as refusal:
+        except WanDown as refusal:
             try:
                 self._stated = self._session.run(self._external_ip)
             except SILENCE:
@@ -125,25 +123,29 @@ class Upnp:
 
     @hookimpl
     def add_mapping(
-        self, protocol: Protocol, external_port: int, internal_port: int, name: str, lifetime: int
+        self,
+        protocol: Protocol,
+        external_port: int,
+        internal_port: int,
+        name: str,
+        lifetime: int,
+        client: Address | None,
     ) -> Grant:
-        """Open a port for this host, on another external port where the wanted one is taken."""
+        """Open a port for this host or the client, on another external port where the wanted one is taken."""
         request = PortRequest(protocol, internal_port, external_port, name, lifetime)
-
         self._in_haste = False
 
         def add(wan: WanActions, active: ActiveGateway) -> Grant:
             mapper = self._mapper(active)
-            port = external_port or mapper.usual_port(protocol, internal_port)
-            wanted = PortForward(protocol, port, active.us, internal_port)
+            wanted = mapper.with_usual_port(active.forward(protocol, external_port, internal_port, client))
             try:
                 grant = mapper.open(wan, wanted, request.name, request.lifetime)
-                self._sample = PortForward(protocol, grant.external_port, active.us, internal_port)
-                return grant  # noqa: TRY300  # what follows is for a refusal only
             except Refused as refusal:
                 if refusal.code == ACTION_FAILED:
                     check_has_public_address(wan, refusal)
-                raise
+                raise explain(refusal, wanted) from refusal.__cause__
+            self._sample = replace(wanted, external_port=grant.external_port)
+            return grant
 
         self._pace.before_call()
         try:
@@ -152,15 +154,17 @@ class Upnp:
             self._pace.after_call()
 
     @hookimpl
-    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Close a port that leads to this host and was opened by us. Not paced: on the way out time is short."""
+    def delete_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, client: Address | None
+    ) -> None:
+        """Close a port that was opened by us. Not paced: on the way out time is short."""
         if not (1 <= external_port <= MAX_PORT and 1 <= internal_port <= MAX_PORT):
             raise SpecError(f"ports {external_port} and {internal_port}: use 1 to {MAX_PORT}")
 
         def close(wan: WanActions, active: ActiveGateway) -> None:
             mapper = self._mapper(active)
             self._in_haste |= CALLS_TO_CLOSE * active.pacing.seconds * mapper.held > TIME_TO_CLOSE
-            forward = PortForward(protocol, external_port, active.us, internal_port)
+            forward = active.forward(protocol, external_port, internal_port, client)
             self._sample = None if self._sample == forward else self._sample
             mapper.close(wan, forward, in_haste=self._in_haste)
 
@@ -171,17 +175,19 @@ class Upnp:
         """Delete an entry that leads to this host, ours or not."""
         self._session.run(
             lambda wan, active: self._mapper(active).force_close(
-                wan, PortForward(protocol, external_port, active.us, internal_port)
+                wan, active.forward(protocol, external_port, internal_port)
             )
         )
         return True
 
     @hookimpl
-    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool | None:
+    def has_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, client: Address | None
+    ) -> bool | None:
         """Whether the gateway lists our entry: one call instead of the three that a renewal takes."""
 
         def look(wan: WanActions, active: ActiveGateway) -> bool | None:
-            return self._mapper(active).lists(wan, PortForward(protocol, external_port, active.us, internal_port))
+            return self._mapper(active).lists(wan, active.forward(protocol, external_port, internal_port, client))
 
         return self._session.run(look)
 
@@ -289,6 +295,6 @@ class Upnp:
             raise NoPublicAddress(DOUBLE_NAT, code=error.code, text=error.text) from error
         if status is not None and not status.is_up:
             shown = status.connection[:40]
-            kind = _WanDown if self._session.avoid_current() else Refused
+            kind = WanDown if self._session.avoid_current() else Refused
             raise kind(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown) from error
         raise error

@@ -16,7 +16,8 @@ from math import inf
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway
+from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
+from portmap.model import Address, Protocol
 from portmap.network.routes import local_address_to
 from portmap_upnp.control.soap_client import CallPacing, SoapClient
 from portmap_upnp.control.wan_connection import WanActions, WanConnection
@@ -25,6 +26,7 @@ from portmap_upnp.discovery.description import GatewayDevice, Service
 from portmap_upnp.discovery.discover import discover, fetch_device
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
+from portmap_upnp.mapping.port_forward import PortForward
 
 T = TypeVar("T")
 
@@ -44,6 +46,15 @@ class ActiveGateway:
     service: Service
     us: IPv4Address
     pacing: CallPacing = field(default_factory=CallPacing)
+
+    def forward(
+        self, protocol: Protocol, external_port: int, internal_port: int, client: Address | None = None
+    ) -> PortForward:
+        """What shall lead to the client, None for this host. Raises Refused for one that is no IPv4 address."""
+        host = self.us if client is None else client
+        if not isinstance(host, IPv4Address):
+            raise Refused(f"{self.gateway} maps to IPv4 addresses only, not to {host}")
+        return PortForward(protocol, external_port, host, internal_port, to_us=host == self.us)
 
 
 Connect: TypeAlias = Callable[[ActiveGateway, float], WanActions]

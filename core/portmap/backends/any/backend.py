@@ -102,6 +102,7 @@ class AnyBackend:
         lifetime: int,
         token: str,
         exact: bool,
+        client: Address | None,
     ) -> Grant:
         """Ask the owner of the mapping, else the winner, then the runners-up.
 
@@ -111,13 +112,15 @@ class AnyBackend:
         key = (protocol, internal_port)
         if self._check_own_address():
             self._owners.forget(key)
-            return _static_grant(internal_port or external_port)
+            return _static_grant(internal_port or external_port, client)
         refusal: PortmapError | None = None
         silence: PortmapError | None = None
         for nat in self._backends_for(key):
             own = self._strip_backend_name(nat, token)
             try:
-                grant = nat.add_mapping(protocol, external_port, internal_port, name, lifetime, token=own, exact=exact)
+                grant = nat.add_mapping(
+                    protocol, external_port, internal_port, name, lifetime, token=own, exact=exact, client=client
+                )
             except (NATError, PluginError) as error:
                 self._note_failure(key, nat, error)
                 if isinstance(error, SILENCE):
@@ -130,28 +133,33 @@ class AnyBackend:
         raise refusal or silence or NoGateway("no gateway was found yet")
 
     @hookimpl
-    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
+    def delete_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
+    ) -> None:
         """Ask the owner of the mapping, else the winner; and those that may hold it, too."""
         key = (protocol, internal_port)
         owner, others = self._owners.take(key)
         first = owner or self._winner
         try:
             if first is not None:
-                self._delete(first, protocol, external_port, internal_port, token)
+                self._delete(first, protocol, external_port, internal_port, token, client)
         finally:
             for nat in others - {first}:
                 try:
-                    self._delete(nat, protocol, external_port, internal_port, token)
+                    self._delete(nat, protocol, external_port, internal_port, token, client)
                 except (NATError, PluginError) as error:
                     _log.info("%s may still map %s %d: %s", nat, *key, error)
 
     @hookimpl
-    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int, token: str) -> bool | None:
+    def has_mapping(
+        self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
+    ) -> bool | None:
         """What the owner of the mapping says; None where it cannot tell."""
         owner = self._owners.owner_of((protocol, internal_port))
         if owner is None:
             return None
-        return owner.has_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(owner, token))
+        own = self._strip_backend_name(owner, token)
+        return owner.has_mapping(protocol, external_port, internal_port, token=own, client=client)
 
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...] | None:
@@ -209,8 +217,11 @@ class AnyBackend:
             return
         _log.info("%s would not map %s %d: %s", nat, *key, error)
 
-    def _delete(self, nat: Nat, protocol: Protocol, external_port: int, internal_port: int, token: str) -> None:
-        nat.delete_mapping(protocol, external_port, internal_port, token=self._strip_backend_name(nat, token))
+    def _delete(
+        self, nat: Nat, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
+    ) -> None:
+        own = self._strip_backend_name(nat, token)
+        nat.delete_mapping(protocol, external_port, internal_port, token=own, client=client)
 
     def _check_own_address(self) -> Address | None:
         """Our own address if that is public; a gateway found elsewhere is ours no more."""
@@ -274,7 +285,9 @@ def _list(argument: str) -> str:
     return argument
 
 
-def _static_grant(port: int) -> Grant:
+def _static_grant(port: int, client: Address | None) -> Grant:
+    if client is not None:
+        raise Refused(f"this host has a public address of its own: no gateway was asked to map to {client}")
     if not port:
         raise Refused("there is no NAT here that could choose a port: name the one that the application listens on")
     return Grant(port, lifetime=0, static=True)

@@ -47,19 +47,26 @@ class BackendUnderTest:
         internal_port: int = INTERNAL,
         name: str = "contract",
         lifetime: int = LIFETIME,
+        token: str = "",
+        client: Address | None = None,
     ) -> Grant:
         """Open or renew. Raises NATError."""
         __tracebackhide__ = True
-        return self._kept(
-            partial(self._nat.add_mapping, protocol, external_port, internal_port, name, lifetime, self.deadline)
-        )
+        asked = protocol, external_port, internal_port, name, lifetime, self.deadline, token
+        return self._kept(partial(self._nat.add_mapping, *asked, client=client))
 
     def delete(
-        self, protocol: Protocol = Protocol.TCP, external_port: int = WISH, internal_port: int = INTERNAL
+        self,
+        protocol: Protocol = Protocol.TCP,
+        external_port: int = WISH,
+        internal_port: int = INTERNAL,
+        token: str = "",
+        client: Address | None = None,
     ) -> None:
         """Shut. Raises NATError."""
         __tracebackhide__ = True
-        self._kept(partial(self._nat.delete_mapping, protocol, external_port, internal_port, self.deadline))
+        asked = protocol, external_port, internal_port, self.deadline, token
+        self._kept(partial(self._nat.delete_mapping, *asked, client=client))
 
     def watch(self) -> list[Callable[[], None]]:
         """Begin to watch; what ends it. Empty where the backend has no such hook."""

@@ -5,6 +5,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv4Address
 from typing import Any, ClassVar
 
 import pytest
@@ -19,6 +20,7 @@ from portmap.testing.contract.gateway import Gateway
 from portmap.testing.contract.plugin import PluginContract
 
 AT_ONCE = 1.0  # seconds
+NEIGHBOUR = IPv4Address("127.0.0.2")  # another host that a mapping may lead to; nothing is sent to it
 LONGEST_NAME = 100  # characters: it stands in the middle of a line
 
 CALLS: dict[str, Callable[[BackendUnderTest], object]] = {
@@ -140,6 +142,15 @@ class LoopPromises(PluginContract):
         with suppress(NATError):  # saying no is as good as doing nothing
             backend.delete()
         require(foreign <= set(gateway.entries()), "the mapping of another host was deleted")
+
+    def test_what_was_mapped_to_another_host_can_be_deleted(self, backend: BackendUnderTest, gateway: Gateway) -> None:
+        try:
+            grant = backend.add(client=NEIGHBOUR)
+        except Refused:  # as good: many protocols map to the asking host only
+            return
+        backend.delete(external_port=grant.external_port, token=grant.token, client=NEIGHBOUR)
+        held = list(gateway.entries())
+        require(not held, f"after the deletion of the mapping to {NEIGHBOUR} the gateway still holds {held}")
 
     # A gateway that does not answer.
 

@@ -19,6 +19,10 @@ DOUBLE_NAT = (
 _log = logging.getLogger("portmap.upnp")
 
 
+class WanDown(Refused):
+    """The gateway is of no use now; another one may be."""
+
+
 class _NoneStated(Refused):
     """The gateway answers with an empty address, or 0.0.0.0."""
 

@@ -8,6 +8,8 @@ Rules:
 - an entry of another host is never taken for ours;
 - an entry that leads to this host's present address and port is this host's: ours by its description, or because it
   has none, or because we hold it; else another program's;
+- an entry that is to lead to another host, and does, is ours by our ID only, or because we hold it: any other may have
+  been made by that host;
 - an entry that leads to another address is ours only if it has our ID and NAME and our internal port, and no host is
   present at that address: the gateway gave us another address, and the entry was left behind;
 - presence is asked with one TCP connection attempt, to a private address in a network of our own interfaces only, and
@@ -82,7 +84,7 @@ class OwnershipRule:
         if entry is None:
             return Owner.NONE
         if self.leads_here(forward, entry):
-            if held == forward or made_by_us(entry.description):
+            if held == forward or self._is_made_by_us(forward, entry):
                 return Owner.US
             return Owner.OTHER_PROGRAM if entry.enabled else Owner.OTHER_HOST
         is_this_mapping = (entry.description, entry.port) == (description, forward.internal_port)
@@ -94,7 +96,7 @@ class OwnershipRule:
         """Whether the entry was made by portmap on this host, for this forward."""
         if entry is None:
             return False
-        leads_here = self.leads_here(forward, entry) and (held == forward or made_by_us(entry.description))
+        leads_here = self.leads_here(forward, entry) and (held == forward or self._is_made_by_us(forward, entry))
         return leads_here or self._was_ours(forward, entry, held)
 
     def leads_here(self, forward: PortForward, entry: PortMappingEntry) -> bool:
@@ -102,11 +104,16 @@ class OwnershipRule:
         if forward.is_in(entry):
             return True
         is_named = parse_client(entry.client) is None and entry.port == forward.internal_port
-        return is_named and (made_by_host(entry.description, self.host) or is_name_of(entry.client, self._hostname()))
+        is_our_name = forward.to_us and is_name_of(entry.client, self._hostname())
+        return is_named and (is_our_name or made_by_host(entry.description, self.host))
+
+    def _is_made_by_us(self, forward: PortForward, entry: PortMappingEntry) -> bool:
+        """Whether portmap made an entry that does what the forward says."""
+        return made_by_us(entry.description) if forward.to_us else made_by_host(entry.description, self.host)
 
     def _was_ours(self, forward: PortForward, entry: PortMappingEntry, held: PortForward | None) -> bool:
-        """Whether the entry leads to an address that was ours when we made it."""
-        if held is None or held.internal_port != forward.internal_port:
+        """Whether the entry leads to an address that was ours, or the other host's, when we made it."""
+        if held is None or (held.internal_port, held.to_us) != (forward.internal_port, forward.to_us):
             return False
         return held.is_in(entry) and made_by_host(entry.description, self.host)
 

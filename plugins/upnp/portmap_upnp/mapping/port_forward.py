@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from portmap.errors import Conflict
+from portmap.errors import Conflict, Refused
 from portmap.model import Protocol
-from portmap_upnp.control.upnp_errors import CONFLICT
+from portmap_upnp.control.upnp_errors import CONFLICT, NOT_AUTHORIZED
 from portmap_upnp.control.wan_connection import PortMappingEntry
 from portmap_upnp.mapping.client_text import parse_client
+
+_SECURE_MODE = (CONFLICT, NOT_AUTHORIZED)  # miniupnpd with secure_mode=yes: 718 of an IGD:1, 606 of an IGD:2
 
 
 @dataclass(frozen=True, slots=True)
 class PortForward:
-    """An external port that is to lead to a port of one host of the LAN, `client`."""
+    """An external port that is to lead to a port of one host of the LAN, `client`. `to_us`: that is this host."""
 
     protocol: Protocol
     external_port: int
     client: IPv4Address
     internal_port: int
+    to_us: bool = True
 
     @property
     def key(self) -> tuple[Protocol, int]:
@@ -30,6 +33,14 @@ class PortForward:
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.external_port} to {self.client}:{self.internal_port}"
+
+
+def explain(refusal: Refused, forward: PortForward) -> Refused:
+    """A refusal of the forward; where it may be due to the host that it leads to, it says so."""
+    if forward.to_us or isinstance(refusal, PortTaken) or refusal.code not in _SECURE_MODE:
+        return refusal
+    message = f"{refusal}; it was asked to map to {forward.client}, and many gateways map to the asking host only"
+    return type(refusal)(message, code=refusal.code, text=refusal.text)
 
 
 def granted(asked: int, listed: int) -> int:

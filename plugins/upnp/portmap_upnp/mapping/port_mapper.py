@@ -7,9 +7,10 @@ allows only some ports, it is asked to choose one (AddAnyPortMapping). EntryMake
 import logging
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from portmap.errors import NotAuthorized, Refused
-from portmap.model import Grant, Protocol
+from portmap.model import Grant
 from portmap_upnp.control import upnp_errors as code
 from portmap_upnp.control.wan_connection import WanActions
 from portmap_upnp.mapping.entry_maker import EntryMaker, MappingRequest, NoEffect
@@ -56,14 +57,14 @@ class PortMapper:
         """How many entries are ours, or may be."""
         return len(self._entries.held)
 
-    def usual_port(self, protocol: Protocol, internal_port: int) -> int:
-        """The external port where none is asked for: the one that we hold for it already, else the internal port."""
+    def with_usual_port(self, forward: PortForward) -> PortForward:
+        """Where no external port is asked for: the one that we hold for it already, else the internal port."""
         held = (
             it.external_port
             for it in self._entries.held.values()
-            if (it.protocol, it.internal_port) == (protocol, internal_port)
+            if (it.protocol, it.internal_port, it.to_us) == (forward.protocol, forward.internal_port, forward.to_us)
         )
-        return next(held, internal_port)
+        return replace(forward, external_port=forward.external_port or next(held, forward.internal_port))
 
     def open(self, wan: WanActions, wanted: PortForward, name: str, lifetime: int) -> Grant:
         """Open or extend. Raises Conflict where no port could be had, else the gateway's own refusal."""
