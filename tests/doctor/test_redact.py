@@ -24,6 +24,7 @@ from portmap.doctor.report import report_lines
 from portmap.errors import NoPublicAddress, PortmapError, Refused
 from portmap.model import Listed, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
+from portmap.reachability.verdict import Blame, Reachability, Verdict
 
 TCP = Protocol.TCP
 KNOWN = {"upnp", "pmp", "stun"}
@@ -66,6 +67,8 @@ FULL = Findings(
         TrialResult("text", REQUEST, 25565, 60, PUBLIC, None, "", "text"),
     ),
     (PortHolder(7, REQUEST.key, 25565),),
+    nat="text",
+    reached=(Reachability(TCP, 25565, 25565, PUBLIC, Verdict.CLOSED, "text", by=str(Blame.HOST), steps=("text",)),),
 )
 
 

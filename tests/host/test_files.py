@@ -1,11 +1,15 @@
 """Files are read and written with care: what another user puts in the way leads nowhere."""
 
+import grp
 import os
+import pwd
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from portmap.host import files
 from portmap.host.files import (
     check_folder,
     create_file,
@@ -97,6 +101,21 @@ def test_a_pipe_is_neither_read_nor_written_nor_waited_for(tmp_path: Path) -> No
     assert stat.S_ISFIFO(pipe.lstat().st_mode)
 
 
+def test_a_link_that_takes_the_files_place_after_it_was_looked_at_is_not_followed(
+    tmp_path: Path, precious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchanged(path: Path) -> Path:
+        path.unlink(missing_ok=True)
+        path.symlink_to(precious)
+        return path
+
+    monkeypatch.setattr(files, "real_path", exchanged)
+    for attempt in (lambda path: read_file(path, 10), open_for_lock, open_for_writing):
+        with pytest.raises(OSError, match=r"symbolic links|regular file"):
+            attempt(tmp_path / "file")
+    assert precious.read_bytes() == b"ours"
+
+
 def test_a_file_that_is_written_bit_by_bit_is_private_and_emptied_first(tmp_path: Path) -> None:
     for content in (b"longer", b"new"):
         with open_for_writing(tmp_path / "file") as file:
@@ -162,6 +181,20 @@ def test_a_folder_that_another_group_can_write_to_will_not_do(tmp_path: Path) ->
     os.chown(tmp_path, -1, STRANGER)
     tmp_path.chmod(0o770)
     with pytest.raises(PermissionError, match="chmod 700"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("members", "is_fine"), [((), True), (("ourselves",), True), (("ourselves", "jane"), False)], ids=repr
+)
+def test_a_folder_that_our_own_group_can_write_to_will_do_while_that_has_no_other_member(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: tuple[str, ...], is_fine: bool
+) -> None:
+    tmp_path.chmod(0o770)
+    us = pwd.struct_passwd(("ourselves", "x", os.geteuid(), tmp_path.stat().st_gid, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: us)
+    monkeypatch.setattr(grp, "getgrgid", lambda number: grp.struct_group(("ourselves", "x", number, list(members))))
+    with nullcontext() if is_fine else pytest.raises(PermissionError, match="chmod 700"):
         check_folder(tmp_path)
 
 

@@ -10,6 +10,7 @@ from tests.canary import CANARY, mistakes, told_by
 
 import portmap
 from portmap.cli.config_file import load_config
+from portmap.cli.parser.app import main
 from portmap.config.file import ConfigError
 from portmap.errors import PortmapError
 from portmap.publishers.runner import load_publisher
@@ -56,6 +57,7 @@ def quoted(spec: str) -> str:
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -88,6 +90,55 @@ def test_no_mapping_repeats_it() -> None:
 
 def test_no_backend_of_that_name_repeats_it() -> None:
     assert not [spec for spec in SPECS if CANARY in told_by(portmap.load, spec)]
+
+
+def is_refused(spec: str) -> bool:
+    try:
+        published(spec)
+    except PortmapError:
+        return "\0" not in spec
+    return False
+
+
+@pytest.fixture(scope="module")
+def refused() -> list[str]:
+    """Specs that the command cannot use: with these it sends nothing."""
+    texts = [spec for spec in (*SPECS, *MISTAKES[::15]) if is_refused(spec)]
+    assert len(texts) > 10
+    return texts
+
+
+def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        main(words)
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["8080", "--nat", "pmp:127.0.0.1", "--publish", "{}"],
+        ["8080", "--nat", "pmp:127.0.0.1", "--json", "--publish={}"],
+        ["run", "8080", "--nat", "pmp:127.0.0.1", "--publish", "{}", "--", "true"],
+        ["check", "8080", "--nat", "pmp:127.0.0.1", "--publish", "{}"],
+        ["open", "8080", "--nat", "pmp:127.0.0.1", "--publish", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_repeats_it(words: list[str], refused: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert not [spec for spec in refused if CANARY in said_by([word.format(spec) for word in words], capsys)]
+
+
+def test_no_command_repeats_it_from_the_environment(
+    refused: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(spec: str) -> str:
+        monkeypatch.setenv("PORTMAP_PUBLISH", spec.encode("utf-8", "replace").decode())
+        return said_by(["8080", "--nat", "pmp:127.0.0.1"], capsys)
+
+    specs = [spec for spec in refused if not any(map(str.isspace, spec))]  # a blank parts two publishers there
+    assert not [spec for spec in specs if CANARY in told(spec)]
 
 
 @pytest.mark.parametrize(

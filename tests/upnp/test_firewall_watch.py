@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
 from queue import Empty, SimpleQueue
@@ -88,6 +89,19 @@ def test_a_flood_of_boot_ids_is_told_once_a_second_and_then_less_often(announce:
     assert told(alerts, 2.5 * NEVER - 0.3) == ""
     assert alerts.qsize() == 0
     watch.close()
+
+
+def test_boot_ids_that_change_without_end_are_told_ever_less_often(
+    announce: Announce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firewall_watch, "REST", 0.02)
+    watch, alerts = watching(FIREWALL)
+    ends, number = time.monotonic() + 1.5, 2
+    while time.monotonic() < ends:
+        announce(str(number := number + 1))
+        time.sleep(0.005)
+    watch.close()
+    assert 2 <= alerts.qsize() <= 7  # after 20 ms, 40 ms, 80 ms and so on; 75 without the growing rest
 
 
 def test_the_thread_ends_with_the_watch(announce: Announce) -> None:

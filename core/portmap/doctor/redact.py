@@ -9,7 +9,6 @@ Rules:
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from portmap import errors
@@ -89,14 +88,25 @@ def redacted_findings(findings: Findings, known: Collection[str]) -> Findings:
 
 
 def _reached(found: Reachability) -> Reachability:
-    """The verdict and what closes the port; its reason may name the responder or a program."""
-    return replace(found, external_ip=masked(found.external_ip), reason=HIDDEN, steps=())
+    """The verdict, and what proved it or closes the port, both in words of ours; the reason may name a program."""
+    return Reachability(
+        found.protocol,
+        found.internal_port,
+        found.external_port,
+        masked(found.external_ip),
+        found.verdict,
+        HIDDEN,
+        found.how,
+        found.by,
+        found.ms,
+    )
 
 
 def _nat(nat: NatType | str | None) -> NatType | str | None:
     """The kind of NAT tells nothing of the user; why it could not be measured may name a server."""
     if isinstance(nat, NatType):
-        return replace(nat, external=(masked(nat.external[0]) or nat.external[0], nat.external[1]))
+        external = masked(nat.external[0]) or nat.external[0], nat.external[1]
+        return NatType(external, nat.translated, nat.mapping, nat.filtering, nat.loops_back)
     return nat and HIDDEN
 
 

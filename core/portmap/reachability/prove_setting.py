@@ -23,7 +23,10 @@ class ProveSetting:
         url, comma, option = text.rpartition(",every=")
         if not comma:
             return cls(EchoClient.parse(text))
-        every = parse_duration(option, f"{what} every=", longest=LONGEST)
+        try:
+            every = parse_duration(option, what, longest=LONGEST)
+        except SpecError:  # it repeats the text, which may be the end of a password with ",every=" in it
+            raise SpecError(f"{what}: what follows the last ,every= is no duration of {LEAST}s to 1d") from None
         if every < LEAST:
             raise SpecError(f"{what} every={option} is too often: use {LEAST}s or more")
         return cls(EchoClient.parse(url), every)
