@@ -26,8 +26,7 @@ from portmap.cli.config_file import load_config
 from portmap.cli.hold.metrics import Metrics
 from portmap.cli.hold.run import environment_of
 from portmap.cli.parser.app import EXAMPLES, app
-from portmap.config.file import MAP, SETTINGS, ConfigError
-from portmap.config.settings import ENVIRONMENT
+from portmap.config.file import KEYS, MAP_KEYS, ConfigError
 from portmap.endpoints import OpenPort
 from portmap.errors import PortmapError
 from portmap.events import Event
@@ -203,11 +202,13 @@ def test_every_option_of_the_bare_form_is_told() -> None:
             assert f"`{option}" in REFERENCE, option
 
 
-def test_every_variable_and_every_key_is_told() -> None:
-    for variable in (*ENVIRONMENT.values(), "PORTMAP_CONFIG", "PORTMAP_METRICS"):
-        assert f"`{variable}`" in REFERENCE
-    for key in {*SETTINGS, *MAP}:
-        assert f"`{key}`" in REFERENCE
+def test_every_key_of_the_file_is_told_and_no_other() -> None:
+    keys = re.search(
+        r"At the top and in an `\[\[instance\]\]`: (.*?);.*`\[\[instance.map\]\]`: (.*?)\.", REFERENCE, re.DOTALL
+    )
+    assert keys is not None
+    assert set(re.findall(r"`(\w+)`", keys[1])) == set(KEYS)
+    assert set(re.findall(r"`(\w+)`", keys[2])) == set(MAP_KEYS)
 
 
 def test_every_word_and_variable_for_a_program_is_told() -> None:

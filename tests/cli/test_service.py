@@ -13,6 +13,7 @@ from portmap.cli.commands.service import our_command, print_unit, unit_of
 from portmap.cli.config_file import load_config
 from portmap.cli.parser.app import bare, main
 from portmap.cli.parser.tool_commands import print_
+from portmap.config.settings import SettingsLayer
 from portmap.errors import SpecError
 
 needs_systemd = pytest.mark.skipif(
@@ -23,7 +24,7 @@ needs_systemd = pytest.mark.skipif(
 @pytest.fixture
 def unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """The unit for one mapping, as a file."""
-    print_unit(["--nat", "pmp:192.168.1.1"], ["web=443:8443"])
+    print_unit(["--nat", "pmp:192.168.1.1"], ["web=443:8443"], flags=SettingsLayer(nat="pmp:192.168.1.1"))
     path = tmp_path / "portmap.service"
     path.write_text(capsys.readouterr().out)
     return path
@@ -44,7 +45,7 @@ def test_a_configuration_is_named_by_its_whole_path(
 ) -> None:
     (tmp_path / "portmap.toml").write_text("[[map]]\nport = 80\n")
     monkeypatch.chdir(tmp_path)
-    print_unit([], [], config=Path("portmap.toml"))
+    print_unit([], [], flags=SettingsLayer(), config=Path("portmap.toml"))
     assert line(capsys.readouterr().out, "ExecStart").endswith(f" --config {tmp_path}/portmap.toml")
 
 
@@ -101,7 +102,7 @@ def test_a_configuration_that_only_its_owner_can_read_is_a_credential(
     file = tmp_path / "secret.toml"
     file.write_text("[[map]]\nport = 80\n")
     file.chmod(0o600)
-    print_unit([], [], config=file)
+    print_unit([], [], flags=SettingsLayer(), config=file)
     unit = capsys.readouterr().out
     assert line(unit, "LoadCredential") == f"LoadCredential=portmap.toml:{file}"
     assert line(unit, "ExecStart").endswith(" --config ${CREDENTIALS_DIRECTORY}/portmap.toml")
@@ -121,11 +122,15 @@ def test_a_password_that_all_can_read_is_warned_of(tmp_path: Path, capsys: pytes
 
 
 def test_a_password_in_a_unit_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
-    publish = ["http://me:canary@localhost:1/"]
-    print_unit(["--publish", *publish], ["80"], publish=publish)
+    print_unit([], ["80"], flags=SettingsLayer(publish=("http://me:canary@localhost:1/",)))
     told = capsys.readouterr().err
     assert "put --publish into a file" in told
     assert "canary" not in told
+
+
+def test_a_password_of_a_responder_in_a_unit_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    print_unit([], ["80"], flags=SettingsLayer(prove="http://me:canary@localhost:1/"))
+    assert "put --prove into a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

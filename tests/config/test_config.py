@@ -17,7 +17,7 @@ from portmap.config.settings import (
     MappingText,
     SettingsLayer,
     environment_layer,
-    layer_from_texts,
+    flags_layer,
     resolve,
 )
 from portmap.config.toml_table import line_of, lines_of
@@ -227,32 +227,32 @@ def test_a_value_is_found_in_its_own_table(place: tuple[str | int, ...], line: i
 def test_flags_win_over_environment_over_file_over_default() -> None:
     file = parse_config('nat = "pmp"\nlease = "3h"\nstate = "/f"\n[[map]]\nport = 1\n')
     environment = environment_layer({"PORTMAP_LEASE": "2h", "PORTMAP_STATE": "/e"})
-    (settled,) = resolve(SettingsLayer(state="/flag"), environment, file)
+    (settled,) = resolve(SettingsLayer(state="/flag").over(environment), file)
     assert (settled.state, settled.lease, settled.nat, settled.ip_interval) == ("/flag", 7200, "pmp", 60)
 
 
 def test_a_lease_from_above_is_every_mappings() -> None:
     file = parse_config('[[map]]\nport = 1\nlease = "3h"\n')
-    assert asked(resolve(SettingsLayer(lease=60), NOTHING, file)[0])[0][-1] == 60
+    assert asked(resolve(SettingsLayer(lease=60), file)[0])[0][-1] == 60
 
 
 def test_mappings_from_above_take_the_place_of_the_files() -> None:
-    (settled,) = resolve(SettingsLayer(mappings=(MappingText("8080"),)), NOTHING, parse_config(FULL))
+    (settled,) = resolve(SettingsLayer(mappings=(MappingText("8080"),)), parse_config(FULL))
     assert (settled.nat, settled.publish) == ("upnp", ("file:/run/ports",))
     assert asked(settled) == [("TCP", 8080, 0, "", 3600)]
 
 
 def test_with_nothing_said_there_is_one_instance_of_defaults() -> None:
-    assert resolve(NOTHING, NOTHING) == (Instance(name="any"),)
+    assert resolve(NOTHING) == (Instance(name="any"),)
 
 
 def test_a_gateway_from_above_is_every_instances() -> None:
-    assert {instance.nat for instance in resolve(SettingsLayer(nat="none"), NOTHING, parse_config(FULL))} == {"none"}
+    assert {instance.nat for instance in resolve(SettingsLayer(nat="none"), parse_config(FULL))} == {"none"}
 
 
 def test_mappings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(SpecError, match="asked for twice"):
-        resolve(SettingsLayer(mappings=(MappingText("1"), MappingText("1"))), NOTHING)
+        resolve(SettingsLayer(mappings=(MappingText("1"), MappingText("1"))))
 
 
 def test_the_environment_names_everything() -> None:
@@ -283,10 +283,20 @@ def test_nonsense_in_the_environment_is_the_variables_fault() -> None:
 
 
 def test_flags_are_a_layer_too() -> None:
-    words = {name: f"--{name}" for name in ("lease", "ip_interval", "on_conflict")}
-    assert layer_from_texts({"nat": None, "lease": "1h", "mappings": ["80"]}, words) == SettingsLayer(
-        lease=3600, mappings=(MappingText("80"),)
+    given = {"nat": None, "lease": "1h", "publish": ["file:a"], "ipv6": True, "ipv4": False, "allow_private": True}
+    assert flags_layer(given, ["80"]) == SettingsLayer(
+        lease=3600, publish=("file:a",), ipv6=False, allow_private=True, mappings=(MappingText("80"),)
     )
+
+
+def test_a_flag_that_makes_no_sense_is_named() -> None:
+    with pytest.raises(SpecError, match="--on-conflict 'maybe' makes no sense"):
+        flags_layer({"on_conflict": "maybe"}, [])
+
+
+def test_a_command_with_a_comma_in_the_file_is_no_list_of_specs() -> None:
+    (instance,) = parse_config("publish = ['exec:notify one, two']\n[[map]]\nport = 1\n").instances
+    assert instance.publish == ("exec:notify one, two",)
 
 
 # a reload

@@ -3,12 +3,12 @@
 import os
 import re
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
 from portmap.cli.exit_codes import print_error
 from portmap.config.file import MAX_SIZE, parse_config
-from portmap.config.settings import ConfigFile
+from portmap.config.options import OPTIONS, SECRET_OPTIONS, OptionRow
+from portmap.config.settings import ConfigFile, Instance, SettingsLayer, texts_of
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
@@ -26,7 +26,7 @@ def load_config(path: Path) -> ConfigFile:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SpecError(f"{path} cannot be read: {reason}") from error
     parsed = parse_config(text, str(path), check_spec)
-    if can_be_read_by_all(path) and any(holds_password(instance.publish) for instance in parsed.instances):
+    if can_be_read_by_all(path) and any(map(option_with_password, parsed.instances)):
         print_error(f"{path} has a password, and every user of this host can read it: chmod 600 {path}")
     return parsed
 
@@ -39,14 +39,17 @@ def can_be_read_by_all(path: Path) -> bool:
         return False
 
 
-def holds_password(publish: Iterable[str]) -> bool:
-    """Whether a publisher's spec has what looks like a password: text before an @ in a URL."""
-    return any(_PASSWORD.search(spec) for spec in publish)
+def option_with_password(said: SettingsLayer | Instance) -> OptionRow | None:
+    """The first option with what looks like a password, text before an @ in a URL; None where there is none."""
+    return next((option for option, text in texts_of(said, SECRET_OPTIONS) if _PASSWORD.search(text)), None)
 
 
 def check_spec(key: str, spec: str) -> None:
-    """Whether the plugin is installed; its import is left to the session. Raises SpecError."""
-    if key == "publish":
+    """Whether the plugin is installed that the setting `key` names. Its import is left to the session.
+
+    Raises SpecError.
+    """
+    if OPTIONS[key].spec_of == "publisher":
         Catalogue(PUBLISHERS).find(parse_spec(spec))
         return
     Catalogue(BACKENDS).find(parse_backend_spec(spec))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from portmap.cli.exit_codes import print_error
-from portmap.config.settings import check_path
+from portmap.config.options import check_path
 from portmap.errors import SpecError
 
 SERVICE_FOLDER = Path("/var/lib/portmap")  # StateDirectory= of the unit that `portmap service print` writes

@@ -6,22 +6,13 @@ told at once. A map with a gateway or publishers of its own makes an instance of
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from portmap.config.settings import (
-    ConfigFile,
-    Instance,
-    MappingText,
-    SettingsLayer,
-    check_path,
-    default_name,
-    parse_interval,
-    parse_lease,
-    parse_on_conflict,
-    parse_prove,
-)
+from portmap.config.options import SETTINGS, OptionRow, Value, parse_lease
+from portmap.config.settings import ConfigFile, Instance, MappingText, SettingsLayer, default_name
 from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME
@@ -31,8 +22,9 @@ from portmap.syntax.specs import quoted_name
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
 MAX_MAPS = 2000  # in one file
 MAX_PORTS = 20_000  # in one file, ranges port by port; more than any gateway can hold
-SETTINGS = ("nat", "publish", "lease", "ip_interval", "state", "on_conflict", "prove", "ipv4", "ipv6", "allow_private")
-MAP = ("name", "port", "external", "protocol", "nat", "publish", "lease")
+KEYS = tuple(option.name for option in SETTINGS if option.in_file)
+MAP_OPTIONS = tuple(option for option in SETTINGS if option.in_map)
+MAP_KEYS = ("name", "port", "external", "protocol", *(option.name for option in MAP_OPTIONS), "lease")
 
 _LINE = re.compile(r"at line (\d+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", re.ASCII)
@@ -92,7 +84,7 @@ class _ConfigReader:
         self._ports = 0
 
     def file(self, top: TomlTable) -> ConfigFile:
-        top.reject_unknown_keys((*SETTINGS, "map", "instance"))
+        top.reject_unknown_keys((*KEYS, "map", "instance"))
         settings = self._settings(top)
         named = [(table, table.read("name", self._name)) for table in top.tables("instance")]
         instances = self._instances(top, settings, None)
@@ -101,13 +93,13 @@ class _ConfigReader:
         return ConfigFile(settings, tuple(instances))
 
     def _instance(self, table: TomlTable, settings: SettingsLayer, name: str | None) -> list[Instance]:
-        table.reject_unknown_keys((*SETTINGS, "map", "name"))
+        table.reject_unknown_keys((*KEYS, "map", "name"))
         if not table.values.get("map"):
             table.fault("this instance has no mapping: add [[instance.map]] with a port")
         return self._instances(table, self._settings(table).over(settings), name)
 
     def _instances(self, table: TomlTable, settings: SettingsLayer, name: str | None) -> list[Instance]:
-        """The maps of a table: one instance for each pair of gateway and publishers."""
+        """The maps of a table: one instance for all that have the same values of MAP_OPTIONS."""
         instances: dict[object, Instance] = {}
         for row in table.tables("map"):
             self._maps += 1
@@ -115,11 +107,11 @@ class _ConfigReader:
                 row.fault(f'the file has more than {MAX_MAPS} maps: use ranges, as in port = "27015-27030"')
             if self._maps > MAX_MAPS or self._ports > MAX_PORTS:
                 break
-            row.reject_unknown_keys(MAP)
-            own = SettingsLayer(nat=row.read("nat", self._spec), publish=row.read("publish", self._specs))
+            row.reject_unknown_keys(MAP_KEYS)
+            own = self._settings(row, MAP_OPTIONS)
             layer = own.over(settings)
             wanted = self._wanted(row, layer)
-            group = layer.nat, layer.publish
+            group = tuple(getattr(layer, option.name) for option in MAP_OPTIONS)
             if group not in instances:
                 called = name if own == SettingsLayer() and name else self._free_name(layer.nat)
                 instances[group] = Instance(name=called).with_layer(layer)
@@ -152,30 +144,29 @@ class _ConfigReader:
         for request in requests:
             taken.add(request)
 
-    def _settings(self, table: TomlTable) -> SettingsLayer:
-        return SettingsLayer(
-            nat=table.read("nat", self._spec),
-            publish=table.read("publish", self._specs),
-            lease=table.read("lease", _lease),
-            ip_interval=table.read("ip_interval", lambda value, key: parse_interval(_duration(value, key), key)),
-            state=table.read("state", lambda value, key: check_path(_text(value, key), key)),
-            prove=table.read("prove", lambda value, key: parse_prove(_text(value, key), key)),
-            on_conflict=table.read("on_conflict", lambda value, key: parse_on_conflict(_text(value, key), key)),
-            ipv4=table.read("ipv4", _flag),
-            ipv6=table.read("ipv6", _flag),
-            allow_private=table.read("allow_private", _flag),
-        )
+    def _settings(self, table: TomlTable, options: Sequence[OptionRow] = SETTINGS) -> SettingsLayer:
+        """What the table says of these options."""
+        said: dict[str, Any] = {
+            option.name: table.read(option.name, partial(self._value, option)) for option in options if option.in_file
+        }
+        return SettingsLayer(**said)
 
-    def _spec(self, value: object, key: str) -> str:
-        text = _text(value, key)
-        default_name(text)
-        self._judge(key, text)
-        return text
+    def _value(self, option: OptionRow, value: object, key: str) -> object:
+        match option.value:
+            case Value.SWITCH | Value.OFF_SWITCH:
+                return _flag(value, key)
+            case Value.TEXTS:
+                return tuple(self._checked(option, _text(each, key), key) for each in _list(value, key))
+            case Value.DURATION:
+                return self._checked(option, _number_or_text(value, key), key)
+            case _:
+                return self._checked(option, _text(value, key), key)
 
-    def _specs(self, value: object, key: str) -> tuple[str, ...]:
-        if not isinstance(value, list):
-            raise SpecError(f"{key} is no list: put it in brackets")
-        return tuple(self._spec(each, key) for each in value)
+    def _checked(self, option: OptionRow, text: str, key: str) -> object:
+        value = option.parse(text, key)
+        if option.spec_of:
+            self._judge(key, text)
+        return value
 
     def _name(self, value: object, key: str) -> str:
         text = _text(value, key)
@@ -201,6 +192,12 @@ def _text(value: object, key: str) -> str:
     return value
 
 
+def _list(value: object, key: str) -> list[object]:
+    if not isinstance(value, list):
+        raise SpecError(f"{key} is no list: put it in brackets")
+    return value
+
+
 def _shown(value: object) -> str:
     """A value of the wrong kind, as a fault repeats it: a list or table may hold a spec with a password."""
     if isinstance(value, list | dict):
@@ -220,11 +217,8 @@ def _number_or_text(value: object, key: str) -> str:
     return str(value)
 
 
-_duration = _number_or_text
-
-
 def _lease(value: object, key: str) -> int:
-    return parse_lease(_duration(value, key), key)
+    return parse_lease(_number_or_text(value, key), key)
 
 
 def _protocol(value: object, key: str) -> str:

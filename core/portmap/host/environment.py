@@ -9,6 +9,7 @@ WITHHELD = frozenset(
     {
         "PORTMAP_NAT",  # a backend's argument may hold a password
         "PORTMAP_PUBLISH",  # so may a publisher's
+        "PORTMAP_PROVE",  # so may the URL of a responder
         "NOTIFY_SOCKET",  # sd_notify(3): only portmap itself says how the service is doing
         "WATCHDOG_PID",  # sd_watchdog_enabled(3)
         "WATCHDOG_USEC",

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from portmap.cli.config_file import can_be_read_by_all, holds_password, load_config
+from portmap.cli.config_file import can_be_read_by_all, load_config, option_with_password
 from portmap.cli.exit_codes import print_error
+from portmap.config.settings import SettingsLayer
 from portmap.errors import SpecError
 from portmap.host.files import real_path
 
@@ -95,13 +96,12 @@ def print_unit(
     options: Sequence[str],
     mappings: Sequence[str],
     *,
+    flags: SettingsLayer,
     config: Path | None = None,
-    state: str | None = None,
-    publish: Sequence[str] = (),
 ) -> None:
     """Print the unit that runs portmap with these options, `config` and mappings. Raises SpecError.
 
-    `state` and `publish` are among the options.
+    `flags`: what the options say.
     """
     command = [our_command(), *options]
     credential = None
@@ -110,10 +110,11 @@ def print_unit(
         load_config(file)
         credential = None if can_be_read_by_all(file) else file
         command += ["--config", CREDENTIAL if credential else str(file)]
-    if holds_password(publish):
-        print_error("every user can read a unit, and this one has a password: put --publish into a file (--config)")
+    if (option := option_with_password(flags)) is not None:
+        flag = option.flags[0]
+        print_error(f"every user can read a unit, and this one has a password: put {flag} into a file (--config)")
     command += mappings
-    print(unit_of(command, credential=credential, state=state), end="")
+    print(unit_of(command, credential=credential, state=flags.state), end="")
 
 
 def unit_of(words: Sequence[str], *, credential: Path | None = None, state: str | None = None) -> str:

@@ -24,28 +24,20 @@ from portmap.model import Mapping
 from portmap.session.session import Session
 
 
-def run_with_child(
-    arguments: HoldArguments,
-    words: Sequence[str],
-    *,
-    timeout: int,
-    anyway: bool,
-    as_json: bool,
-    quiet: bool,
-    verbosity: int,
-) -> int:
+def run_with_child(arguments: HoldArguments, words: Sequence[str], *, timeout: int, anyway: bool) -> int:
     """The program's exit code. Raises PortmapError where its ports cannot be had within `timeout` seconds.
 
     `anyway`: then it is started all the same, and the ports are tried on.
     """
-    logs.set_up(verbosity)
+    logs.set_up(arguments.verbosity)
     check_program(words)
     child = ChildProcess(words)
     (instance,) = arguments.instances()  # mappings on the command line make one
-    open_session = session_opener(state_folder(arguments.flags.state))
+    open_session = session_opener(state_folder(arguments.said.state))
     with child.signals(), open_session(instance).session as session:
-        human = HumanLines([instance], quiet=quiet, renewals=verbosity > 0, style=style_of(sys.stderr))
-        _tell(session, as_json_line if as_json else partial(human, instance.name))
+        renewals = arguments.verbosity > 0
+        human = HumanLines([instance], quiet=arguments.quiet, renewals=renewals, style=style_of(sys.stderr))
+        _tell(session, as_json_line if arguments.json else partial(human, instance.name))
         child.on_stop_before_start(session.stop)
         try:
             session.wait(timeout)

@@ -44,20 +44,9 @@ def session_opener(state: Path | None) -> "OpenSession":
     def opening(instance: Instance) -> RunningSession:
         lifetime = instance.lease or portmap.load(instance.nat).default_lifetime
         named = None if instance.state == "none" else Path(instance.state or "")
-        session = portmap.open(
-            instance.nat,
-            instance.requests(lifetime),
-            lease=lifetime,
-            ip_interval=float(instance.ip_interval),
-            publish=instance.publish,
-            state=state if instance.state is None else named,
-            on_conflict=instance.on_conflict,
-            ipv4=instance.ipv4,
-            ipv6=instance.ipv6,
-            allow_private=instance.allow_private,
-            prove=instance.prove,
-            instance=instance.name,
-        )
+        folder = state if instance.state is None else named
+        settings = instance.settings | {"lease": lifetime, "state": folder}
+        session = portmap.open(mappings=instance.requests(lifetime), instance=instance.name, **settings)
         return RunningSession(instance, session, lifetime)
 
     return opening

@@ -16,20 +16,11 @@ from portmap.cli.state_folder import state_folder
 from portmap.config.settings import Instance
 
 
-def run_instances(
-    arguments: HoldArguments,
-    instances: Sequence[Instance],
-    ending: StopSignals,
-    *,
-    metrics: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbosity: int,
-) -> None:
+def run_instances(arguments: HoldArguments, instances: Sequence[Instance], ending: StopSignals) -> None:
     """Keep these instances until the end is asked for. Raises PortmapError."""
-    logs.set_up(verbosity)
+    logs.set_up(arguments.verbosity)
     style = style_of(sys.stdout)
-    lines = HumanLines(instances, quiet=quiet, renewals=verbosity > 0, style=style)
+    lines = HumanLines(instances, quiet=arguments.quiet, renewals=arguments.verbosity > 0, style=style)
 
     def reload() -> Sequence[Instance]:
         wanted = arguments.instances()
@@ -39,13 +30,13 @@ def run_instances(
     with ExitStack() as stack:
         supervise(
             instances,
-            _json_lines(instances) if as_json else lines,
+            _json_lines(instances) if arguments.json else lines,
             ending=ending,
-            greeting=None if as_json or quiet else HumanMessages(style),
+            greeting=None if arguments.json or arguments.quiet else HumanMessages(style),
             reload=None if arguments.config is None else reload,
-            state=state_folder(arguments.flags.state),
+            state=state_folder(arguments.said.state),
             seconds=arguments.seconds,
-            consumers=_event_consumers(metrics, stack),
+            consumers=_event_consumers(arguments.metrics, stack),
         )
     if (rest := lines.rest(time.time())) is not None:
         print(rest, flush=True)

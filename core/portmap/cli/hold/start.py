@@ -16,9 +16,9 @@ from portmap.model import DEFAULT_LIFETIME
 from portmap.syntax.specs import shown_spec
 
 
-def hold_ports(arguments: HoldArguments, *, metrics: str | None, as_json: bool, quiet: bool, verbosity: int) -> None:
+def hold_ports(arguments: HoldArguments) -> None:
     """Hold until SIGINT, SIGTERM or the end of the time; then delete what is held. Raises PortmapError."""
-    plain = not (as_json or quiet)
+    plain = not (arguments.json or arguments.quiet)
     named = [instance for instance in arguments.resolved() if instance.mappings]
     with StopSignals() as ending:
         if plain:
@@ -28,7 +28,7 @@ def hold_ports(arguments: HoldArguments, *, metrics: str | None, as_json: bool, 
         instances = arguments.instances()
         if plain and not named:
             _print_asked(instances, "  (the default: no MAPPING was given)")
-        run_instances(arguments, instances, ending, metrics=metrics, as_json=as_json, quiet=quiet, verbosity=verbosity)
+        run_instances(arguments, instances, ending)
 
 
 def _print_asked(instances: Sequence[Instance], remark: str = "") -> None:

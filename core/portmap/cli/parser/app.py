@@ -11,26 +11,8 @@ from portmap import __version__
 from portmap.cli import exit_codes
 from portmap.cli.parser import port_commands, tool_commands
 from portmap.cli.parser.bare_group import BareGroup
-from portmap.cli.parser.options import (
-    MAPPING,
-    AllowPrivate,
-    Config,
-    For,
-    IpInterval,
-    Json,
-    Lease,
-    MaybeNat,
-    Metrics,
-    OnConflict,
-    OnlyIPv4,
-    OnlyIPv6,
-    Prove,
-    Publish,
-    Quiet,
-    State,
-    Verbose,
-    complete_mapping,
-)
+from portmap.cli.parser.options import MAPPING, complete_mapping, takes_options
+from portmap.config.options import VARIABLES
 from portmap.errors import PortmapError, SpecError
 
 SHORT_HELP = """\
@@ -49,7 +31,7 @@ NO_PORT = (
     "Only with --nat, --publish or --config and no port is 30303/both opened, an Ethereum node's"
 )
 
-EXAMPLES = """
+EXAMPLES = f"""
 Examples:
 
 \b
@@ -68,10 +50,7 @@ pmp, pmp:GATEWAY, protonvpn, extip:IP, extip:HOST, if:NAME, stun,
 stun:HOST:PORT, none; several as in pcp,upnp. 'portmap backends' lists what is
 installed.
 
-\b
-Variables: PORTMAP_NAT, PORTMAP_MAPPINGS, PORTMAP_LEASE, PORTMAP_IP_INTERVAL,
-PORTMAP_PUBLISH, PORTMAP_STATE, PORTMAP_ON_CONFLICT, PORTMAP_CONFIG and
-PORTMAP_METRICS stand for what is not said; NO_COLOR: no colours.
+Variables: {", ".join(VARIABLES[:-1])} and {VARIABLES[-1]} stand for what is not said; NO_COLOR: no colours.
 
 \b
 Exit codes: 0 done, 2 usage, 3 no gateway, 4 refused, 5 conflict, 7 timeout,
@@ -100,6 +79,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
+@takes_options("portmap")
 def bare(
     mappings: Annotated[
         list[str] | None,
@@ -110,52 +90,24 @@ def bare(
             show_default=False,
         ),
     ] = None,
-    nat: MaybeNat = None,
-    lease: Lease = None,
-    ip_interval: IpInterval = None,
-    publish: Publish = None,
-    for_: For = None,
-    state: State = None,
-    on_conflict: OnConflict = None,
-    prove: Prove = None,
-    only_ipv4: OnlyIPv4 = False,
-    only_ipv6: OnlyIPv6 = False,
-    allow_private: AllowPrivate = False,
-    config: Config = None,
-    metrics: Metrics = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
+    *,
     version: Annotated[  # noqa: ARG001  # its callback has done it
         bool,
         typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version."),
     ] = False,
+    **given: Any,
 ) -> None:
     """Keep ports open through any NAT, until Ctrl-C; then close them."""
     from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
     from portmap.cli.hold.start import hold_ports  # noqa: PLC0415  # --version and --help need none of it
 
-    arguments = HoldArguments.parse(
-        mappings or [],
-        nat=nat,
-        lease=lease,
-        ip_interval=ip_interval,
-        publish=publish or [],
-        state=state,
-        on_conflict=on_conflict,
-        prove=prove,
-        for_=for_,
-        config=config,
-        only_ipv4=only_ipv4,
-        only_ipv6=only_ipv6,
-        allow_private=allow_private,
-    )
+    arguments = HoldArguments.parse(mappings or [], given)
     if arguments.asks_for_nothing:
-        if any((lease, ip_interval, for_, on_conflict, prove, only_ipv4, only_ipv6, json, quiet, verbose)):
+        if any(value for name, value in given.items() if name != "metrics"):  # a variable may have said that one
             raise SpecError(NO_PORT)
         print(SHORT_HELP)
         raise typer.Exit
-    hold_ports(arguments, metrics=metrics, as_json=json, quiet=quiet, verbosity=verbose)
+    hold_ports(arguments)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

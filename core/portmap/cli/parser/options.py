@@ -1,9 +1,15 @@
-"""The options that several commands share, and what the Tab key completes."""
+"""The options of the commands, made of the rows of `portmap.config.options`, and what the Tab key completes."""
 
-from collections.abc import Collection
-from typing import Annotated
+from collections.abc import Callable, Collection
+from functools import cache
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+from portmap.config.options import COMMAND_OPTIONS, OPTIONS, Value
+
+F = TypeVar("F", bound=Callable[..., None])
 
 
 def complete_nat(incomplete: str) -> list[str]:
@@ -29,104 +35,59 @@ def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 MAPPING = "[NAME=][EXT:]INT[-INT][/tcp|udp|both]; or [INT=]follow, to listen where the gateway says"
+_COMPLETIONS = {"": None, "backend": complete_nat, "publisher": complete_publisher}
+_TYPES = {Value.TEXTS: list[str] | None, Value.SWITCH: bool, Value.OFF_SWITCH: bool, Value.COUNT: int}
+_DEFAULTS = {Value.SWITCH: False, Value.OFF_SWITCH: False, Value.COUNT: 0}  # others: None
+
+
+def option(name: str, *, from_variable: bool = False) -> Any:
+    """The option of that row for typer. With `from_variable` typer reads its variable."""
+    row = OPTIONS[name]
+    return typer.Option(
+        *row.flags,
+        metavar=row.metavar,
+        help=row.help_line,
+        show_default=False,
+        count=row.value is Value.COUNT,
+        envvar=row.variable if from_variable else None,
+        show_envvar=False,
+        autocompletion=_COMPLETIONS[row.spec_of],
+    )
+
+
+def takes_options(command: str) -> Callable[[F], F]:
+    """Gives a function the options of all rows for this command, in the place of its `**given`.
+
+    They come by name, as the parser read them: None, False or 0 for those that were not given. The variables of
+    settings are left to `environment_layer`, those of the command's own options are read by typer.
+    """
+
+    def with_options(function: F) -> F:
+        own = [each for each in signature(function).parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+        rows = [_parameter(row.name) for row in OPTIONS.values() if command in row.commands]
+        first = [each for each in own if each.kind is not Parameter.KEYWORD_ONLY]
+        parameters = [*first, *rows, *own[len(first) :]]
+        function.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # inspect reads it, mypy does not know it
+        return function
+
+    return with_options
+
+
+@cache
+def _parameter(name: str) -> Parameter:
+    row = OPTIONS[name]
+    kind: Any = _TYPES.get(row.value, str | None)
+    annotation = Annotated[kind, option(name, from_variable=row in COMMAND_OPTIONS)]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(row.value), annotation=annotation)
+
 
 Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAPPING}.", show_default=False)]
-Nat = Annotated[
-    str,
-    typer.Option(
-        "--nat",
-        metavar="SPEC",
-        help="The gateway: NAME[:ARG], or several as in pcp,upnp; default: any.",
-        show_default=False,
-        envvar="PORTMAP_NAT",
-        show_envvar=False,
-        autocompletion=complete_nat,
-    ),
-]
-MaybeNat = Annotated[
-    str | None,
-    typer.Option(
-        "--nat",
-        metavar="SPEC",
-        help="The gateway: NAME[:ARG], or several as in pcp,upnp; default: any.",
-        show_default=False,
-        autocompletion=complete_nat,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, one object a line.")]
-Verbose = Annotated[
-    int,
-    typer.Option(
-        "--verbose", "-v", count=True, help="Log to stderr; -vv: the messages on the wire, too.", show_default=False
-    ),
-]
-Lease = Annotated[
-    str | None,
-    typer.Option(metavar="DUR", help="The lifetime to ask the gateway for; default: 10m.", show_default=False),
-]
-IpInterval = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DUR", help="How often to check the gateway and its address; default: 60s.", show_default=False
-    ),
-]
-Publish = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="SPEC",
-        help="Tell a publisher: exec:CMD, file:PATH, http:URL, enr:KEYFILE, ...; repeatable.",
-        show_default=False,
-        autocompletion=complete_publisher,
-    ),
-]
-For = Annotated[
-    str | None, typer.Option("--for", metavar="DUR", help="End by itself after this time.", show_default=False)
-]
-State = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DIR|none",
-        help="The folder that remembers ports over restarts; default: the XDG state folder.",
-        show_default=False,
-        envvar="PORTMAP_STATE",
-        show_envvar=False,
-    ),
-]
-OnConflict = Annotated[
-    str | None,
-    typer.Option(
-        metavar="next|fail", help="If the external port is taken: use the next one, or fail.", show_default=False
-    ),
-]
-Prove = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL[,every=DUR]",
-        help="A responder outside that tries the ports, again and again; else no host outside is asked.",
-        show_default=False,
-    ),
-]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="What to hold, as TOML; SIGHUP reads it again.",
-        show_default=False,
-        envvar="PORTMAP_CONFIG",
-        show_envvar=False,
-    ),
-]
-Metrics = Annotated[
-    str | None,
-    typer.Option(
-        metavar="[HOST:]PORT",
-        help="Serve metrics to Prometheus.",
-        show_default=False,
-        envvar="PORTMAP_METRICS",
-        show_envvar=False,
-    ),
-]
-OnlyIPv4 = Annotated[bool, typer.Option("-4", help="IPv4 mappings only.")]
-OnlyIPv6 = Annotated[bool, typer.Option("-6", help="IPv6 pinholes only.")]
-AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Announce an address that is not public.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what goes wrong.")]
+Nat = Annotated[str, option("nat", from_variable=True)]
+MaybeNat = Annotated[str | None, option("nat")]
+Lease = Annotated[str | None, option("lease")]
+State = Annotated[str | None, option("state", from_variable=True)]
+OnlyIPv4 = Annotated[bool, option("ipv6")]
+OnlyIPv6 = Annotated[bool, option("ipv4")]
+For = Annotated[str | None, option("for_")]
+Json = Annotated[bool, option("json")]
+Verbose = Annotated[int, option("verbose")]

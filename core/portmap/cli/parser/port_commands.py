@@ -7,22 +7,16 @@ import typer
 
 from portmap.cli.parser.bare_group import PlainCommand
 from portmap.cli.parser.options import (
-    AllowPrivate,
-    For,
-    IpInterval,
     Json,
     Lease,
     Mappings,
     MaybeNat,
     Nat,
-    OnConflict,
     OnlyIPv4,
     OnlyIPv6,
-    Prove,
-    Publish,
-    Quiet,
     State,
     Verbose,
+    takes_options,
 )
 from portmap.errors import SpecError
 
@@ -94,25 +88,14 @@ def check(
     raise typer.Exit(print_checks(ports, via, nat, state_folder(state), as_json=json, verbosity=verbose))
 
 
+@takes_options("run")
 def run(
     ctx: typer.Context,
     mappings: Mappings,
-    nat: MaybeNat = None,
-    lease: Lease = None,
-    ip_interval: IpInterval = None,
-    publish: Publish = None,
-    for_: For = None,
-    state: State = None,
-    on_conflict: OnConflict = None,
-    prove: Prove = None,
-    only_ipv4: OnlyIPv4 = False,
-    only_ipv6: OnlyIPv6 = False,
-    allow_private: AllowPrivate = False,
+    *,
     wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports before CMD.")] = "15s",
     anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where the ports cannot be had.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
+    **given: Any,
 ) -> None:
     """Hold ports while a program lives.
 
@@ -123,26 +106,9 @@ def run(
     from portmap.cli.parser.bare_group import CHILD  # noqa: PLC0415  # as above
     from portmap.syntax.durations import DAY, parse_duration  # noqa: PLC0415  # as above
 
-    arguments = HoldArguments.parse(
-        mappings,
-        nat=nat,
-        lease=lease,
-        ip_interval=ip_interval,
-        publish=publish or [],
-        state=state,
-        on_conflict=on_conflict,
-        prove=prove,
-        for_=for_,
-        only_ipv4=only_ipv4,
-        only_ipv6=only_ipv6,
-        allow_private=allow_private,
-    )
+    arguments = HoldArguments.parse(mappings, given)
     timeout = parse_duration(wait, "--wait", longest=DAY)
-    child = ctx.meta.get(CHILD, [])
-    code = run_with_child(
-        arguments, child, timeout=timeout, anyway=anyway, as_json=json, quiet=quiet, verbosity=verbose
-    )
-    raise typer.Exit(code)
+    raise typer.Exit(run_with_child(arguments, ctx.meta.get(CHILD, []), timeout=timeout, anyway=anyway))
 
 
 def open_(
@@ -160,7 +126,8 @@ def open_(
     """
     from portmap.cli.commands.open import open_ports  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
-    from portmap.config.settings import environment_layer, parse_lease  # noqa: PLC0415  # as above
+    from portmap.config.options import parse_lease  # noqa: PLC0415  # as above
+    from portmap.config.settings import environment_layer  # noqa: PLC0415  # as above
 
     lifetime = environment_layer(os.environ).lease if lease is None else parse_lease(lease, "--lease")
     if only_ipv4 and only_ipv6:

@@ -1,29 +1,12 @@
 """The commands about portmap itself, and the tools that come with it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from portmap.cli.parser.bare_group import PlainCommand
-from portmap.cli.parser.options import (
-    MAPPING,
-    AllowPrivate,
-    Config,
-    For,
-    IpInterval,
-    Json,
-    Lease,
-    MaybeNat,
-    Metrics,
-    OnConflict,
-    OnlyIPv4,
-    OnlyIPv6,
-    Prove,
-    Publish,
-    Quiet,
-    State,
-    Verbose,
-)
+from portmap.cli.parser.options import MAPPING, For, Json, Verbose, takes_options
+from portmap.config.options import OPTIONS
 
 
 def register(app: typer.Typer) -> None:
@@ -100,26 +83,12 @@ def service_() -> None:
 
 
 @service_app.command("print", cls=PlainCommand)
+@takes_options("service print")
 def print_(
     mappings: Annotated[
         list[str] | None, typer.Argument(metavar="[MAPPING]...", help=f"{MAPPING}.", show_default=False)
     ] = None,
-    nat: MaybeNat = None,
-    lease: Lease = None,
-    ip_interval: IpInterval = None,
-    publish: Publish = None,
-    for_: For = None,
-    state: State = None,
-    on_conflict: OnConflict = None,
-    prove: Prove = None,
-    only_ipv4: OnlyIPv4 = False,
-    only_ipv6: OnlyIPv6 = False,
-    allow_private: AllowPrivate = False,
-    config: Config = None,
-    metrics: Metrics = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
+    **given: Any,
 ) -> None:
     """Print a hardened systemd unit.
 
@@ -127,41 +96,11 @@ def print_(
     """
     from portmap.cli.commands.service import print_unit  # noqa: PLC0415  # only this command needs it
     from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
-    from portmap.cli.hold.metrics import parse_address  # noqa: PLC0415  # as above
 
-    arguments = HoldArguments.parse(
-        mappings or [],
-        nat=nat,
-        lease=lease,
-        ip_interval=ip_interval,
-        publish=publish or [],
-        state=state,
-        on_conflict=on_conflict,
-        prove=prove,
-        for_=for_,
-        config=config,
-        only_ipv4=only_ipv4,
-        only_ipv6=only_ipv6,
-        allow_private=allow_private,
-    )
+    arguments = HoldArguments.parse(mappings or [], given)
     arguments.check()
-    if metrics is not None:
-        parse_address(metrics)
-    valued = {
-        "--nat": nat,
-        "--lease": lease,
-        "--ip-interval": ip_interval,
-        "--for": for_,
-        "--state": state,
-        "--on-conflict": on_conflict,
-        "--prove": prove,
-        "--metrics": metrics,
-    }
-    words = [word for name, value in valued.items() if value is not None for word in (name, value)]
-    words += [word for spec in publish or () for word in ("--publish", spec)]
-    flags = {"-4": only_ipv4, "-6": only_ipv6, "--allow-private": allow_private, "--json": json, "--quiet": quiet}
-    words += [name for name, given in flags.items() if given] + ["-v"] * verbose
-    print_unit(words, mappings or [], config=arguments.config, state=state, publish=publish or ())
+    words = [word for name, value in given.items() if name != "config" for word in OPTIONS[name].words(value)]
+    print_unit(words, mappings or [], config=arguments.config, flags=arguments.flags)
 
 
 def demo() -> None:
