@@ -35,7 +35,10 @@ def test_a_listening_socket_is_read_in_the_kernels_byte_order(local: str, addres
     assert (str(found.address), found.port, inode) == (address, 4001, "4711")
 
 
-@pytest.mark.parametrize("line", ["", "nonsense", "0: zz:00 0:0 0A", ROW.format("0100007F:0FA1", "01")])
+@pytest.mark.parametrize(
+    "line",
+    ["", "nonsense", "0: zz:00 0:0 0A", ROW.format("0100007F:0FA1", "01"), ROW.format("010000:0FA1", "0A")],
+)
 def test_what_does_not_listen_is_passed_over(line: str) -> None:
     assert not list(parse_table(HEAD + line, Protocol.TCP))
 

@@ -9,7 +9,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.fuzz import doctor, enr, files, natpmp, pcp, publishers, responder, router, seeds, stun, upnp, upnp6, user
+from tests.fuzz import (
+    doctor,
+    enr,
+    files,
+    host,
+    natpmp,
+    pcp,
+    publishers,
+    responder,
+    router,
+    seeds,
+    stun,
+    upnp,
+    upnp6,
+    user,
+)
 
 from portmap.errors import Garbled, NoGateway, PortmapError, Refused, SpecError
 from portmap_enr.enr import MAX_SIZE
@@ -77,6 +92,12 @@ TARGETS = (
     Target("punch-argument", stun.punch_argument, stun.PUNCH_ARGUMENTS, stun.ARGUMENT_WORDS, (SpecError,)),
     Target("echo-request", responder.request, responder.REQUESTS, responder.REQUEST_WORDS, (), responder.LIMIT),
     Target("echo-answer", responder.answer, responder.ANSWERS, responder.ANSWER_WORDS, ()),
+    Target("claim-question", host.claim_question, host.QUESTIONS, host.QUESTION_WORDS, (), host.MESSAGE_LIMIT),
+    Target("claim-answer", host.claim_answer, host.ANSWERS, host.ANSWER_WORDS, (), host.MESSAGE_LIMIT),
+    Target("unix-sockets", host.unix_sockets, host.SOCKETS, host.SOCKET_WORDS, (), host.TABLE_LIMIT),
+    Target("socket-table", host.socket_table, host.TABLES, host.TABLE_WORDS, (), host.TABLE_LIMIT),
+    Target("metrics-request", host.metrics_request, host.REQUESTS, host.REQUEST_WORDS, (), host.REQUEST_LIMIT),
+    Target("proof", host.proof, host.PROOFS, host.PROOF_WORDS, (SpecError,)),
     Target("firewall", doctor.rules, doctor.RULES, doctor.RULE_WORDS, (), doctor.LIMIT),
     Target("capture", doctor.capture, doctor.CAPTURES, doctor.CAPTURE_WORDS, (SpecError,), doctor.LIMIT),
     Target("pcp-argument", pcp.argument, pcp.ARGUMENTS, user.ADDRESS_WORDS, (SpecError,)),

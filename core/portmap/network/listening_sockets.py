@@ -49,7 +49,7 @@ def parse_table(table: str, protocol: Protocol) -> Iterator[tuple[ListeningSocke
     """The waiting sockets of a `/proc/net/tcp` text and their inodes; pure. Lines that are none are skipped."""
     for line in table.splitlines()[1:]:
         fields = line.split()
-        with suppress(ValueError, IndexError):
+        with suppress(ValueError, IndexError, struct.error):
             if fields[3] == _WAITING[protocol]:
                 address, port = fields[1].split(":")
                 yield ListeningSocket(protocol, _address(bytes.fromhex(address)), int(port, 16)), fields[9]
