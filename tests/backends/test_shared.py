@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.backends.shared import SharedNat
-from portmap.errors import NotAuthorized
+from portmap.errors import Conflict, NotAuthorized
 from portmap.hookspecs import hookimpl
 from portmap.host.claims import Claim, OtherHolder, PortClaims
 from portmap.host.neighbours import Sender
@@ -26,6 +26,14 @@ class Gateway(ScriptedBackend):
 
     def asked(self, hook: str) -> list[tuple[object, ...]]:
         return [call.arguments for call in self.calls if call.hook == hook]
+
+
+class Forced(Gateway):
+    """One that deletes what is not ours, too."""
+
+    @hookimpl
+    def force_delete(self) -> bool:
+        return True
 
 
 class Known(PortClaims):
@@ -99,6 +107,18 @@ def test_a_refusal_says_who_holds_the_port() -> None:
     nat = SharedNat(backend, "scripted", claims=lambda: Known(OURSELVES))
     with pytest.raises(NotAuthorized, match=r"^not yours; another portmap \(process 12\) holds the port$"):
         nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+
+
+@pytest.mark.parametrize("sender", [None, STRANGER])
+def test_no_other_user_keeps_a_mapping_from_being_deleted_by_force(sender: Sender | None) -> None:
+    nat = SharedNat(Forced(), "scripted", claims=lambda: Known(sender))
+    nat.force_delete(Protocol.TCP, 8080, 8080)
+
+
+def test_a_mapping_that_a_portmap_of_ours_would_open_again_is_not_deleted_by_force() -> None:
+    nat = SharedNat(Forced(), "scripted", claims=lambda: Known(OURSELVES))
+    with pytest.raises(Conflict, match=r"another portmap \(process 12\) holds it"):
+        nat.force_delete(Protocol.TCP, 8080, 8080)
 
 
 def test_a_note_says_what_was_found_once() -> None:

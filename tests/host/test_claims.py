@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -128,6 +128,34 @@ def test_another_user_is_heeded_only_once_in_a_while_and_told_no_token(make: Mak
     assert len(heard) == 1
     assert answer is not None
     assert json.loads(answer.text) == [443, ""]
+
+
+class Scripted(Neighbours):
+    """Others who answer at once, each as told."""
+
+    def __init__(self, *answers: tuple[Sender, bytes]) -> None:
+        super().__init__()
+        self._messages = [Message(text, sender, "\0x") for sender, text in answers]
+
+    def ask(self, text: bytes, own: Collection[str] = ()) -> list[Message]:
+        return self._messages
+
+
+STRANGER, OURSELVES = Sender(1, os.geteuid() + 1), Sender(2, os.geteuid())
+
+
+@pytest.mark.parametrize(("sender", "token"), [(OURSELVES, "00ff"), (Sender(3, 0), "00ff"), (STRANGER, "")])
+def test_a_token_is_taken_from_our_own_user_and_root_only(sender: Sender, token: str) -> None:
+    holder = PortClaims(Scripted((sender, b'[443, "00ff"]'))).other_holder(WEB)
+    assert holder is not None
+    assert holder.token == token
+
+
+def test_our_own_user_is_preferred_to_another_that_claims_the_same_port() -> None:
+    others = Scripted((STRANGER, b'[443, ""]'), (OURSELVES, b'[443, "00ff"]'), (STRANGER, b'[443, ""]'))
+    holder = PortClaims(others).other_holder(WEB)
+    assert holder is not None
+    assert holder.sender == OURSELVES
 
 
 def test_another_user_is_named_as_such() -> None:

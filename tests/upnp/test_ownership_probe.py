@@ -35,6 +35,12 @@ def test_a_client_that_may_not_be_asked_counts_as_present(client: str, arp: Path
     assert is_host_present(client, 30303, answers=must_not_be_asked, arp=arp)
 
 
+@pytest.mark.parametrize("client", ["8.8.8.8", "100.64.0.9", "0.0.0.0", "224.0.0.1"])  # noqa: S104  # no bind
+def test_a_gateway_cannot_make_us_knock_at_an_address_that_is_not_private(client: str, arp: Path) -> None:
+    # As where the link's network is one of public addresses.
+    assert is_host_present(client, 22, answers=must_not_be_asked, arp=arp, is_on_link=on_link)
+
+
 def test_a_gateway_cannot_make_us_knock_at_a_host_of_another_network(arp: Path) -> None:
     # It knows our description, so it can write any address beside it.
     for client in ("10.9.8.6", "172.16.0.1", "192.168.55.1"):

@@ -75,12 +75,12 @@ class PortClaims:
     Every method may be called from any thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: Neighbours | None = None) -> None:
         self._lock = threading.Lock()
         self._claims: dict[Key, Claim] = {}
         self._mailbox: Mailbox | None = None
         self._thread: threading.Thread | None = None
-        self._neighbours = Neighbours()
+        self._neighbours = neighbours or Neighbours()
         self._on_change: Callable[[str], None] = lambda _: None
         self._other_users_from = 0.0
 
