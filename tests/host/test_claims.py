@@ -225,6 +225,21 @@ def test_a_flood_of_messages_delays_no_answer(monkeypatch: pytest.MonkeyPatch) -
     assert took < 2
 
 
+def test_an_answer_that_waits_when_the_time_is_over_counts(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "TIMEOUT", 0.0)
+    monkeypatch.setattr(neighbours, "Mailbox", LateMailbox)
+    make().add(WEB)
+    assert make().other_holder(WEB) is not None
+
+
+class LateMailbox(Mailbox):
+    """One whose owner is late, as on a busy host: what has been sent to it waits there."""
+
+    def receive(self, seconds: float | None) -> Message | None:
+        time.sleep(0.05)
+        return super().receive(seconds)
+
+
 def test_what_another_socket_answers_than_those_that_were_asked_does_not_count(make: Make) -> None:
     asked, stranger = Mailbox(listed=True), Mailbox(listed=False)
 

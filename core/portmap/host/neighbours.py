@@ -139,10 +139,14 @@ class Neighbours:
     def _answers(self, mailbox: Mailbox, asked: set[str]) -> list[Message]:
         began = time.monotonic()
         self._silent = {it: until for it, until in self._silent.items() if until > began and it in asked}
-        awaited = asked - self._silent.keys()
+        awaited, more = asked - self._silent.keys(), len(asked)
         answers: dict[str, Message] = {}
-        while awaited and (left := began + TIMEOUT - time.monotonic()) > 0:
-            answer = mailbox.receive(left)
+        while awaited and more:
+            left = began + TIMEOUT - time.monotonic()
+            more -= left <= 0  # on a busy host an answer waits here already when the time is over
+            answer = mailbox.receive(max(0.0, left))
+            if answer is None and left <= 0:
+                break
             if answer is not None and answer.address in asked:
                 answers[answer.address] = answer
                 awaited.discard(answer.address)
