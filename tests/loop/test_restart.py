@@ -1,15 +1,15 @@
 """Sticky and crash-safe: what a session remembers of the one before, on scripted time."""
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from portmap.backends.nat import Nat
-from portmap.events import PortAdded
 from portmap.loop.inbox import Register
 from portmap.loop.loop import Loop
 from portmap.loop.policy import OnConflict, Policy
-from portmap.model import Key, PortRequest, Protocol
+from portmap.model import Key, Mapping, PortRequest, Protocol
 from portmap.storage.journal import Journal, JournalEntry, from_text
 from portmap.storage.journal_store import JournalStore
 from portmap.storage.journal_writer import JournalWriter
@@ -24,14 +24,40 @@ def entry(port: int, *, at: str = HERE, held: bool = True, external: int = 9090)
     return JournalEntry(at, Protocol.TCP, port, external, expires=None, held=held)
 
 
+class MemoryStore(JournalStore):
+    """A folder in memory, with one journal of a dead session."""
+
+    def __init__(self, left: Journal) -> None:
+        self._left = left
+        self.saved = Journal()
+
+    def take_over(self) -> tuple[Journal, ...]:
+        return (self._left,)
+
+    def save(self, journal: Journal) -> None:
+        self.saved = journal
+
+
+class Writer(JournalWriter):
+    """Records, too, which leftovers were deleted."""
+
+    def __init__(self, store: MemoryStore, gateway: Callable[[], str]) -> None:
+        super().__init__(store, gateway)
+        self.deleted: list[Key] = []
+
+    def leftover_deleted(self, key: Key) -> None:
+        self.deleted.append(key)
+        super().leftover_deleted(key)
+
+
 def play(
     backend: ScriptedBackend, journal: Journal, *wanted: PortRequest, policy: Policy | None = None, end: float = 100
 ) -> list[Key]:
     """Run the real loop with a journal; the leftovers that it says are gone."""
-    swept: list[Key] = []
     inbox = backend.inbox = ScriptedInbox([(0, Register(request)) for request in wanted], end=end)
-    Loop(Nat(backend, "scripted"), inbox, Recording(inbox), policy, journal, swept.append, lambda: 0.0).run()
-    return swept
+    nat, writer = Nat(backend, "scripted"), Writer(MemoryStore(journal), lambda: HERE)
+    Loop(nat, inbox, Recording(inbox), policy, writer, lambda: 0.0).run()
+    return writer.deleted
 
 
 def asked(backend: ScriptedBackend, hook: str) -> list[tuple[object, ...]]:
@@ -114,10 +140,10 @@ def test_a_leftover_that_is_gone_is_not_taken_for_what_we_have_mapped_since(tmp_
     with closing(JournalStore(tmp_path)) as killed:
         killed.save(Journal((replace(entry(8080), inner_port=9090),)))
     with closing(JournalStore(tmp_path)) as state:
-        scribe = JournalWriter(Recording(ScriptedInbox(end=0)), state)
-        scribe.on_event(PortAdded(protocol=Protocol.TCP, internal_port=8080, external_port=9091))
-        scribe.on_leftover_deleted(TCP.key)
-        scribe.on_settled()
+        writer = JournalWriter(state, lambda: HERE)
+        writer.granted(Mapping(Protocol.TCP, 8080, 9091, 600), "", 8080)
+        writer.leftover_deleted(TCP.key)
+        writer.save()
         assert [kept.held for kept in from_text(next(tmp_path.glob("*.json")).read_text()).entries] == [True]
 
 

@@ -32,17 +32,14 @@ def run_loop_path(
     view = current_view6 if ipv6 else current_view
     monitor = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason)), view).start()
     try:
-        if state is None:
-            Loop(nat, inbox, listener, policy).run()
-        else:
+        journal = None
+        if state is not None:
             from portmap.storage.journal_writer import JournalWriter  # noqa: PLC0415  # only with a state folder
 
-            journal = JournalWriter(listener, state, nat.name, nat.hint)
+            journal = JournalWriter(state, lambda: str(nat), nat.name, nat.hint)
             if hint := journal.inherited.hint_for(nat.name):
                 nat.take_hint(hint)
-            loop = Loop(nat, inbox, journal, policy, journal.inherited, journal.on_leftover_deleted)
-            journal.token_of, journal.inner_port_of = loop.token_of, loop.inner_port_of
-            loop.run()
+        Loop(nat, inbox, listener, policy, journal).run()
     finally:
         monitor.close()
         if state is not None:

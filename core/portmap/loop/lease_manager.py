@@ -28,6 +28,7 @@ from portmap.model import Grant, Key, PortRequest
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal import JournalEntry
+    from portmap.storage.journal_writer import JournalWriter
 from portmap.reachability.mend_step import MendStep
 
 _log = logging.getLogger("portmap.loop")
@@ -44,6 +45,7 @@ class LeaseManager:
         emit: Callable[[Event], None],
         policy: Policy,
         random: Callable[[], float],
+        journal: "JournalWriter | None" = None,
     ) -> None:
         self._nat = nat
         self._client = MappingClient(nat, policy.call_deadline)
@@ -51,7 +53,7 @@ class LeaseManager:
         self._monitor = monitor
         self._policy = policy
         self._random = random
-        self._table = LeaseTable(inbox, emit, random, policy.trouble_level)
+        self._table = LeaseTable(inbox, emit, random, policy.trouble_level, journal)
         self._check = MappingCheck(self._client, self._table, monitor, inbox, self._ask_in_order, self._suspect_gateway)
         self._open_orders = count(1)
         self._interrupted: Lease | None = None
@@ -61,11 +63,6 @@ class LeaseManager:
         """When the next lease needs attention."""
         first = self._table.next_due()
         return inf if first is None else first.wake_at
-
-    def token_of(self, key: Key) -> str:
-        """What the backend wants back with this mapping; empty for nothing."""
-        lease = self._table.get(key)
-        return "" if lease is None else lease.token
 
     def inner_port_of(self, key: Key) -> int:
         """The internal port by which the gateway knows this mapping: with `follow` it may be another than the key's."""

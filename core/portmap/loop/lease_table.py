@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
+from typing import TYPE_CHECKING
 
 from portmap.errors import NoGateway, PortmapError, Refused, error_kind
 from portmap.events import Event
@@ -18,20 +19,32 @@ from portmap.loop.inbox import Inbox
 from portmap.loop.lease import Lease
 from portmap.model import Key
 
+if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal_writer import JournalWriter
+
 SLACK = 64  # outdated entries that are not worth a clean-up
 _log = logging.getLogger("portmap.loop")
 
 
 class LeaseTable:
-    """Leases by key and wake-up. `emit` is called with each event; `trouble_level` is the log level of failures."""
+    """Leases by key and wake-up. `emit` is called with each event; `trouble_level` is the log level of failures.
+
+    `journal` notes what the gateway holds.
+    """
 
     def __init__(
-        self, inbox: Inbox, emit: Callable[[Event], None], random: Callable[[], float], trouble_level: int
+        self,
+        inbox: Inbox,
+        emit: Callable[[Event], None],
+        random: Callable[[], float],
+        trouble_level: int,
+        journal: "JournalWriter | None" = None,
     ) -> None:
         self._inbox = inbox
         self._emit = emit
         self._random = random
         self._trouble_level = trouble_level
+        self._journal = journal
         self._leases: dict[Key, Lease] = {}
         self._ticket: dict[Key, int] = {}
         self._heap: list[tuple[float, int, Key]] = []
@@ -79,6 +92,8 @@ class LeaseTable:
         """The first was granted; the second, if any, is its partner. Its companion may be due next."""
         for lease in after:
             self.put(lease)
+        if self._journal is not None:
+            self._journal.granted(after[0].mapping, after[0].token, after[0].target_port)
         self._emit(lease_events.event_of_grant(before, after[0]))
         self.renew_companion(before)
 
@@ -100,13 +115,21 @@ class LeaseTable:
         _log.log(self._trouble_level, "%s %d is lost: %s", *lease.key, reason)
         lost = lease.lost()
         self.put(lost)
+        self._note_gone(lease.key)
         self._emit(lease_events.event_of_loss(lease, reason))
         return lost
 
     def record_removal(self, lease: Lease, error: PortmapError | None) -> None:
         """The port is wanted no more. With an error, the gateway did not confirm the deletion."""
-        if lease.held:
-            self._emit(lease_events.event_of_removal(lease, error))
+        if not lease.held:
+            return
+        if error is None:
+            self._note_gone(lease.key)
+        self._emit(lease_events.event_of_removal(lease, error))
+
+    def _note_gone(self, key: Key) -> None:
+        if self._journal is not None:
+            self._journal.gone(key)
 
     # TCP and UDP of one port: see `renewal_order` ------------------------------------------------------------
 

@@ -6,7 +6,6 @@ Rules:
 """
 
 import logging
-from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -17,23 +16,22 @@ from portmap.loop.lease import MAX_RETRY, RETRY_FIRST
 from portmap.model import Key
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
-    from portmap.storage.journal import JournalEntry
+    from portmap.storage.journal_writer import JournalWriter
 
 _log = logging.getLogger("portmap.loop")
 
 
 class LeftoverCleaner:
-    """Leftovers, one at a time. `now` is unix time in seconds: what has run out by then needs no deleting.
+    """The leftovers that `journal` inherited, one at a time, and notes in it that they are gone.
 
-    `on_deleted` is called with the key of each that was deleted.
+    `now` is unix time in seconds: what has run out by then needs no deleting.
     """
 
-    def __init__(
-        self, nat: Nat, entries: "Iterable[JournalEntry]", now: float, on_deleted: Callable[[Key], None]
-    ) -> None:
+    def __init__(self, nat: Nat, journal: "JournalWriter | None", now: float) -> None:
         self._nat = nat
-        self._on_deleted = on_deleted
-        self._left = [entry for entry in entries if entry.may_be_held(now)]
+        self._journal = journal
+        inherited = () if journal is None else journal.inherited.entries
+        self._left = [entry for entry in inherited if entry.may_be_held(now)]
         self._failures = 0
         self._not_before = -inf
 
@@ -64,5 +62,6 @@ class LeftoverCleaner:
             _log.warning("%s %d of an earlier session could not be deleted: %s", *entry.key, error)
         else:
             _log.info("%s %d of an earlier session is deleted", *entry.key)
-            self._on_deleted(entry.key)
+            if self._journal is not None:
+                self._journal.leftover_deleted(entry.key)
         self._left.remove(entry)

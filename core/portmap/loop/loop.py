@@ -48,10 +48,9 @@ from portmap.loop.inbox import (
 from portmap.loop.lease_manager import LeaseManager
 from portmap.loop.leftovers import LeftoverCleaner
 from portmap.loop.policy import Policy
-from portmap.model import Key
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
-    from portmap.storage.journal import Journal
+    from portmap.storage.journal_writer import JournalWriter
 
 _CHANGES = (GatewayFound, ExternalIPChanged, PortAdded, PortChanged, PortLost)
 _log = logging.getLogger("portmap.loop")
@@ -60,7 +59,7 @@ _log = logging.getLogger("portmap.loop")
 class Loop:
     """Keeps every registered port mapped until it is told to stop.
 
-    `journal`: what an earlier session left. `on_leftover_deleted` is called with each mapping of it that is deleted.
+    `journal` says what an earlier session left, and notes what this one holds.
     """
 
     def __init__(
@@ -69,8 +68,7 @@ class Loop:
         inbox: Inbox,
         listener: Listener,
         policy: Policy | None = None,
-        journal: "Journal | None" = None,
-        on_leftover_deleted: Callable[[Key], None] | None = None,
+        journal: "JournalWriter | None" = None,
         random: Callable[[], float] = random,
     ) -> None:
         policy = policy or Policy()
@@ -82,19 +80,11 @@ class Loop:
         self._journal = journal
         self._debounce = Debounce()
         self._monitor = GatewayMonitor(nat, inbox, self._emit, policy, random)
-        self._leases = LeaseManager(nat, inbox, self._monitor, self._emit, policy, random)
+        self._leases = LeaseManager(nat, inbox, self._monitor, self._emit, policy, random, journal)
         self._started = time.time()
-        self._leftovers = LeftoverCleaner(
-            nat, () if journal is None else journal.entries, self._started, on_leftover_deleted or _nothing
-        )
-
-    def token_of(self, key: Key) -> str:
-        """What the backend wants back with this mapping; empty for nothing."""
-        return self._leases.token_of(key)
-
-    def inner_port_of(self, key: Key) -> int:
-        """The internal port by which the gateway knows this mapping."""
-        return self._leases.inner_port_of(key)
+        self._leftovers = LeftoverCleaner(nat, journal, self._started)
+        self._found = False
+        self._hint_is_due = False
 
     def run(self) -> None:
         """Run until a Stop is read; then clean up and return."""
@@ -115,7 +105,7 @@ class Loop:
         finally:
             while self._inbox.next(-inf) is not None:
                 pass  # too late for these; a second Stop left here would interrupt the deleting
-            for last in (self._leases.delete_all, self._listener.on_settled, unwatch):
+            for last in (self._leases.delete_all, self._settle, unwatch):
                 with suppress(Interrupted):  # another Stop gives up what is under way
                     last()
 
@@ -128,14 +118,23 @@ class Loop:
 
     def _next_message(self) -> Message | None:
         due = min(self._debounce.due, self._monitor.due, self._leases.due, self._leftovers_due)
-        return self._inbox.next_or_settle(due, self._listener.on_settled)
+        return self._inbox.next_or_settle(due, self._settle)
+
+    def _settle(self) -> None:
+        """All is quiet: write the journal, and let the listener know."""
+        if self._journal is not None:
+            if self._hint_is_due:
+                self._journal.gateway_may_have_moved()
+            self._journal.save()
+        self._hint_is_due = False
+        self._listener.on_settled()
 
     # Messages ------------------------------------------------------------------------------------------------
 
     def _handle(self, message: Message) -> None:
         match message:
             case Register(request):
-                earlier = None if self._journal is None else self._journal.entry_of(request.key)
+                earlier = None if self._journal is None else self._journal.inherited.entry_of(request.key)
                 still_held = earlier is not None and earlier.may_be_held(self._started)
                 self._leases.add(request, earlier, still_held=still_held)
                 self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))
@@ -197,6 +196,8 @@ class Loop:
         _log.debug("%s", event)
         if isinstance(event, _CHANGES):
             self._debounce = self._debounce.changed()
+        self._found = self._found or isinstance(event, GatewayFound)
+        self._hint_is_due = self._found
         self._listener.on_event(event)
 
 
