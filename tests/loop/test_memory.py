@@ -159,7 +159,7 @@ class Listeners:
                     protocol=Protocol.TCP, internal_port=80, name="", reason=f"{number:08x} of " + "nonsense " * 20
                 )
             )
-        self.reader = self.stream.subscribe()
+        self.reader = self.stream.events()
         for _ in range(BACKLOG):
             next(self.reader)
 

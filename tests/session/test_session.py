@@ -251,7 +251,7 @@ def test_who_stops_listening_is_forgotten(start: Open) -> None:
     listener = session.events()
     next(listener)
     listener.close()  # type: ignore[attr-defined]  # it is a generator
-    assert session._audience._subscribers == []
+    assert session._stream._subscribers == []
 
 
 # adding and removing

@@ -25,6 +25,10 @@ class MappingText(NamedTuple):
         """The requests that it stands for; `lifetime` is what to ask for where it has no lease. Raises SpecError."""
         return parse_mapping(self.text, self.lease or lifetime)
 
+    def to_open(self) -> tuple[str | PortRequest, ...]:
+        """What `portmap.open` takes: the text, for which the backend may choose the lifetime, or requests with it."""
+        return (self.text,) if self.lease is None else self.requests(self.lease)
+
 
 class SettingsLayer(NamedTuple):
     """What one source says; None where it says nothing. A field for each row of `options.SETTINGS`."""

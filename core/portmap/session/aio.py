@@ -2,7 +2,7 @@
 
 The event loop is never blocked, and nothing here outlives the `async with`: leaving it, also by a cancellation,
 waits until what is held was deleted, 3 seconds at the most. All threads are daemons, so none delays the process's end.
-A session's events go from its thread to a bounded queue of each reader; a slow reader delays only itself.
+A session's events go from its threads to a bounded queue of each reader; a slow reader delays only itself.
 """
 
 import logging
@@ -22,7 +22,7 @@ from portmap.model import Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import Record
 from portmap.publishers.health import PublisherHealth
 from portmap.reachability.verdict import Reachability
-from portmap.session.event_stream import BACKLOG
+from portmap.session.event_stream import BACKLOG, Subscriber
 from portmap.session.open import open as open_session
 from portmap.session.session import Session
 from portmap.session.wakeup import Wakeup, current_wakeup
@@ -46,8 +46,7 @@ class AsyncSession:
         self._backlog: deque[Event] = deque(maxlen=BACKLOG)
         self._readers: weakref.WeakSet[_Subscription] = weakref.WeakSet()
         self._ended = False
-        self._pump = threading.Thread(target=self._forward, name="portmap events", daemon=True)
-        self._pump.start()
+        session.subscribe(self._forward)
 
     @property
     def kind(self) -> Kind:
@@ -58,6 +57,11 @@ class AsyncSession:
     def gateway(self) -> str:
         """How the backend names its gateway."""
         return self._session.gateway
+
+    @property
+    def lifetime(self) -> int:
+        """The seconds that are asked for where a mapping names none."""
+        return self._session.lifetime
 
     @property
     def external_ip(self) -> Address | None:
@@ -130,6 +134,10 @@ class AsyncSession:
         await self._wakeup.wait(lambda: self._ended or self._is_complete(), timeout)
         return self._session.wait(0)
 
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call a function with every event, and None at the end, as `Session.subscribe`: not in the event loop."""
+        return self._session.subscribe(subscriber)
+
     def events(self, timeout: float | None = None) -> AsyncIterator[Event]:
         """Every event from the session's start (the last thousand of them) to its end.
 
@@ -148,7 +156,6 @@ class AsyncSession:
     def close(self) -> None:
         """Delete what is held and end; blocks, 3 seconds at the most. `aopen` calls it, in a thread."""
         self._session.close()
-        self._pump.join(CLOSING)
 
     def _is_complete(self) -> bool:
         try:
@@ -157,15 +164,15 @@ class AsyncSession:
             return False
         return True
 
-    def _forward(self) -> None:
-        """The pump's thread: pass the events on, then the end."""
-        for event in self._session.events():
-            with self._lock:
+    def _forward(self, event: Event | None) -> None:
+        """Pass an event on, or the end. In the session's threads."""
+        with self._lock:
+            if event is None:
+                self._ended = True
+            else:
                 self._backlog.append(event)
                 for reader in self._readers:
                     reader.put(event)
-            self._wakeup.wake()
-        self._ended = True
         self._wakeup.wake()
 
 
@@ -180,7 +187,7 @@ class _Subscription:
         self._behind = False
 
     def put(self, event: Event) -> None:
-        """From the pump's thread."""
+        """In the session's threads."""
         if len(self._queue) == BACKLOG and not self._behind:
             self._behind = True
             _log.warning("a reader of events is more than %d behind: the oldest are dropped", BACKLOG)

@@ -5,10 +5,14 @@ Putting an event in never blocks. A late reader gets the last `BACKLOG` events f
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
+from typing import TypeAlias
 
 from portmap.events import Event
+
+Subscriber: TypeAlias = Callable[[Event | None], None]
+"""Gets each event, and None at the end."""
 
 BACKLOG = 1000  # events kept for a listener that comes late
 
@@ -19,7 +23,7 @@ class EventStream:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._backlog: deque[Event] = deque(maxlen=BACKLOG)
-        self._subscribers: list[SimpleQueue[Event | None]] = []
+        self._subscribers: list[Subscriber] = []
         self._ended = False
 
     def publish(self, event: Event) -> None:
@@ -27,7 +31,7 @@ class EventStream:
         with self._lock:
             self._backlog.append(event)
             for subscriber in self._subscribers:
-                subscriber.put(event)
+                subscriber(event)
 
     def close(self) -> None:
         """No more events will come. A second time does nothing."""
@@ -35,25 +39,36 @@ class EventStream:
             if not self._ended:
                 self._ended = True
                 for subscriber in self._subscribers:
-                    subscriber.put(None)
+                    subscriber(None)
 
-    def subscribe(self, timeout: float | None = None) -> Iterator[Event]:
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call it with every event from the start (the last thousand of them), and with None at the end.
+
+        It is called in the thread of the event, and must neither block nor raise. Returns what ends the subscription.
+        """
+        with self._lock:
+            for event in self._backlog:
+                subscriber(event)
+            if self._ended:
+                subscriber(None)
+            self._subscribers.append(subscriber)
+        return lambda: self._unsubscribe(subscriber)
+
+    def _unsubscribe(self, subscriber: Subscriber) -> None:
+        with self._lock:
+            self._subscribers.remove(subscriber)
+
+    def events(self, timeout: float | None = None) -> Iterator[Event]:
         """Every event from the start (the last thousand of them) to the end; blocks in between.
 
         With `timeout` it ends once no event came for so many seconds.
         """
-        subscriber: SimpleQueue[Event | None] = SimpleQueue()
-        with self._lock:
-            for event in self._backlog:
-                subscriber.put(event)
-            if self._ended:
-                subscriber.put(None)
-            self._subscribers.append(subscriber)
+        queue: SimpleQueue[Event | None] = SimpleQueue()
+        unsubscribe = self.subscribe(queue.put)
         try:
-            while (said := subscriber.get(timeout=timeout)) is not None:
+            while (said := queue.get(timeout=timeout)) is not None:
                 yield said
         except Empty:
             return
         finally:
-            with self._lock:
-                self._subscribers.remove(subscriber)
+            unsubscribe()

@@ -8,7 +8,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from portmap.dispatch.path_setup import PathSetup
@@ -19,8 +18,7 @@ from portmap.loop.policy import Policy
 from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
 from portmap.node.local_node import LocalNode, Record
 from portmap.publishers.group import DRAIN, PublisherGroup
-from portmap.reachability.mend_step import MendStep
-from portmap.session.event_stream import EventStream
+from portmap.session.event_stream import EventStream, Subscriber
 from portmap.session.state import SessionState, record_changed
 from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
@@ -48,33 +46,33 @@ class Session:
 
     def __init__(
         self,
-        roads: Sequence[PathSetup],
+        setups: Sequence[PathSetup],
         requests: Iterable[PortRequest],
-        desks: "Iterable[PublisherRunner]" = (),
+        publishers: "Iterable[PublisherRunner]" = (),
         policy: Policy | None = None,
         node: LocalNode | None = None,
         lease: int = DEFAULT_LIFETIME,
-        board: "StatusFile | NoStatusFile" = NoStatusFile(),  # noqa: B008  # it holds nothing
+        status_file: "StatusFile | NoStatusFile" = NoStatusFile(),  # noqa: B008  # it holds nothing
         prove: "ProveSetting | None" = None,
     ) -> None:
         self._lease = lease
-        self._board = board
+        self._status_file = status_file
         self._policy = policy or Policy()
-        self._office = PublisherGroup(desks, self._on_event)
+        self._publishers = PublisherGroup(publishers, self._on_event)
         self._node = node or LocalNode()
         self._changed = threading.Condition()
         self._requests: dict[Key, PortRequest] = {}
-        self._ledger = SessionState()
-        self._audience = EventStream()
+        self._state = SessionState()
+        self._stream = EventStream()
         self._fault: BaseException | None = None
         self._ended = False
         self._stopping = False
         observer = _PathObserver(self._on_event, self._on_record, self._on_settled, self._on_end)
-        self._paths = tuple(PortMapping(road, self._node, observer, self._policy) for road in roads)
+        self._paths = tuple(PortMapping(setup, self._node, observer, self._policy) for setup in setups)
         for path in self._paths:
             path.wakes(*(other for other in self._paths if other is not path))
         self._alive = len(self._paths)
-        self._open = self._ledger.pinholes if self._paths[0].ipv6 else self._ledger.mappings
+        self._open = self._state.pinholes if self._paths[0].ipv6 else self._state.mappings
         for request in requests:
             self.add(request)
         self._prover = None if prove is None else self._make_prover(prove)
@@ -102,9 +100,14 @@ class Session:
         return str(self._paths[0].nat)
 
     @property
+    def lifetime(self) -> int:
+        """The seconds that are asked for where a mapping names none."""
+        return self._lease
+
+    @property
     def external_ip(self) -> Address | None:
         """The external address as the gateway last stated it, of whatever scope; None before."""
-        return self._ledger.external_ip
+        return self._state.external_ip
 
     @property
     def requests(self) -> tuple[PortRequest, ...]:
@@ -116,18 +119,18 @@ class Session:
     def mappings(self) -> tuple[Mapping, ...]:
         """The ports that are open now."""
         with self._changed:
-            return tuple(self._ledger.mappings.values())
+            return tuple(self._state.mappings.values())
 
     @property
     def pinholes(self) -> tuple[Mapping, ...]:
         """The ports that are open now over IPv6, at our own address."""
         with self._changed:
-            return tuple(self._ledger.pinholes.values())
+            return tuple(self._state.pinholes.values())
 
     @property
     def publishers(self) -> "tuple[PublisherHealth, ...]":
         """How each publisher is doing."""
-        return self._office.statuses
+        return self._publishers.statuses
 
     @property
     def reachability(self) -> "dict[Key, Reachability]":
@@ -146,12 +149,19 @@ class Session:
         if self._fault is not None:
             raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
 
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call a function with every event from the session's start (the last thousand of them), and None at its end.
+
+        It must neither block, nor raise, nor call the session. Returns a function that ends the subscription.
+        """
+        return self._stream.subscribe(subscriber)
+
     def events(self, timeout: float | None = None) -> Iterator[Event]:
         """Every event from the session's start (the last thousand of them) to its end; blocks in between.
 
         With `timeout` it ends once no event came for so many seconds.
         """
-        return self._audience.subscribe(timeout)
+        return self._stream.events(timeout)
 
     def wait(self, timeout: float | None = None) -> tuple[Mapping, ...]:
         """Wait until every requested port is open; the open ports. Pinholes are not waited for beside mappings.
@@ -175,7 +185,7 @@ class Session:
             self._requests |= {request.key: request for request in asked}
         for path in self._paths:
             wanted = [request for request in asked if path.accepts(request)]
-            self._board.add(wanted, ipv6=path.ipv6)
+            self._status_file.add(wanted, ipv6=path.ipv6)
             for request in wanted:
                 path.register(request)
 
@@ -184,16 +194,16 @@ class Session:
         with self._changed:
             if self._requests.pop(key, None) is None:
                 raise SpecError(f"{key[0]} {key[1]} was never asked for")
-            self._ledger.forget_failure(key)
+            self._state.forget_failure(key)
             self._changed.notify_all()  # what is left may be complete
         for path in self._paths:
             path.unregister(key)
-        self._board.remove(key)
-        self._board.write()
+        self._status_file.remove(key)
+        self._status_file.write()
 
     def reassert(self) -> None:
         """Have every publisher say again what holds now, as if its target had forgotten."""
-        self._office.reassert()
+        self._publishers.reassert()
 
     def is_alive(self, within: float = 30.0) -> bool:
         """Whether every path is at work; `within` seconds, above the longest call to a backend."""
@@ -224,9 +234,7 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # What the path tells, in its thread ----------------------------------------------------------------------
@@ -234,31 +242,27 @@ class Session:
     def _on_event(self, event: Event) -> None:
         """Take note of an event and pass it on."""
         with self._changed:
-            self._ledger.apply(event)
-            self._audience.publish(event)
+            self._state.apply(event)
+            self._stream.publish(event)
             self._changed.notify_all()
         if not isinstance(event, PortEvent) or event.key in self._requests:  # a removed port has no row any more
-            self._board.apply(event)
+            self._status_file.apply(event)
         if isinstance(event, PublisherEvent | ProofEvent):
-            self._board.write()  # it belongs to no burst of the path's
-        self._office.handle(event)
+            self._status_file.write()  # it belongs to no burst of the path's
+        self._publishers.handle(event)
 
     def _make_prover(self, setting: "ProveSetting") -> "Prover":
         from portmap.session.prover import Prover  # noqa: PLC0415  # a session without `prove` does not import it
 
-        return Prover(setting, lambda: self.mappings, self._on_event, self._mend)
-
-    def _mend(self, key: Key, step: MendStep) -> None:
-        """A proof from outside failed: the first path, which has the mappings, takes a step."""
-        self._paths[0].mend(key, step)
+        return Prover(setting, lambda: self.mappings, self._on_event, self._paths[0].mend)
 
     def _on_record(self, record: Record) -> None:
         """Announce a new record, signed where a publisher signs."""
-        self._office.sign(record, lambda text: self._on_event(record_changed(record, text)))
+        self._publishers.sign(record, lambda text: self._on_event(record_changed(record, text)))
 
     def _on_settled(self) -> None:
         """What was told so far belongs together: write it where `portmap status` reads it."""
-        self._board.write()
+        self._status_file.write()
 
     def _on_end(self, error: BaseException | None) -> None:
         """A path has ended. With the last: let the publishers finish, then end every wait and every iteration."""
@@ -269,7 +273,7 @@ class Session:
             if error is not None:
                 self.stop()
             return
-        self._office.close()
+        self._publishers.close()
         self._end()
 
     def _end(self) -> None:
@@ -279,8 +283,8 @@ class Session:
         with self._changed:
             if not self._ended:
                 self._ended = True
-                self._board.close()
-                self._audience.close()
+                self._status_file.close()
+                self._stream.close()
                 self._changed.notify_all()
 
     def _complete(self) -> bool:
@@ -288,7 +292,7 @@ class Session:
 
     def _why_incomplete(self, timeout: float | None) -> PortmapError:
         missing = [key for key in self._requests if key not in self._open]
-        reason = self._ledger.why_missing(missing)
+        reason = self._state.why_missing(missing)
         if reason is not None:
             return reason
         protocol, port = missing[0]

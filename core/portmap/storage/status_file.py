@@ -26,11 +26,11 @@ _log = logging.getLogger("portmap.board")
 
 
 class StatusFile:
-    """A session's place on the board of a state folder."""
+    """A session's status file in a state folder."""
 
-    def __init__(self, folder: Path, notice: SessionStatus) -> None:
-        self._notice = notice
-        self._pinned = ""
+    def __init__(self, folder: Path, status: SessionStatus) -> None:
+        self._status = status
+        self._written = ""
         self._lock = threading.Lock()
         self._path = status_folder(folder) / f"{os.getpid()}-{os.urandom(4).hex()}.json"
         make_folder(folder)
@@ -42,29 +42,29 @@ class StatusFile:
     def add(self, requests: Iterable[PortRequest], *, ipv6: bool) -> None:
         """More ports are asked for. From any thread, as the two below; `write` shows it."""
         with self._lock:
-            self._notice = self._notice.with_requests(requests, ipv6=ipv6)
+            self._status = self._status.with_requests(requests, ipv6=ipv6)
 
     def apply(self, event: Event) -> None:
         """An event has happened."""
         with self._lock:
-            self._notice = self._notice.after(event, time.time())
+            self._status = self._status.after(event, time.time())
 
     def remove(self, key: Key) -> None:
         """A port is no longer asked for."""
         with self._lock:
-            self._notice = self._notice.without(key)
+            self._status = self._status.without(key)
 
     def write(self) -> None:
         """Write what was noted, if it is anything new."""
         with self._lock:
-            text = to_text(self._notice)
-            if text != self._pinned:
+            text = to_text(self._status)
+            if text != self._written:
                 self._write(text)
 
     def close(self) -> None:
         """The session is over. A second time does nothing."""
         with self._lock:
-            self._pinned = ""
+            self._written = ""
             self._file.close()
             for path in (self._path, self._path.with_suffix(".lock")):
                 with suppress(OSError):
@@ -76,22 +76,22 @@ class StatusFile:
         except OSError as error:
             _log.warning("%s cannot be written, so the session's status is not seen: %s", self._path, error)
         else:
-            self._pinned = text
+            self._written = text
 
 
 def status_folder(folder: Path) -> Path:
-    """Where a state folder has its board."""
+    """The folder of status files in a state folder."""
     return folder / "status"
 
 
 def live_sessions(folder: Path) -> tuple[SessionStatus, ...]:
     """The notices of the sessions that live, the oldest first."""
-    found = [notice for path in status_folder(folder).glob("*.json") if (notice := _read(path)) is not None]
-    return tuple(sorted(found, key=lambda notice: (notice.started, notice.pid)))
+    found = [status for path in status_folder(folder).glob("*.json") if (status := _read(path)) is not None]
+    return tuple(sorted(found, key=lambda status: (status.started, status.pid)))
 
 
 def _read(path: Path) -> SessionStatus | None:
-    """The notice, if its session lives. What the dead have left is cleared away."""
+    """The status, if its session lives. What the dead have left is cleared away."""
     lock = path.with_suffix(".lock")
     try:
         with open_for_lock(lock) as file:

@@ -50,23 +50,23 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._tally = MetricTotals()
+        self._totals = MetricTotals()
         self._lock = threading.Lock()
 
     def apply(self, instance: str, event: Event) -> None:
         """Count an event; `instance` is empty where there is only one."""
         with self._lock:
-            self._tally.apply(instance, event, self._clock())
+            self._totals.apply(instance, event, self._clock())
 
     def forget(self, instance: str) -> None:
         """The instance has ended."""
         with self._lock:
-            self._tally.forget(instance)
+            self._totals.forget(instance)
 
     def collect(self) -> Iterable["Metric"]:
         """The metrics as they are now; prometheus-client calls this for every scrape."""
         with self._lock:
-            return list(_families(self._tally, self._clock()))
+            return list(_families(self._totals, self._clock()))
 
 
 @contextmanager
@@ -104,13 +104,13 @@ def _exposition() -> Any:
     return exposition
 
 
-def _families(tally: MetricTotals, now: float) -> Iterator["Metric"]:
-    yield from _ports(tally, now)
-    yield from _counters(tally)
-    yield from _information(tally)
+def _families(totals: MetricTotals, now: float) -> Iterator["Metric"]:
+    yield from _ports(totals, now)
+    yield from _counters(totals)
+    yield from _information(totals)
 
 
-def _ports(tally: MetricTotals, now: float) -> Iterator["Metric"]:
+def _ports(totals: MetricTotals, now: float) -> Iterator["Metric"]:
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # as above
 
     for kind in KINDS:
@@ -120,9 +120,9 @@ def _ports(tally: MetricTotals, now: float) -> Iterator["Metric"]:
             "Seconds until the lease runs out; +Inf for a permanent one.",
             labels=["session", "protocol", "internal_port", "name"],
         )
-        for instance in sorted({series.instance for series in tally.recoveries}):
-            up.add_metric([instance], sum(port[:2] == (instance, kind) for port in tally.leases))
-        for port, lease in tally.leases.items():
+        for instance in sorted({series.instance for series in totals.recoveries}):
+            up.add_metric([instance], sum(port[:2] == (instance, kind) for port in totals.leases))
+        for port, lease in totals.leases.items():
             if port.kind == kind:
                 row = [port.instance, port.key[0].lower(), str(port.key[1]), _shown(lease.name)]
                 left.add_metric(row, max(0.0, lease.until - now))
@@ -133,41 +133,41 @@ def _ports(tally: MetricTotals, now: float) -> Iterator["Metric"]:
         "Whether a responder outside reached the port, at the last proof.",
         labels=["session", "protocol", "internal_port"],
     )
-    for port, reached in tally.reachable.items():
+    for port, reached in totals.reachable.items():
         reachable.add_metric([port.instance, port.key[0].lower(), str(port.key[1])], float(reached))
     yield reachable
 
 
-def _counters(tally: MetricTotals) -> Iterator["Metric"]:
+def _counters(totals: MetricTotals) -> Iterator["Metric"]:
     from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415  # as above
 
     labels = ["session", "kind"]
     renewals = CounterMetricFamily("portmap_renewals", "Leases renewed.", labels=labels)
-    for series, count in tally.renewals.items():
+    for series, count in totals.renewals.items():
         renewals.add_metric(list(series), count)
     failures = CounterMetricFamily(
         "portmap_failures", "Failures announced, each once a reason, by class of error.", labels=[*labels, "reason"]
     )
-    for (series, reason), count in tally.failures.items():
+    for (series, reason), count in totals.failures.items():
         failures.add_metric([*series, reason], count)
     recoveries = CounterMetricFamily("portmap_recoveries", "Ports that were in trouble and are well.", labels=labels)
     seconds = HistogramMetricFamily("portmap_recovery_seconds", "From the first trouble to well again.", labels=labels)
-    for series, each in tally.recoveries.items():
+    for series, each in totals.recoveries.items():
         recoveries.add_metric(list(series), sum(each.counts))
         seconds.add_metric(list(series), _cumulated(each.counts), each.seconds)
     yield from (renewals, failures, recoveries, seconds)
 
 
-def _information(tally: MetricTotals) -> Iterator["Metric"]:
+def _information(totals: MetricTotals) -> Iterator["Metric"]:
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  # as above
 
     address = GaugeMetricFamily(
         "portmap_external_address_info", "The external address and its worth.", labels=["session", "ip", "scope"]
     )
-    for instance, (ip, scope) in tally.addresses.items():
+    for instance, (ip, scope) in totals.addresses.items():
         address.add_metric([instance, str(ip), scope], 1)
     gateway = GaugeMetricFamily("portmap_gateway_info", "The gateway, while it answers.", labels=["session", "gateway"])
-    for instance, name in tally.gateways.items():
+    for instance, name in totals.gateways.items():
         gateway.add_metric([instance, _shown(name)], 1)
     yield from (address, gateway)
 

@@ -1,12 +1,13 @@
 """The running sessions of several instances, by name.
 
-Used by one thread. What the sessions tell goes to `post`, from a thread of each session.
+Used by one thread. What the sessions tell goes to `post`, from their threads.
 """
 
 import threading
 import time
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,12 +22,10 @@ END = 3.0  # seconds, for all of them together
 
 @dataclass(slots=True)
 class RunningSession:
-    """An instance and its session. `lifetime`: seconds to ask for where none is given."""
+    """An instance and its session."""
 
     instance: Instance
     session: Session
-    lifetime: int
-    thread: threading.Thread = field(default_factory=threading.Thread)
 
     @property
     def name(self) -> str:
@@ -35,19 +34,18 @@ class RunningSession:
 
     def requests(self) -> tuple[PortRequest, ...]:
         """What is asked for."""
-        return self.instance.requests(self.lifetime)
+        return self.instance.requests(self.session.lifetime)
 
 
 def session_opener(state: Path | None) -> "OpenSession":
     """Opens sessions as the instances say; `state` is the folder for those that name none."""
 
     def opening(instance: Instance) -> RunningSession:
-        lifetime = instance.lease or portmap.load(instance.nat).default_lifetime
         named = None if instance.state == "none" else Path(instance.state or "")
         folder = state if instance.state is None else named
-        settings = instance.settings | {"lease": lifetime, "state": folder}
-        session = portmap.open(mappings=instance.requests(lifetime), instance=instance.name, **settings)
-        return RunningSession(instance, session, lifetime)
+        mappings = (mapping for wanted in instance.mappings for mapping in wanted.to_open())
+        settings = instance.settings | {"state": folder}
+        return RunningSession(instance, portmap.open(mappings=mappings, instance=instance.name, **settings))
 
     return opening
 
@@ -73,8 +71,7 @@ class SessionSet:
         """Open a session. Raises PortmapError."""
         running = self._opening(instance)
         self._running[instance.name] = running
-        running.thread = threading.Thread(target=self._listen, args=(running,), name=f"{instance.name}", daemon=True)
-        running.thread.start()
+        running.session.subscribe(partial(self._post, running))
         return running
 
     def has(self, running: RunningSession) -> bool:
@@ -90,7 +87,7 @@ class SessionSet:
 
     def lives(self) -> bool:
         """Whether every session is at work."""
-        return all(running.thread.is_alive() and running.session.is_alive() for running in self.running)
+        return all(running.session.is_alive() for running in self.running)
 
     def adjust(self, instance: Instance, remove: Iterable[Key], add: Container[Key]) -> None:
         """Change the ports of the session of that name. Raises PortmapError."""
@@ -118,8 +115,3 @@ class SessionSet:
             thread.start()
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _listen(self, running: RunningSession) -> None:
-        for event in running.session.events():
-            self._post(running, event)
-        self._post(running, None)

@@ -95,8 +95,8 @@ class Supervisor:
         self._reload = reload
         self._consumers = consumers
         self._messages: SimpleQueue[_Message] = SimpleQueue()
-        self._crew = SessionSet(session_opener(state), lambda running, event: self._messages.put((running, event)))
-        self._herald = service_reporter()
+        self._sessions = SessionSet(session_opener(state), lambda running, event: self._messages.put((running, event)))
+        self._service = service_reporter()
         self._next_beat = time.monotonic()
         self._end_by: float | None = None
         self._opened = False
@@ -118,13 +118,13 @@ class Supervisor:
         try:
             with suppress(BrokenPipeError):  # a reader who has gone wants no more
                 for instance in instances:
-                    running = self._crew.start(instance)
+                    running = self._sessions.start(instance)
                     self._say(self._greeting.on_start(running) if self._greeting else ())
                 self._expect()
-                while self._crew.running and (message := self._next()) is not None:
+                while self._sessions.running and (message := self._next()) is not None:
                     self._take(message)
         finally:
-            self._crew.end(running.name for running in self._crew.running)
+            self._sessions.end(running.name for running in self._sessions.running)
 
     def _next(self) -> _Message | None:
         """The next message, with a beat whenever one is due; None when the time for ending is over."""
@@ -138,12 +138,12 @@ class Supervisor:
     def _time_left(self) -> float | None:
         """For how long to wait for a message; None: as long as it takes."""
         now = time.monotonic()
-        if self._herald.watchdog_interval is None:
+        if self._service.watchdog_interval is None:
             return None if self._end_by is None else max(0.0, self._end_by - now)
         if now >= self._next_beat:
-            self._next_beat = now + self._herald.watchdog_interval
-            if self._crew.lives():
-                self._herald.send_watchdog()
+            self._next_beat = now + self._service.watchdog_interval
+            if self._sessions.lives():
+                self._service.send_watchdog()
         return max(0.0, min(self._next_beat, self._end_by or self._next_beat) - now)
 
     def _take(self, message: _Message) -> None:
@@ -152,8 +152,8 @@ class Supervisor:
                 if message == _TIME_IS_UP:
                     self.fault = self.fault or self._why_nothing_was_opened()
                 self._end_by = self._end_by or time.monotonic() + END
-                self._herald.stopping()
-                self._crew.stop()
+                self._service.stopping()
+                self._sessions.stop()
             case str():
                 self._reload_settings()
             case (running, None):
@@ -166,14 +166,14 @@ class Supervisor:
         text = self._show(running.name, event, time.time())
         self._say(() if text is None else (text,))
         self._say(self._greeting.after_event(running, event) if self._greeting else ())
-        if self._crew.has(running):
-            self._herald.apply(running.name, event)
+        if self._sessions.has(running):
+            self._service.apply(running.name, event)
             for consumer in self._consumers:
                 consumer.apply(running.name, event)
 
     def _why_nothing_was_opened(self) -> PortmapError | None:
         """The reason of the first session; None where a port was opened, or there is no gateway to open one."""
-        sessions = [running.session for running in self._crew.running if running.session.kind is not Kind.NONE]
+        sessions = [running.session for running in self._sessions.running if running.session.kind is not Kind.NONE]
         if self._opened or not sessions:
             return None
         try:
@@ -194,21 +194,21 @@ class Supervisor:
 
     def _ended(self, running: RunningSession) -> None:
         """A session has ended; where it was not asked to, by a fault."""
-        if not self._crew.forget(running):
+        if not self._sessions.forget(running):
             return
         self._forget(running.name)
         try:
             running.session.raise_fault()
         except PortmapError as error:
             self.fault = self.fault or error
-            if self._crew.running:
+            if self._sessions.running:
                 print_error(f"instance {running.name} has ended: {error}")
 
     def _reload_settings(self) -> None:
         """Change what runs into what is wanted now; what makes no sense changes nothing."""
         if self._reload is None or self._end_by is not None:
             return
-        self._herald.reloading()
+        self._service.reloading()
         try:
             wanted = self._reload()
         except SpecError as error:
@@ -216,27 +216,27 @@ class Supervisor:
         else:
             self._change(wanted)
         self._expect()
-        self._herald.reloaded()
+        self._service.reloaded()
 
     def _change(self, wanted: Sequence[Instance]) -> None:
         from portmap.cli.hold.reload import change_sessions  # noqa: PLC0415  # most commands end without a SIGHUP
 
-        before = [running.instance for running in self._crew.running]
-        for instance, error in change_sessions(self._crew, wanted):
+        before = [running.instance for running in self._sessions.running]
+        for instance, error in change_sessions(self._sessions, wanted):
             print_error(f"instance {instance.name} cannot be started: {error}")
-        now = {running.name for running in self._crew.running}
+        now = {running.name for running in self._sessions.running}
         for instance in before:
             if instance.name not in now:
                 self._forget(instance.name)
 
     def _expect(self) -> None:
         """Let the manager know what is asked for; without a NAT nothing is ever mapped."""
-        for running in self._crew.running:
+        for running in self._sessions.running:
             if running.session.kind is not Kind.NONE:
-                self._herald.expect(running.name, (request.key for request in running.session.requests))
-        self._herald.send()
+                self._service.expect(running.name, (request.key for request in running.session.requests))
+        self._service.send()
 
     def _forget(self, name: str) -> None:
-        self._herald.forget(name)
+        self._service.forget(name)
         for consumer in self._consumers:
             consumer.forget(name)
