@@ -1,8 +1,11 @@
 # Two commands on a fresh machine with python3 (3.11 or newer) and make: `make demo`, `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+PYODIDE := 314.0.7
+WHEELS = $(BIN)/python -m pip install -q --disable-pip-version-check --no-compile --target .wasm/site \
+	--platform any --python-version 3.14 --only-binary=:all:
 
-.PHONY: demo test clients lint lab bench fuzz mutants build clean
+.PHONY: demo test clients lint lab bench fuzz mutants wasm build clean
 
 demo: .venv/ready
 	$(BIN)/portmap demo
@@ -41,6 +44,16 @@ mutants: .venv/ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check cosmic-ray
 	$(BIN)/python -m tests.mutants.run --each $(or $(EACH),5) --seed $(or $(SEED),1)
 
+# The wheel on CPython 3.14 as built for WebAssembly, which npm installs: imports, and the tests of values.
+wasm: .venv/ready
+	rm -rf .wasm
+	$(BIN)/python -m build -q --wheel --outdir .wasm/dist
+	npm install --silent --no-package-lock --no-audit --no-fund --prefix .wasm pyodide@$(PYODIDE)
+	$(WHEELS) -r tests/wasm/packages.txt
+	$(WHEELS) --upgrade --no-deps .wasm/dist/*.whl
+	cp tests/wasm/run.mjs .wasm/
+	node .wasm/run.mjs .wasm/site . tests/wasm/imports_and_values.py
+
 build: .venv/ready
 	$(BIN)/python -m build --outdir dist
 
@@ -51,4 +64,4 @@ build: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .clients dist build
+	rm -rf .venv .clients .wasm dist build

@@ -1,4 +1,3 @@
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -253,7 +252,6 @@ def test_the_watch_ends_at_once_in_the_middle_of_a_question(
     with Stopwatch() as stopwatch:
         watched.close()
     assert stopwatch.seconds < 0.2
-    until(lambda: not [thread for thread in threading.enumerate() if "announcements" in thread.name])
 
 
 def test_after_the_watch_nothing_is_asked(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:
