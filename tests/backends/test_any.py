@@ -4,12 +4,14 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from ipaddress import IPv4Address
 
 import pytest
 from tests.backends.test_race import Loading
+from tests.stopwatch import Stopwatch
 
 from portmap.backends.any import candidates, race_round
 from portmap.backends.any.backend import AnyBackend
@@ -22,6 +24,7 @@ from portmap.errors import Conflict, Garbled, GatewayTimeout, NoGateway, PluginE
 from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.loading.catalog import Catalogue
 from portmap.loop.inbox import Register
+from portmap.loop.policy import Policy
 from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.network import routes
 from portmap.network.routes import own_public_address
@@ -324,6 +327,25 @@ def test_a_backend_that_fell_silent_and_is_back_deletes_what_another_has_taken_o
     assert holders(a, b) == [A, B]
     any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
     assert holders(a, b) == []
+
+
+def test_a_backend_that_stays_silent_does_not_hold_up_the_deleting(
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
+) -> None:
+    for port in (80, 81, 82):
+        any_gateway.add_mapping(TCP, 0, port, "", 600, "", exact=False, client=None)
+    a.now(GatewayTimeout("silence"))
+    for port in (80, 81, 82):
+        with suppress(GatewayTimeout):
+            any_gateway.add_mapping(TCP, 0, port, "", 600, "", exact=False, client=None)
+        any_gateway.external_ip()
+        any_gateway.add_mapping(TCP, 0, port, "", 600, "", exact=False, client=None)
+    a.delay = 1.5
+    with Stopwatch() as watch:
+        for port in (80, 81, 82):
+            any_gateway.delete_mapping(TCP, 0, port, "", None)
+    assert watch.seconds < Policy().clean_up / 2
+    assert b.table == {}
 
 
 def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:

@@ -19,10 +19,11 @@ from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.loading.catalog import Catalogue
-from portmap.model import Address, Grant, Key, Kind, Listed, Protocol
+from portmap.model import CALL_DEADLINE, Address, Grant, Key, Kind, Listed, Protocol
 from portmap.network.routes import own_public_address
 from portmap.syntax.specs import ANY, without_arguments
 
+MOMENT = 0.5  # seconds: a gateway answers within milliseconds, and at the end there are 2 s for all mappings
 _SHOWN = 80  # characters of a list, where no gateway has a name yet
 _log = logging.getLogger("portmap.any")
 
@@ -136,17 +137,25 @@ class AnyBackend:
     def delete_mapping(
         self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
     ) -> None:
-        """Ask the owner of the mapping, else the winner; and those that may hold it, too."""
+        """Ask the owner of the mapping, else the winner; and those that may hold it, too, for a moment.
+
+        One of these that is silent does not hold up the deletion of other mappings: it is asked once.
+        """
         key = (protocol, internal_port)
         owner, others = self._owners.take(key)
         first = owner or self._winner
+
+        def delete(nat: Nat, timeout: float) -> None:
+            own = self._strip_backend_name(nat, token)
+            nat.delete_mapping(protocol, external_port, internal_port, timeout, own, client=client)
+
         try:
             if first is not None:
-                self._delete(first, protocol, external_port, internal_port, token, client)
+                delete(first, CALL_DEADLINE)
         finally:
             for nat in others - {first}:
                 try:
-                    self._delete(nat, protocol, external_port, internal_port, token, client)
+                    delete(nat, 0.0 if nat.busy else MOMENT)
                 except (NATError, PluginError) as error:
                     _log.info("%s may still map %s %d: %s", nat, *key, error)
 
@@ -216,12 +225,6 @@ class AnyBackend:
             _log.info("%s no longer answers: %s", nat, error)
             return
         _log.info("%s would not map %s %d: %s", nat, *key, error)
-
-    def _delete(
-        self, nat: Nat, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
-    ) -> None:
-        own = self._strip_backend_name(nat, token)
-        nat.delete_mapping(protocol, external_port, internal_port, token=own, client=client)
 
     def _check_own_address(self) -> Address | None:
         """Our own address if that is public; a gateway found elsewhere is ours no more."""
