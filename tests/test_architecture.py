@@ -65,6 +65,7 @@ SHORT = {
     "core/portmap/cli/hold/reload.py": "imported at the first SIGHUP, and with it what compares settings",
     "core/portmap/storage/no_status_file.py": "a session without a state folder imports nothing of it",
     "core/portmap/backends/any/mapping_owners.py": "a value with one rule, apart from the backend that calls",
+    "core/portmap/backends/chain/chain_nat.py": "what the session calls, apart from the hooks of the backend",
     "core/portmap/backends/load.py": "the one function that joins catalogue, constructor and Nat",
     "core/portmap/cli/hold/start.py": "runs before the imports that take time",
     "core/portmap/cli/logs.py": "library users import no logging set-up",

@@ -25,6 +25,7 @@ OF_RUN = {"--wait", "--anyway"}
 # A value for each kind of option, as its text is written.
 SAMPLES = {
     "nat": "upnp",
+    "beyond": "pmp:192.168.0.1",
     "lease": "2h",
     "ip_interval": "30s",
     "publish": "file:ports.txt",

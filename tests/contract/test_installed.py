@@ -15,6 +15,7 @@ from tests.wire.website import WebSite
 
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.race import Race
+from portmap.backends.chain.backend import ChainBackend
 from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
 from portmap.errors import PluginError, Refused
@@ -197,6 +198,30 @@ class TestAny(BackendContract):
         router = gateway.router
         backends = [Nat(natpmp_at(router), "natpmp"), Nat(upnp_at(router), "upnp")]
         return AnyBackend(Race(lambda: backends, timeout=1.0))
+
+
+class TwoInARow(RouterGateway):
+    """The outer one of two routers; what the inner one holds is the chain's own affair."""
+
+    def __init__(self, outer: Router, inner: Router) -> None:
+        super().__init__(outer)
+        self.inner = inner
+
+
+class TestChain(BackendContract):
+    plugin = ChainBackend
+
+    # It is made of the gateways of two specs, and takes no argument of its own.
+    test_a_strange_argument_is_a_spec_error_or_accepted_and_nothing_is_sent = None  # type: ignore[assignment]
+
+    @pytest.fixture
+    def gateway(self, router: Router) -> Iterator[TwoInARow]:
+        outside = loopback_address()
+        with Router(loopback_address(), outside=outside, external_ip=outside, pmp_port=0) as inner:
+            yield TwoInARow(router, inner)
+
+    def make(self, gateway: TwoInARow) -> ChainBackend:
+        return ChainBackend([Nat(natpmp_at(gateway.inner), "inner"), Nat(upnp_at(gateway.router), "outer")])
 
 
 class TestPunch(BackendContract):

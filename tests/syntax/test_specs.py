@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec, parse_spec_list
+from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec, parse_spec_list, shown_spec, without_arguments
 
 
 def test_a_name_alone_has_no_argument() -> None:
@@ -116,3 +116,37 @@ def test_a_backends_spec_is_written_as_it_was_read(text: str) -> None:
     with suppress(SpecError):
         spec = parse_backend_spec(text)
         assert parse_backend_spec(spec.text) == spec
+
+
+# chains
+
+
+@pytest.mark.parametrize(
+    ("text", "hops"),
+    [
+        ("any beyond pmp:192.168.0.1", [Spec("any"), Spec("pmp", "192.168.0.1")]),
+        ("pmp beyond pcp:1.1.1.1 beyond upnp", [Spec("pmp"), Spec("pcp", "1.1.1.1"), Spec("upnp")]),
+        ("pcp,pmp beyond pcp:1.1.1.1,pmp:1.1.1.1", [Spec("any", "pcp,pmp"), Spec("any", "pcp:1.1.1.1,pmp:1.1.1.1")]),
+    ],
+)
+def test_a_chain_is_its_gateways_from_here_outwards(text: str, hops: list[Spec]) -> None:
+    spec = parse_backend_spec(text)
+    assert list(spec.hops) == hops
+    assert parse_backend_spec(spec.text) == spec
+
+
+def test_a_gateway_alone_is_one_hop() -> None:
+    assert parse_backend_spec("pmp:192.168.1.1").hops == (Spec("pmp", "192.168.1.1"),)
+
+
+@pytest.mark.parametrize("text", ["pmp  beyond pmp:1.1.1.1", "pmp beyond  pmp", " beyond pmp "])
+def test_what_is_no_chain_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match="white space"):
+        parse_backend_spec(text)
+
+
+def test_a_chain_is_shown_without_what_may_be_a_secret() -> None:
+    text = "upnp:http://user:secret@192.168.1.1/ beyond pmp:192.168.0.1"
+    assert shown_spec(text) == "upnp:… beyond pmp:192.168.0.1"
+    assert without_arguments(text) == "upnp:… beyond pmp:…"
+    assert str(parse_backend_spec(text)) == "upnp:… beyond pmp:…"

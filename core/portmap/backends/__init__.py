@@ -8,4 +8,5 @@ none          the backend `none`
 shared   SharedNat: a Nat that shares its mappings with the other portmaps of this host
 worker        Worker: one thread that runs jobs in order
 any/          The backend `any`
+chain/        A chain: gateways in a row, as one backend
 """

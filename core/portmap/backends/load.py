@@ -11,20 +11,33 @@ IPV6_CONSTRUCTOR = "ipv6_from_argument"  # portmap.hookspecs
 
 
 def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
-    """The backend that a spec names, ready for one-shot calls; nothing is sent yet.
+    """The backend that a spec names, or the chain of several, ready for one-shot calls; nothing is sent yet.
 
     Raises SpecError for a spec that makes no sense, PluginError for a backend that is broken.
     """
     parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
-    plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
-    return SharedNat(construct(plugin.load(), parsed, str(plugin)), str(plugin))
+    catalogue = catalogue or Catalogue(BACKENDS)
+    if parsed.beyond:
+        from portmap.backends.chain.chain_nat import ChainNat  # noqa: PLC0415  # most sessions have one gateway
+
+        return ChainNat([_load_one(hop, catalogue) for hop in parsed.hops], str(parsed))
+    return _load_one(parsed, catalogue)
 
 
 def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | None:
-    """The same gateway's IPv6 firewall; None where the backend knows no IPv6. Raises as `load`."""
+    """The same gateway's IPv6 firewall, of a chain the innermost one's; None where the backend knows no IPv6.
+
+    Raises as `load`.
+    """
     parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
+    parsed = parsed.hops[0]
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
     backend_class = plugin.load()
     if not callable(getattr(backend_class, IPV6_CONSTRUCTOR, None)):
         return None
     return SharedNat(construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR), f"{plugin}, IPv6")
+
+
+def _load_one(spec: Spec, catalogue: Catalogue) -> Nat:
+    plugin = catalogue.find(spec)
+    return SharedNat(construct(plugin.load(), spec, str(plugin)), str(plugin))

@@ -12,7 +12,7 @@ from portmap.config.settings import ConfigFile, Instance, SettingsLayer, texts_o
 from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
-from portmap.syntax.specs import parse_backend_spec, parse_spec, parse_spec_list
+from portmap.syntax.specs import hop_texts, parse_backend_spec, parse_spec, parse_spec_list
 
 _PASSWORD = re.compile(r"//[^/@]*:[^@]*@")
 
@@ -52,6 +52,7 @@ def check_spec(key: str, spec: str) -> None:
     if OPTIONS[key].spec_of == "publisher":
         Catalogue(PUBLISHERS).find(parse_spec(spec))
         return
-    Catalogue(BACKENDS).find(parse_backend_spec(spec))
-    for member in parse_spec_list(spec):
-        Catalogue(BACKENDS).find(member)
+    for hop in hop_texts(spec):
+        Catalogue(BACKENDS).find(parse_backend_spec(hop))
+        for member in parse_spec_list(hop):
+            Catalogue(BACKENDS).find(member)

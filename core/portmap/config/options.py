@@ -157,6 +157,18 @@ SETTINGS = (
         secret=True,
     ),
     OptionRow(
+        "beyond",
+        "The gateway beyond that one, where routers stand in a row; repeatable, outwards",
+        ("--beyond",),
+        "SPEC",
+        Value.TEXTS,
+        _parse_backend,
+        variable="PORTMAP_BEYOND",
+        in_map=True,
+        spec_of="backend",
+        secret=True,
+    ),
+    OptionRow(
         "lease",
         "The lifetime to ask the gateway for",
         ("--lease",),

@@ -12,7 +12,7 @@ from portmap.config.options import MAPPINGS_VARIABLE, SETTINGS, OptionRow
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.syntax.mappings import check_distinct, parse_mapping
-from portmap.syntax.specs import parse_backend_spec
+from portmap.syntax.specs import chain_text, parse_backend_spec
 
 
 class MappingText(NamedTuple):
@@ -34,6 +34,7 @@ class SettingsLayer(NamedTuple):
     """What one source says; None where it says nothing. A field for each row of `options.SETTINGS`."""
 
     nat: str | None = None
+    beyond: tuple[str, ...] | None = None
     lease: int | None = None
     ip_interval: int | None = None
     state: str | None = None
@@ -59,6 +60,7 @@ class Instance:
 
     name: str
     nat: str = "any"
+    beyond: tuple[str, ...] = ()
     mappings: tuple[MappingText, ...] = ()
     publish: tuple[str, ...] = ()
     lease: int | None = None
@@ -74,6 +76,11 @@ class Instance:
     def settings(self) -> dict[str, Any]:
         """Every setting by its name, as `portmap.open` takes it."""
         return {option.name: getattr(self, option.name) for option in SETTINGS}
+
+    @property
+    def gateway(self) -> str:
+        """The spec of the gateway, or of the chain of gateways."""
+        return chain_text(self.nat, self.beyond)
 
     def requests(self, lifetime: int) -> tuple[PortRequest, ...]:
         """All requests. Raises SpecError, also for two that want the same port."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 WITHHELD = frozenset(
     {
         "PORTMAP_NAT",  # a backend's argument may hold a password
+        "PORTMAP_BEYOND",  # as above
         "PORTMAP_PUBLISH",  # so may a publisher's
         "PORTMAP_PROVE",  # so may the URL of a responder
         "NOTIFY_SOCKET",  # sd_notify(3): only portmap itself says how the service is doing

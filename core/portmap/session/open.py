@@ -16,7 +16,7 @@ from portmap.node.local_node import LocalNode
 from portmap.session.session import Session
 from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
-from portmap.syntax.specs import shown_spec
+from portmap.syntax.specs import chain_text, shown_spec
 
 if TYPE_CHECKING:
     from portmap.publishers.runner import PublisherRunner
@@ -29,6 +29,7 @@ def open(  # noqa: A001  # portmap.open reads best
     nat: str | Nat = "any",
     mappings: Iterable[MappingLike] | MappingLike = (),
     *,
+    beyond: Iterable[str] | str = (),
     lease: int | None = None,
     ip_interval: float = CHECK_INTERVAL,
     publish: Iterable[str] | str = (),
@@ -44,10 +45,11 @@ def open(  # noqa: A001  # portmap.open reads best
     """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
 
     `nat` is a spec. `mappings` are texts `[NAME=][EXT:]INT[/tcp|udp|both]`, ports (TCP) or PortRequests; without any,
-    those that the backend has by default. `publish` are publishers' specs. One mapping or spec needs no list. `lease`:
-    the seconds to ask for. `ip_interval`: the seconds between two checks of the gateway. `node`: the caller's own
-    LocalNode. `state`: a folder that remembers ports over restarts and crashes. `on_conflict`: "next" takes another
-    external port where the wanted one is taken, "fail" gives it back and tries again.
+    those that the backend has by default. `beyond` are the specs of the gateways beyond that one, where several stand
+    in a row. `publish` are publishers' specs. One mapping or spec needs no list. `lease`: the seconds to ask for.
+    `ip_interval`: the seconds between two checks of the gateway. `node`: the caller's own LocalNode. `state`: a folder
+    that remembers ports over restarts and crashes. `on_conflict`: "next" takes another external port where the wanted
+    one is taken, "fail" gives it back and tries again.
 
     `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
     firewall as well. Without `ipv4` only that is done. `allow_private`: an address given by hand need not be public.
@@ -59,6 +61,7 @@ def open(  # noqa: A001  # portmap.open reads best
     """
     policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict), allow_private=allow_private)
     proof = None if prove is None else _proof(prove)
+    nat = _chained(nat, (beyond,) if isinstance(beyond, str) else tuple(beyond))
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
     lifetime = _lifetime(lease, backends[0])
     wanted = _each(mappings) or backends[0].default_mappings
@@ -116,6 +119,15 @@ def path_setups(backends: tuple[Nat, ...], *, ipv4: bool, state: Path | None) ->
         )
         for backend, folder, translate in zip(backends, folders, translations, strict=False)
     )
+
+
+def _chained(nat: str | Nat, beyond: tuple[str, ...]) -> str | Nat:
+    """The gateway, or the chain of all of them. Raises SpecError."""
+    if not beyond:
+        return nat
+    if not isinstance(nat, str):
+        raise SpecError("a chain is made of specs: write the first gateway as one, too, as in 'any'")
+    return chain_text(nat, beyond)
 
 
 def _each(mappings: Iterable[MappingLike] | MappingLike) -> tuple[MappingLike, ...]:

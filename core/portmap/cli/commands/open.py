@@ -47,7 +47,8 @@ def open_ports(
     if backends[0].kind is not Kind.LOOP or not backends[0].opens_ports:
         raise SpecError(f"{shown_spec(nat)} opens no ports: choose a gateway, as in --nat any")
     requests = parse_mappings(mappings, lease or backends[0].default_lifetime)
-    names_backend = Catalogue(BACKENDS).find(parse_backend_spec(nat)).load() is AnyBackend
+    spec = parse_backend_spec(nat)
+    names_backend = not spec.beyond and Catalogue(BACKENDS).find(spec).load() is AnyBackend
     open_before = OpenPorts(folder)
     try:
         with StopSignals() as stopping:

@@ -105,4 +105,4 @@ class HoldArguments(NamedTuple):
 def _with_default(instance: Instance) -> Instance:
     from portmap.session.open import default_mappings  # noqa: PLC0415  # who names mappings does not wait for this
 
-    return replace(instance, mappings=tuple(map(MappingText, default_mappings(instance.nat) or DEFAULT_MAPPINGS)))
+    return replace(instance, mappings=tuple(map(MappingText, default_mappings(instance.gateway) or DEFAULT_MAPPINGS)))

@@ -1,0 +1,214 @@
+"""ChainMapping: one port through all hops: opened from this host outwards, deleted from the outside in.
+
+Rules:
+- What a call opened at the inner hops is deleted where an outer one refuses. Where that one is silent it is kept, for
+  it may have opened its port all the same.
+- Where an inner gateway opens another port, or has another outer address, the mapping of the next one is moved: the old
+  one is deleted first, as it holds the external port.
+- In a deletion each hop is tried, whatever became of the others.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from portmap.backends.chain.hop import Hop, TimeLeft
+from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
+from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError
+from portmap.model import Address, Grant, Protocol, is_nominal
+
+DELETE_TIME = 1.5  # seconds for an outer hop, so that the inner ones have time left when the session ends
+_log = logging.getLogger("portmap.chain")
+
+
+class ChainRequest(NamedTuple):
+    """What is asked of the chain as a whole; the fields are those of the hook `add_mapping`."""
+
+    protocol: Protocol
+    external_port: int
+    internal_port: int
+    name: str
+    lifetime: int
+    exact: bool
+    client: Address | None
+
+
+class ChainMapping:
+    """What each of `hops` holds, or may hold, of one port. `learn` is called with the outer address of a hop."""
+
+    def __init__(self, hops: Sequence[Hop], protocol: Protocol, learn: Callable[[Hop, Address], None]) -> None:
+        self._hops = hops
+        self._protocol = protocol
+        self._learn = learn
+        self._held: dict[Hop, HopMapping] = {}
+
+    def take_over(self, token: str) -> None:
+        """Know what an earlier session held."""
+        self._held = dict(zip(self._hops, from_token(token, len(self._hops)), strict=False))
+
+    def open(self, request: ChainRequest) -> Grant:
+        """Open the port at every hop, or extend it there. Raises as the hook."""
+        left = TimeLeft()
+        before = dict(self._held)
+        grants: list[Grant] = []
+        for hop in self._hops:
+            with hop.place_told():
+                hop.check_is_beyond()
+        for hop in self._hops:
+            try:
+                grants.append(self._open_at(hop, request, left))
+            except SILENCE:
+                raise
+            except (NATError, PluginError):
+                self._take_back(before)
+                raise
+        if is_nominal(request.internal_port) and len({grant.external_port for grant in grants}) > 1:
+            self._take_back({})
+            raise Conflict("the gateways gave different ports, and the application can listen on one only")
+        return self._joined(grants)
+
+    def delete(self, *, skip_silent: bool = False) -> list[tuple[Hop, PortmapError]]:
+        """Delete it at every hop, from the outside in; what could not be deleted, and why.
+
+        `skip_silent`: ask no gateway that gave no answer to the last call.
+        """
+        left = TimeLeft()
+        failures: list[tuple[Hop, PortmapError]] = []
+        for hop in reversed(self._hops):
+            held = self._held.pop(hop, None)
+            if held is None or (skip_silent and hop.is_silent):
+                continue
+            try:
+                self._delete_at(hop, held, left)
+            except (NATError, PluginError) as error:
+                failures.append((hop, error))
+        return failures
+
+    def delete_innermost(self, external_port: int, internal_port: int, client: Address | None) -> None:
+        """Where nothing is known: delete what the innermost gateway has for this port. Raises as the hook.
+
+        The other gateways know it by ports that are not known, and by an address that other hosts share.
+        """
+        self._delete_at(self._hops[0], HopMapping(client, internal_port, external_port), TimeLeft())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a hop holds, or may hold, something."""
+        return bool(self._held)
+
+    def is_listed(self) -> bool | None:
+        """Whether every hop lists it; None where one cannot tell. Raises as the hook."""
+        left = TimeLeft()
+        answers: list[bool | None] = []
+        for hop in self._hops:
+            held = self._held.get(hop)
+            if held is None or (hop.inner is not None and hop.inner.address not in (None, held.client)):
+                return False
+            with hop.place_told():
+                answers.append(
+                    hop.nat.has_mapping(
+                        self._protocol,
+                        held.external_port,
+                        held.internal_port,
+                        left.seconds(),
+                        held.token,
+                        client=held.client,
+                    )
+                )
+        return False if False in answers else None if None in answers else True
+
+    # At one hop ----------------------------------------------------------------------------------------------
+
+    def _open_at(self, hop: Hop, request: ChainRequest, left: TimeLeft) -> Grant:
+        client, port = self._target_of(hop, request, left)
+        had = self._held.get(hop)
+        wish = self._wish(hop, request, port)
+        if had is not None and not had.leads_to(client, port):
+            self._move_away(hop, had, left)
+            had = None
+        asked = HopMapping(client, port, wish or port, had.token if had else "")
+        self._held[hop] = asked  # from now on the gateway may hold it
+        try:
+            grant = self._ask(hop, asked, wish, request, left.seconds())
+        except SILENCE:
+            raise
+        except (NATError, PluginError):
+            self._put(hop, had)
+            raise
+        self._held[hop] = HopMapping(client, port, grant.external_port, grant.token)
+        if grant.external_ip is not None:
+            self._learn(hop, grant.external_ip)
+        return grant
+
+    def _ask(self, hop: Hop, asked: HopMapping, wish: int, request: ChainRequest, timeout: float) -> Grant:
+        with hop.place_told():
+            return hop.nat.add_mapping(
+                self._protocol,
+                wish,
+                asked.internal_port,
+                request.name,
+                request.lifetime,
+                timeout,
+                asked.token,
+                exact=request.exact and hop.is_last,
+                client=asked.client,
+            )
+
+    def _target_of(self, hop: Hop, request: ChainRequest, left: TimeLeft) -> tuple[Address | None, int]:
+        """Where this hop forwards to: what the one before it granted."""
+        if hop.inner is None:
+            return request.client, request.internal_port
+        if hop.inner.address is None:
+            with hop.inner.place_told():
+                self._learn(hop.inner, hop.inner.nat.external_ip(left.seconds()))
+        return hop.inner.address, self._held[hop.inner].external_port
+
+    def _wish(self, hop: Hop, request: ChainRequest, port: int) -> int:
+        """The external port to ask this hop for; 0: it may choose, rather the internal one."""
+        if is_nominal(request.internal_port) and hop.inner is not None:
+            return port
+        if hop.is_last:
+            return request.external_port or request.internal_port
+        held = self._held.get(hop)
+        return held.external_port if held else 0
+
+    def _move_away(self, hop: Hop, held: HopMapping, left: TimeLeft) -> None:
+        """The hop before it gave another port, or has another address: what leads to the old one goes."""
+        try:
+            self._delete_at(hop, held, left)
+        except (NATError, PluginError) as error:
+            _log.info("%s may still forward %d to %s: %s", hop, held.external_port, held.client, error)
+
+    def _delete_at(self, hop: Hop, held: HopMapping, left: TimeLeft) -> None:
+        time = left.seconds() if hop.inner is None else left.seconds(DELETE_TIME)
+        with hop.place_told():
+            hop.nat.delete_mapping(
+                self._protocol, held.external_port, held.internal_port, time, held.token, client=held.client
+            )
+
+    def _take_back(self, before: dict[Hop, HopMapping]) -> None:
+        """Delete what was opened since; what a hop held before may be extended again."""
+        new = ChainMapping(self._hops, self._protocol, self._learn)
+        new._held = {hop: held for hop, held in self._held.items() if hop not in before}
+        self._held = {hop: held for hop, held in self._held.items() if hop in before}
+        for hop, error in new.delete():
+            _log.warning("%s may keep a port open that leads nowhere: %s", hop, error)
+
+    def _put(self, hop: Hop, held: HopMapping | None) -> None:
+        if held is None:
+            self._held.pop(hop, None)
+        else:
+            self._held[hop] = held
+
+    def _joined(self, grants: Sequence[Grant]) -> Grant:
+        """What the chain as a whole was granted: the outermost port, until the first lease ends."""
+        leases = [grant.lifetime for grant in grants if grant.lifetime]
+        notes = ((hop, hop.nat.grant_note((self._protocol, self._held[hop].internal_port))) for hop in self._hops)
+        return Grant(
+            grants[-1].external_port,
+            min(leases, default=0),
+            grants[-1].external_ip,
+            to_token([self._held[hop] for hop in self._hops]),
+            static=all(grant.static for grant in grants),
+            note="; ".join(f"hop {hop.number}: {note}" for hop, note in notes if note),
+        )

@@ -1,0 +1,30 @@
+"""ChainNat: a chain of gateways, called safely.
+
+Each hop claims its own mappings at its own gateway, so that another portmap of this host that shares one of the
+gateways is left what it holds. The chain claims nothing itself.
+"""
+
+from collections.abc import Sequence
+
+from portmap.backends.chain.backend import ChainBackend
+from portmap.backends.nat import Nat
+from portmap.host.claims import OtherHolder
+from portmap.model import Protocol
+
+
+class ChainNat(Nat):
+    """The gateways of `nats`, from this host outwards, as one. Raises SpecError for what cannot be part of a chain."""
+
+    def __init__(self, nats: Sequence[Nat], name: str) -> None:
+        super().__init__(ChainBackend(nats), name)
+        self._nats = tuple(nats)
+
+    def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # the innermost gateway may have given another one
+        """Another portmap of this host that holds the port at the innermost gateway."""
+        return self._nats[0].other_holder(protocol, internal_port)
+
+    def close(self) -> None:
+        """The end of the session that used it."""
+        super().close()
+        for nat in self._nats:
+            nat.close()
