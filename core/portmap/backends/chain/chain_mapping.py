@@ -5,7 +5,8 @@ Rules:
   it may have opened its port all the same.
 - Where an inner gateway opens another port, or has another outer address, the mapping of the next one is moved: the old
   one is deleted first, as it holds the external port.
-- In a deletion each hop is tried, whatever became of the others.
+- In a deletion each hop is tried, whatever became of the others. What leads to an old address of an inner gateway may
+  be refused: many gateways let only the host itself delete, and that address is ours no more.
 """
 
 import logging
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from portmap.backends.chain.hop import Hop, TimeLeft
 from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
-from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError
+from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError, Refused
 from portmap.model import Address, Grant, Protocol, is_nominal
 
 DELETE_TIME = 1.5  # seconds for an outer hop, so that the inner ones have time left when the session ends
@@ -81,7 +82,10 @@ class ChainMapping:
             try:
                 self._delete_at(hop, held, left)
             except (NATError, PluginError) as error:
-                failures.append((hop, error))
+                if isinstance(error, Refused) and _is_stale(hop, held):
+                    _log.info("%s keeps what led to %s until its lease ends: %s", hop, held.client, error)
+                else:
+                    failures.append((hop, error))
         return failures
 
     def delete_innermost(self, external_port: int, internal_port: int, client: Address | None) -> None:
@@ -102,7 +106,7 @@ class ChainMapping:
         answers: list[bool | None] = []
         for hop in self._hops:
             held = self._held.get(hop)
-            if held is None or (hop.inner is not None and hop.inner.address not in (None, held.client)):
+            if held is None or _is_stale(hop, held):
                 return False
             with hop.place_told():
                 answers.append(
@@ -212,3 +216,8 @@ class ChainMapping:
             static=all(grant.static for grant in grants),
             note="; ".join(f"hop {hop.number}: {note}" for hop, note in notes if note),
         )
+
+
+def _is_stale(hop: Hop, held: HopMapping) -> bool:
+    """Whether it leads to an address that the hop before no longer has."""
+    return hop.inner is not None and hop.inner.address not in (None, held.client)
