@@ -108,7 +108,7 @@ def test_every_example_in_the_help_is_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["nonsense"], ["--no-such-option"], ["ip", "--nat", "nobody"], ["run", "80"]], ids=" ".join
+    "words", [["nonsense"], ["--no-such-option"], ["ip", "--nat", "unknown"], ["run", "80"]], ids=" ".join
 )
 def test_what_is_no_command_line_is_not_understood(words: list[str]) -> None:
     with pytest.raises((PortmapError, typer.TyperException, AssertionError)):

@@ -34,7 +34,7 @@ class Peer:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((address, port))
-        self._stranger = socket.socket(family, socket.SOCK_DGRAM)
+        self._other_socket = socket.socket(family, socket.SOCK_DGRAM)
         self.address = self._socket.getsockname()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -63,16 +63,16 @@ class Peer:
             self.senders.append(sender[0])
             self.ports.append(sender[1])
             for datagram in filter(None, line.replace("N", request[24:36].hex()).split(";")):
-                voice = self._stranger if "~" in datagram else self._socket
-                voice.sendto(bytes.fromhex(datagram.strip(" ~")), sender)
+                sender_socket = self._other_socket if "~" in datagram else self._socket
+                sender_socket.sendto(bytes.fromhex(datagram.strip(" ~")), sender)
 
     def close(self) -> None:
         """Gone: from now on the port is closed. A second time does nothing."""
         if self._thread.is_alive():
-            self._stranger.sendto(_STOP, self.address)
+            self._other_socket.sendto(_STOP, self.address)
             self._thread.join(5)
         self._socket.close()
-        self._stranger.close()
+        self._other_socket.close()
 
 
 MakePeer: TypeAlias = Callable[..., Peer]
@@ -145,10 +145,10 @@ def announce() -> Announce:
 
     def announce(at: tuple[str, int], *datagrams: str, by: str = "") -> None:
         ipv6 = ":" in at[0]
-        with socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as voice:
-            voice.bind((by or ("::1" if ipv6 else "127.0.0.1"), 0))
+        with socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as sender_socket:
+            sender_socket.bind((by or ("::1" if ipv6 else "127.0.0.1"), 0))
             for datagram in datagrams:
-                voice.sendto(bytes.fromhex(datagram), at)
+                sender_socket.sendto(bytes.fromhex(datagram), at)
 
     return announce
 

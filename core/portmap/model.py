@@ -117,8 +117,8 @@ class PortRequest:
         return self.protocol, self.internal_port
 
     @property
-    def wish(self) -> int:
-        """The external port that would be liked best: the one asked for, else the internal one."""
+    def suggested_port(self) -> int:
+        """The external port to suggest to a gateway (RFC 6886 §3.3): the one asked for, else the internal one."""
         return self.external_port or self.internal_port
 
 

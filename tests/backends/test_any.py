@@ -69,7 +69,7 @@ class Gateway(ScriptedBackend):
 
 @pytest.fixture
 def a() -> Gateway:
-    """Wins the first heat."""
+    """Wins the first round."""
     return Gateway(A)
 
 
@@ -154,7 +154,7 @@ def test_where_the_winner_would_not_the_runner_up_maps(
     assert holders(a, b) == [B]
 
 
-def test_who_made_the_mapping_renews_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
+def test_a_mapping_is_renewed_by_the_backend_that_made_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken"), "add_mapping")
     add(any_gateway)
     a.now(None)
@@ -296,7 +296,7 @@ def test_a_race_without_an_answer_is_not_remembered(any_gateway: AnyBackend, a: 
 # letting go through any
 
 
-def test_who_made_the_mapping_deletes_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
+def test_a_mapping_is_deleted_by_the_backend_that_made_it(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     a.now(Conflict("taken"), "add_mapping")
     add(any_gateway)
     any_gateway.delete_mapping(TCP, 80, 80, "", client=None)
@@ -348,7 +348,9 @@ def test_a_backend_that_stays_silent_does_not_hold_up_the_deleting(
     assert b.table == {}
 
 
-def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
+def test_a_backend_that_answered_nonsense_is_asked_to_delete_too(
+    any_gateway: AnyBackend, a: Gateway, b: Gateway
+) -> None:
     a.fails(0, 1, lambda: Garbled("port 0"), "the answer")
     add(any_gateway)
     assert holders(a, b) == [A, B]
@@ -356,7 +358,7 @@ def test_who_mapped_and_answered_nonsense_deletes_it_too(any_gateway: AnyBackend
     assert holders(a, b) == []
 
 
-def test_who_answered_nonsense_and_has_gone_does_not_hinder_the_deleting(
+def test_a_vanished_backend_that_answered_nonsense_does_not_stop_the_deleting(
     any_gateway: AnyBackend, a: Gateway, b: Gateway
 ) -> None:
     a.now(Garbled("port 0"), "add_mapping")
@@ -389,7 +391,7 @@ def test_only_the_gateway_in_use_is_listened_to(any_gateway: AnyBackend, a: Gate
     assert told == ["reboot of a"]
 
 
-def test_who_holds_a_mapping_is_listened_to_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
+def test_the_backend_that_holds_a_mapping_is_watched_too(any_gateway: AnyBackend, a: Gateway, b: Gateway) -> None:
     told: list[str] = []
     any_gateway.watch(told.append)
     a.now(Conflict("taken"), "add_mapping")
@@ -413,7 +415,7 @@ def test_one_backends_broken_watch_leaves_the_others() -> None:
     close()
 
 
-def test_who_is_loaded_beside_the_race_is_watched_as_soon_as_it_is_there(a: Gateway) -> None:
+def test_a_backend_that_is_loaded_beside_the_race_is_watched_at_once(a: Gateway) -> None:
     told: list[str] = []
     backend = AnyBackend(Race(lambda: [Loading("a", lambda: Nat(a, "a"))]))
     close = backend.watch(told.append)
@@ -480,7 +482,7 @@ def test_where_there_is_no_nat_the_internal_port_is_open_as_it_stands(public: An
     assert a.calls == []
 
 
-def test_without_an_internal_port_the_wish_is_open(public: AnyBackend) -> None:
+def test_without_an_internal_port_the_suggested_port_is_open(public: AnyBackend) -> None:
     assert public.add_mapping(TCP, 443, 0, "web", 600, "", exact=False, client=None) == Grant(443, 0, static=True)
     with pytest.raises(Refused, match="name the one"):
         public.add_mapping(TCP, 0, 0, "web", 600, "", exact=False, client=None)
@@ -596,14 +598,14 @@ def test_a_winner_without_a_hint_is_remembered_by_its_name(a: Gateway) -> None:
     assert backend.hint() == f"acme:{A}"
 
 
-def test_who_won_in_an_earlier_life_is_preferred(a: Gateway, b: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_winner_of_an_earlier_session_is_preferred(a: Gateway, b: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(race_round, "GRACE", 5.0)
     backend = remembering(a, b)
     backend.take_hint(f"acme:{B}")
     assert str(backend.external_ip()) == B
 
 
-@pytest.mark.parametrize("hint", ["", " ", "nobody", "acme:", f"acme:{A}0", "x" * 1000, "\x00"])
+@pytest.mark.parametrize("hint", ["", " ", "unknown", "acme:", f"acme:{A}0", "x" * 1000, "\x00"])
 def test_a_hint_that_makes_no_sense_changes_nothing(hint: str, a: Gateway, b: Gateway) -> None:
     backend = remembering(a, b)
     backend.take_hint(hint)
@@ -631,7 +633,7 @@ def test_a_token_goes_back_only_to_the_backend_that_gave_it() -> None:
     ]
 
 
-def test_who_refuses_is_the_gateway_that_people_are_told_of(a: Gateway) -> None:
+def test_a_backend_that_refuses_is_named_as_the_gateway(a: Gateway) -> None:
     a.now(Refused("no uplink", code=3), "external_ip")
     backend = remembering(a)
     with pytest.raises(Refused, match="no uplink"):
@@ -671,7 +673,7 @@ def test_a_list_that_makes_sense_is_a_loop_backend_of_that_name(text: str) -> No
     assert (nat.kind, str(nat)) == (Kind.LOOP, without_arguments(text.removeprefix("any:")))
 
 
-def test_an_ipv6_list_is_of_those_who_know_ipv6() -> None:
+def test_an_ipv6_list_has_only_backends_that_know_ipv6() -> None:
     class Both(Gateway):
         @classmethod
         def from_argument(cls, argument: str | None) -> "Both":

@@ -164,7 +164,7 @@ def test_the_thread_is_a_daemon_so_that_a_hung_backend_holds_up_no_exit(hung: Hu
 
 
 @pytest.mark.parametrize("used", [False, True])
-def test_the_thread_ends_with_the_door(eventually: Eventually, used: bool) -> None:
+def test_the_thread_ends_when_the_backend_is_released(eventually: Eventually, used: bool) -> None:
     nat = Nat(ScriptedBackend(), "ending")
     if used:
         nat.external_ip()
@@ -185,7 +185,7 @@ def test_the_thread_ends_even_after_an_error(eventually: Eventually) -> None:
 # who hangs
 
 
-def test_a_hung_backend_is_a_timeout_that_says_who_and_how_long(hung: Hung) -> None:
+def test_a_hung_backend_is_a_timeout_that_names_it_and_the_time(hung: Hung) -> None:
     with pytest.raises(GatewayTimeout, match=r"the scripted gateway did not come back within 0.02 s"):
         Nat(hung, "hung").external_ip(timeout=SOON)
 

@@ -83,13 +83,13 @@ def test_the_first_to_answer_wins(gate: threading.Event) -> None:
     assert (str(nat), answer.result()) == ("gateway 2.2.2.2", IPv4Address("2.2.2.2"))
 
 
-def test_who_is_there_but_has_no_address_yet_is_a_winner() -> None:
+def test_a_gateway_without_an_address_yet_can_win() -> None:
     nat, answer = race(Runner("1.1.1.1", error=NotYet("with a mapping only")), Runner("2.2.2.2", delay=0.1)).run()
     assert str(nat) == "gateway 1.1.1.1"
     assert isinstance(answer.exception(), NotYet)
 
 
-@pytest.mark.parametrize("error", [Refused("no uplink"), NoGateway("nobody"), ValueError("oops")])
+@pytest.mark.parametrize("error", [Refused("no uplink"), NoGateway("no answer"), ValueError("oops")])
 def test_an_error_is_no_answer_however_fast(error: Exception) -> None:
     nat, _ = race(Runner("1.1.1.1", error=error), Runner("2.2.2.2", delay=0.02)).run()
     assert str(nat) == "gateway 2.2.2.2"
@@ -111,10 +111,10 @@ def test_when_no_candidate_answers_every_reason_is_told(gate: threading.Event) -
 
 def test_a_refusal_is_the_verdict_rather_than_no_gateway(gate: threading.Event) -> None:
     refusal = NotAuthorized("switched off", code=2)
-    heats = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2", error=refusal), timeout=SOON)
+    race_ = race(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2", error=refusal), timeout=SOON)
     with pytest.raises(NotAuthorized) as caught:
-        heats.run()
-    assert (caught.value.code, [*map(str, heats.refused_by)]) == (2, ["gateway 2.2.2.2"])
+        race_.run()
+    assert (caught.value.code, [*map(str, race_.refused_by)]) == (2, ["gateway 2.2.2.2"])
 
 
 def test_of_two_refusals_that_of_the_preferred_one_is_told() -> None:
@@ -140,56 +140,56 @@ def long_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("long_moment")
-def test_who_is_preferred_overtakes_within_the_moment() -> None:
+def test_a_preferred_backend_wins_if_it_answers_a_moment_later() -> None:
     nat, _ = ranked(Runner("1.1.1.1"), Runner("2.2.2.2", delay=0.02)).run()
     assert str(nat) == "gateway 2.2.2.2"
 
 
-def test_who_is_preferred_gets_no_more_than_the_moment(gate: threading.Event) -> None:
-    heats = ranked(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate))
+def test_a_preferred_backend_that_answers_later_than_that_does_not_win(gate: threading.Event) -> None:
+    race_ = ranked(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate))
     with Stopwatch() as watch:
-        assert str(heats.run()[0]) == "gateway 1.1.1.1"
+        assert str(race_.run()[0]) == "gateway 1.1.1.1"
     assert watch.elapsed >= race_round.GRACE
     assert watch.seconds < LONG / 2
 
 
 @pytest.mark.usefixtures("long_moment")
 def test_a_candidate_that_is_not_preferred_is_not_waited_for(gate: threading.Event) -> None:
-    heats = ranked(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2"))
+    race_ = ranked(Runner("1.1.1.1", gate=gate), Runner("2.2.2.2"))
     with Stopwatch() as watch:
-        heats.run()
+        race_.run()
     assert watch.seconds < LONG / 2
 
 
 @pytest.mark.usefixtures("long_moment")
 def test_the_last_good_one_of_an_earlier_life_is_preferred_to_all() -> None:
-    heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
-    heats.prefer("gateway 1.1.1.1")
-    assert str(heats.run()[0]) == "gateway 1.1.1.1"
+    race_ = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
+    race_.prefer("gateway 1.1.1.1")
+    assert str(race_.run()[0]) == "gateway 1.1.1.1"
 
 
-def test_the_last_good_one_is_told_what_it_said_then_once() -> None:
+def test_the_winner_of_an_earlier_run_is_given_its_hint_once() -> None:
     class Hinted(Runner):
         @hookimpl
         def take_hint(self, hint: str) -> None:
             hints.append(hint)
 
     hints: list[str] = []
-    heats = race(Hinted("1.1.1.1"), Hinted("2.2.2.2"))
-    heats.prefer("gateway 1.1.1.1 http://there/x.xml")
-    heats.run()
-    heats.run()
+    race_ = race(Hinted("1.1.1.1"), Hinted("2.2.2.2"))
+    race_.prefer("gateway 1.1.1.1 http://there/x.xml")
+    race_.run()
+    race_.run()
     assert hints == ["http://there/x.xml"]
 
 
 @pytest.mark.usefixtures("long_moment")
 def test_a_hint_for_an_unknown_backend_is_ignored() -> None:
-    heats = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
-    heats.prefer("gateway 1.1.1.1.1 more")
-    assert str(heats.run()[0]) == "gateway 2.2.2.2"
+    race_ = ranked(Runner("1.1.1.1", delay=0.02), Runner("2.2.2.2"))
+    race_.prefer("gateway 1.1.1.1.1 more")
+    assert str(race_.run()[0]) == "gateway 2.2.2.2"
 
 
-def test_who_is_less_preferred_is_not_asked_where_a_preferred_one_answers_at_once(
+def test_a_less_preferred_backend_is_not_asked_where_a_preferred_one_answers_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(race_round, "STAGGER", LONG)
@@ -198,10 +198,12 @@ def test_who_is_less_preferred_is_not_asked_where_a_preferred_one_answers_at_onc
     assert (len(first.calls), len(second.calls)) == (0, 1)
 
 
-def test_who_is_less_preferred_is_asked_as_soon_as_the_preferred_have_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_less_preferred_backend_is_asked_as_soon_as_the_preferred_ones_have_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(race_round, "STAGGER", LONG)
     with Stopwatch() as watch:
-        ranked(Runner("1.1.1.1"), Runner("2.2.2.2", error=NoGateway("nobody there"))).run()
+        ranked(Runner("1.1.1.1"), Runner("2.2.2.2", error=NoGateway("no answer"))).run()
     assert watch.seconds < LONG / 2
 
 
@@ -243,17 +245,17 @@ def test_of_two_refusals_that_of_a_gateway_without_a_public_address_is_told() ->
 # what is told of a round
 
 
-def test_the_evidence_says_who_answered_and_when_and_who_did_not(gate: threading.Event) -> None:
+def test_the_evidence_names_each_backend_with_its_time_or_its_failure(gate: threading.Event) -> None:
     runners = (
         Runner("1.1.1.1", gate=gate),
-        Runner("2.2.2.2", error=NoGateway("nobody there")),
+        Runner("2.2.2.2", error=NoGateway("no answer")),
         Runner("3.3.3.3", delay=0.03),
     )
-    heats = race(*runners)
-    heats.run()
-    won, *others = heats.evidence
+    race_ = race(*runners)
+    race_.run()
+    won, *others = race_.evidence
     assert re.fullmatch(r"gateway 3\.3\.3\.3 answered in \d+ ms", won)
-    assert others == ["gateway 1.1.1.1 had not answered by then", "gateway 2.2.2.2: nobody there"]
+    assert others == ["gateway 1.1.1.1 had not answered by then", "gateway 2.2.2.2: no answer"]
 
 
 # who is loaded beside the race
@@ -274,27 +276,27 @@ class Loading(Entrant):
 def test_a_plugin_that_hangs_in_its_import_costs_the_race_nothing(gate: threading.Event) -> None:
     hangs = loads("hangs", lambda: Nat(Runner("1.1.1.1"), "hangs") if gate.wait(LONG) else None)
     with Stopwatch() as watch:
-        heats = Race(lambda: [hangs, loads("good", lambda: Nat(Runner("2.2.2.2"), "good"))], LONG)
-        heats.run()
+        race_ = Race(lambda: [hangs, loads("good", lambda: Nat(Runner("2.2.2.2"), "good"))], LONG)
+        race_.run()
     assert watch.seconds < LONG / 5
-    assert heats.evidence[1:] == ("hangs was not loaded by then",)
+    assert race_.evidence[1:] == ("hangs was not loaded by then",)
 
 
-def test_who_is_loaded_late_takes_part_in_the_next_heat(gate: threading.Event) -> None:
+def test_a_backend_that_is_loaded_late_takes_part_in_the_next_round(gate: threading.Event) -> None:
     late = loads("late", lambda: Nat(Runner("2.2.2.2"), "late") if gate.wait(LONG) else None)
-    heats = Race(lambda: [late], SOON)
+    race_ = Race(lambda: [late], SOON)
     with pytest.raises(NoGateway, match="late was not loaded by then"):
-        heats.run()
+        race_.run()
     gate.set()
-    assert str(heats.run()[0]) == "gateway 2.2.2.2"
+    assert str(race_.run()[0]) == "gateway 2.2.2.2"
 
 
-def test_who_was_not_loaded_when_it_was_decided_may_still_be_a_runner_up(gate: threading.Event) -> None:
+def test_a_backend_that_is_loaded_after_the_verdict_can_be_a_runner_up(gate: threading.Event) -> None:
     late = loads("late", lambda: Nat(Runner("2.2.2.2"), "late") if gate.wait(LONG) else None)
-    heats = Race(lambda: [Entrant.of(Nat(Runner("1.1.1.1"), "early")), late], LONG)
-    winner, _ = heats.run()
+    race_ = Race(lambda: [Entrant.of(Nat(Runner("1.1.1.1"), "early")), late], LONG)
+    winner, _ = race_.run()
     gate.set()
-    assert [str(nat) for nat in heats.runners_up(winner)] == ["gateway 2.2.2.2"]
+    assert [str(nat) for nat in race_.runners_up(winner)] == ["gateway 2.2.2.2"]
 
 
 def test_a_broken_plugin_is_named_in_the_verdict() -> None:
@@ -305,7 +307,7 @@ def test_a_broken_plugin_is_named_in_the_verdict() -> None:
         Race(lambda: [loads("x", broken)]).run()
 
 
-# the heats
+# the race_
 
 
 def test_when_all_have_failed_the_race_ends() -> None:
@@ -328,26 +330,26 @@ def test_no_failure_is_remembered() -> None:
     assert str(again.run()[0]) == "gateway 1.1.1.1"
 
 
-def test_who_still_hangs_from_the_last_heat_is_not_asked_again(gate: threading.Event) -> None:
+def test_a_silent_backend_is_not_asked_again_while_its_call_lasts(gate: threading.Event) -> None:
     hung = Runner("1.1.1.1", gate=gate)
-    heats = race(hung, Runner("2.2.2.2"))
-    heats.run()
+    race_ = race(hung, Runner("2.2.2.2"))
+    race_.run()
     hung.called.wait(LONG)
-    heats.run()
+    race_.run()
     assert len(hung.calls) == 1
 
 
-def test_who_answers_late_counts_in_the_next_heat(gate: threading.Event) -> None:
+def test_a_late_answer_counts_in_the_next_round(gate: threading.Event) -> None:
     slow = Runner("1.1.1.1", gate=gate)
-    heats = race(slow, timeout=SOON)
+    race_ = race(slow, timeout=SOON)
     with pytest.raises(NoGateway):
-        heats.run()
+        race_.run()
     threading.Timer(SOON / 2, gate.set).start()
-    assert str(heats.run()[0]) == "gateway 1.1.1.1"
+    assert str(race_.run()[0]) == "gateway 1.1.1.1"
     assert len(slow.calls) == 1
 
 
-def test_who_hangs_in_another_call_is_named_as_such(gate: threading.Event) -> None:
+def test_a_backend_that_hangs_in_another_call_is_named(gate: threading.Event) -> None:
     nat = Nat(Runner("1.1.1.1", gate=gate), "a")
     with pytest.raises(GatewayTimeout):
         nat.delete_mapping(Protocol.TCP, 80, 80, timeout=0.01)
@@ -361,28 +363,28 @@ def test_the_field_is_made_once_and_late() -> None:
         return made[-1]
 
     made: list[list[Nat]] = []
-    heats = Race(make)
+    race_ = Race(make)
     before = len(made)
-    heats.run()
-    heats.run()
+    race_.run()
+    race_.run()
     assert (before, len(made)) == (0, 1)
 
 
 def test_a_runner_up_answered_too() -> None:
-    heats = race(Runner("1.1.1.1"), Runner("2.2.2.2", delay=0.02), Runner("3.3.3.3", error=NoGateway("nobody")))
-    winner, _ = heats.run()
-    assert [str(nat) for nat in heats.runners_up(winner)] == ["gateway 2.2.2.2"]
+    race_ = race(Runner("1.1.1.1"), Runner("2.2.2.2", delay=0.02), Runner("3.3.3.3", error=NoGateway("no answer")))
+    winner, _ = race_.run()
+    assert [str(nat) for nat in race_.runners_up(winner)] == ["gateway 2.2.2.2"]
 
 
-def test_a_runner_up_gets_the_rest_of_the_heat_and_no_more(gate: threading.Event) -> None:
-    heats = race(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate), timeout=SOON)
-    winner, _ = heats.run()
+def test_a_runner_up_gets_the_rest_of_the_rounds_time_and_no_more(gate: threading.Event) -> None:
+    race_ = race(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate), timeout=SOON)
+    winner, _ = race_.run()
     with Stopwatch() as watch:
-        assert heats.runners_up(winner) == []
+        assert race_.runners_up(winner) == []
     assert watch.seconds < 1
 
 
-# the field
+# the candidates
 
 
 def loaded_names(runners: list[Entrant]) -> list[str]:
@@ -400,7 +402,7 @@ def test_every_installed_leasing_backend_takes_part_once_however_many_names_it_h
     )
 
 
-def test_who_is_broken_or_needs_an_argument_or_wants_to_be_named_takes_no_part() -> None:
+def test_a_backend_that_is_broken_or_needs_an_argument_or_has_no_preference_takes_no_part() -> None:
     entries = [
         EntryPoint("broken", "no_such_module:Class", BACKENDS),
         EntryPoint("static", "portmap_extip:ExtIp", BACKENDS),

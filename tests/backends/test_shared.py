@@ -14,7 +14,7 @@ from portmap.model import Address, Grant, Protocol
 from portmap.testing.scripted import ScriptedBackend
 
 OURSELVES = Sender(12, os.geteuid())
-STRANGER = Sender(13, os.geteuid() + 1)
+OTHER_USER = Sender(13, os.geteuid() + 1)
 TCP_8080 = (Protocol.TCP, 8080)
 
 
@@ -60,8 +60,8 @@ def opened_and_closed(backend: Gateway, claims: Known) -> SharedNat:
 
 @pytest.mark.parametrize(
     ("sender", "lifetime", "deletes"),
-    [(None, 600, 1), (OURSELVES, 600, 0), (OURSELVES, 0, 0), (STRANGER, 600, 0), (STRANGER, 0, 1)],
-    ids=["nobody", "ours", "ours, permanent", "another user", "another user, permanent"],
+    [(None, 600, 1), (OURSELVES, 600, 0), (OURSELVES, 0, 0), (OTHER_USER, 600, 0), (OTHER_USER, 0, 1)],
+    ids=["no other", "ours", "ours, permanent", "another user", "another user, permanent"],
 )
 def test_only_another_user_is_never_left_a_permanent_mapping(
     sender: Sender | None, lifetime: int, deletes: int
@@ -73,11 +73,11 @@ def test_only_another_user_is_never_left_a_permanent_mapping(
 
 def test_a_leftover_of_unknown_lifetime_is_not_left_to_another_user() -> None:
     backend = Gateway()
-    SharedNat(backend, "scripted", claims=lambda: Known(STRANGER)).delete_mapping(Protocol.TCP, 8080, 8080)
+    SharedNat(backend, "scripted", claims=lambda: Known(OTHER_USER)).delete_mapping(Protocol.TCP, 8080, 8080)
     assert len(backend.asked("delete_mapping")) == 1
 
 
-@pytest.mark.parametrize("sender", [None, OURSELVES, STRANGER])
+@pytest.mark.parametrize("sender", [None, OURSELVES, OTHER_USER])
 def test_every_release_is_told(sender: Sender | None) -> None:
     claims = Known(sender)
     opened_and_closed(Gateway(), claims)
@@ -98,18 +98,18 @@ def test_what_was_asked_for_by_name_stands() -> None:
 
 def test_the_gateway_is_asked_whatever_another_portmap_says() -> None:
     backend = Gateway()
-    opened_and_closed(backend, Known(STRANGER))
+    opened_and_closed(backend, Known(OTHER_USER))
     assert backend.asked("add_mapping") == [(Protocol.TCP, 0, 8080, 600)]
 
 
-def test_a_refusal_says_who_holds_the_port() -> None:
+def test_a_refusal_names_the_holder_of_the_port() -> None:
     backend = Gateway().fails(0, 1, lambda: NotAuthorized("not yours", code=2), "add_mapping")
     nat = SharedNat(backend, "scripted", claims=lambda: Known(OURSELVES))
     with pytest.raises(NotAuthorized, match=r"^not yours; another portmap \(process 12\) holds the port$"):
         nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
 
 
-@pytest.mark.parametrize("sender", [None, STRANGER])
+@pytest.mark.parametrize("sender", [None, OTHER_USER])
 def test_no_other_user_keeps_a_mapping_from_being_deleted_by_force(sender: Sender | None) -> None:
     nat = SharedNat(Forced(), "scripted", claims=lambda: Known(sender))
     nat.force_delete(Protocol.TCP, 8080, 8080)

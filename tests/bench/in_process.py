@@ -66,7 +66,7 @@ def _timed(work: Work, port: int) -> float:
     begun = time.perf_counter()
     made = work(port)
     took = (time.perf_counter() - begun) * 1e3
-    # miniupnpd slows down with every mapping it holds: nobody shall pay for the one before.
+    # miniupnpd slows down with every mapping it holds: no backend shall pay for the one before.
     _forget(port, made)
     return took
 

@@ -1,4 +1,4 @@
-"""`any` beside the backends that it races: the first mapping, and how long it takes to say that nobody is there."""
+"""`any` beside the backends that it races: the first mapping, and how long it takes to say that no gateway answers."""
 
 import itertools
 import time
@@ -55,7 +55,7 @@ def _verdict(lab: Lab) -> Table:
     finally:
         lab.router.recover()
     bar = Bar("at most 3.2 s", lambda m: m["portmap any"] <= VERDICT)
-    return Table("Nobody answers: time to the verdict, in-process", "ms", samples, "portmap any", [bar])
+    return Table("No gateway answers: time to the verdict, in-process", "ms", samples, "portmap any", [bar])
 
 
 def _in_vain() -> float:
@@ -64,4 +64,4 @@ def _in_vain() -> float:
         portmap.load("any").external_ip()
     except NoGateway:
         return (time.perf_counter() - begun) * 1e3
-    raise AssertionError("somebody answered")
+    raise AssertionError("a gateway answered")

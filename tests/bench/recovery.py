@@ -19,9 +19,9 @@ from tests.lab.lab import Lab
 
 LIMIT = 90.0  # seconds
 # Seconds of holding before a fault. libtorrent goes on searching for a while after its start: it looks like hearing.
-# And an epoch younger than an eighth of the check interval tells nobody that the router restarted: RFC 6886 §3.6.
+# And an epoch younger than an eighth of the check interval tells no client that the router restarted: RFC 6886 §3.6.
 SETTLE = 35.0
-STAGGER = 10.0  # seconds; nobody is being started when a fault strikes, and its first seconds are its own
+STAGGER = 10.0  # seconds; no client starts during a fault, or during the first seconds after one
 LEASE = 20  # seconds
 FROZEN = LEASE + 5.0  # seconds
 CHECK = 60.0  # seconds; the default of --ip-interval

@@ -76,7 +76,7 @@ def ends_badly(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("name", commands())
-def test_whatever_is_got_wrong_is_told_in_a_line(
+def test_every_mistake_is_one_line(
     name: str, paths: dict[str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORTMAP_NAT", NAT.get(name, "none"))
@@ -160,7 +160,7 @@ def test_a_mistake_is_told_to_programs_as_well(capsys: pytest.CaptureFixture[str
     assert json.loads(out) == {"v": 1, "event": "error", "error": "NoGateway", "reason": reason, "exit": code}
 
 
-@pytest.mark.parametrize("words", ["--state /dev/null", "--state {missing}", "--bogus", "nobody", "--state {locked}"])
+@pytest.mark.parametrize("words", ["--state /dev/null", "--state {missing}", "--bogus", "unknown", "--state {locked}"])
 def test_a_health_check_knows_no_codes_but_0_and_1(
     words: str, paths: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -217,11 +217,11 @@ def test_json_has_an_object_for_each_port(router: Router, tmp_path: Path, told: 
 
 
 def opened(internal: int, external: int, protocol: Protocol = Protocol.TCP, **more: Any) -> OpenedPort:
-    return OpenedPort(PortRequest(protocol, internal, more.pop("wish", 0)), external, 600, "1.2.3.4", **more)
+    return OpenedPort(PortRequest(protocol, internal, more.pop("suggested_port", 0)), external, 600, "1.2.3.4", **more)
 
 
 def test_a_range_moved_outside_is_one_line() -> None:
-    ports = [opened(port, port + 10, wish=port + 10) for port in range(80, 84)]
+    ports = [opened(port, port + 10, suggested_port=port + 10) for port in range(80, 84)]
     assert opened_lines(ports) == ["80-83/tcp are open at 1.2.3.4:90-93 for 10m"]
 
 

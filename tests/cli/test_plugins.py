@@ -134,7 +134,7 @@ def test_a_name_that_no_backend_can_have_is_refused(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["none", "any", "nat-pmp"])
-def test_a_name_that_is_taken_is_refused_and_says_by_whom(name: str, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_is_refused_with_its_owner(name: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"is taken by backend .* \(portmap-nat "):
         write_package(name, tmp_path)
 

@@ -193,7 +193,7 @@ def test_settled_is_when_every_mapping_was_tried(summary: Summary) -> None:
 
 
 def test_a_gateway_that_is_not_there_settles_it_too(summary: Summary) -> None:
-    summary.apply("home", GatewayLost(gateway=HERE, reason="nobody there"))
+    summary.apply("home", GatewayLost(gateway=HERE, reason="no answer"))
     assert summary.is_settled
 
 
@@ -233,7 +233,7 @@ def test_a_reload_is_framed(herald: ServiceReporter, manager: Manager) -> None:
     ]
 
 
-def test_the_end_and_a_beat_are_told(herald: ServiceReporter, manager: Manager) -> None:
+def test_the_end_and_a_watchdog_message_are_sent(herald: ServiceReporter, manager: Manager) -> None:
     manager.heard()
     herald.send_watchdog()
     herald.stopping()

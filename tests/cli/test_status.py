@@ -109,9 +109,9 @@ def test_an_instance_that_ended_is_gone(
 
 @pytest.mark.usefixtures("holding")
 def test_an_unknown_instance_name_is_a_mistake(state: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = called(capsys, "status", "nobody", "--state", state)
+    code, _, err = called(capsys, "status", "unknown", "--state", state)
     assert code == 2
-    assert "no running instance is called 'nobody'" in err
+    assert "no running instance is called 'unknown'" in err
 
 
 WIDE = SessionStatus(

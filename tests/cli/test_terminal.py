@@ -59,7 +59,7 @@ class Ran(NamedTuple):
     err: str
 
 
-def may_be_somebody_else() -> bool:
+def may_change_user() -> bool:
     """Whether another user may run this Python."""
     if os.geteuid() != 0:
         return False
@@ -149,9 +149,9 @@ def test_a_folder_that_has_vanished_is_nothing_to_us(folder: Path) -> None:
     assert not fallen(ran)
 
 
-@pytest.mark.skipif(not may_be_somebody_else(), reason="only root can be somebody else, and where Python may be run")
+@pytest.mark.skipif(not may_change_user(), reason="only root can change the user, and only where Python may be run")
 @pytest.mark.parametrize("home", ["unset", "/"])
 @pytest.mark.parametrize("user", [65534, 12345])  # one who owns nothing, and one without a name
-def test_a_user_who_may_write_nowhere_works_on(home: str, user: int, folder: Path) -> None:
+def test_the_command_works_for_a_user_without_a_writable_folder(home: str, user: int, folder: Path) -> None:
     folder.chmod(0o755)
     assert not fallen(each(folder, "", A_FEW, user, HOME=home, XDG_STATE_HOME="unset"))

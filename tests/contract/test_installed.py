@@ -228,7 +228,7 @@ class TestPunch(BackendContract):
     plugin = Punch
 
     # The NAT chooses the external port, and what an application hears is its own.
-    test_it_grants_the_external_port_that_is_wished_for = None  # type: ignore[assignment]
+    test_it_grants_the_suggested_port = None  # type: ignore[assignment]
 
     @pytest.fixture
     def gateway(self) -> Iterator[Gateway]:
@@ -265,8 +265,8 @@ class TestStun(BackendContract):
     plugin = Stun
 
     # It is no NAT's word that ports are open: what the others promise of them, this one must not.
-    test_it_grants_the_external_port_that_is_wished_for = None  # type: ignore[assignment]
-    test_without_a_wish_it_grants_the_internal_port = None  # type: ignore[assignment]
+    test_it_grants_the_suggested_port = None  # type: ignore[assignment]
+    test_without_a_suggested_port_it_grants_the_internal_port = None  # type: ignore[assignment]
     test_it_sends_nothing = None  # type: ignore[assignment]  # but to the server, for its address
 
     @pytest.fixture

@@ -357,7 +357,7 @@ def test_a_suspended_machine_looks_at_once_when_it_wakes() -> None:
     assert [call.at for call in backend.calls] == [0, 10]
 
 
-def test_a_port_asked_for_anew_with_another_wish_is_a_change() -> None:
+def test_a_port_asked_for_again_with_another_external_port_is_a_change() -> None:
     told = play_static(Scripted(), WEB, end=20, later=[(10, Register(replace(WEB, external_port=80)))])
     assert told.names() == [*TOLD, "mapping.changed", "mapping.removed"]
     assert told.events[2][1].to_dict()["external_port"] == 80
@@ -366,13 +366,13 @@ def test_a_port_asked_for_anew_with_another_wish_is_a_change() -> None:
 # static, and nothing is opened
 
 
-def test_who_only_learns_the_address_says_so_of_every_port_once_and_says_of_none_that_it_is_open() -> None:
+def test_a_backend_that_only_learns_the_address_fails_every_port_once_and_opens_none() -> None:
     told = play_static(OnlyLearns().refuse(0, inf, "it only learns the address"), WEB, DNS, end=300)
     assert told.names() == ["external_ip.changed", *["mapping.failed"] * 2]
     assert {event.to_dict()["reason"] for _, event in told.of("mapping.failed")} == {"it only learns the address"}
 
 
-def test_who_only_learns_the_address_is_not_believed_when_it_grants_a_port() -> None:
+def test_a_port_granted_by_a_backend_that_only_learns_the_address_is_not_open() -> None:
     told = play_static(OnlyLearns(), WEB, end=300)
     assert told.names() == ["external_ip.changed", "mapping.failed"]
     assert "opens no port" in str(told.events[1][1].to_dict()["reason"])
@@ -391,7 +391,7 @@ def test_a_learnt_address_that_is_not_public_stays_out_of_the_record_and_is_told
 
 
 def test_where_no_address_is_learnt_the_ports_are_said_to_be_shut_all_the_same() -> None:
-    backend = OnlyLearns().fails(0, 100, lambda: NoGateway("nobody answers"), "external_ip")
+    backend = OnlyLearns().fails(0, 100, lambda: NoGateway("no answer"), "external_ip")
     assert play_static(backend, WEB, end=50).names() == ["external_ip.failed", "mapping.failed"]
 
 

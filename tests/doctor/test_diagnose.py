@@ -59,7 +59,7 @@ def wanted(*answers: BackendAnswer, **more: object) -> Findings:
     return Findings(HOME, answers, **(usual | more))  # type: ignore[arg-type]  # as above
 
 
-NOBODY = failed("upnp", "UPnP", NoGateway("nobody"))
+NO_UPNP = failed("upnp", "UPnP", NoGateway("no answer"))
 SILENT = failed("pmp", "NAT-PMP 192.168.1.1", GatewayTimeout("silence"))
 OFF_501 = failed("upnp", "UPnP 192.168.1.1", Refused("it failed", code=501))
 FORBIDDEN = NotAuthorized("forbidden", code=606)
@@ -81,16 +81,16 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
     "not reached from outside": (wanted(upnp(), reached=(UNREACHED,)), "unreachable", Outcome.UNREACHABLE),
     "not measured from outside": (wanted(upnp(), reached=(UNMEASURED,)), "ok", Outcome.FINE),
     "all broken": (found(BROKEN), "plugin-broken", Outcome.PLUGIN),
-    "no default route": (found(NOBODY, SILENT, network=HostNetwork()), "no-gateway", Outcome.NO_GATEWAY),
+    "no default route": (found(NO_UPNP, SILENT, network=HostNetwork()), "no-gateway", Outcome.NO_GATEWAY),
     "a public address": (
-        found(NOBODY, network=HostNetwork((GATEWAY,), "eth0", IPv4Address("8.8.8.8"))),
+        found(NO_UPNP, network=HostNetwork((GATEWAY,), "eth0", IPv4Address("8.8.8.8"))),
         "public-address",
         Outcome.FINE,
     ),
-    "a container": (found(NOBODY, SILENT, network=replace(HOME, bridged=True)), "bridge-network", Outcome.NO_GATEWAY),
+    "a container": (found(NO_UPNP, SILENT, network=replace(HOME, bridged=True)), "bridge-network", Outcome.NO_GATEWAY),
     "a container with a gateway": (found(upnp(), network=replace(HOME, bridged=True)), "ok", Outcome.FINE),
-    "all switched off": (found(NOBODY, SILENT), "mapping-disabled", Outcome.NO_GATEWAY),
-    "upnp alone, off": (found(NOBODY), "upnp-disabled", Outcome.NO_GATEWAY),
+    "all switched off": (found(NO_UPNP, SILENT), "mapping-disabled", Outcome.NO_GATEWAY),
+    "upnp alone, off": (found(NO_UPNP), "upnp-disabled", Outcome.NO_GATEWAY),
     "upnp answers 501": (found(OFF_501), "upnp-disabled", Outcome.NO_GATEWAY),
     "pmp asked for, upnp on": (found(SILENT, upnp(chosen=False)), "pmp-disabled", Outcome.NO_GATEWAY),
     "a VPN takes the traffic": (
@@ -127,7 +127,7 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
         Outcome.FINE,
     ),
     "IPv6 only": (
-        found(NOBODY, SILENT, network=HostNetwork(ipv6=IPv6Address("2001:db8::20"))),
+        found(NO_UPNP, SILENT, network=HostNetwork(ipv6=IPv6Address("2001:db8::20"))),
         "ipv6-only",
         Outcome.NO_GATEWAY,
     ),
@@ -140,12 +140,12 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
         Outcome.FINE,
     ),
     "an address of 100.64/10, and no router": (
-        found(NOBODY, network=HostNetwork((IPv4Address("100.64.0.1"),), "eth0", IPv4Address("100.64.0.5"))),
+        found(NO_UPNP, network=HostNetwork((IPv4Address("100.64.0.1"),), "eth0", IPv4Address("100.64.0.5"))),
         "cgnat",
         Outcome.UNREACHABLE,
     ),
     "a LAN of public addresses, as STUN shows": (
-        found(NOBODY, network=HostNetwork((IPv4Address("8.8.8.1"),), "eth0", IPv4Address("8.8.8.8")), outside=SEEN),
+        found(NO_UPNP, network=HostNetwork((IPv4Address("8.8.8.1"),), "eth0", IPv4Address("8.8.8.8")), outside=SEEN),
         "upnp-disabled",
         Outcome.NO_GATEWAY,
     ),
@@ -166,7 +166,7 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
         "no-gateway",
         Outcome.NO_GATEWAY,
     ),
-    "garbage": (found(NOBODY, failed("pmp", "NAT-PMP", Garbled("?"))), "router-fault", Outcome.FAULT),
+    "garbage": (found(NO_UPNP, failed("pmp", "NAT-PMP", Garbled("?"))), "router-fault", Outcome.FAULT),
     "forbidden at once": (found(failed("pmp", "NAT-PMP", FORBIDDEN)), "refused-by-policy", Outcome.REFUSED),
     "no address": (found(NO_ADDRESS), "no-address", Outcome.UNREACHABLE),
     "no address, but the Internet": (found(NO_ADDRESS, outside=SEEN), "double-nat", Outcome.UNREACHABLE),
@@ -276,7 +276,7 @@ def test_both_addresses_are_named_where_they_differ() -> None:
         ("AVM Berlin FRITZ!Box 7590", "Permit independent port sharing for this device"),
         ("MiniUPnP project", "miniupnpd.conf"),
         ("Netgate pfSense", "ACL"),
-        ("nobody knows", "allow this computer"),
+        ("an unknown vendor", "allow this computer"),
     ],
 )
 def test_a_refusal_is_answered_in_the_makers_words(evidence: str, words: str) -> None:
@@ -286,7 +286,7 @@ def test_a_refusal_is_answered_in_the_makers_words(evidence: str, words: str) ->
 
 def test_a_vpn_gateway_that_is_silent_gets_its_providers_words() -> None:
     tunnel = HostNetwork((IPv4Address("10.2.0.1"),), "wg0", IPv4Address("10.2.0.2"))
-    silent = failed("pmp", "NAT-PMP", NoGateway("nobody"))
+    silent = failed("pmp", "NAT-PMP", NoGateway("no answer"))
     assert "+pmp" in diagnose(found(silent, network=tunnel)).next_steps[0]
 
 

@@ -219,8 +219,8 @@ def test_a_plugin_that_is_broken_is_an_answer_too(router: Router) -> None:
 
 def run(spec: str, mapping: str | None = None, **how: Any) -> Outcome:
     try_it = how.pop("try_it", False)
-    wish = DoctorArguments.read(mapping, spec, how.pop("stun", None), how.pop("capture", None), try_it=try_it)
-    return run_doctor(wish, as_one_object=how.pop("json", False), report=how.pop("report", False))
+    arguments = DoctorArguments.read(mapping, spec, how.pop("stun", None), how.pop("capture", None), try_it=try_it)
+    return run_doctor(arguments, as_one_object=how.pop("json", False), report=how.pop("report", False))
 
 
 def test_the_command_prints_sections_a_verdict_and_next_steps(
@@ -329,7 +329,7 @@ def test_a_captured_router_replayed_gets_the_same_verdict(
         assert code(spec.format(replay), GAME, try_it=True) == verdict
 
 
-def test_who_has_yet_to_tell_its_address_tells_it_in_the_try(router: Router) -> None:
+def test_a_gateway_that_states_its_address_only_with_a_mapping_states_it_in_the_trial(router: Router) -> None:
     router.external_ip = "100.64.1.2"
     (named,) = probe_targets(f"pmp:{router.address}")
     nat = named.load()

@@ -12,7 +12,7 @@ from portmap_enr.keyfile import ORDER, read_or_create
 
 posix = pytest.mark.skipif(os.name != "posix", reason="the file modes are POSIX's")
 as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can make another user's file")
-STRANGER = 65534  # the user nobody of Linux
+OTHER_USER = 65534  # the user nobody of Linux
 
 
 def written(path: Path, data: bytes, mode: int = 0o600) -> str:
@@ -137,7 +137,7 @@ def test_a_file_that_we_may_not_read_is_the_users_error(tmp_path: Path) -> None:
         read_or_create(written(tmp_path / "key", b"1" * 64, mode=0))
 
 
-@pytest.mark.parametrize("name", ["key\0", "~nobody-of-that-name/key"])
+@pytest.mark.parametrize("name", ["key\0", "~no-such-user/key"])
 def test_a_name_that_cannot_be_is_the_users_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError, match=r"^key file "):
         read_or_create(name)
@@ -180,7 +180,7 @@ def test_a_key_that_others_can_change_is_refused(tmp_path: Path, mode: int) -> N
 @as_root
 def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
     name = written(tmp_path / "key", b"%064x" % 7)
-    os.chown(name, STRANGER, STRANGER)
+    os.chown(name, OTHER_USER, OTHER_USER)
     with pytest.raises(SpecError, match="belongs to another user: copy the key"):
         read_or_create(name)
 
@@ -189,7 +189,7 @@ def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
 def test_a_key_behind_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
     written(tmp_path / "key", b"%064x" % 7)
     (tmp_path / "link").symlink_to(tmp_path / "key")
-    os.lchown(tmp_path / "link", STRANGER, STRANGER)
+    os.lchown(tmp_path / "link", OTHER_USER, OTHER_USER)
     with pytest.raises(SpecError, match="is a symbolic link of another user"):
         read_or_create(str(tmp_path / "link"))
 
@@ -198,7 +198,7 @@ def test_a_key_behind_a_link_of_another_user_is_refused(tmp_path: Path) -> None:
 def test_a_key_is_not_made_in_a_folder_behind_a_link_of_another_user(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "there")
-    os.lchown(tmp_path / "link", STRANGER, STRANGER)
+    os.lchown(tmp_path / "link", OTHER_USER, OTHER_USER)
     with pytest.raises(SpecError, match="is a symbolic link of another user"):
         read_or_create(str(tmp_path / "link" / "key"))
     assert not list((tmp_path / "there").iterdir())

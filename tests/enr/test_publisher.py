@@ -99,7 +99,7 @@ def test_it_is_found_by_its_entry_point() -> None:
     assert entry.load() is EnrPublisher
 
 
-def test_who_does_not_sign_does_not_pay() -> None:
+def test_a_publisher_that_does_not_sign_imports_no_cryptography() -> None:
     code = "import sys, portmap_enr; print(*{'cryptography', 'Crypto'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"

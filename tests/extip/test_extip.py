@@ -77,7 +77,7 @@ def test_a_group_address_is_refused(argument: str) -> None:
         ExtIp.from_argument(argument)
 
 
-def test_a_port_without_a_wish_is_the_internal_one() -> None:
+def test_without_a_suggested_port_the_internal_one_is_granted() -> None:
     assert Nat(ExtIp.from_argument("1.2.3.4"), "extip").add_mapping(Protocol.TCP, 0, 8443, "", 600) == BY_HAND(8443)
 
 

@@ -72,7 +72,7 @@ def test_a_host_of_containers_does_not_name_them_all(monkeypatch: pytest.MonkeyP
         Interface("nosuch0", lambda _: []).external_ip()
 
 
-def test_the_port_is_the_one_inside_unless_another_is_wished_for() -> None:
+def test_the_port_is_the_internal_one_unless_another_is_suggested() -> None:
     nat = Nat(holding("1.2.3.4"), "if")
     assert nat.add_mapping(Protocol.TCP, 0, 80, "", 600) == Grant(80, 0, static=True)
     assert nat.add_mapping(Protocol.TCP, 81, 80, "", 600) == Grant(81, 0, static=True)

@@ -99,7 +99,7 @@ def test_while_a_lookup_hangs_no_other_is_begun(hanging: tuple[Hostname, list[st
     assert len(begun) == 1
 
 
-def test_a_lookup_that_ends_late_is_of_use_to_who_asks_then(
+def test_a_lookup_that_ends_late_answers_the_next_call(
     hanging: tuple[Hostname, list[str], threading.Event],
 ) -> None:
     name, _, release = hanging

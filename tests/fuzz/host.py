@@ -17,7 +17,7 @@ from portmap.reachability.prove_setting import LEAST, LONGEST, ProveSetting
 MESSAGE_LIMIT = MAX_MESSAGE
 REQUEST_LIMIT = MAX_HEAD
 TABLE_LIMIT = 16 * 1024
-_STRANGER = Sender(1, os.geteuid() + 1)
+_OTHER_USER = Sender(1, os.geteuid() + 1)
 _CLAIM = Claim("192.168.1.1", Protocol.TCP, 8080, 443, "pcp 00ff")
 
 QUESTIONS = (
@@ -89,13 +89,13 @@ def claim_question(data: bytes) -> None:
     """Whatever another user asks, no token is told."""
     holder, said = PortClaims(), _Said()
     holder._claims[_CLAIM.key] = _CLAIM
-    holder._handle(Message(data, _STRANGER, "\0x"), cast("Mailbox", said))
+    holder._handle(Message(data, _OTHER_USER, "\0x"), cast("Mailbox", said))
     for text in said.texts:
         assert json.loads(text) in (None, [443, ""])
 
 
 def claim_answer(data: bytes) -> None:
-    found = claims._holder(Message(data, _STRANGER, "\0x"))
+    found = claims._holder(Message(data, _OTHER_USER, "\0x"))
     if found is not None:
         assert 0 <= found.external_port <= MAX_PORT
         assert found.token == ""

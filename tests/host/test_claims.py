@@ -99,7 +99,7 @@ def test_with_the_last_claim_the_thread_ends(make: Make) -> None:
     assert threading.active_count() == before
 
 
-def test_a_release_is_told_to_those_who_hold_the_same(make: Make) -> None:
+def test_a_release_is_told_to_the_other_holders_of_the_port(make: Make) -> None:
     heard: list[str] = []
     holder, deaf = make(), make()
     holder.add(WEB)
@@ -117,12 +117,12 @@ def test_another_user_is_heeded_only_once_in_a_while_and_told_no_token(make: Mak
     holder.add(WEB)
     holder.watch(heard.append)
     mailbox = Mailbox(listed=False)
-    stranger = Sender(1, os.geteuid() + 1)
+    other_user = Sender(1, os.geteuid() + 1)
     for _ in range(100):
         released = json.dumps(["released", WEB.gateway, "TCP", 8080]).encode()
-        holder._handle(Message(released, stranger, mailbox.address), mailbox)
+        holder._handle(Message(released, other_user, mailbox.address), mailbox)
     question = json.dumps(["holds", WEB.gateway, "TCP", 8080]).encode()
-    holder._handle(Message(question, stranger, mailbox.address), mailbox)
+    holder._handle(Message(question, other_user, mailbox.address), mailbox)
     answer = mailbox.receive(5)
     mailbox.close()
     assert len(heard) == 1
@@ -141,10 +141,10 @@ class Scripted(Neighbours):
         return self._messages
 
 
-STRANGER, OURSELVES = Sender(1, os.geteuid() + 1), Sender(2, os.geteuid())
+OTHER_USER, OURSELVES = Sender(1, os.geteuid() + 1), Sender(2, os.geteuid())
 
 
-@pytest.mark.parametrize(("sender", "token"), [(OURSELVES, "00ff"), (Sender(3, 0), "00ff"), (STRANGER, "")])
+@pytest.mark.parametrize(("sender", "token"), [(OURSELVES, "00ff"), (Sender(3, 0), "00ff"), (OTHER_USER, "")])
 def test_a_token_is_taken_from_our_own_user_and_root_only(sender: Sender, token: str) -> None:
     holder = PortClaims(Scripted((sender, b'[443, "00ff"]'))).other_holder(WEB)
     assert holder is not None
@@ -152,7 +152,7 @@ def test_a_token_is_taken_from_our_own_user_and_root_only(sender: Sender, token:
 
 
 def test_our_own_user_is_preferred_to_another_that_claims_the_same_port() -> None:
-    others = Scripted((STRANGER, b'[443, ""]'), (OURSELVES, b'[443, "00ff"]'), (STRANGER, b'[443, ""]'))
+    others = Scripted((OTHER_USER, b'[443, ""]'), (OURSELVES, b'[443, "00ff"]'), (OTHER_USER, b'[443, ""]'))
     holder = PortClaims(others).other_holder(WEB)
     assert holder is not None
     assert holder.sender == OURSELVES
@@ -241,11 +241,11 @@ class LateMailbox(Mailbox):
 
 
 def test_what_another_socket_answers_than_those_that_were_asked_does_not_count(make: Make) -> None:
-    asked, stranger = Mailbox(listed=True), Mailbox(listed=False)
+    asked, other_user = Mailbox(listed=True), Mailbox(listed=False)
 
     def serve() -> None:
         while (question := asked.receive(5)) and question.text != b"end":
-            stranger.send(b'[443, ""]', question.address)
+            other_user.send(b'[443, ""]', question.address)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -253,7 +253,7 @@ def test_what_another_socket_answers_than_those_that_were_asked_does_not_count(m
     Neighbours().tell(b"end")
     thread.join(10)
     asked.close()
-    stranger.close()
+    other_user.close()
     assert found is None
 
 

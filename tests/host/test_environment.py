@@ -21,5 +21,5 @@ def test_a_secret_is_withheld(name: str) -> None:
     assert child_environment({name: "secret", "PATH": "/bin"}, {}) == {"PATH": "/bin"}
 
 
-def test_what_a_child_is_told_stands_over_what_it_inherits() -> None:
+def test_a_variable_that_a_child_is_told_replaces_an_inherited_one() -> None:
     assert child_environment({"A": "1", "B": "2"}, {"B": "3"}) == {"A": "1", "B": "3"}

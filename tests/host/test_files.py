@@ -20,12 +20,12 @@ from portmap.host.files import (
     write_file,
 )
 
-STRANGER = 65534  # nobody
+OTHER_USER = 65534  # the user nobody of Linux
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 
 
 def given_away(path: Path) -> Path:
-    os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
+    os.chown(path, OTHER_USER, OTHER_USER, follow_symlinks=False)
     return path
 
 
@@ -178,7 +178,7 @@ def test_a_folder_that_everybody_can_write_to_will_not_do(tmp_path: Path, mode: 
 
 @as_root
 def test_a_folder_that_another_group_can_write_to_will_not_do(tmp_path: Path) -> None:
-    os.chown(tmp_path, -1, STRANGER)
+    os.chown(tmp_path, -1, OTHER_USER)
     tmp_path.chmod(0o770)
     with pytest.raises(PermissionError, match="chmod 700"):
         check_folder(tmp_path)

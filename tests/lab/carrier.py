@@ -1,4 +1,4 @@
-"""What the router of the lab can be made to be: a provider's NAT of three kinds. Nobody can ask it for a mapping.
+"""What the router of the lab can be made to be: a provider's NAT of three kinds. It speaks no mapping protocol.
 
 Full cone: it maps a port to the same port, and lets in packets of every host. Restricted cone: the same, but only hosts
 that were sent to may answer. Symmetric: another port for each destination.

@@ -93,7 +93,7 @@ class Program:
 class Portmap(Program):
     """`portmap --json ARGUMENTS…` in a namespace.
 
-    `state` is its folder to remember ports in; without one it remembers nothing, whoever has run here before.
+    `state` is its folder to remember ports in; without one it remembers nothing of earlier runs.
     """
 
     def __init__(self, namespace: Namespace, *arguments: str, state: Path | None = None) -> None:

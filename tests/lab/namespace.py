@@ -116,7 +116,7 @@ class Namespace:
         return ["ip", "netns", "exec", self.name, *arguments]
 
     def inside(self, work: Callable[[], T]) -> T:
-        """Call `work` on a thread that stands in this namespace. Sockets it makes stay here, whoever uses them."""
+        """Call `work` on a thread that stands in this namespace. Its sockets stay here, whichever thread uses them."""
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(self._entered, work).result()
 

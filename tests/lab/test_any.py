@@ -43,7 +43,7 @@ def test_a_list_prefers_its_first_member(lab: Lab, spec: str, first: str) -> Non
     assert found(lab, spec)["gateway"] == first
 
 
-def test_the_gateway_is_told_with_the_time_that_it_took_and_with_who_was_slower(lab: Lab) -> None:
+def test_gateway_found_names_the_time_and_the_slower_backends(lab: Lab) -> None:
     event = found(lab, "pcp,upnp")
     assert 0 < event["ms"] < 3000
     assert event["evidence"][0].startswith(f"{PCP} answered in ")

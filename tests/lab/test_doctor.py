@@ -36,7 +36,9 @@ def test_looking_changes_nothing(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("nat", "option", "verdict"), [("upnp", "enable_upnp", "upnp-disabled"), ("pmp", "enable_natpmp", "pmp-disabled")]
 )
-def test_one_protocol_off_matters_to_who_asks_for_it(quiet_lab: Lab, nat: str, option: str, verdict: str) -> None:
+def test_a_protocol_that_is_off_is_the_verdict_only_where_it_was_asked_for(
+    quiet_lab: Lab, nat: str, option: str, verdict: str
+) -> None:
     quiet_lab.router.start_miniupnpd(**{option: "no"})
     told = doctor(quiet_lab, nat=nat)
     assert (told["verdict"], told["exit"]) == (verdict, 3), told
@@ -71,7 +73,7 @@ def test_a_rule_of_the_router_that_forbids_the_port_shows_in_the_try(lab: Lab, n
     assert (told["verdict"], told["exit"]) == ("refused-by-policy", 4), told
 
 
-def test_the_neighbour_who_holds_the_port_is_named(lab: Lab) -> None:
+def test_the_host_that_holds_the_port_is_named(lab: Lab) -> None:
     lab.serve(4001)
     lab.neighbour.run(["natpmpc", "-a", "4001", "4001", "tcp", "3600"])
     told = doctor(lab, "4001")

@@ -22,7 +22,7 @@ PORT = 4001
 
 @pytest.fixture
 def servers(quiet_lab: Lab, tmp_path: Path) -> Iterator[Lab]:
-    """coturn on two addresses of the internet host; nobody maps ports."""
+    """coturn on two addresses of the internet host; no router maps ports."""
     quiet_lab.internet.ip(f"addr add {SECOND}/8 dev eth0", f"addr add {THIRD}/8 dev eth0")
     with coturn(quiet_lab.internet, tmp_path, INTERNET, SECOND, discovery=True):
         yield quiet_lab
@@ -96,7 +96,7 @@ def test_tcp_and_udp_have_one_port_where_the_nat_keeps_port_numbers(servers: Lab
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "UDP"])
-def test_with_nft_the_application_sees_who_comes_and_nothing_is_left_of_it(servers: Lab, protocol: str) -> None:
+def test_with_nft_the_application_sees_its_peers_and_no_rule_is_left_behind(servers: Lab, protocol: str) -> None:
     become(servers, FULL_CONE)
     with Portmap(servers.lan, "--nat", f"{SPEC}?forward=nft", f"{PORT}/{protocol.lower()}") as portmap:
         port = int(portmap.wait_for("mapping.added")["external_port"])

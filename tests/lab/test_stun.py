@@ -39,7 +39,7 @@ def coturn(namespace: Namespace, home: Path, *addresses: str, discovery: bool = 
 
 @pytest.fixture
 def world(quiet_lab: Lab, tmp_path: Path) -> Iterator[Lab]:
-    """A lab in which nobody maps ports, with coturn on the internet."""
+    """A lab in which no router maps ports, with coturn on the internet."""
     with coturn(quiet_lab.internet, tmp_path, INTERNET):
         yield quiet_lab
 

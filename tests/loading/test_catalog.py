@@ -74,7 +74,7 @@ def test_looking_imports_nothing(install: Install) -> None:
 
 
 def test_choosing_another_imports_nothing_of_it(install: Install) -> None:
-    install("acme-nat", ACME, acme_nat="raise SystemExit('nobody should see this')")
+    install("acme-nat", ACME, acme_nat="raise SystemExit('must not be seen')")
     load("extip:1.2.3.4")
     assert "acme_nat" not in sys.modules
 
@@ -84,7 +84,7 @@ def test_aliases_are_one_plugin_of_several_names(install: Install) -> None:
     assert found("acme").names == ("acme", "acme-nat")
 
 
-def test_our_own_enter_by_the_same_door() -> None:
+def test_our_own_plugins_are_found_by_entry_point_too() -> None:
     kinds = {plugin.names: plugin.load().kind.value for plugin in Catalogue(BACKENDS).plugins}
     assert kinds == {
         ("any", "auto", "on"): "loop",
@@ -202,8 +202,8 @@ def test_entry_points_of_no_distribution_are_taken_as_they_are() -> None:
 
 
 def test_a_name_that_only_a_loser_claims_is_not_found() -> None:
-    with pytest.raises(SpecError, match="unknown backend 'nobody'"):
-        Catalogue(BACKENDS).find(Spec("nobody"))
+    with pytest.raises(SpecError, match="unknown backend 'acme'"):
+        Catalogue(BACKENDS).find(Spec("acme"))
 
 
 # publishers

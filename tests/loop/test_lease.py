@@ -31,11 +31,11 @@ def test_a_new_request_is_due_at_once_and_not_open() -> None:
     assert (NEW.attempt_at, NEW.held, NEW.expires) == (100.0, False, inf)
 
 
-def test_a_request_without_a_wish_leaves_the_port_to_the_gateway() -> None:
+def test_a_request_without_an_external_port_leaves_the_port_to_the_gateway() -> None:
     assert NEW.requested_port == 0
 
 
-def test_a_wish_for_a_port_is_kept() -> None:
+def test_a_suggested_port_is_kept() -> None:
     assert Lease.of(PortRequest(Protocol.TCP, 8080, 80), now=0.0).requested_port == 80
 
 
@@ -197,12 +197,12 @@ def test_an_alert_ends_that_wait_too() -> None:
 FOLLOWER = PortRequest(Protocol.TCP, 6881, follow=True)
 
 
-def test_who_follows_is_told_so_where_the_port_is_the_same_inside() -> None:
+def test_a_mapping_says_follow_where_both_ports_are_equal() -> None:
     lease = replace(Lease.of(FOLLOWER, 0.0), target_port=40000)
     assert lease.granted(Grant(40000, 60), PUBLIC, 0.0, 0.0).mapping.follow
 
 
-def test_who_follows_is_not_sent_where_nothing_arrives() -> None:
+def test_a_mapping_does_not_say_follow_where_the_ports_differ() -> None:
     lease = Lease.of(FOLLOWER, 0.0).granted(Grant(40000, 60), PUBLIC, 0.0, 0.0)
     assert (lease.ports_agree, lease.mapping.follow) == (False, False)
 

@@ -113,7 +113,7 @@ def test_a_port_is_left_to_the_gateway_and_600_s_are_asked_for() -> None:
     assert backend.calls[1].arguments == (TCP, 0, 8080, 600)
 
 
-def test_a_wish_for_an_external_port_and_a_lifetime_is_passed_on() -> None:
+def test_an_external_port_and_a_lifetime_are_passed_on() -> None:
     backend = ScriptedBackend()
     play(backend, wanted(PortRequest(TCP, 8080, 80, lifetime=20)), end=1)
     assert backend.calls[1].arguments == (TCP, 80, 8080, 20)
@@ -234,7 +234,7 @@ def test_a_port_that_the_gateway_chose_is_asked_for_from_then_on() -> None:
     assert told.names().count("mapping.changed") == 0
 
 
-def test_another_port_than_wished_for_is_told_with_the_reason() -> None:
+def test_another_port_than_suggested_is_told_with_the_reason() -> None:
     backend = ScriptedBackend(ports=lambda port: 9999)
     (event,) = mapping_events(play(backend, wanted(PortRequest(TCP, 8080, 80)), end=1), "mapping.added")
     assert (event.external_port, event.reason) == (9999, "the gateway gave port 9999 instead of 80")
@@ -520,7 +520,7 @@ def test_an_unreachable_address_is_classified(address: str, scope: str) -> None:
 
 
 def test_a_gateway_that_is_not_found_at_first_is_looked_for_again() -> None:
-    backend = ScriptedBackend().fails(0, 20, lambda: NoGateway("nobody there"), "")
+    backend = ScriptedBackend().fails(0, 20, lambda: NoGateway("no answer"), "")
     told = play(backend, wanted(WEB), end=60)
     assert calls(backend, "external_ip")[:6] == [0, 1, 3, 7, 15, 31]
     assert told.names() == [

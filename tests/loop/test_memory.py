@@ -176,7 +176,7 @@ class Listeners:
 
     def on_settled(self) -> None:
         now = self.inbox.seconds
-        if self.nat is not None and now >= self.looked_at + 10:  # as often as somebody might look
+        if self.nat is not None and now >= self.looked_at + 10:  # as often as a user may look
             self.looked_at = now
             self.nat.evidence()
             self.nat.hint()

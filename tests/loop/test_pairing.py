@@ -151,13 +151,13 @@ def test_no_other_mapping_of_ours_is_taken_over() -> None:
     assert next_move(single(8080, 6881), None, 0.0, {8080}) == PortMove((TCP, 6881), 49152, 49152)
 
 
-def test_our_other_mappings_are_told_by_where_they_lead() -> None:
+def test_ports_in_use_are_the_internal_ports_of_our_other_mappings() -> None:
     leases = [single(40000, 40000), Lease.of(PortRequest(TCP, 8080), 0.0), Lease.of(PortRequest(UDP, 6881), 0.0)]
     assert ports_in_use(leases[0], leases) == {8080}
     assert ports_in_use(leases[1], leases) == set()
 
 
-def test_in_vain_it_leads_to_the_port_that_was_asked_for_again() -> None:
+def test_after_the_last_move_a_mapping_leads_to_the_requested_port_again() -> None:
     assert next_move(single(40009, 40008, moves=4), None, 0.0) == PortMove((TCP, 6881), 40009, 6881)
 
 

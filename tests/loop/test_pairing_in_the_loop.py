@@ -118,7 +118,7 @@ def test_a_hole_that_neither_finds_alone_is_found_by_a_fresh_port() -> None:
     assert changed[-2:] == [f"changed UDP {FRESH}", f"changed TCP {FRESH}"]
 
 
-def test_a_gateway_without_a_common_port_is_left_in_peace_after_four_moves_and_the_reason_told() -> None:
+def test_without_a_common_port_four_moves_are_tried_and_the_reason_is_told() -> None:
     town = Town(drawn=never_the_same())
     told = play(town, wanted("4001/both"), end=3000)
     assert len(calls(town, "delete_mapping")) == 4 + 2  # the moves, and the way out
@@ -299,7 +299,7 @@ def test_no_other_port_of_ours_is_taken_over() -> None:
     assert mappings(told, until=1) == ["added TCP 7000", f"added TCP {FRESH}"]
 
 
-def test_only_one_external_port_is_no_wish_of_who_follows() -> None:
+def test_a_mapping_that_follows_takes_any_external_port_under_on_conflict_fail() -> None:
     told = play(vpn(37713), wanted("follow"), end=1, policy=Policy(on_conflict=OnConflict.FAIL))
     assert mappings(told, until=1) == ["added TCP 37713"]
 

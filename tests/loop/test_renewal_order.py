@@ -297,7 +297,7 @@ def test_what_is_open_goes_before_what_is_not() -> None:
     assert renewal_order.was_opened_first(opened(NEW, 2), opened(OTHER, 1).lost())
 
 
-def test_who_goes_along_waits_no_more() -> None:
+def test_a_companion_that_was_asked_for_need_not_wait() -> None:
     assert not renewal_order.must_wait_for(opened(OTHER, 2).follow_companion(5.0), opened(NEW, 1))
 
 

@@ -84,14 +84,14 @@ def test_where_the_wanted_port_is_taken_the_remembered_one_is_had_and_no_third()
     assert asked(backend, "delete_mapping")[0] == (Protocol.TCP, 7000, 8080)
 
 
-def test_a_gateway_that_gives_neither_is_left_in_peace() -> None:
+def test_a_gateway_that_gives_neither_port_is_asked_no_third_time() -> None:
     ports = iter(range(7000, 8000))
     backend = ScriptedBackend(ports=lambda port: next(ports))
     play(backend, Journal((entry(8080, held=False),)), TCP, end=1)
     assert [call[1] for call in asked(backend, "add_mapping")] == [0, 9090]
 
 
-def test_the_users_own_wish_stands_above_memory() -> None:
+def test_an_external_port_of_the_user_goes_before_the_remembered_one() -> None:
     backend = ScriptedBackend()
     play(backend, Journal((entry(8080),)), PortRequest(Protocol.TCP, 8080, 443))
     assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 443, 8080, 600)
@@ -129,7 +129,7 @@ def test_what_followed_goes_on_where_it_was() -> None:
     assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 9090)]  # ours, at the end
 
 
-def test_where_it_led_is_of_no_use_to_who_does_not_follow() -> None:
+def test_a_remembered_internal_port_is_not_used_without_follow() -> None:
     backend = ScriptedBackend()
     assert play(backend, Journal((replace(entry(8080), inner_port=9090),)), TCP) == [TCP.key]
     assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 9090, 8080, 600)

@@ -53,7 +53,7 @@ class _Visit:
     router: Router
     column: Column
     internal_port: int
-    wish: int
+    suggested_port: int
     slowest: float = 0.0
 
     def run(self) -> tuple[Outcome, int]:
@@ -70,12 +70,14 @@ class _Visit:
         return outcome, self._left_of(grants)
 
     def _add(self, protocol: Protocol) -> Grant:
-        return self._call(partial(self.nat.add_mapping, protocol, self.wish, self.internal_port, "matrix", LEASE))
+        return self._call(
+            partial(self.nat.add_mapping, protocol, self.suggested_port, self.internal_port, "matrix", LEASE)
+        )
 
     def _mapped(self, address: str, grants: list[tuple[Protocol, Grant]]) -> Outcome:
         if not all(self.column.reached(self.router, protocol, grant.external_port) for protocol, grant in grants):
             return Deceived()
-        same = all(grant.external_port == (self.wish or self.internal_port) for _, grant in grants)
+        same = all(grant.external_port == (self.suggested_port or self.internal_port) for _, grant in grants)
         return Works(same, max(grant.lifetime for _, grant in grants), address)
 
     def _left_of(self, grants: list[tuple[Protocol, Grant]]) -> int:
@@ -104,8 +106,8 @@ class _Visit:
 def _once(column: Column, quirks: Quirks, row: Row, internal_port: int) -> Seen:
     with column.router(time.monotonic, quirks, row.speaks) as router:
         add_entry(router)
-        wish = internal_port if column.ipv6 else row.wish  # nothing is translated
-        visit = _Visit(column.make_nat(router, time.monotonic), router, column, internal_port, wish)
+        suggested_port = internal_port if column.ipv6 else row.suggested_port  # nothing is translated
+        visit = _Visit(column.make_nat(router, time.monotonic), router, column, internal_port, suggested_port)
         outcome, left = visit.run()
         return Seen(outcome, visit.slowest, router.heard.trap, NEIGHBOUR not in router.entries, left)
 
@@ -144,8 +146,8 @@ def _for_a_while(column: Column, quirks: Quirks, row: Row, story: Story, interna
     with column.router(inbox.now, quirks, row.speaks) as router:
         add_entry(router)
         arrived: list[bool] = []
-        wish = 0 if column.ipv6 else row.wish
-        requests = [PortRequest(protocol, internal_port, wish, lifetime=story.lease) for protocol in Protocol]
+        suggested_port = 0 if column.ipv6 else row.suggested_port
+        requests = [PortRequest(protocol, internal_port, suggested_port, lifetime=story.lease) for protocol in Protocol]
         scenes: list[Scene] = [(0.0, partial(Register, request)) for request in requests]
         scenes += [(at, partial(what, router)) for at, what in story.happenings]
         recorded = Recorder()

@@ -87,7 +87,7 @@ GRANTED = {
     "zombie_mapping": translated(LISTED, pmp=NO_READ_BACK, pcp=NO_READ_BACK),
     "prunes": for_all(HOLDS, story=TEN_MINUTES_EACH),
     "full_table": for_all(Raises(OutOfResources)),
-    "high_ports_only": translated(Raises(NotAuthorized), wish=80),
+    "high_ports_only": translated(Raises(NotAuthorized), suggested_port=80),
     "only_ports": translated(ELSEWHERE),
     "one_mapping": mapping_protocol(ONE_OF_TWO, pcp=ONE_OF_TWO, any=ONE_OF_TWO, speaks=NAT_PMP_ONLY),
     "vpn_gateway": translated(Works(same=False, lifetime=60), upnp=Works(lifetime=60)),
@@ -126,7 +126,7 @@ THE_LINE_AND_THE_CLOCK = {
 
 NAT_PMP_AND_PCP = {
     "pmp_result": mapping_protocol(Raises(NotAuthorized), pcp=WORKS, any=WORKS),
-    "no_port_zero": mapping_protocol(WORKS, pcp=WORKS, any=WORKS, pcp6=WORKS, wish=0),
+    "no_port_zero": mapping_protocol(WORKS, pcp=WORKS, any=WORKS, pcp6=WORKS, suggested_port=0),
     "pcp_no_renewal": pcp(WORKS, any=WORKS),  # the backend checks a renewal in real time, so no story can tell of it
     "short_refusals + pmp_result": mapping_protocol(
         Raises(NotAuthorized), pcp=Raises(NotAuthorized), any=Raises(NotAuthorized), speaks=NAT_PMP_ONLY

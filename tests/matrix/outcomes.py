@@ -6,7 +6,7 @@ Values only. `allows` says whether what was seen is what the table promises.
 from dataclasses import dataclass
 from typing import TypeAlias
 
-WISH = 30303  # the external port that is asked for, unless a row says otherwise
+SUGGESTED_PORT = 30303  # the external port that is asked for, unless a row says otherwise
 LEASE = 600  # the lifetime, likewise
 RIGHT = ""  # the address that it is: the router's external one, or for a pinhole our own
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tests.matrix.outcomes import WISH, NotApplicable, Outcome
+from tests.matrix.outcomes import SUGGESTED_PORT, NotApplicable, Outcome
 
 from portmap.testing import Router
 
@@ -31,7 +31,7 @@ class Story:
 class Row:
     """What is promised of whom: `any` last of those that map ports, then those that open IPv6 pinholes.
 
-    `wish`: the external port that is asked for, 0: you choose. `story`: the loop is run; without one, each hook is
+    `suggested_port`: the external port that is asked for, 0: any. `story`: the loop is run; without one, each hook is
     called once. `speaks`: of what its column's router speaks, this much.
     """
 
@@ -45,7 +45,7 @@ class Row:
     any: Outcome
     pcp6: Outcome = NO_IPV6
     upnp6: Outcome = NO_IPV6
-    wish: int = WISH
+    suggested_port: int = SUGGESTED_PORT
     story: Story | None = None
     speaks: frozenset[str] = ALL
 
@@ -69,7 +69,7 @@ def for_all(
     any: Outcome | None = None,  # noqa: A002  # the backend's name
     pcp6: Outcome | None = None,
     upnp6: Outcome | None = None,
-    wish: int = WISH,
+    suggested_port: int = SUGGESTED_PORT,
     story: Story | None = None,
 ) -> Row:
     """A quirk that all may meet: the outcome, and who is an exception to it. One that was given its gateway does as
@@ -77,7 +77,7 @@ def for_all(
     """
     pmp, pcp, upnp = pmp or outcome, pcp or outcome, upnp or outcome
     found = (pmp, pmp_given or pmp, pcp, pcp_given or pcp, upnp, igd2 or upnp, upnp_given or upnp, any or outcome)
-    return Row(*found, pcp6 or outcome, upnp6 or outcome, wish=wish, story=story)
+    return Row(*found, pcp6 or outcome, upnp6 or outcome, suggested_port=suggested_port, story=story)
 
 
 def translated(outcome: Outcome, **others: Any) -> Row:
@@ -91,13 +91,13 @@ def mapping_protocol(
     pcp: Outcome,
     any: Outcome,  # noqa: A002  # the backend's name
     pcp6: Outcome = NO_IPV6,
-    wish: int = WISH,
+    suggested_port: int = SUGGESTED_PORT,
     story: Story | None = None,
     speaks: frozenset[str] = ALL,
 ) -> Row:
     """A quirk of NAT-PMP or PCP; `any` meets it at a router that speaks UPnP, too."""
     no = NotApplicable("it speaks neither NAT-PMP nor PCP")
-    return Row(pmp, pmp, pcp, pcp, no, no, no, any, pcp6, wish=wish, story=story, speaks=speaks)
+    return Row(pmp, pmp, pcp, pcp, no, no, no, any, pcp6, suggested_port=suggested_port, story=story, speaks=speaks)
 
 
 def pcp(
@@ -119,13 +119,15 @@ def upnp(
     igd2: Outcome | None = None,
     given: Outcome | None = None,
     upnp6: Outcome | None = None,
-    wish: int = WISH,
+    suggested_port: int = SUGGESTED_PORT,
     story: Story | None = None,
 ) -> Row:
     """A quirk of UPnP; `any` meets it at a router that speaks nothing else."""
     no = NotApplicable("it speaks no UPnP")
     igd = found, igd2 or found, given or found
-    return Row(no, no, no, no, *igd, found, no, upnp6 or found, wish=wish, story=story, speaks=UPNP_ONLY)
+    return Row(
+        no, no, no, no, *igd, found, no, upnp6 or found, suggested_port=suggested_port, story=story, speaks=UPNP_ONLY
+    )
 
 
 def forwarding(found: Outcome, **others: Any) -> Row:

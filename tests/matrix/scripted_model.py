@@ -184,13 +184,13 @@ class World(ScriptedBackend):
 
     @hookimpl
     def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
-        """Grant what is held already, else the wish or the next free port."""
+        """Grant what is held already, else the suggested port or the next free port."""
         self._hear("add_mapping", protocol, external_port, internal_port, lifetime)
         self._settle()
         key = (protocol, internal_port)
         held = [port for (_, port), (whose, _) in self.entries.items() if whose == key]
-        wish = (external_port or internal_port) + 1000 * self._is(self._other_ports)
-        free = (port for port in range(wish, MAX_PORT) if (protocol, port) not in self.entries)
+        suggested_port = (external_port or internal_port) + 1000 * self._is(self._other_ports)
+        free = (port for port in range(suggested_port, MAX_PORT) if (protocol, port) not in self.entries)
         port = held[0] if held else next(free)
         granted = 20 if self._is(self._short) else lifetime
         self.entries[protocol, port] = key, self.inbox.seconds + granted

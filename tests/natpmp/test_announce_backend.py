@@ -123,13 +123,13 @@ def test_a_restart_without_an_address_yet_is_noticed_too(peer: "MakePeer", watch
 def test_another_addresss_announcement_is_asked_about_and_proves_nothing_by_itself(
     peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
-    gateway, stranger = peer(OLD), peer(YOUNG, address=str(OTHER))
+    gateway, other_host = peer(OLD), peer(YOUNG, address=str(OTHER))
     watched = watch(gateway)
     watched.backend.external_ip()
     announce(YOUNG, by=str(OTHER))
     until(lambda: len(gateway.heard_hex) == 2)
     assert watched.none_until_closed()
-    assert stranger.heard_hex == []
+    assert other_host.heard_hex == []
 
 
 def test_another_address_that_announces_the_gateways_epoch_is_the_gateways_own(
@@ -172,12 +172,12 @@ def test_a_candidate_that_announces_itself_is_news(peer: "MakePeer", watch: Watc
 def test_another_host_that_announces_itself_is_not(
     peer: "MakePeer", watch: Watch, announce: "Announce", until: "Until"
 ) -> None:
-    gateway, stranger = peer(OLD), peer(YOUNG, address=str(OTHER))
+    gateway, other_host = peer(OLD), peer(YOUNG, address=str(OTHER))
     watched = watch(gateway, given=None, candidates=lambda: [HERE])
     announce(YOUNG, by=str(OTHER))
     until(lambda: gateway.heard_hex)
     assert watched.none_until_closed()
-    assert stranger.heard_hex == []
+    assert other_host.heard_hex == []
 
 
 def test_a_gateway_once_found_is_the_only_one_that_counts(peer: "MakePeer", watch: Watch, announce: "Announce") -> None:

@@ -103,10 +103,10 @@ def test_the_memory_keeps_the_address_through_answers_that_state_none() -> None:
 
 
 def test_one_gateways_address_is_not_taken_for_anothers() -> None:
-    memory, stranger = LastObservation(), Observation(OTHER, Epoch(5, 101.0, 101.0))
+    memory, other_host = LastObservation(), Observation(OTHER, Epoch(5, 101.0, 101.0))
     memory.update(SEEN)
-    memory.update(stranger)
-    assert memory.update(SEEN) == stranger
+    memory.update(other_host)
+    assert memory.update(SEEN) == other_host
 
 
 def test_of_many_threads_that_learn_of_a_restart_one_alerts() -> None:

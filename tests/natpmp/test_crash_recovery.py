@@ -73,7 +73,7 @@ def test_the_next_start_leaves_nothing_of_it_behind(quirks: Quirks, run: Run, tm
         assert router.entries == ()
 
 
-def test_who_follows_again_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
+def test_a_mapping_that_follows_again_keeps_its_port(run: Run, tmp_path: Path) -> None:
     with Router(loopback_address(), upnp=False, uptime=100.0, quirks=NEIGHBOURS) as router:
         kill_a_follower(router, run, tmp_path)
         assert held(router) == MOVED
@@ -85,7 +85,7 @@ def test_who_follows_again_goes_on_where_it_was(run: Run, tmp_path: Path) -> Non
         assert router.entries == ()
 
 
-def test_who_follows_no_more_has_its_own_ports_and_nothing_else(run: Run, tmp_path: Path) -> None:
+def test_a_mapping_that_no_longer_follows_has_its_own_ports_and_nothing_else(run: Run, tmp_path: Path) -> None:
     with Router(loopback_address(), upnp=False, uptime=100.0, quirks=NEIGHBOURS) as router:
         kill_a_follower(router, run, tmp_path)
         session = run(router, "6881/both")

@@ -57,13 +57,13 @@ def test_for_another_host_of_our_network_nothing_is_asked(peer: "MakePeer", talk
     ],
     ids=["a neighbour", "a gateway on our link", "a gateway that was found", "IPv6"],
 )
-def test_whom_the_gateway_cannot_see_is_refused(client: Address, given: IPv4Address | None) -> None:
+def test_a_client_that_the_gateway_cannot_see_is_refused(client: Address, given: IPv4Address | None) -> None:
     with pytest.raises(Refused):
         check_is_seen_as(client, given, is_on_link)
 
 
 @pytest.mark.parametrize(("client", "given"), [(None, None), (None, OUTER), (INNER, OUTER)])
-def test_whom_the_gateway_sees_is_fine(client: Address | None, given: IPv4Address | None) -> None:
+def test_a_client_that_the_gateway_sees_is_accepted(client: Address | None, given: IPv4Address | None) -> None:
     check_is_seen_as(client, given, is_on_link)
 
 

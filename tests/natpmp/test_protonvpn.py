@@ -164,8 +164,8 @@ def test_bytes_arrive_at_the_application_that_listens_on_the_port_it_was_given(h
     port = ports(home.open(router, "follow/both"))["TCP 1"]
     with socket.create_server((router.entries[0].internal_client, port)) as application:
         application.settimeout(5)
-        with socket.create_connection((router.outside, port), timeout=5) as stranger:
-            stranger.sendall(b"hello")
+        with socket.create_connection((router.outside, port), timeout=5) as peer:
+            peer.sendall(b"hello")
             with application.accept()[0] as link:
                 assert link.recv(5) == b"hello"
 

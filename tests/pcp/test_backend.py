@@ -66,7 +66,7 @@ def test_a_mapping_is_granted_with_its_address_and_its_nonce(peer: "MakePeer", t
     assert grant == Grant(30303, 600, EXTERNAL, token=server.nonces[0])
 
 
-def test_one_packet_maps_at_a_given_gateway_and_says_who_we_are(peer: "MakePeer", talk_to: TalkTo) -> None:
+def test_one_packet_maps_at_a_given_gateway_and_has_our_address(peer: "MakePeer", talk_to: TalkTo) -> None:
     server = peer(mapped())
     add(talk_to(server), token=NONCE, external=40404)
     assert [request.hex() for request in server.heard] == [

@@ -68,7 +68,7 @@ def test_it_is_said_once(router: Router, make: Make, caplog: pytest.LogCaptureFi
     assert said == ["127.0.0.1 speaks NAT-PMP only, so that is what it is asked by"]
 
 
-def test_the_door_is_that_of_the_installed_backend() -> None:
+def test_the_fallback_is_the_installed_natpmp_backend() -> None:
     assert str(load_natpmp(IPv4Address("127.0.0.1"))) == str(load.load("pmp:127.0.0.1")) == "NAT-PMP 127.0.0.1"
 
 

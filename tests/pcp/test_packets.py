@@ -49,7 +49,7 @@ def test_udp_is_protocol_17() -> None:
     assert Map(US, NONCE, Protocol.UDP, 30303).to_bytes()[36] == 17
 
 
-def test_without_a_wish_the_address_is_the_unspecified_one_of_our_ip_version() -> None:
+def test_without_a_suggested_address_it_is_the_unspecified_one_of_our_ip_version() -> None:
     assert MAP.to_bytes()[44:] == IPv6Address("::ffff:0.0.0.0").packed
     assert Map(US6, NONCE, Protocol.TCP, 30303).to_bytes()[44:] == bytes(16)
 

@@ -159,13 +159,13 @@ def test_garbage_is_not_even_asked_about(
 def test_another_addresss_announcement_is_asked_about_and_proves_nothing_by_itself(
     peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
 ) -> None:
-    gateway, stranger = peer(mapped(epoch=5000), OLD), peer(YOUNG, address=str(OTHER))
+    gateway, other_host = peer(mapped(epoch=5000), OLD), peer(YOUNG, address=str(OTHER))
     watched = watch(gateway)
     watched.map()
     announce(announced_at, YOUNG, by=str(OTHER))
     until(lambda: len(gateway.heard) == 2)
     assert watched.none_until_closed()
-    assert stranger.heard == []
+    assert other_host.heard == []
 
 
 @pytest.mark.parametrize(("answer", "reason"), [(OLD, "127.0.0.1 announced itself"), (YOUNG, RESTARTED)])

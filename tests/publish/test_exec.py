@@ -51,7 +51,7 @@ def test_a_lost_port_is_told_by_the_port_that_it_had(folder: Path) -> None:
     assert notes(folder) == ["added web80=8.8.8.8:8080", "lost web80=8.8.8.8:8080"]
 
 
-def test_what_took_is_not_told_again_but_on_demand(folder: Path) -> None:
+def test_a_successful_command_is_run_again_only_on_demand(folder: Path) -> None:
     noting = publisher(NOTE)
     noting.converge(Endpoints((WEB,)), again=False)
     noting.converge(Endpoints((WEB,)), again=True)

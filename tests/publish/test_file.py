@@ -98,7 +98,7 @@ def test_a_folder_that_is_not_there_is_an_error_until_it_is(tmp_path: Path, stat
 
 
 as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can make another user's file")
-STRANGER = 65534  # the user nobody of Linux
+OTHER_USER = 65534  # the user nobody of Linux
 
 
 @as_root
@@ -106,7 +106,7 @@ def test_a_file_behind_a_link_of_another_user_is_not_written(tmp_path: Path, sta
     writing = publisher(tmp_path / "port")
     (tmp_path / "theirs").write_text("precious")
     (tmp_path / "port").symlink_to(tmp_path / "theirs")
-    os.lchown(tmp_path / "port", STRANGER, STRANGER)
+    os.lchown(tmp_path / "port", OTHER_USER, OTHER_USER)
     with pytest.raises(PortmapError, match="is a symbolic link of another user"):
         writing.converge(state)
     assert (tmp_path / "theirs").read_text() == "precious"
@@ -117,7 +117,7 @@ def test_a_file_behind_a_link_of_another_user_is_not_written(tmp_path: Path, sta
 @as_root
 def test_a_file_of_another_user_is_not_replaced(tmp_path: Path, state: Endpoints) -> None:
     (tmp_path / "port").write_text("precious")
-    os.chown(tmp_path / "port", STRANGER, STRANGER)
+    os.chown(tmp_path / "port", OTHER_USER, OTHER_USER)
     with pytest.raises(PortmapError, match="it belongs to another user"):
         publisher(tmp_path / "port").converge(state)
     assert (tmp_path / "port").read_text() == "precious"

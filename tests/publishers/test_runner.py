@@ -180,7 +180,7 @@ def test_a_publisher_that_raised_is_told_the_next_event(error: BaseException) ->
     assert FOUND in publisher.told
 
 
-def test_who_has_no_signing_hook_does_not_sign() -> None:
+def test_a_publisher_without_a_signing_hook_does_not_sign() -> None:
     runners = [PublisherRunner(Publisher(), "mute"), PublisherRunner(Signer(), "signer")]
     assert [runner.signs for runner in runners] == [False, True]
     for runner in runners:
@@ -230,7 +230,7 @@ def test_what_holds_is_told_and_told_once(start: Start, eventually: Eventually) 
     assert publisher.told == [(8080, False)]
 
 
-def test_what_did_not_take_is_told_until_it_does(start: Start, eventually: Eventually) -> None:
+def test_a_state_that_failed_is_published_until_it_succeeds(start: Start, eventually: Eventually) -> None:
     publisher = Converging(PortmapError("not up yet"), ValueError("oops"), SystemExit(1))
     runner = start(publisher, schedule=QUICK)
     runner.handle(OPENED)

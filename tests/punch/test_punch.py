@@ -52,12 +52,12 @@ def test_a_nat_that_maps_by_destination_is_refused_and_nothing_is_left_open(
     assert punch._engine._openings == {}
 
 
-def test_the_wished_port_is_had_where_the_nat_keeps_port_numbers(punch: Punch, application: int) -> None:
+def test_the_suggested_port_is_granted_where_the_nat_keeps_port_numbers(punch: Punch, application: int) -> None:
     first = open_(punch, Protocol.TCP, application).external_port
     assert punch.add_mapping(Protocol.UDP, first, application, 600).external_port == first
 
 
-def test_a_wish_that_is_taken_here_costs_nothing(punch: Punch, application: int) -> None:
+def test_a_suggested_port_that_is_taken_here_costs_nothing(punch: Punch, application: int) -> None:
     with socket.create_server(("", 0)) as other:
         taken = other.getsockname()[1]
         assert punch.add_mapping(Protocol.TCP, taken, application, 600).external_port != taken

@@ -51,7 +51,7 @@ WORDS = (
 
 
 def is_refused(text: str) -> bool:
-    """Whether nobody takes it: with such a text nothing is sent."""
+    """Whether no option takes it: with such a text nothing is sent."""
     for parse in PARSERS.values():
         try:
             parse(text)

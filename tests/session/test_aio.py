@@ -75,15 +75,15 @@ class Hung:
     @hookimpl
     def external_ip(self) -> Address:
         self._release.wait(LONG)
-        raise NoGateway("nobody there")
+        raise NoGateway("no answer")
 
     @hookimpl
     def add_mapping(self) -> Grant:
-        raise NoGateway("nobody there")
+        raise NoGateway("no answer")
 
     @hookimpl
     def delete_mapping(self) -> None:
-        raise NoGateway("nobody there")
+        raise NoGateway("no answer")
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_events_are_told_from_the_start_to_the_end(play: Play, router: Router) -
     assert (told[0], told[2], told[-2]) == ("gateway.found", "mapping.added", "mapping.removed")
 
 
-def test_who_reads_late_hears_the_same(play: Play, router: Router) -> None:
+def test_a_late_reader_gets_the_same_events(play: Play, router: Router) -> None:
     async def story() -> tuple[list[Event], list[Event]]:
         async with aopen(router, "8080") as session:
             early = session.events()

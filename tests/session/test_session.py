@@ -122,8 +122,8 @@ def test_wait_raises_what_the_port_failed_with(start: Open, error: PortmapError)
 
 
 def test_wait_raises_what_the_gateway_is_lost_for(start: Open) -> None:
-    with pytest.raises(NoGateway, match="nobody there"):
-        start(ScriptedBackend().fails(0, 1, lambda: NoGateway("nobody there"), ""), WEB).wait(SOON)
+    with pytest.raises(NoGateway, match="no answer"):
+        start(ScriptedBackend().fails(0, 1, lambda: NoGateway("no answer"), ""), WEB).wait(SOON)
 
 
 def test_wait_for_a_hung_backend_says_what_is_missing(start: Open, release: threading.Event) -> None:
@@ -149,7 +149,7 @@ def test_wait_without_a_nat_is_over_at_once(start: Open) -> None:
     assert (session.wait(LONG), session.kind) == ((), Kind.NONE)
 
 
-def test_a_fault_of_a_known_address_is_raised_in_who_waits(start: Open) -> None:
+def test_a_fault_while_the_address_is_known_is_raised_by_wait(start: Open) -> None:
     class Lost:
         kind = Kind.STATIC
 
@@ -224,7 +224,7 @@ def test_events_are_told_from_the_start_to_the_end(start: Open) -> None:
     ]
 
 
-def test_who_listens_from_the_start_and_who_comes_late_hear_the_same(start: Open) -> None:
+def test_an_early_and_a_late_reader_get_the_same_events(start: Open) -> None:
     session = start(ScriptedBackend(), WEB)
     early: list[str] = []
     listener = threading.Thread(target=lambda: early.extend(names(session)))
@@ -246,7 +246,7 @@ def test_a_latecomer_hears_the_last_thousand(start: Open) -> None:
     assert told[-1] is last
 
 
-def test_who_stops_listening_is_forgotten(start: Open) -> None:
+def test_a_reader_that_ends_its_iteration_is_forgotten(start: Open) -> None:
     session = start(ScriptedBackend(), WEB)
     listener = session.events()
     next(listener)
@@ -428,7 +428,7 @@ def test_an_interval_that_is_none_is_refused(interval: float) -> None:
 
 def test_a_publisher_that_is_unknown_opens_nothing() -> None:
     with pytest.raises(SpecError, match="unknown publisher"):
-        portmap.open("none", publish=["nobody"])
+        portmap.open("none", publish=["unknown"])
 
 
 def test_a_static_session_announces_its_ports_as_static() -> None:

@@ -23,7 +23,7 @@ PUBLIC = IPv4Address("1.2.3.4")
 WEB = (Protocol.TCP, 8080)
 OPEN = Mapping(Protocol.TCP, 8080, 80, 600, PUBLIC, "web")
 FAILED = PortFailed(protocol=Protocol.TCP, internal_port=8080, reason="taken", error="Conflict")
-LOST = GatewayLost(gateway="g", reason="nobody there", error="NoGateway")
+LOST = GatewayLost(gateway="g", reason="no answer", error="NoGateway")
 
 
 @pytest.fixture

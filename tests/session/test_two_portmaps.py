@@ -20,7 +20,7 @@ from portmap.testing import Quirks, Router, loopback_address
 
 # Another user, who can still read the interpreter and the code below root's home.
 CAPABILITY = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-AS_STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *CAPABILITY)
+AS_OTHER_USER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *CAPABILITY)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process of another user")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only portmaps of one user meet")
 PROTOCOLS = ("pmp", "upnp", "pcp")
@@ -39,13 +39,13 @@ def spec(protocol: str, router: Router) -> str:
 class Process:
     """`portmap --json` with a state folder of its own; its events are lines of a file."""
 
-    def __init__(self, folder: Path, *words: str, stranger: bool = False) -> None:
+    def __init__(self, folder: Path, *words: str, other_user: bool = False) -> None:
         folder.mkdir()
         self._log = folder / "events"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [
-                    *(AS_STRANGER if stranger else ()),
+                    *(AS_OTHER_USER if other_user else ()),
                     sys.executable,
                     "-m",
                     "portmap",
@@ -97,10 +97,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
         count = 0
 
-        def process(*words: str, stranger: bool = False) -> Process:
+        def process(*words: str, other_user: bool = False) -> Process:
             nonlocal count
             count += 1
-            return stack.enter_context(Process(tmp_path / str(count), *words, stranger=stranger))
+            return stack.enter_context(Process(tmp_path / str(count), *words, other_user=other_user))
 
         yield process
 
@@ -174,7 +174,7 @@ def test_a_portmap_that_was_killed_holds_nothing(router: Router, start: Start) -
 @on_linux
 def test_another_user_counts_as_well(router: Router, start: Start) -> None:
     words = ("--nat", spec("pmp", router), "8443")
-    first = start(*words, stranger=True)
+    first = start(*words, other_user=True)
     first.wait_for("mapping.added")
     second = start(*words)
     (added,) = second.wait_for("mapping.added")
@@ -191,7 +191,7 @@ def test_a_refusal_says_that_another_users_portmap_holds_the_port(router: Router
     words = ("-4", "--nat", spec("pcp", router), "8443")
     first = start(*words)
     first.wait_for("mapping.added")
-    second = start(*words, stranger=True)  # it is not told the nonce
+    second = start(*words, other_user=True)  # it is not told the nonce
     (failed,) = second.wait_for("mapping.failed")
     assert failed["reason"].endswith(f"another portmap (process {first.pid}) holds the port")
     second.stop()

@@ -105,7 +105,7 @@ def udp_service() -> Iterator[socket.socket]:
 class Lan:
     """A host of the LAN: speaks UPnP to one router."""
 
-    WISH: ClassVar = {
+    MAPPING: ClassVar = {
         "NewRemoteHost": "",
         "NewExternalPort": "40001",
         "NewProtocol": "TCP",
@@ -154,15 +154,15 @@ class Lan:
 
     def add(self, **changes: str) -> str:
         """The errorCode, empty if there is none."""
-        return self.call("AddPortMapping", **(self.WISH | changes)).get("error", "")
+        return self.call("AddPortMapping", **(self.MAPPING | changes)).get("error", "")
 
     def remaining(self) -> str:
         """What the router says is left of the lease, or its errorCode."""
-        told = self.call("GetSpecificPortMappingEntry", **self.WISH)
+        told = self.call("GetSpecificPortMappingEntry", **self.MAPPING)
         return told.get("error") or told["NewLeaseDuration"]
 
     def delete(self) -> None:
-        self.call("DeletePortMapping", **self.WISH)
+        self.call("DeletePortMapping", **self.MAPPING)
 
     @staticmethod
     def visit(url: str) -> None:

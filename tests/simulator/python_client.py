@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 NAMES = {"NewRemoteHost": "", "NewExternalPort": 40080, "NewProtocol": "TCP"}
-WISH = NAMES | {
+MAPPING = NAMES | {
     "NewInternalPort": 40081,
     "NewInternalClient": "127.0.0.1",
     "NewEnabled": "1",
@@ -20,8 +20,8 @@ WISH = NAMES | {
 }
 STEPS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "address": ("GetExternalIPAddress", {}),
-    "add": ("AddPortMapping", WISH),
-    "add_any": ("AddAnyPortMapping", WISH),
+    "add": ("AddPortMapping", MAPPING),
+    "add_any": ("AddAnyPortMapping", MAPPING),
     "read": ("GetSpecificPortMappingEntry", NAMES),
     "delete": ("DeletePortMapping", NAMES),
 }

@@ -87,7 +87,7 @@ def test_an_ended_subscription_cannot_be_renewed(subscriptions: Subscriptions) -
     assert respond(subscriptions, "SUBSCRIBE", {"sid": "uuid:1"}, 300.0)[0] == 412
 
 
-def test_who_unsubscribes_hears_no_more(subscriptions: Subscriptions) -> None:
+def test_an_ended_subscription_gets_no_events(subscriptions: Subscriptions) -> None:
     assert respond(subscriptions, "UNSUBSCRIBE", {"sid": "uuid:1"}) == (200, {})
     assert told(subscriptions, RouterState()) == []
 
@@ -201,7 +201,7 @@ def test_a_new_mapping_is_an_event(router: Router, sink: socket.socket, sock: so
     assert event(sink) == {"seq": 1, "PortMappingNumberOfEntries": "1"}
 
 
-def test_a_subscriber_who_does_not_listen_delays_no_other_request(router: Router, sink: socket.socket) -> None:
+def test_a_subscriber_that_does_not_read_delays_no_other_request(router: Router, sink: socket.socket) -> None:
     subscribe(router, sink)
     sink.close()
     router.external_ip = "203.0.113.9"

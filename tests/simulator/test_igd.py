@@ -11,7 +11,7 @@ from portmap.testing import Entry, Quirks
 
 NOW = 100.0
 CLIENT = "127.0.0.1"
-WISH = {
+MAPPING = {
     "NewRemoteHost": "",
     "NewExternalPort": "80",
     "NewProtocol": "TCP",
@@ -25,7 +25,7 @@ MAPPED = Entry(Protocol.TCP, 80, CLIENT, 8080, 600, "portmap:web")
 
 
 def do(action: str, state: RouterState, client: str = CLIENT, **changes: str) -> dict[str, str]:
-    call = SoapCall("", action, WISH | changes)
+    call = SoapCall("", action, MAPPING | changes)
     return ACTIONS[action].do(ActionCall(call, client, state, NOW))
 
 
@@ -104,7 +104,7 @@ def test_add_any_of_a_full_table_says_so() -> None:
 def test_a_mapping_can_be_read_back_with_what_is_left_of_its_lease() -> None:
     state = RouterState()
     do("AddPortMapping", state)
-    later = ActionCall(SoapCall("", "", WISH), CLIENT, state, NOW + 100)
+    later = ActionCall(SoapCall("", "", MAPPING), CLIENT, state, NOW + 100)
     assert ACTIONS["GetSpecificPortMappingEntry"].do(later)["NewLeaseDuration"] == "500"
 
 

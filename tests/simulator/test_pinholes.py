@@ -24,7 +24,7 @@ from portmap.testing import Heard, Quirks, Router
 NOW = 1007.0
 US, NEIGHBOUR = "2a00:77::2", "2a00:77::3"
 NONCE, OTHER_NONCE = bytes(range(1, 13)), bytes(12)
-WISH = Map(IPv6Address(US), 600, NONCE, 6, 8080, 0, NOWHERE[0])
+REQUEST = Map(IPv6Address(US), 600, NONCE, 6, 8080, 0, NOWHERE[0])
 PREFER_FAILURE = Option(OptionCode.PREFER_FAILURE)
 SERVICE = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"
 HOLE = {
@@ -56,19 +56,19 @@ def pcp(request: Map | Announce, to: RouterState, client: str = US, now: float =
 
 def test_a_map_by_ipv6_is_a_pinhole_and_no_mapping() -> None:
     router = state()
-    assert pcp(WISH, router) == (PcpResult.SUCCESS, 600)
+    assert pcp(REQUEST, router) == (PcpResult.SUCCESS, 600)
     assert opened(router) == [("TCP", US, 8080, 600)]
     assert router.table.alive(NOW) == ()
 
 
 def test_external_address_and_port_are_the_clients_own_whatever_it_suggests() -> None:
-    body = answer(replace(WISH, external_port=99, external_ip=IPv6Address(NEIGHBOUR)), US, state(), NOW)[HEAD:]
+    body = answer(replace(REQUEST, external_port=99, external_ip=IPv6Address(NEIGHBOUR)), US, state(), NOW)[HEAD:]
     assert (int.from_bytes(body[18:20]), IPv6Address(body[20:36])) == (8080, IPv6Address(US))
 
 
 def test_a_request_from_another_address_gets_nothing() -> None:
     router = state()
-    assert pcp(WISH, router, client=NEIGHBOUR)[0] == PcpResult.ADDRESS_MISMATCH
+    assert pcp(REQUEST, router, client=NEIGHBOUR)[0] == PcpResult.ADDRESS_MISMATCH
     assert opened(router) == []
 
 
@@ -78,25 +78,29 @@ def test_a_link_local_sender_is_known_without_its_zone() -> None:
 
 def test_a_renewal_needs_the_nonce_and_so_does_the_end() -> None:
     router = state()
-    pcp(WISH, router)
-    assert pcp(replace(WISH, nonce=OTHER_NONCE), router) == (PcpResult.NOT_AUTHORIZED, 600)
-    assert pcp(replace(WISH, nonce=OTHER_NONCE, lifetime=0), router)[0] == PcpResult.NOT_AUTHORIZED
-    assert pcp(replace(WISH, lifetime=900), router) == (PcpResult.SUCCESS, 900)
-    assert pcp(replace(WISH, lifetime=0), router)[0] == PcpResult.SUCCESS
+    pcp(REQUEST, router)
+    assert pcp(replace(REQUEST, nonce=OTHER_NONCE), router) == (PcpResult.NOT_AUTHORIZED, 600)
+    assert pcp(replace(REQUEST, nonce=OTHER_NONCE, lifetime=0), router)[0] == PcpResult.NOT_AUTHORIZED
+    assert pcp(replace(REQUEST, lifetime=900), router) == (PcpResult.SUCCESS, 900)
+    assert pcp(replace(REQUEST, lifetime=0), router)[0] == PcpResult.SUCCESS
     assert opened(router) == []
 
 
 def test_port_zero_shuts_all_of_the_protocol_that_this_nonce_opened() -> None:
     router = state()
-    for requested in (WISH, replace(WISH, internal_port=8081), replace(WISH, internal_port=8082, nonce=OTHER_NONCE)):
+    for requested in (
+        REQUEST,
+        replace(REQUEST, internal_port=8081),
+        replace(REQUEST, internal_port=8082, nonce=OTHER_NONCE),
+    ):
         pcp(requested, router)
-    assert pcp(replace(WISH, internal_port=0, lifetime=0), router)[0] == PcpResult.SUCCESS
+    assert pcp(replace(REQUEST, internal_port=0, lifetime=0), router)[0] == PcpResult.SUCCESS
     assert opened(router) == [("TCP", US, 8082, 600)]
 
 
 def test_a_pinhole_ends_with_its_lease() -> None:
     router = state()
-    pcp(WISH, router)
+    pcp(REQUEST, router)
     assert opened(router, NOW + 599)
     assert not opened(router, NOW + 600)
 
@@ -114,31 +118,31 @@ def test_a_pinhole_ends_with_its_lease() -> None:
 )
 def test_a_refusal_opens_nothing(quirks: Quirks, result: PcpResult) -> None:
     router = state(quirks)
-    assert pcp(WISH, router)[0] == result
+    assert pcp(REQUEST, router)[0] == result
     assert opened(router) == []
 
 
 def test_a_port_under_1024_may_be_refused() -> None:
-    assert pcp(replace(WISH, internal_port=80), state(Quirks(high_ports_only=True)))[0] == PcpResult.NOT_AUTHORIZED
+    assert pcp(replace(REQUEST, internal_port=80), state(Quirks(high_ports_only=True)))[0] == PcpResult.NOT_AUTHORIZED
 
 
 def test_prefer_failure_fails_for_what_is_not_the_clients_own() -> None:
-    other = replace(WISH, external_port=99, options=(PREFER_FAILURE,))
+    other = replace(REQUEST, external_port=99, options=(PREFER_FAILURE,))
     assert pcp(other, state())[0] == PcpResult.CANNOT_PROVIDE_EXTERNAL
     assert pcp(replace(other, external_port=8080), state())[0] == PcpResult.SUCCESS
 
 
 def test_quirks_of_answers_are_those_of_ipv4() -> None:
-    assert pcp(WISH, state(Quirks(caps_lifetime=60))) == (PcpResult.SUCCESS, 60)
-    assert answer(WISH, US, state(Quirks(wrong_nonce=True)), NOW)[HEAD : HEAD + 12] != NONCE
-    assert len(answer(WISH, US, state(Quirks(pcp_result=2, short_errors=True)), NOW)) == HEAD
+    assert pcp(REQUEST, state(Quirks(caps_lifetime=60))) == (PcpResult.SUCCESS, 60)
+    assert answer(REQUEST, US, state(Quirks(wrong_nonce=True)), NOW)[HEAD : HEAD + 12] != NONCE
+    assert len(answer(REQUEST, US, state(Quirks(pcp_result=2, short_errors=True)), NOW)) == HEAD
     assert opened_after_map(Quirks(success_without_effect=True)) == []
     assert opened_after_map(Quirks(prunes=10.0), NOW + 11) == []
 
 
 def opened_after_map(quirks: Quirks, now: float = NOW) -> list[tuple[str, str, int, int]]:
     router = state(quirks)
-    assert pcp(WISH, router)[0] == PcpResult.SUCCESS
+    assert pcp(REQUEST, router)[0] == PcpResult.SUCCESS
     return opened(router, now)
 
 
@@ -205,7 +209,7 @@ def test_an_id_that_is_not_there_or_another_hosts_is_refused(action: str) -> Non
         ({"LeaseTime": "86401"}, 402),
     ],
 )
-def test_a_wish_that_cannot_be_is_refused(change: dict[str, str], code: int) -> None:
+def test_a_mapping_that_cannot_be_is_refused(change: dict[str, str], code: int) -> None:
     assert call(state(), "AddPinhole", HOLE | change) == code
 
 
@@ -247,7 +251,7 @@ def request(requested: Map) -> bytes:
 
 
 def test_pcp_is_spoken_at_ipv6_loopback_and_heard_apart(six: Router) -> None:
-    answered = say(six, request(replace(WISH, client=IPv6Address("::1"))))
+    answered = say(six, request(replace(REQUEST, client=IPv6Address("::1"))))
     assert (answered[1], answered[3]) == (ANSWER | Op.MAP, PcpResult.SUCCESS)
     assert six.pinholes == (Pinhole(Protocol.TCP, "::1", 8080, 600, NONCE.hex(), unique_id=1),)
     assert (six.heard, six.entries) == (Heard(pcp6_map=1), ())
@@ -258,7 +262,7 @@ def test_nat_pmp_has_no_place_there(six: Router) -> None:
 
 
 def test_a_reboot_forgets_the_pinholes(six: Router) -> None:
-    say(six, request(replace(WISH, client=IPv6Address("::1"))))
+    say(six, request(replace(REQUEST, client=IPv6Address("::1"))))
     six.reboot()
     assert six.pinholes == ()
 
@@ -267,7 +271,7 @@ def test_a_silent_router_is_silent_at_ipv6_loopback_too(start: Start) -> None:
     router = start(ipv6=True, quirks=Quirks(silent=True))
     with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
         sock.settimeout(0.05)
-        sock.sendto(request(WISH), ("::1", router.pcp6_port))
+        sock.sendto(request(REQUEST), ("::1", router.pcp6_port))
         with pytest.raises(TimeoutError):
             sock.recv(1100)
 
@@ -276,7 +280,7 @@ def test_the_wrong_sender_is_another_port_where_there_is_one_address_only(start:
     router = start(ipv6=True, quirks=Quirks(wrong_sender=True))
     with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
         sock.settimeout(2)
-        sock.sendto(request(WISH), ("::1", router.pcp6_port))
+        sock.sendto(request(REQUEST), ("::1", router.pcp6_port))
         assert sock.recvfrom(1100)[1][1] != router.pcp6_port
 
 

@@ -128,14 +128,14 @@ def test_a_port_that_is_not_allowed_is_refused(lan: Behind, quirks: Quirks, port
 def test_add_any_gives_the_nearest_port_that_is_allowed(lan: Behind, quirks: Quirks, wanted: str, given: str) -> None:
     host = lan()
     host.router.quirks = quirks
-    result = host.call("AddAnyPortMapping", **(host.WISH | {"NewExternalPort": wanted}))
+    result = host.call("AddAnyPortMapping", **(host.MAPPING | {"NewExternalPort": wanted}))
     assert result == {"NewReservedPort": given}
 
 
 @pytest.mark.parametrize(("forgiving", "error"), [(False, "714"), (True, "")])
 def test_forgiving_delete_says_yes_to_what_is_not_there(lan: Behind, forgiving: bool, error: str) -> None:
     host = lan(forgiving_delete=forgiving)
-    assert host.call("DeletePortMapping", **host.WISH).get("error", "") == error
+    assert host.call("DeletePortMapping", **host.MAPPING).get("error", "") == error
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_forgiving_delete_says_yes_to_what_is_not_there(lan: Behind, forgiving: 
 )
 def test_add_answer_is_a_yes_without_a_body(lan: Behind, answer: str, status: int, body: str) -> None:
     host = lan(add_answer=answer)
-    assert host.post("AddPortMapping", **host.WISH) == (status, body)
+    assert host.post("AddPortMapping", **host.MAPPING) == (status, body)
     assert len(host.router.entries) == 1
 
 
 def test_add_answer_bare_has_no_response_element(lan: Behind) -> None:
     host = lan(add_answer="bare")
-    status, body = host.post("AddPortMapping", **host.WISH)
+    status, body = host.post("AddPortMapping", **host.MAPPING)
     assert status == 200
     assert "<s:Body></s:Body>" in body
 
@@ -168,14 +168,14 @@ def test_read_back_is_an_error_code_though_the_mapping_is_there(lan: Behind, cod
 def test_read_back_is_an_http_status_and_no_body(lan: Behind, how: str, status: int) -> None:
     host = lan(read_back=how)
     host.add()
-    assert host.post("GetSpecificPortMappingEntry", **host.WISH) == (status, "")
+    assert host.post("GetSpecificPortMappingEntry", **host.MAPPING) == (status, "")
 
 
 @pytest.mark.parametrize(("how", "port"), [("empty", ""), ("zero", "0")])
 def test_read_back_is_worthless(lan: Behind, how: str, port: str) -> None:
     host = lan(read_back=how)
     host.add()
-    assert host.call("GetSpecificPortMappingEntry", **host.WISH)["NewInternalPort"] == port
+    assert host.call("GetSpecificPortMappingEntry", **host.MAPPING)["NewInternalPort"] == port
 
 
 @pytest.mark.parametrize("action", ["GetGenericPortMappingEntry", "GetListOfPortMappings"])
@@ -195,7 +195,7 @@ def test_no_list_refuses_to_list(lan: Behind, action: str) -> None:
 def test_client_as_is_how_the_host_is_listed(lan: Behind, how: str, client: str) -> None:
     host = lan(client_as=how)
     host.add()
-    assert host.call("GetSpecificPortMappingEntry", **host.WISH)["NewInternalClient"] == client
+    assert host.call("GetSpecificPortMappingEntry", **host.MAPPING)["NewInternalClient"] == client
     assert client in html.unescape(
         host.call("GetGenericPortMappingEntry", NewPortMappingIndex="0")["NewInternalClient"]
     )
@@ -217,7 +217,7 @@ def test_bad_rows_spoil_the_whole_list(lan: Behind) -> None:
 
 
 def test_rubbish_faults_have_a_legible_code_and_nothing_else(lan: Behind) -> None:
-    status, text = lan(rubbish_faults=True, upnp_error=725).post("AddPortMapping", **(lan().WISH))
+    status, text = lan(rubbish_faults=True, upnp_error=725).post("AddPortMapping", **(lan().MAPPING))
     assert status == 500
     assert "<errorCode>725</errorCode>" in text
     with pytest.raises(ET.ParseError):
@@ -312,4 +312,4 @@ def test_prunes_hides_behind_the_lease(lan: Behind, clock: Any) -> None:
 
 def test_zero_port_is_what_add_any_grants(lan: Behind) -> None:
     host, service = lan(igd=2, zero_port=True), SERVICE.replace(":1", ":2")
-    assert host.call("AddAnyPortMapping", service=service, **host.WISH)["NewReservedPort"] == "0"
+    assert host.call("AddAnyPortMapping", service=service, **host.MAPPING)["NewReservedPort"] == "0"

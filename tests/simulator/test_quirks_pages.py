@@ -93,7 +93,7 @@ def test_first_lines_come_in_order_each_with_its_fault(lan: Behind) -> None:
 
 def test_first_lines_up_is_the_router_itself(lan: Behind) -> None:
     host = lan(first_lines=("up",))
-    assert host.call("AddPortMapping", "/line/0/ctl/IPConn", **host.WISH) == {}
+    assert host.call("AddPortMapping", "/line/0/ctl/IPConn", **host.MAPPING) == {}
     assert len(host.router.entries) == 1
 
 
@@ -116,7 +116,7 @@ def test_first_lines_foreign_url_leads_into_a_trap(lan: Behind) -> None:
 def test_wan_service_is_the_only_type_that_is_known(lan: Behind, kind: str) -> None:
     host, service = lan(wan_service=kind), f"urn:schemas-upnp-org:service:{kind}"
     assert f"<serviceType>{service}</serviceType>" in host.description()
-    assert host.call("AddPortMapping", service=service, **host.WISH) == {}
+    assert host.call("AddPortMapping", service=service, **host.MAPPING) == {}
     assert host.call("AddPortMapping", service="urn:schemas-upnp-org:service:WANIPConnection:2")["error"] == "401"
 
 

@@ -54,7 +54,7 @@ def test_the_results_of_an_action_are_those_that_are_described(lan: Behind) -> N
         if name.startswith(("Get", "AddAny")):
             out = [it for it in action.iter(f"{NAMESPACE}argument") if it.findtext(f"{NAMESPACE}direction") == "out"]
             asked = {"NewStartPort": "1", "NewEndPort": "9", "NewManage": "0", "NewNumberOfPorts": "0"}
-            results = host.post(name, NewPortMappingIndex="0", **asked, **host.WISH)[1]
+            results = host.post(name, NewPortMappingIndex="0", **asked, **host.MAPPING)[1]
             assert all(f"<{it.findtext(f'{NAMESPACE}name')}>" in results for it in out)
 
 

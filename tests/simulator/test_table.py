@@ -33,7 +33,7 @@ def test_an_expired_mapping_is_not_found_by_its_external_port() -> None:
     assert table(entry(80, expires=60)).at(Protocol.TCP, 80, now=61) is None
 
 
-def test_a_mapping_is_found_by_whom_it_leads_to() -> None:
+def test_a_mapping_is_found_by_its_client() -> None:
     assert table(entry(80), entry(81, internal_port=9)).held_by("127.0.0.1", Protocol.TCP, 9, now=0) == entry(
         81, internal_port=9
     )

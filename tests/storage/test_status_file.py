@@ -166,11 +166,11 @@ def test_a_session_that_died_counts_for_nothing_and_is_cleared_away(tmp_path: Pa
     assert list(status_folder(tmp_path).iterdir()) == []
 
 
-def test_an_empty_board_is_no_error(tmp_path: Path) -> None:
+def test_an_empty_status_folder_is_no_error(tmp_path: Path) -> None:
     assert live_sessions(tmp_path / "nowhere") == ()
 
 
-def test_nonsense_on_the_board_is_passed_over(tmp_path: Path) -> None:
+def test_a_status_file_that_makes_no_sense_is_passed_over(tmp_path: Path) -> None:
     board = StatusFile(tmp_path, NEW)
     board.write()
     next(status_folder(tmp_path).glob("*.json")).write_text("{")
@@ -178,7 +178,9 @@ def test_nonsense_on_the_board_is_passed_over(tmp_path: Path) -> None:
     board.close()
 
 
-def test_a_board_that_cannot_be_written_costs_only_the_notice(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_status_folder_that_cannot_be_written_costs_only_the_status(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     board = StatusFile(tmp_path, NEW)
     status_folder(tmp_path).joinpath(next(status_folder(tmp_path).glob("*.lock")).stem + ".json").mkdir()
     board.write()

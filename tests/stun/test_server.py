@@ -31,7 +31,7 @@ def is_heard(server: StunServer, datagram: bytes) -> bool:
     return server.asked - before > 1
 
 
-def test_who_asks_is_told_where_it_comes_from(serve: Serve) -> None:
+def test_a_client_is_told_the_address_that_it_asks_from(serve: Serve) -> None:
     (answer,) = answers(serve(None), REQUEST)
     assert bytes(byte ^ hide for byte, hide in zip(answer[-4:], b"\x21\x12\xa4\x42", strict=True)) == b"\x7f\0\0\1"
     assert (answer[:2], answer[8:20]) == (b"\x01\x01", ID)

@@ -236,7 +236,7 @@ def test_a_missing_library_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch)
         QBittorrent.from_argument("http://h:8080")
 
 
-def test_the_libraries_are_imported_by_those_who_use_them_only() -> None:
+def test_each_library_is_imported_only_by_its_publisher() -> None:
     program = """if True:
         import sys
         from portmap_torrent import QBittorrent, Transmission, Deluge

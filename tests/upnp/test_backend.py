@@ -149,7 +149,7 @@ def test_a_port_that_is_taken_gives_another_one(router: Router, upnp: Upnp, want
     assert add(upnp, wanted) == Grant(ALTERNATIVE, 600)
 
 
-def test_asked_again_without_a_wish_the_other_port_is_kept(router: Router, upnp: Upnp) -> None:
+def test_asked_again_without_a_suggested_port_the_other_port_is_kept(router: Router, upnp: Upnp) -> None:
     router.quirks = Quirks(conflict=frozenset({PORT}))
     add(upnp)
     router.quirks = Quirks()

@@ -51,7 +51,7 @@ def test_a_slow_printer_that_answers_first_delays_no_gateway(answerer: "SearchAn
     assert watch.seconds < 0.5
 
 
-def test_who_is_passed_over_is_taken_if_there_is_no_other(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+def test_an_avoided_gateway_is_used_where_there_is_no_other(answerer: "SearchAnswerer", serve: "WebServers") -> None:
     first, second = serve.body(GATEWAY), serve.body(GATEWAY)
     answerer.points_to(first)
     assert discover(answerer.search(), rather_not=first).location == first

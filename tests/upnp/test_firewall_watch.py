@@ -74,7 +74,7 @@ def test_a_gateway_that_announces_itself_while_none_is_known_is_news(announce: A
     watch.close()
 
 
-def test_what_a_stranger_announces_is_not_told(announce: Announce) -> None:
+def test_what_another_host_announces_is_not_told(announce: Announce) -> None:
     watch, alerts = watching(None, gateway=IPv6Address("fe80::9"))
     announce("2")
     assert told(alerts, NEVER) == ""

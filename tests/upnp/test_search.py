@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from tests.stopwatch import Stopwatch
 
-from portmap_upnp.discovery.search import MAX_STRANGERS, PER_HOST, DeviceSeen, Search, _Quota, _RunningSearch
+from portmap_upnp.discovery.search import MAX_OTHER_HOSTS, PER_HOST, DeviceSeen, Search, _Quota, _RunningSearch
 from portmap_upnp.discovery.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
@@ -139,28 +139,28 @@ def running(answerer: "SearchAnswerer") -> "Iterator[_RunningSearch]":
     search._sockets.close()
 
 
-def test_an_unproven_answer_of_a_stranger_leads_to_a_question_and_no_fetch(
+def test_an_unproven_answer_of_another_host_leads_to_a_question_and_no_fetch(
     running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
 ) -> None:
-    with closing(Bystander("127.0.0.2", answerer.port)) as stranger:
-        stranger.sock.sendto(ssdp("http://127.0.0.2/cgi-bin/reboot"), ("127.0.0.1", group_port(running)))
+    with closing(Bystander("127.0.0.2", answerer.port)) as other_host:
+        other_host.sock.sendto(ssdp("http://127.0.0.2/cgi-bin/reboot"), ("127.0.0.1", group_port(running)))
         assert list(running.answers(stop)) == []
-        assert stranger.heard == [m_search(TARGETS[0])]
+        assert other_host.heard == [m_search(TARGETS[0])]
 
 
-def test_a_stranger_that_answers_a_unicast_question_is_looked_at(
+def test_another_host_that_answers_a_unicast_question_is_looked_at(
     running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
 ) -> None:
-    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2:5000/d.xml")) as stranger:
-        stranger.sock.sendto(ssdp("http://127.0.0.2:6000/forged"), ("127.0.0.1", group_port(running)))
+    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2:5000/d.xml")) as other_host:
+        other_host.sock.sendto(ssdp("http://127.0.0.2:6000/forged"), ("127.0.0.1", group_port(running)))
         assert [str(it.location) for it in running.answers(stop)] == ["http://127.0.0.2:5000/d.xml"]
 
 
-def test_a_stranger_with_a_query_in_its_location_is_not_followed(
+def test_another_host_with_a_query_in_its_location_is_not_followed(
     running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
 ) -> None:
-    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2/reboot?confirm=yes")) as stranger:
-        stranger.sock.sendto(ssdp("http://127.0.0.2/d.xml"), ("127.0.0.1", group_port(running)))
+    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2/reboot?confirm=yes")) as other_host:
+        other_host.sock.sendto(ssdp("http://127.0.0.2/d.xml"), ("127.0.0.1", group_port(running)))
         assert list(running.answers(stop)) == []
 
 
@@ -188,7 +188,7 @@ def test_forged_answers_in_the_gateways_name_do_not_fill_its_quota(
     assert HERE in {str(it.location) for it in running.answers(stop)}
 
 
-def test_many_strangers_do_not_fill_the_gateways_quota(
+def test_many_other_hosts_do_not_fill_the_gateways_quota(
     running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
 ) -> None:
     with ExitStack() as stack:
@@ -200,25 +200,25 @@ def test_many_strangers_do_not_fill_the_gateways_quota(
         assert HERE in {str(it.location) for it in running.answers(stop)}
 
 
-def strangers(number: int) -> list[IPv4Address]:
+def other_hosts(number: int) -> list[IPv4Address]:
     return [IPv4Address("192.168.1.2") + at for at in range(number)]
 
 
-def test_strangers_who_take_turns_get_each_no_more_than_its_own_quota() -> None:
+def test_other_hosts_in_turn_get_no_more_than_their_own_quota() -> None:
     quota = _Quota()
-    room = Counter(host for _ in range(10) for host in strangers(100) if quota.has_room(host, False, True))
+    room = Counter(host for _ in range(10) for host in other_hosts(100) if quota.has_room(host, False, True))
     assert set(room.values()) == {PER_HOST}
 
 
-def test_ever_new_strangers_get_no_more_than_a_bounded_number_of_looks_and_questions() -> None:
+def test_ever_new_other_hosts_get_no_more_than_a_bounded_number_of_looks_and_questions() -> None:
     quota = _Quota()
-    assert sum(quota.has_room(host, False, True) for host in strangers(10_000)) == MAX_STRANGERS
-    assert sum(quota.has_room_to_ask(host) for host in strangers(100) * 10) == MAX_STRANGERS
+    assert sum(quota.has_room(host, False, True) for host in other_hosts(10_000)) == MAX_OTHER_HOSTS
+    assert sum(quota.has_room_to_ask(host) for host in other_hosts(100) * 10) == MAX_OTHER_HOSTS
 
 
-def test_one_stranger_is_asked_no_more_often_than_it_may_answer() -> None:
+def test_one_other_host_is_asked_no_more_often_than_it_may_answer() -> None:
     quota = _Quota()
-    assert sum(quota.has_room_to_ask(host) for host in strangers(1) * 100) == PER_HOST
+    assert sum(quota.has_room_to_ask(host) for host in other_hosts(1) * 100) == PER_HOST
 
 
 def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Event) -> None:
@@ -229,11 +229,11 @@ def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Even
         assert list(search.answers(stop)) == []
 
 
-def test_a_stranger_is_never_taken_for_the_gateway(
+def test_another_host_is_never_taken_for_the_gateway(
     running: _RunningSearch, answerer: "SearchAnswerer", stop: Event
 ) -> None:
     answerer.points_to(HERE)
-    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2:5000/d.xml")) as stranger:
-        stranger.sock.sendto(ssdp("http://127.0.0.2:5000/d.xml"), ("127.0.0.1", group_port(running)))
+    with closing(Bystander("127.0.0.2", answerer.port, "http://127.0.0.2:5000/d.xml")) as other_host:
+        other_host.sock.sendto(ssdp("http://127.0.0.2:5000/d.xml"), ("127.0.0.1", group_port(running)))
         seen = {str(it.location.host): it.is_gateway for it in running.answers(stop)}
     assert seen == {"127.0.0.1": True, "127.0.0.2": False}

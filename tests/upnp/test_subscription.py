@@ -215,18 +215,18 @@ def test_only_the_gateway_is_let_in(line: Waiter) -> None:
             visitor.recv(1)
 
 
-def test_a_visitor_who_says_nothing_is_sent_away_in_time(bell: CallbackServer, line: Waiter) -> None:
+def test_a_connection_that_sends_nothing_is_closed_in_time(bell: CallbackServer, line: Waiter) -> None:
     with Stopwatch() as watch, visit(bell):
         assert bell.receive(line) == b""
     assert watch.seconds < TIMEOUT + 0.5
 
 
-def test_a_visitor_who_never_ends_is_cut_off(bell: CallbackServer, line: Waiter) -> None:
+def test_a_connection_that_sends_without_end_is_closed(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell, b"x" * 3 * LIMIT):
         assert len(bell.receive(line)) <= 2 * LIMIT
 
 
-def test_a_visitor_who_drips_bytes_costs_little_time_of_the_processor(bell: CallbackServer, line: Waiter) -> None:
+def test_a_connection_that_sends_single_bytes_costs_little_cpu_time(bell: CallbackServer, line: Waiter) -> None:
     over = threading.Event()
 
     def drip(visitor: socket.socket) -> None:

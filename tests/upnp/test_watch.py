@@ -157,7 +157,7 @@ def test_a_new_boot_id_that_was_announced_beforehand_is_no_restart(settled: Hous
 @pytest.mark.parametrize(
     ("location", "sender"),
     [("", "127.0.0.2"), ("http://127.0.0.2:80/x", "127.0.0.1"), ("http://8.8.8.8/", "127.0.0.1"), ("x", "127.0.0.1")],
-    ids=["a stranger", "to another host", "to the internet", "to nowhere"],
+    ids=["by another host", "to another host", "to the internet", "to nowhere"],
 )
 def test_what_a_gateway_cannot_say_is_not_heard(settled: House, location: str, sender: str) -> None:
     before = settled.router.heard

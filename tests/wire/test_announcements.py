@@ -81,7 +81,7 @@ def runs(listener: AnnouncementListener) -> bool:
 # the line
 
 
-def test_who_waits_is_set_free_when_the_line_is_hung_up() -> None:
+def test_a_wait_ends_when_the_waiter_is_closed() -> None:
     with Waiter() as line:
         timer = threading.Timer(0.02, line.close)
         timer.start()

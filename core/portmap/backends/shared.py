@@ -115,7 +115,7 @@ class SharedNat(Nat):
         unwatch = self._claims.watch(alert)
         try:
             close = super().watch(alert)
-        except BaseException:
+        except BaseException:  # a stop, too: without a watch of its own the backend has no session to alert
             unwatch()
             raise
 

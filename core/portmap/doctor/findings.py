@@ -200,7 +200,7 @@ class Findings:
     def opened(self, request: PortRequest) -> "AlreadyOpen | None":
         """Where the request's port is open already, as far as this host and the gateways' tables tell."""
         if holder := self.holder(request):
-            port = holder.external_port or request.wish
+            port = holder.external_port or request.suggested_port
             return AlreadyOpen(request, self._open_at, port, str(holder))
         for answer in self.good:
             for row in answer.table or ():

@@ -133,13 +133,13 @@ def _nat(nat: NatType | str | None) -> Iterator[ReportLine]:
 
 
 def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:
-    port = f"{request.wish}/{request.protocol.lower()}"
+    port = f"{request.suggested_port}/{request.protocol.lower()}"
     holder = findings.holder(request)
     if holder:
         yield ReportLine("Mapping", Mark.YES, f"{holder} holds {holder.external_port} for {port}")
     tables = [answer for answer in findings.good if answer.table is not None]
     for answer in tables:
-        row = answer.row(request.protocol, request.wish)
+        row = answer.row(request.protocol, request.suggested_port)
         if row is None:
             yield ReportLine("Mapping", Mark.NOTE, f"{port} is free on the router  ({answer.protocol})")
         elif answer.answers(row, request):
@@ -155,7 +155,7 @@ def _mapping(request: PortRequest, findings: Findings) -> Iterator[ReportLine]:
 
 
 def _attempt(attempt: TrialResult) -> ReportLine:
-    port = f"{attempt.request.wish}/{attempt.request.protocol.lower()}"
+    port = f"{attempt.request.suggested_port}/{attempt.request.protocol.lower()}"
     if attempt.skipped:
         return ReportLine("Mapping", Mark.NOTE, f"{port} was not tried: {attempt.skipped}")
     if attempt.error:
@@ -163,7 +163,7 @@ def _attempt(attempt: TrialResult) -> ReportLine:
     after = (
         f"could not be removed, and ends in {attempt.lifetime} s: {attempt.left}" if attempt.left else "removed again"
     )
-    mark = Mark.YES if attempt.external_port == attempt.request.wish else Mark.NOTE
+    mark = Mark.YES if attempt.external_port == attempt.request.suggested_port else Mark.NOTE
     where = f"{attempt.address}:" if attempt.address else ""
     return ReportLine(
         "Mapping", mark, f"tried {port}: got {where}{attempt.external_port} for {attempt.lifetime} s, {after}"

@@ -18,7 +18,7 @@ MAX_RETRY = 60.0  # seconds between tries at the most
 TRIES_BEFORE_EXPIRY = 4  # a retry comes after at most this part of what is left of the lease
 MIN_RETRY = 0.25  # seconds; RFC 6886 §3.1 sends no faster
 MAX_RETRY_AFTER = 3600.0  # seconds; a gateway may say years, and be mended in a minute
-WISH_INTERVAL = 600.0  # seconds between two tries to have the wanted port in place of an open one
+SUGGESTED_INTERVAL = 600.0  # seconds between two tries to have the wanted port in place of an open one
 MAX_MOVES = 8  # at least as many as the longest list of steps in `pairing`: then nothing is moved any more
 
 
@@ -30,8 +30,8 @@ class Lease:
     (nothing was sent); `target_port`: the internal port it leads to, another than the request's where the application
     follows.
     When and what to ask: `attempt_at`, `requested_port` (0: any), `second_choice` (asked for where the wanted port is
-    taken, 0: none), `checked_at` (when the gateway was last asked about it), `wish_tried_at` (when the wanted port was
-    last asked for in place of an open one).
+    taken, 0: none), `checked_at` (when the gateway was last asked about it), `suggested_tried_at` (when the wanted
+    port was last asked for in place of an open one).
     Trouble: `failures`, `reason`, `failure_kind` (`errors.error_kind` of the last one).
     Doubt: `may_be_held`: a call ended without an answer, so the gateway may hold a mapping that we do not know of;
     `may_be_gone`: the gateway may have forgotten it, so if it refuses now, the port is shut.
@@ -60,7 +60,7 @@ class Lease:
     note: str = ""
     static: bool = False
     second_choice: int = 0
-    wish_tried_at: float = -inf
+    suggested_tried_at: float = -inf
 
     @classmethod
     def of(
@@ -87,7 +87,9 @@ class Lease:
             requested_port=wanted,
             token=token,
             target_port=request.internal_port,
-            second_choice=0 if request.follow or remembered_port in (wanted, request.wish) else remembered_port,
+            second_choice=0
+            if request.follow or remembered_port in (wanted, request.suggested_port)
+            else remembered_port,
         )
         if not request.follow or new.nominal:
             return new
@@ -232,18 +234,22 @@ class Lease:
             second_choice=0 if external_port == self.second_choice else self.second_choice,
         )
 
-    def wish_is_due(self, now: float) -> bool:
+    def suggested_port_is_due(self, now: float) -> bool:
         """Whether the wanted port is worth another try: another one was open, and may be gone."""
         had = (
             self.external_port if self.may_be_gone else self.requested_port if self.open_order and not self.held else 0
         )
         alone = not (self.request.paired or self.request.follow or self.static)
-        return alone and had not in (0, self.request.wish) and now - self.wish_tried_at >= WISH_INTERVAL
+        return (
+            alone
+            and had not in (0, self.request.suggested_port)
+            and now - self.suggested_tried_at >= SUGGESTED_INTERVAL
+        )
 
-    def back_to_wish(self, now: float) -> "Lease":
+    def back_to_suggested_port(self, now: float) -> "Lease":
         """The mapping was deleted: ask for the wanted port, and if that is still taken for the one that it had."""
-        moved = self.move_to(self.request.wish, self.target_port)
-        return replace(moved, second_choice=self.external_port or self.requested_port, wish_tried_at=now)
+        moved = self.move_to(self.request.suggested_port, self.target_port)
+        return replace(moved, second_choice=self.external_port or self.requested_port, suggested_tried_at=now)
 
     def ask_again(self, now: float) -> "Lease":
         """The gateway may hold it no longer: ask for the same again."""

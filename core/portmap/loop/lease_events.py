@@ -24,7 +24,7 @@ def _other_port(before: Lease, after: Lease) -> str:
     request = before.request
     if request.follow and not request.external_port:
         return ""
-    wanted = (0 if before.moves else before.requested_port) or request.wish
+    wanted = (0 if before.moves else before.requested_port) or request.suggested_port
     other = after.external_port != wanted
     return f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
 

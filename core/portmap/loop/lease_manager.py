@@ -147,8 +147,12 @@ class LeaseManager:
 
     def _ask(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
-        if lease.wish_is_due(asked_at) and lease.companion not in self._table and self._client.try_delete(lease):
-            lease = lease.back_to_wish(asked_at)
+        if (
+            lease.suggested_port_is_due(asked_at)
+            and lease.companion not in self._table
+            and self._client.try_delete(lease)
+        ):
+            lease = lease.back_to_suggested_port(asked_at)
             self._table.put(lease)  # a stop during the call leaves it to the cleaning up
         self._interrupted = lease  # until the call is over: a stop leaves it here
         outcome = self._client.add(lease, exact=self._requires_requested_port(lease.request))
@@ -181,7 +185,7 @@ class LeaseManager:
     def _granted(self, before: Lease, grant: Grant, asked_at: float) -> None:
         after = before.granted(grant, self._monitor.address, asked_at, self._random())
         after = after if before.held else after.with_open_order(next(self._open_orders))
-        if self._requires_requested_port(after.request) and after.external_port != after.request.wish:
+        if self._requires_requested_port(after.request) and after.external_port != after.request.suggested_port:
             self._reject_other_port(before, after)
             return
         partner = self._partner_of(after)
@@ -199,9 +203,9 @@ class LeaseManager:
 
     def _reject_other_port(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and tell the conflict."""
-        wish, port = before.request.wish, after.external_port
+        wanted, port = before.request.suggested_port, after.external_port
         self._remove(after, self._policy.call_deadline, quietly=True)
-        conflict = Conflict(f"{self._nat} gave port {port}, for {wish} is taken: free it, or accept others")
+        conflict = Conflict(f"{self._nat} gave port {port}, for {wanted} is taken: free it, or accept others")
         self._table.record_failure(self._table.record_loss(before, str(conflict)) if before.held else before, conflict)
         self._table.renew_companion(before)
 

@@ -95,7 +95,7 @@ def _move_to_second_choice(lease: Lease) -> PortMove | None:
     """Where neither the wanted port nor the one that it had before was given: the latter, once."""
     if lease.request.paired or lease.second_choice in (0, lease.external_port):
         return None
-    if lease.external_port == lease.request.wish:
+    if lease.external_port == lease.request.suggested_port:
         return None
     return PortMove(lease.key, lease.second_choice, lease.target_port)
 

@@ -231,7 +231,7 @@ async def _opened(opening: Callable[[], Session], wakeup: Wakeup) -> Session:
     background = _BackgroundCall(opening, wakeup)
     try:
         await wakeup.wait(background.done)
-    except BaseException:
+    except BaseException:  # a cancellation: the session is closed once it is open
         closing = _BackgroundCall(lambda: background.result().close(), wakeup)
         await wakeup.wait_shielded(closing.done, CLOSING)
         raise

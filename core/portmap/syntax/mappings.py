@@ -87,7 +87,7 @@ class DistinctPorts:
         self._internal.add(request.key)
         if request.follow and not request.external_port:
             return  # takes whatever port it is given
-        wanted = (request.protocol, request.wish)
+        wanted = (request.protocol, request.suggested_port)
         if wanted in self._external:
             raise SpecError(f"two mappings want the external port {request.protocol} {wanted[1]}: change one")
         self._external.add(wanted)

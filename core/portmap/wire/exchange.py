@@ -108,7 +108,7 @@ def connected(peer: Peer, source: Address | None = None) -> socket.socket:
         if source is not None:
             sock.bind((str(source), 0))
         sock.connect(_numeric(peer, family))
-    except BaseException:
+    except BaseException:  # a stop, too: no other code closes the socket
         sock.close()
         raise
     return sock

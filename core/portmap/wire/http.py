@@ -226,7 +226,7 @@ def _connected(site: Site, until: float) -> socket.socket:
         except OSError as error:
             link.close()
             failure = error
-        except BaseException:
+        except BaseException:  # a stop, too: no other code closes the socket
             link.close()
             raise
     raise failure

@@ -143,7 +143,7 @@ class Site:
         try:
             secure.do_handshake()
             self.trust.check(secure)
-        except BaseException:
+        except BaseException:  # a stop, too: no other code closes the socket
             secure.close()
             raise
         return secure

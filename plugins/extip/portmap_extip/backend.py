@@ -41,7 +41,7 @@ class ExtIp:
 
     @hookimpl
     def add_mapping(self, external_port: int, internal_port: int) -> Grant:
-        """The port as asked for; without a wish, the internal one."""
+        """The port that was asked for, else the internal one."""
         return Grant(external_port or internal_port, lifetime=0, static=True)
 
     @hookimpl

@@ -107,8 +107,8 @@ class Map:
     def to_bytes(self) -> bytes:
         """The request on the wire: 60 bytes and the options."""
         head = _REQUEST.pack(VERSION, self.opcode, self.lifetime, to_wire(self.client))
-        wish = to_wire(self.external_ip or type(self.client)(0))
-        body = _MAP.pack(self.nonce, _IANA[self.protocol], self.internal_port, self.external_port, wish)
+        suggested = to_wire(self.external_ip or type(self.client)(0))
+        body = _MAP.pack(self.nonce, _IANA[self.protocol], self.internal_port, self.external_port, suggested)
         return head + body + b"".join(option.to_bytes() for option in self.options)
 
     def read(self, datagram: bytes) -> Mapped | No:

@@ -36,13 +36,14 @@ class Engine:
     _loop: asyncio.AbstractEventLoop | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, protocol: Protocol, internal_port: int, wish: int = 0) -> tuple[Endpoint, int]:
+    def open(self, protocol: Protocol, internal_port: int, suggested_port: int = 0) -> tuple[Endpoint, int]:
         """Open the port, or ask again where it is open: the endpoint for peers, and the local port. Raises NATError.
 
-        `wish`: the external port that would be liked best. Many NATs keep port numbers, so it is tried as local port.
+        `suggested_port`: the external port to have if possible, 0: any. Many NATs keep port numbers, so it is tried as
+        local port.
         """
         servers = self.servers()  # looked up on the caller's thread, which may wait
-        return self._call(self._open(servers, protocol, internal_port, wish))
+        return self._call(self._open(servers, protocol, internal_port, suggested_port))
 
     def close_port(self, protocol: Protocol, internal_port: int) -> None:
         """Shut the port; one that is not open is shut already."""
@@ -68,25 +69,25 @@ class Engine:
         return next((it.endpoint for it in tuple(self._openings.values()) if it.endpoint is not None), None)
 
     async def _open(
-        self, servers: Sequence[Peer], protocol: Protocol, internal_port: int, wish: int
+        self, servers: Sequence[Peer], protocol: Protocol, internal_port: int, suggested_port: int
     ) -> tuple[Endpoint, int]:
         key = protocol, internal_port
         opening = self._openings.get(key)
         if opening is None:
-            opening = self._openings[key] = self._start(protocol, internal_port, wish)
+            opening = self._openings[key] = self._start(protocol, internal_port, suggested_port)
         try:
             return await opening.ask(servers), opening.local_port
-        except BaseException:
+        except BaseException:  # a cancellation, too
             if opening.endpoint is None:  # it was never open: nothing is left behind
                 await self._shut(protocol, internal_port)
             raise
 
-    def _start(self, protocol: Protocol, internal_port: int, wish: int) -> Opening:
+    def _start(self, protocol: Protocol, internal_port: int, suggested_port: int) -> Opening:
         start = UdpOpening.start if protocol is Protocol.UDP else TcpOpening.start
         application = (HERE, internal_port) if self.relayed else None
-        if wish not in (0, internal_port):
+        if suggested_port not in (0, internal_port):
             with suppress(NoGateway):  # taken: then any port
-                return start(application, self.changed, wish)
+                return start(application, self.changed, suggested_port)
         return start(application, self.changed)
 
     async def _shut(self, protocol: Protocol, internal_port: int) -> None:

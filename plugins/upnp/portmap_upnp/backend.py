@@ -278,7 +278,7 @@ class Upnp:
             better = self._session.choose_service(WanState(read_status(wan), address))
             address = better.address or address
         self._session.accept_current()
-        if self._session.is_stranger():
+        if self._session.is_no_default_gateway():
             raise UnverifiedGateway(
                 f"{self} is not this network's default gateway, so its word on the external address does not count; "
                 f"if it is yours, name it: {self.name}:{active.gateway.location}"

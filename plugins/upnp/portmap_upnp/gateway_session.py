@@ -141,7 +141,7 @@ class GatewaySession:
         """The gateway in use will do, even if it was avoided."""
         self._avoided = None
 
-    def is_stranger(self) -> bool:
+    def is_no_default_gateway(self) -> bool:
         """Whether the gateway in use was found by search, at an address that no default route names."""
         if self._location is not None or self.active is None:
             return False

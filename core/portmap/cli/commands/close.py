@@ -86,15 +86,19 @@ def _rows_of(request: PortRequest, gateway: GatewayTable) -> tuple[Listed, ...]:
     rows = [row for row in answer.table if row.protocol is request.protocol]
     ours = [row for row in rows if row.client == str(answer.us)]
     if request.external_port:
-        found = [it for it in ours if (it.external_port, it.internal_port) == (request.wish, request.internal_port)]
+        found = [
+            it for it in ours if (it.external_port, it.internal_port) == (request.suggested_port, request.internal_port)
+        ]
     else:
         found = [it for it in ours if it.external_port == request.internal_port]
         found = found or [it for it in ours if it.internal_port == request.internal_port]
     if found:
         return tuple(found)
     for row in rows:
-        if row.external_port == request.wish and row not in ours:
-            raise Conflict(f"external port {request.wish} leads to {printable(row.client)}, another host: not deleted")
+        if row.external_port == request.suggested_port and row not in ours:
+            raise Conflict(
+                f"external port {request.suggested_port} leads to {printable(row.client)}, another host: not deleted"
+            )
     raise SpecError(f"{answer.gateway} lists no such entry that leads to this host: see 'portmap ls'")
 
 

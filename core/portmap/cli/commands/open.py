@@ -100,7 +100,7 @@ class _Opener:
 
         So one taken port does not push every other port of a range to the next one.
         """
-        wanted = {(request.protocol, request.wish) for request in requests}
+        wanted = {(request.protocol, request.suggested_port) for request in requests}
         opened: dict[PortRequest, OpenedPort] = {}
         later: list[PortRequest] = []
         for request in self._until_silent(requests):
@@ -132,7 +132,7 @@ class _Opener:
         """The open port; None where it failed. With `exact` a refusal is no failure yet."""
         if held := self._held(request):
             return held
-        wanted_port = 0 if request.follow else request.wish
+        wanted_port = 0 if request.follow else request.suggested_port
         try:
             grant = self._nat.add_mapping(
                 request.protocol,

@@ -41,7 +41,7 @@ def print_opened(port: OpenedPort, *, ipv6: bool) -> None:
         event="opened",
         protocol=port.request.protocol,
         internal_port=port.request.internal_port,
-        requested_port=None if port.request.follow else port.request.wish,
+        requested_port=None if port.request.follow else port.request.suggested_port,
         external_ip=port.address,
         external_port=port.external_port,
         lifetime=port.lifetime,

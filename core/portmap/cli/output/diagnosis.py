@@ -115,7 +115,7 @@ def _attempt(attempt: TrialResult) -> dict[str, Any]:
         "gateway": attempt.gateway,
         "protocol": attempt.request.protocol.value,
         "internal_port": attempt.request.internal_port,
-        "wanted": attempt.request.wish,
+        "wanted": attempt.request.suggested_port,
         "external_port": attempt.external_port or None,
         "lifetime": attempt.lifetime,
         "error": type(attempt.error).__name__ if attempt.error else None,

@@ -21,7 +21,7 @@ class OpenedPort:
     @property
     def as_asked(self) -> bool:
         """Whether it has the external port that was asked for; with `follow` none was."""
-        return self.request.follow or self.external_port == self.request.wish
+        return self.request.follow or self.external_port == self.request.suggested_port
 
     def continues(self, before: "OpenedPort") -> bool:
         """Whether it is told in one line with the port before it."""
@@ -57,7 +57,7 @@ def _opened_line(group: Sequence[OpenedPort]) -> str:
     how_long = f"for {lease}" if lease else "until it is closed: leases are not known there"
     verb = "are" if len(group) > 1 else "is"
     line = f"{inside}/{request.protocol.lower()} {verb} open at {address}:{outside} "
-    other_port = "" if first.as_asked else f", not at {request.wish}, which is taken"
+    other_port = "" if first.as_asked else f", not at {request.suggested_port}, which is taken"
     return line + (first.remark or how_long) + other_port
 
 

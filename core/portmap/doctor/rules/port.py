@@ -12,15 +12,15 @@ def held_by_other(findings: Findings) -> Diagnosis | None:
     """Another device or program has the external port."""
     for request in findings.rooted:
         for answer in findings.good:
-            row = answer.row(request.protocol, request.wish)
+            row = answer.row(request.protocol, request.suggested_port)
             if row and not answer.answers(row, request):
                 return _held(request, answer.whose(row))
     return None
 
 
 def _held(request: PortRequest, who: str) -> Diagnosis:
-    port, inner = f"{request.wish}/{request.protocol.lower()}", request.internal_port
-    other = request.wish + 1 if request.wish < 65535 else request.wish - 1
+    port, inner = f"{request.suggested_port}/{request.protocol.lower()}", request.internal_port
+    other = request.suggested_port + 1 if request.suggested_port < 65535 else request.suggested_port - 1
     return Diagnosis(
         "held-by-other",
         f"Port {port} is taken on the router, by {who}.",
@@ -70,13 +70,13 @@ def _fell_silent(attempt: TrialResult) -> Diagnosis:
 
 def given_elsewhere(findings: Findings) -> Diagnosis | None:
     """The gateway opened another port than the one that was wanted."""
-    other = next((it for it in findings.attempts if it.external_port not in (0, it.request.wish)), None)
+    other = next((it for it in findings.attempts if it.external_port not in (0, it.request.suggested_port)), None)
     if other is None or other.request.follow:
         return None
     return Diagnosis(
         "other-port",
-        f"The router opens a port, but gives {other.external_port} instead of {other.request.wish}.",
-        f"{other.gateway} chose it: port {other.request.wish} is taken there, or not allowed.",
+        f"The router opens a port, but gives {other.external_port} instead of {other.request.suggested_port}.",
+        f"{other.gateway} chose it: port {other.request.suggested_port} is taken there, or not allowed.",
         (
             "give others the port that portmap prints; portmap keeps it",
             f"or ask for another one: portmap EXTERNAL:{other.request.internal_port}{_protocol_suffix(other.request)}",

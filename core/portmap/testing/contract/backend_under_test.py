@@ -20,7 +20,7 @@ from portmap.testing.contract.checks import in_time, require
 T = TypeVar("T")
 
 INTERNAL = 24680  # where the contracts' mappings lead to; no service needs to listen there
-WISH = 24690  # the external port that they wish for
+SUGGESTED = 24690  # the external port that they suggest
 LIFETIME = 600  # seconds
 
 
@@ -43,7 +43,7 @@ class BackendUnderTest:
     def add(
         self,
         protocol: Protocol = Protocol.TCP,
-        external_port: int = WISH,
+        external_port: int = SUGGESTED,
         internal_port: int = INTERNAL,
         name: str = "contract",
         lifetime: int = LIFETIME,
@@ -58,7 +58,7 @@ class BackendUnderTest:
     def delete(
         self,
         protocol: Protocol = Protocol.TCP,
-        external_port: int = WISH,
+        external_port: int = SUGGESTED,
         internal_port: int = INTERNAL,
         token: str = "",
         client: Address | None = None,

@@ -14,7 +14,7 @@ from portmap.errors import NATError, Refused
 from portmap.model import CALL_DEADLINE, Protocol
 from portmap.simulator.mapping_table import Entry
 from portmap.testing.contract import hostile_input
-from portmap.testing.contract.backend_under_test import INTERNAL, WISH, BackendUnderTest
+from portmap.testing.contract.backend_under_test import INTERNAL, SUGGESTED, BackendUnderTest
 from portmap.testing.contract.checks import in_time, require
 from portmap.testing.contract.gateway import Gateway
 from portmap.testing.contract.plugin import PluginContract
@@ -58,11 +58,11 @@ class LoopPromises(PluginContract):
     def test_it_maps_before_anybody_has_asked_for_the_address(self, backend: BackendUnderTest) -> None:
         backend.add()
 
-    def test_a_free_external_port_that_is_wished_for_is_granted(self, backend: BackendUnderTest) -> None:
+    def test_a_free_suggested_port_is_granted(self, backend: BackendUnderTest) -> None:
         granted = backend.add().external_port
-        require(granted == WISH, f"{WISH} was wished for and free, {granted} granted")
+        require(granted == SUGGESTED, f"{SUGGESTED} was suggested and free, {granted} granted")
 
-    def test_without_a_wish_some_external_port_is_granted(self, backend: BackendUnderTest) -> None:
+    def test_without_a_suggested_port_some_external_port_is_granted(self, backend: BackendUnderTest) -> None:
         backend.add(external_port=0)
 
     def test_what_it_says_was_granted_is_what_the_gateway_holds(
@@ -90,7 +90,7 @@ class LoopPromises(PluginContract):
     @pytest.mark.parametrize("name", hostile_input.NAMES.values(), ids=hostile_input.NAMES)
     def test_a_strange_name_changes_nothing(self, name: str, backend: BackendUnderTest) -> None:
         granted = backend.add(name=name).external_port
-        require(granted == WISH, f"{WISH} was wished for under the name {name[:40]!r}, {granted} granted")
+        require(granted == SUGGESTED, f"{SUGGESTED} was suggested under the name {name[:40]!r}, {granted} granted")
         backend.delete()
 
     # Renewal.
@@ -134,7 +134,7 @@ class LoopPromises(PluginContract):
         foreign = _planted(gateway)
         with suppress(Refused):  # Conflict, where no other port will do
             granted = backend.add().external_port
-            require(granted != WISH, f"port {WISH} is another host's, and was granted to us all the same")
+            require(granted != SUGGESTED, f"port {SUGGESTED} is another host's, and was granted to us all the same")
         require(foreign <= set(gateway.entries()), "the mapping of another host was replaced")
 
     def test_a_mapping_of_another_host_is_never_deleted(self, backend: BackendUnderTest, gateway: Gateway) -> None:
@@ -207,7 +207,7 @@ def _ours(gateway: Gateway) -> list[Entry]:
 
 def _planted(gateway: Gateway) -> set[Entry]:
     """What the gateway holds once another host has the port that the contract asks for."""
-    gateway.plant(Protocol.TCP, WISH)
+    gateway.plant(Protocol.TCP, SUGGESTED)
     return set(gateway.entries())
 
 

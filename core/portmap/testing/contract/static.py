@@ -4,7 +4,7 @@
 
 import pytest
 
-from portmap.testing.contract.backend_under_test import INTERNAL, WISH, BackendUnderTest
+from portmap.testing.contract.backend_under_test import INTERNAL, SUGGESTED, BackendUnderTest
 from portmap.testing.contract.checks import require
 from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.plugin import PluginContract
@@ -23,13 +23,15 @@ class StaticPromises(PluginContract):
     def test_it_knows_the_external_address(self, static: BackendUnderTest) -> None:
         static.external_ip()
 
-    def test_it_grants_the_external_port_that_is_wished_for(self, static: BackendUnderTest) -> None:
+    def test_it_grants_the_suggested_port(self, static: BackendUnderTest) -> None:
         granted = static.add().external_port
-        require(granted == WISH, f"{WISH} was wished for, {granted} granted")
+        require(granted == SUGGESTED, f"{SUGGESTED} was suggested, {granted} granted")
 
-    def test_without_a_wish_it_grants_the_internal_port(self, static: BackendUnderTest) -> None:
+    def test_without_a_suggested_port_it_grants_the_internal_port(self, static: BackendUnderTest) -> None:
         granted = static.add(external_port=0).external_port
-        require(granted == INTERNAL, f"without a wish {granted} was granted, not the internal port {INTERNAL}")
+        require(
+            granted == INTERNAL, f"without a suggested port {granted} was granted, not the internal port {INTERNAL}"
+        )
 
     def test_it_deletes_without_a_murmur(self, static: BackendUnderTest) -> None:
         static.delete()

@@ -4,12 +4,12 @@ Everything is asked at once, by multicast and each likely gateway by itself: som
 host's firewall lets in the answer to a packet of ours. Answers stream out as they come.
 
 Rules:
-- multicast questions and unicast questions leave from different sockets. A stranger on the network sees the port of the
-  first and can forge answers to it; the port of the second is known to the asked host only;
+- multicast questions and unicast questions leave from different sockets. Another host on the network sees the port of
+  the first and can forge answers to it; the port of the second is known to the asked host only;
 - an answer to the unicast socket is proof that the device is at its address. Without that proof only an answer from a
   default gateway counts, and only where its LOCATION has no query; any other sender is first asked by unicast itself;
-- each default gateway has a quota of its own, for answers with proof and for those without; so has each stranger, and
-  no more than MAX_STRANGERS of them get one;
+- each default gateway has a quota of its own, for answers with proof and for those without; so has each other host,
+  and no more than MAX_OTHER_HOSTS of them get one;
 - a loopback address answers only where a loopback address was asked.
 
 The target that nearly every gateway answers goes a moment ahead of the others: miniupnpd takes 52 ms to answer it
@@ -48,7 +48,7 @@ starting hears a later one."""
 SEND_TIMES6 = tuple((after, (ssdp.FIREWALL_TARGET,)) for after in (0.0, 0.35, 0.85, 1.4))
 
 PER_HOST = 4  # different LOCATIONs that one host may name; FRITZ!Boxes have two
-MAX_STRANGERS = 128  # hosts that are no default gateways, and questions to them, in one search
+MAX_OTHER_HOSTS = 128  # hosts that are no default gateways, and questions to them, in one search
 MAX_LINKS = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
@@ -196,10 +196,10 @@ class _RunningSearch:
 
 @dataclass(slots=True)
 class _Quota:
-    """How many LOCATIONs each sender may still name, and which strangers may be asked. Bounded; gateways are few."""
+    """How many LOCATIONs each sender may still name, and which other hosts may be asked. Bounded; gateways are few."""
 
     _gateways: Counter[tuple[Address, bool]] = field(default_factory=Counter)
-    _strangers: Counter[Address] = field(default_factory=Counter)
+    _other_hosts: Counter[Address] = field(default_factory=Counter)
     _asked: Counter[Address] = field(default_factory=Counter)
 
     def has_room(self, host: Address, is_gateway: bool, proves: bool) -> bool:
@@ -207,20 +207,20 @@ class _Quota:
         if is_gateway:
             self._gateways[host, proves] += 1
             return self._gateways[host, proves] <= PER_HOST
-        return _count(self._strangers, host)
+        return _count(self._other_hosts, host)
 
     def was_asked(self, host: Address) -> bool:
-        """Whether this host, a stranger, got a question of its own."""
+        """Whether this host, no default gateway, got a question of its own."""
         return host in self._asked
 
     def has_room_to_ask(self, host: Address) -> bool:
         """Count one more question to this host, if it may get one."""
-        return self._asked.total() < MAX_STRANGERS and _count(self._asked, host)
+        return self._asked.total() < MAX_OTHER_HOSTS and _count(self._asked, host)
 
 
 def _count(by_host: Counter[Address], host: Address) -> bool:
-    """Count one more for this host, a stranger, unless it had its share or there are too many strangers."""
-    if by_host[host] >= PER_HOST or (host not in by_host and len(by_host) >= MAX_STRANGERS):
+    """Count one more for this host, no default gateway, unless it had its share or there are too many such hosts."""
+    if by_host[host] >= PER_HOST or (host not in by_host and len(by_host) >= MAX_OTHER_HOSTS):
         return False
     by_host[host] += 1
     return True

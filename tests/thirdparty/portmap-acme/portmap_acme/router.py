@@ -62,14 +62,14 @@ class Router(ThreadingTCPServer):
                 return " ".join(["OK", *map(str, self.table)])
         return "NO such request"
 
-    def _open(self, wish: Port) -> str:
-        mine = (wish.protocol, wish.internal, wish.client)
-        held = next((port.external for port in self.table if _owner(port) == mine), wish.external)
+    def _open(self, wanted: Port) -> str:
+        mine = (wanted.protocol, wanted.internal, wanted.client)
+        held = next((port.external for port in self.table if _owner(port) == mine), wanted.external)
         others = [port for port in self.table if _owner(port) != mine]
-        if any((port.protocol, port.external) == (wish.protocol, held) for port in others):
+        if any((port.protocol, port.external) == (wanted.protocol, held) for port in others):
             return f"NO port {held} is taken"
-        self.table = (*others, Port(wish.protocol, held, wish.client, wish.internal, wish.lifetime))
-        return f"OK {held} {wish.lifetime}"
+        self.table = (*others, Port(wanted.protocol, held, wanted.client, wanted.internal, wanted.lifetime))
+        return f"OK {held} {wanted.lifetime}"
 
     def _shut(self, protocol: str, internal: int, client: str) -> None:
         self.table = tuple(port for port in self.table if _owner(port) != (protocol, internal, client))
