@@ -1,6 +1,7 @@
 """The backends that need no gateway of their own: none and any."""
 
 import sys
+import threading
 import time
 import types
 from collections.abc import Callable
@@ -38,12 +39,16 @@ A, B = "1.1.1.1", "2.2.2.2"
 
 
 class Gateway(ScriptedBackend):
-    """A scripted gateway with a name and an address, slower or faster, that fails on command."""
+    """A scripted gateway with a name and an address, slower or faster, that fails on command.
 
-    def __init__(self, address: str, delay: float = 0.0) -> None:
+    `after`: it does not answer before this one has, on a busy machine neither.
+    """
+
+    def __init__(self, address: str, delay: float = 0.0, after: "Gateway | None" = None) -> None:
         super().__init__()
         self.moves(0, address)
-        self.address, self.delay = address, delay
+        self.address, self.delay, self.after = address, delay, after
+        self.answered = threading.Event()
         self.errors: dict[str, Exception] = {}
 
     def __str__(self) -> str:
@@ -62,7 +67,10 @@ class Gateway(ScriptedBackend):
 
     def _hear(self, hook: str, *arguments: object) -> None:
         super()._hear(hook, *arguments)
+        if self.after is not None:
+            self.after.answered.wait(1)
         time.sleep(self.delay)
+        self.answered.set()
         if hook in self.errors:
             raise self.errors[hook]
 
@@ -74,9 +82,9 @@ def a() -> Gateway:
 
 
 @pytest.fixture
-def b() -> Gateway:
+def b(a: Gateway) -> Gateway:
     """Answers, too, but a little later."""
-    return Gateway(B, delay=0.02)
+    return Gateway(B, delay=0.02, after=a)
 
 
 @pytest.fixture
