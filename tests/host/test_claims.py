@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.stopwatch import Stopwatch
 
 from portmap.host import neighbours
 from portmap.host.claims import Claim, PortClaims, gateway_address
@@ -301,16 +300,28 @@ def test_a_folder_of_another_user_is_not_used_for_sockets(tmp_path: Path, monkey
         neighbours._folder()
 
 
-def test_a_socket_that_never_answers_costs_a_moment_once(make: Make) -> None:
+class CountingMailbox(Mailbox):
+    """One that counts how often it waited in vain."""
+
+    in_vain = 0
+
+    def receive(self, seconds: float | None) -> Message | None:
+        message = super().receive(seconds)
+        CountingMailbox.in_vain += message is None
+        return message
+
+
+def test_a_socket_that_never_answers_costs_a_moment_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "Mailbox", CountingMailbox)
     squatter = Mailbox(listed=True)
     make().add(WEB)
     asking = make()
-    assert asking.other_holder(WEB) is not None
-    with Stopwatch() as watch:
-        for _ in range(20):
-            assert asking.other_holder(WEB) is not None
-    assert watch.seconds < 2  # 20 waits of 0.25 s would take five
+    for _ in range(20):
+        assert asking.other_holder(WEB) is not None
     squatter.close()
+    assert (
+        1 <= CountingMailbox.in_vain <= 4
+    )  # 10 without the note: then the squatter's socket is full; others test, too
 
 
 @pytest.mark.parametrize(
