@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from portmap.model import MAX_LIFETIME
 from portmap.network.routes import parse_routes
 from portmap.syntax.durations import format_duration, parse_duration
-from portmap.syntax.mappings import parse_mapping
+from portmap.syntax.mappings import MAX_RANGE, parse_mapping
 from portmap.syntax.specs import parse_spec
 from portmap_extip import ExtIp
 from portmap_natpmp.argument import parse_gateway
@@ -17,7 +17,15 @@ WORDS = (*NUMBERS, b":", b"/", b"=", b"both", b"tcp", b"d", b"h", b"m", b"s", b"
 ADDRESS_WORDS = (*NUMBERS, b".", b":", b"::", b"%eth0", b"::ffff:", b"[", b"]", b"/24", b"255", b"127.0.0.1")
 
 SPECS = (b"upnp", b"pmp:192.168.1.1", b"upnp:http://192.168.1.1:5000/rootDesc.xml", b"", b"any:", b"extip:::1")
-MAPPINGS = (b"30303", b"web=443:8443/tcp", b"30303/both", b"a.b-c_d=1:65535/UDP", b"=:/")
+MAPPINGS = (
+    b"30303",
+    b"web=443:8443/tcp",
+    b"30303/both",
+    b"web=443-452:8443-8452/both",
+    b"6881=follow",
+    b"a.b-c_d=1:65535/UDP",
+    b"=:/",
+)
 DURATIONS = (b"90", b"90s", b"10m", b"2h", b"1h30m", b"1d2h3m4s", b"0s")
 ADDRESSES = (b"192.168.1.1", b"::1", b"::ffff:192.168.1.1", b"fe80::1%eth0", b"[::1]:5351", b"1.2.3.4:5351", b"0.0.0.0")
 ROUTES = (
@@ -41,7 +49,8 @@ def spec(data: bytes) -> None:
 
 def mapping(data: bytes) -> None:
     requests = parse_mapping(os.fsdecode(data))
-    assert 1 <= len(requests) <= 2
+    assert 1 <= len(requests) <= 2 * MAX_RANGE
+    assert len({request.key for request in requests}) == len(requests)
     assert all(len(request.name) <= 24 for request in requests)
 
 

@@ -60,3 +60,27 @@ def test_an_address_ends_the_reason() -> None:
 
 def test_at_once_means_now() -> None:
     assert THERE.check_now(7.0).check_due == 7.0
+
+
+def test_address_and_mapping_are_checked_in_turn_an_interval_apart() -> None:
+    checked = THERE.mapping_checked(60.0, 60.0)
+    assert (THERE.mapping_next, checked.mapping_next, checked.check_due) == (True, False, 120.0)
+    assert THERE.mapping_checked(60.0, 30.0).check_due == 90.0
+
+
+def test_the_address_is_checked_after_two_intervals_at_the_latest() -> None:
+    assert THERE.address_due == 120.0
+    assert THERE.mapping_checked(100.0, 60.0).check_due == 120.0
+    assert THERE.mapping_answered(59.0, 60.0).mapping_answered(100.0, 60.0).check_due == 120.0
+
+
+def test_an_answer_to_a_mapping_counts_as_its_check_unless_one_is_due_already() -> None:
+    answered = THERE.mapping_answered(30.0, 60.0)
+    assert (answered.mapping_next, answered.check_due) == (False, 90.0)
+    assert THERE.mapping_answered(60.0, 60.0) == THERE
+
+
+def test_an_answer_to_a_mapping_hurries_no_check_of_a_gateway_that_is_lost() -> None:
+    lost = THERE.unreachable("silence", 60.0, 0.0, 60.0)
+    assert lost.mapping_answered(60.5, 60.0) == lost
+    assert UNKNOWN.mapping_answered(0.0, 60.0) == UNKNOWN

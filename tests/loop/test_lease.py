@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portmap.loop.lease import Lease
+from portmap.loop.lease import MAX_MOVES, Lease
 from portmap.model import Grant, PortRequest, Protocol
 
 PUBLIC = IPv4Address("1.2.3.4")
@@ -124,6 +124,17 @@ def test_at_once_means_now_with_a_fresh_back_off_and_the_same_port() -> None:
     assert (again.attempt_at, again.failures, again.requested_port) == (123.0, 0, 8080)
 
 
+def test_what_another_deletion_may_have_shut_is_asked_for_now_and_may_be_gone() -> None:
+    again = replace(HELD, companion_asked=True).ask_again(123.0)
+    assert (again.attempt_at, again.companion_asked, again.may_be_gone) == (123.0, False, True)
+
+
+def test_what_could_not_be_deleted_is_asked_for_where_it_was_whatever_its_companion_does() -> None:
+    kept = HELD.keep_as_is(123.0)
+    assert (kept.attempt_at, kept.companion_asked, kept.moves) == (123.0, True, MAX_MOVES)
+    assert (kept.external_port, kept.requested_port) == (HELD.external_port, HELD.requested_port)
+
+
 def test_a_lease_lapses_at_its_end_and_not_before() -> None:
     assert (HELD.expired(699.9), HELD.expired(700.0)) == (False, True)
 
@@ -134,7 +145,7 @@ def test_what_is_not_open_cannot_lapse() -> None:
 
 def test_a_lost_lease_is_shut_and_wants_the_same_port_again() -> None:
     lost = HELD.lost()
-    assert (lost.held, lost.requested_port, lost.expires) == (False, 8080, inf)
+    assert (lost.held, lost.requested_port, lost.lifetime, lost.expires) == (False, 8080, 0, inf)
 
 
 def test_a_lease_needs_attention_when_it_is_due_or_at_its_end() -> None:

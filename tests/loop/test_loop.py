@@ -29,11 +29,12 @@ from portmap.events import (
 )
 from portmap.hookspecs import Alert as AlertHook
 from portmap.hookspecs import Closer, hookimpl
-from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Recheck, Register, Unregister
+from portmap.loop.inbox import GatewayAlert, Interrupted, Mend, Message, NetworkAlert, Recheck, Register, Unregister
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
 from portmap.model import Grant, PortRequest, Protocol, Scope
 from portmap.node.local_node import LocalNode, Record
+from portmap.reachability.mend_step import MendStep
 from portmap.testing import scripted
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import Recording, ScriptedBackend
@@ -784,7 +785,65 @@ def test_to_unregister_an_unknown_port_is_harmless() -> None:
     assert play(ScriptedBackend(), [(1, Unregister(WEB.key))], end=2).names()[-1] == "external_ip.changed"
 
 
+# what a proof from outside makes us try
+
+
+def test_a_mapping_that_forwards_nothing_is_asked_for_again_at_once() -> None:
+    backend = ScriptedBackend()
+    play(backend, [*wanted(WEB), (10, Mend(WEB.key, MendStep.RENEW))], end=20)
+    assert calls(backend) == [0, 10]
+    assert calls(backend, "delete_mapping") == [20]
+
+
+@pytest.mark.parametrize(("step", "moves"), [(MendStep.REOPEN, False), (MendStep.MOVE, True)])
+def test_a_mapping_that_forwards_nothing_is_deleted_and_opened_again_there_or_elsewhere(
+    step: MendStep, moves: bool
+) -> None:
+    backend = ScriptedBackend()
+    play(backend, [*wanted(WEB), (10, Mend(WEB.key, step))], end=20, spread=0.5)
+    assert calls(backend, "delete_mapping")[0] == 10
+    assert (ports_asked_for(backend)[-1] != 8080) == moves
+
+
+@pytest.mark.parametrize("step", MendStep)
+@pytest.mark.parametrize("request_", [WEB, DNS], ids=["refused", "unknown"])
+def test_a_port_that_is_not_open_is_not_mended(step: MendStep, request_: PortRequest) -> None:
+    backend, unhurried = (ScriptedBackend().refuse(0, FOREVER) for _ in range(2))
+    play(backend, [*wanted(WEB), (10, Mend(request_.key, step))], end=100)
+    play(unhurried, wanted(WEB), end=100)
+    assert backend.calls == unhurried.calls
+
+
 # the way out
+
+
+class Interrupting(Nat):
+    """A Nat whose call to open a port is interrupted by a stop; what it still grants comes late."""
+
+    def __init__(self, backend: ScriptedBackend, late: Grant | None) -> None:
+        super().__init__(backend, "scripted")
+        self._late = late
+        self.waited: list[float] = []
+
+    def add_mapping(self, *_: object, **__: object) -> Grant:
+        raise Interrupted
+
+    def late_grant(self, timeout: float) -> Grant | None:
+        self.waited.append(timeout)
+        return self._late
+
+
+@pytest.mark.parametrize(("late", "deleted"), [(Grant(443, 600), 443), (None, 8080)], ids=["granted", "no answer"])
+def test_a_stop_during_a_call_ends_the_loop_and_what_the_call_may_have_opened_is_deleted(
+    late: Grant | None, deleted: int
+) -> None:
+    backend = ScriptedBackend()
+    inbox = backend.inbox = ScriptedInbox(wanted(WEB), end=50)
+    nat = Interrupting(backend, late)
+    Loop(nat, inbox, Recording(inbox), Policy(clean_up=2.0)).run()
+    assert nat.waited == [1.0]  # half of the time for cleaning up: the other half is for deleting
+    (deletion,) = (call for call in backend.calls if call.hook == "delete_mapping")
+    assert deletion.arguments == (TCP, deleted, 8080)
 
 
 def test_a_mapping_whose_answer_made_no_sense_is_deleted_all_the_same() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.loop.lease import Lease
-from portmap.loop.pairing import PortMove, aligned_with, next_move, partner, ports_in_use, settled
+from portmap.loop.pairing import PortMove, aligned_with, fresh_port, next_move, partner, ports_in_use, settled
 from portmap.model import Grant, PortRequest, Protocol
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
@@ -91,6 +91,11 @@ def test_a_fresh_port_is_an_unregistered_one(spread: float) -> None:
     move = next_move(half(UDP, 4005), half(TCP, 4002, moves=2), spread)
     assert move
     assert 49152 <= move.external_port <= 65535
+
+
+@pytest.mark.parametrize(("spread", "port"), [(0.0, 49152), (0.25, 53248), (0.5, 57344), (1.0, 65535)])
+def test_chance_chooses_among_all_unregistered_ports(spread: float, port: int) -> None:
+    assert fresh_port(spread) == port
 
 
 def test_a_static_lease_is_never_moved() -> None:

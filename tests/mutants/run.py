@@ -83,10 +83,11 @@ def main() -> int:
             late = sum(not fault.in_time for fault in tried)
             survived = sum(not fault.found for fault in tried)
             print(f"{module}: {len(tried)} faults, {survived} survived, {late} found as the tests hung", flush=True)
+            for fault in (fault for fault in tried if not fault.found):
+                known = " (listed)" if (fault.module, fault.changed) in listed else ""
+                print(f"survived{known}: {fault.module}:{fault.line}\n{fault.diff}\n", flush=True)
     survivors = [fault for fault in faults if not fault.found]
     unlisted = [fault for fault in survivors if (fault.module, fault.changed) not in listed]
-    for fault in survivors:
-        print(f"\nsurvived{'' if fault in unlisted else ' (listed)'}: {fault.module}:{fault.line}\n{fault.diff}")
     share = len(unlisted) / max(1, len(faults))
     print(f"\n{len(faults)} faults, {len(survivors)} survived, {len(unlisted)} of them not listed: {share:.1%}")
     return int(share > LIMIT)

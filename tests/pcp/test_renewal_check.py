@@ -68,6 +68,15 @@ def test_a_server_that_does_not_say_that_the_port_is_free_is_believed(
         assert server.heard_hex[-1][8:16] != "00000000"  # a renewal, no deletion
 
 
+def test_a_mapping_that_was_deleted_is_held_no_more(peer: "MakePeer", patient: Timeouts) -> None:
+    server = peer(mapped(lifetime=600), mapped(lifetime=0))
+    with watched(server.port, patient) as (backend, _):
+        grant = add(backend)
+        assert backend._client._renewals.is_held((TCP, 30303), boottime())
+        backend.delete_mapping(TCP, 30303, 30303, grant.token, client=None)
+        assert not backend._client._renewals.is_held((TCP, 30303), boottime())
+
+
 def recorded_check() -> tuple["SimpleQueue[tuple[Protocol, int]]", RenewalCheck]:
     """What is asked of a server where every port is taken, and the check."""
     asked: SimpleQueue[tuple[Protocol, int]] = SimpleQueue()

@@ -145,6 +145,19 @@ def test_an_announcement_that_the_epoch_does_not_prove_is_one_alert(
     assert watched.none_until_closed()
 
 
+def test_announcements_of_a_server_that_answers_are_told_once_a_second_at_the_most(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
+) -> None:
+    gateway = peer(mapped(epoch=5000), OLD)
+    watched = watch(gateway, clock=lambda: 100.0)
+    watched.map()
+    announce(announced_at, OLD)
+    assert watched.next() == "127.0.0.1 announced itself"
+    announce(announced_at, OLD)
+    until(lambda: len(gateway.heard) == 3)
+    assert watched.none_until_closed()
+
+
 def test_garbage_is_not_even_asked_about(
     peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At
 ) -> None:

@@ -57,6 +57,13 @@ def test_the_internal_port_that_the_gateway_knows_is_remembered() -> None:
     assert from_text(to_text(Journal((moved,)))).entries == (moved,)
 
 
+def test_the_backend_that_opened_a_mapping_is_remembered_where_it_is_to_close_it() -> None:
+    opened = JournalEntry(HERE, Protocol.TCP, 8080, 8080, expires=1000.0, spec="upnp:http://192.168.1.1/", ipv6=True)
+    text = to_text(Journal((opened, TCP)))
+    assert from_text(text).entries == (opened, TCP)
+    assert text.count('"spec"') == text.count('"ipv6"') == 1  # a session's own journal repeats no argument
+
+
 def test_a_journal_of_before_leads_where_its_keys_say() -> None:
     (entry,) = from_text(json.dumps({"v": 1, "mappings": [row(internal_port=6881)]})).entries
     assert (entry.inner_port, entry.target_port) == (0, 6881)

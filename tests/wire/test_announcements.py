@@ -2,16 +2,17 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from ipaddress import IPv4Address
+from itertools import pairwise
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.stopwatch import Stopwatch
 
-from portmap.wire import AnnouncementListener, Peer, Receive, Waiter, WaiterClosed
+from portmap.wire import AlertBudget, AnnouncementListener, Peer, Receive, Waiter, WaiterClosed
 from portmap_natpmp.announcement import read_announcement
 
 if TYPE_CHECKING:
@@ -298,3 +299,33 @@ def test_a_group_that_cannot_be_joined_is_logged_only(
     heard.listener.close()  # its sockets are closed: what was 127.0.0.1's group can no longer be joined
     heard.listener.join_towards(IPv4Address(gateway))
     assert "may not be heard" in caplog.text
+
+
+# what is not proved
+
+
+def alerts(budget: AlertBudget, times: Iterable[float]) -> list[float]:
+    """When an announcement that nothing proves leads to an alert."""
+    told = []
+    for now in times:
+        if budget.allows(now):
+            budget.alerted(now)
+            told.append(now)
+    return told
+
+
+def test_forged_announcements_count_ten_times_at_once_and_then_once_a_minute() -> None:
+    told = alerts(AlertBudget(), (100.0 + second for second in range(3600)))
+    assert told[:10] == [100.0 + second for second in range(10)]
+    assert 59 <= len(told[10:]) <= 60
+    assert all(after - before >= 59 for before, after in pairwise(told[10:]))
+
+
+def test_a_flood_of_forged_announcements_counts_once_a_second_at_the_most() -> None:
+    assert alerts(AlertBudget(), (100.0 + tick / 100 for tick in range(250))) == [100.0, 101.0, 102.0]
+
+
+def test_an_announcement_right_after_an_alert_for_another_reason_does_not_count() -> None:
+    budget = AlertBudget()
+    budget.alerted(100.0)
+    assert alerts(budget, [100.0, 100.5, 101.0]) == [101.0]
