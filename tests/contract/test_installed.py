@@ -238,6 +238,13 @@ class TestPunch(BackendContract):
     def make(self, gateway: StunServers) -> Punch:
         return Punch(Argument(tuple(Server(peer.address, peer.port) for peer in gateway.peers)))
 
+    @pytest.fixture
+    def backend(self, gateway: StunServers) -> Iterator[BackendUnderTest]:
+        """Nothing stays open at a port of this host, where the next test would need it."""
+        punch = self.make(gateway)
+        yield BackendUnderTest(punch, self.deadline)
+        punch._engine.close()
+
 
 class TestExtIp(BackendContract):
     plugin = ExtIp

@@ -4,6 +4,7 @@ A foreign exception, a nonsensical answer and a call that does not come back fai
 Errors of the gateway pass: the test expects them or not.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -20,7 +21,8 @@ from portmap.testing.contract.checks import in_time, require
 T = TypeVar("T")
 
 INTERNAL = 24680  # where the contracts' mappings lead to; no service needs to listen there
-SUGGESTED = 24690  # the external port that they suggest
+# The external port that they suggest: another one in each process, as a backend may need it as a port of this host.
+SUGGESTED = 25000 + os.getpid() % 5000
 LIFETIME = 600  # seconds
 
 
