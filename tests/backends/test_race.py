@@ -307,7 +307,7 @@ def test_a_broken_plugin_is_named_in_the_verdict() -> None:
         Race(lambda: [loads("x", broken)]).run()
 
 
-# the race_
+# the rounds
 
 
 def test_when_all_have_failed_the_race_ends() -> None:

@@ -36,7 +36,7 @@ MODULES = {
     "core/portmap/loop/debounce.py": "tests/loop",
     "core/portmap/storage/journal.py": "tests/storage/test_journal.py tests/storage/test_journal_store.py tests/loop",
     "core/portmap/backends/answers.py": "tests/backends/test_nat.py tests/backends/test_answers.py",
-    "core/portmap/wire/exchange.py": "tests/wire/test_exchange.py tests/natpmp/test_backend.py",
+    "core/portmap/wire/exchange.py": "tests/wire/test_exchange.py tests/natpmp",
     "plugins/upnp/portmap_upnp/mapping/port_mapper.py": "tests/upnp/test_port_mapper.py tests/upnp/test_backend.py",
     "plugins/natpmp/portmap_natpmp/epoch.py": "tests/natpmp/test_epoch.py tests/natpmp/test_announce_backend.py",
     "plugins/pcp/portmap_pcp/epoch.py": "tests/pcp/test_epoch_nonces_results.py tests/pcp/test_watch.py",

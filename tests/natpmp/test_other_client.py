@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.natpmp.test_backend import GRANT, HERE
+from tests.natpmp.packets import GRANT, HERE
 
 from portmap.errors import Refused
 from portmap.model import Address, Protocol

@@ -1,6 +1,6 @@
 """A PCP server that follows a script, on loopback, IPv4 or IPv6, with real sockets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ from tests.udp_peer import (
     until,
 )
 
+from portmap.testing import Router
 from portmap.wire import Timeouts
 from portmap_pcp import Pcp, PcpPinholes, Settings
 
@@ -109,3 +110,14 @@ __all__ = [
     "ticking",
     "until",
 ]
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with Router(upnp=False, pmp_port=0, uptime=100.0) as router:
+        yield router
+
+
+@pytest.fixture
+def backend(router: Router, patient: Timeouts) -> Pcp:
+    return Pcp(HERE, Settings(port=router.pmp_port, timeouts=patient, announced_at=()))
