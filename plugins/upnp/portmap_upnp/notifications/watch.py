@@ -34,8 +34,8 @@ LONGEST_REST = 60.0  # seconds between two questions that found nothing changed,
 CLOSING = 0.18  # seconds; core waits 0.2
 _TIMEOUT = 1.0  # seconds for the answer to a question: after a restart a gateway answers at once, or the search does it
 _LEAVING = 0.2  # seconds from a goodbye until the gateway should be gone
-_MOMENT = 0.01  # seconds of rest after a look that found nothing: what comes together is soon all there
-_NONSENSE = 0.1  # seconds after another such look: a flood of nonsense must not keep us busy
+_MOMENT = 0.01  # seconds of rest after a read that brought nothing: datagrams come in groups
+_NONSENSE = 0.1  # seconds after another such read: a flood of nonsense must not keep us busy
 _ALIASES = 8  # further LOCATIONs of one gateway that we remember; FRITZ!Boxes have two
 _log = logging.getLogger("portmap.upnp")
 
@@ -62,11 +62,11 @@ class GatewayWatch:
         self._candidates = candidates
         self._adopt = adopt
         self._tell = tell
-        self._line = Waiter()
-        self._ear = AdvertisementReceiver(where)
-        self._events = EventSubscription(self._line, stated)
-        self._faced: ActiveGateway | None = None
-        self._believed: GatewayDevice | None = None  # the contact's gateway, or what it has become since
+        self._waiter = Waiter()
+        self._advertisements = AdvertisementReceiver(where)
+        self._events = EventSubscription(self._waiter, stated)
+        self._followed: ActiveGateway | None = None
+        self._gateway: GatewayDevice | None = None  # the contact's gateway, or what it has become since
         self._gone: GatewayDevice | None = None  # that has said goodbye: it says so for each of its services
         self._aliases: set[Location] = set()
         self._told_at = self._looked_at = -REST
@@ -75,60 +75,60 @@ class GatewayWatch:
         self._thread.start()
 
     def wake(self) -> None:
-        """The contact is another one now."""
-        self._line.wake()
+        """The hooks are in contact with another gateway now."""
+        self._waiter.wake()
 
     def close(self) -> None:
         """End the thread, which closes what it holds. A second time does nothing."""
-        self._line.close()
+        self._waiter.close()
         if self._thread is not threading.current_thread():  # as when an alert leads to the end of the watch
             self._thread.join(CLOSING)
 
     def _run(self) -> None:
-        with self._line:
+        with self._waiter:
             try:
                 with suppress(WaiterClosed):
                     for candidate in self._candidates():
-                        self._ear.join_towards(candidate)
+                        self._advertisements.join_towards(candidate)
                     while True:
                         self._wait_and_handle()
             finally:
-                self._ear.close()
+                self._advertisements.close()
                 self._events.close()
 
     def _wait_and_handle(self) -> None:
-        """Wait for something to happen, and see to it."""
+        """Wait for an announcement, an event or a time that is due, and handle it."""
         self._follow_contact()
         if time.monotonic() >= self._events.due:
             self._alert(self._events.renew())
-        sockets = [self._ear.sock] if self._ear.sock else []
+        sockets = [self._advertisements.sock] if self._advertisements.sock else []
         now = time.monotonic()
         until = min(self._events.due, self._events.listen_at if self._events.listen_at > now else inf)
-        ready = self._line.wait([*sockets, *self._events.sockets], max(0.0, until - now))
+        ready = self._waiter.wait([*sockets, *self._events.sockets], max(0.0, until - now))
         if ready.intersection(self._events.sockets):
             self._alert(self._events.receive())
         if ready.intersection(sockets):
             self._listen()
 
     def _follow_contact(self) -> None:
-        """Turn to whom the hooks are in contact with now."""
+        """Follow the gateway that the hooks are in contact with now."""
         contact = self._contact()
-        if contact is self._faced:
+        if contact is self._followed:
             return
-        self._faced = contact
+        self._followed = contact
         if contact is not None:
-            if self._believed is None or contact.gateway.host != self._believed.host:
+            if self._gateway is None or contact.gateway.host != self._gateway.host:
                 self._aliases.clear()
-            self._believed = contact.gateway
-            self._ear.join_towards(contact.gateway.host)
+            self._gateway = contact.gateway
+            self._advertisements.join_towards(contact.gateway.host)
             self._events.subscribe_to(contact)
 
     def _listen(self) -> None:
-        self._follow_contact()  # who is lost, or new, since the wait began is heard otherwise
-        expected = {self._believed.host} if self._believed else set()
-        if self._faced is None:
+        self._follow_contact()  # a gateway may have been lost or found since the wait began
+        expected = {self._gateway.host} if self._gateway else set()
+        if self._followed is None:
             expected |= set(self._candidates())
-        for sender, notice in self._ear.read(expected):
+        for sender, notice in self._advertisements.read(expected):
             if self._judge(sender, notice):
                 self._pause(self._rest)
                 return
@@ -136,13 +136,13 @@ class GatewayWatch:
         self._pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
 
     def _judge(self, sender: Address, notice: Advertisement) -> bool:
-        """What an expected sender's announcement is worth. Whether the gateway had to be asked."""
-        ours = self._believed is not None and sender == self._believed.host
+        """Handle an announcement of an expected sender. Returns whether the gateway was asked."""
+        ours = self._gateway is not None and sender == self._gateway.host
         match notice.says:
-            case AdvertisementKind.UPDATE if ours and self._believed:
-                self._believed = replace(self._believed, boot=notice.boot)
-            case AdvertisementKind.BYEBYE if ours and self._believed and self._faced:
-                return self._check_goodbye(self._believed)
+            case AdvertisementKind.UPDATE if ours and self._gateway:
+                self._gateway = replace(self._gateway, boot=notice.boot)
+            case AdvertisementKind.BYEBYE if ours and self._gateway and self._followed:
+                return self._check_goodbye(self._gateway)
             case AdvertisementKind.ALIVE:
                 return self._check_alive(sender, notice)
         return False
@@ -163,7 +163,7 @@ class GatewayWatch:
         except Garbled as error:
             _log.debug("announcement ignored: %s", error)
             return False
-        if location.has_query and (self._believed is None or location != self._believed.location):
+        if location.has_query and (self._gateway is None or location != self._gateway.location):
             _log.debug("announcement ignored: %s has a query, which any host of the network can forge", location)
             return False
         reason = self._reason(sender, location, notice.boot)
@@ -171,14 +171,14 @@ class GatewayWatch:
             return bool(reason)
         gateway = self._describe(location)
         if gateway:
-            self._believed = replace(gateway, boot=notice.boot)
-            self._adopt(self._believed)
+            self._gateway = replace(gateway, boot=notice.boot)
+            self._adopt(self._gateway)
             self._confirm(f"{sender} {reason}")
         return True
 
     def _confirm(self, reason: str) -> None:
-        """Alert, unless the gateway shows that it has forgotten nothing; each time that it does the rest doubles."""
-        if self._faced is not None and self._has_our_entry(self._faced):
+        """Alert, unless the gateway still has a mapping of ours: then the rest doubles."""
+        if self._followed is not None and self._has_our_entry(self._followed):
             _log.debug("%s, and still has our mapping", reason)
             self._rest = min(2 * self._rest, LONGEST_REST)
             return
@@ -186,27 +186,27 @@ class GatewayWatch:
         self._alert(reason)
 
     def _reason(self, sender: Address, location: Location, boot: str) -> str:
-        """Why an announcement may mean that our mappings are gone, or nothing."""
-        before = self._believed
-        if before is None or self._faced is None or before.host != sender:
+        """Why an announcement may mean that our mappings are gone; "" where it does not."""
+        before = self._gateway
+        if before is None or self._followed is None or before.host != sender:
             return "announced itself"
         if before.boot and boot and before.boot != boot:
             return f"restarted: BOOTID {before.boot} → {boot}"
         if boot and not before.boot:
-            self._believed = replace(before, boot=boot)
+            self._gateway = replace(before, boot=boot)
         return "" if location == before.location or location in self._aliases else _ELSEWHERE
 
     def _is_alias(self, location: Location) -> bool:
         """Whether the gateway is still where we knew it to be, too."""
-        still_there = self._believed is not None and self._describe(self._believed.location) is not None
+        still_there = self._gateway is not None and self._describe(self._gateway.location) is not None
         if still_there and len(self._aliases) < _ALIASES:
             self._aliases.add(location)
         return still_there
 
     def _describe(self, location: Location) -> GatewayDevice | None:
-        """Ask the gateway what it is; None if it does not say."""
+        """Fetch the gateway's description; None if it gives none."""
         try:
-            return fetch_device(location, _TIMEOUT, self._line)
+            return fetch_device(location, _TIMEOUT, self._waiter)
         except NATError as error:
             _log.debug("announced, but not confirmed: %s", error)
             return None
@@ -221,7 +221,7 @@ class GatewayWatch:
         """Let time pass; what comes meanwhile waits in its socket."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self._line.wait(timeout=left)
+            self._waiter.wait(timeout=left)
 
 
 _ELSEWHERE = "announced that it is elsewhere now"
