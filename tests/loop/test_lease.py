@@ -31,6 +31,29 @@ def test_a_new_request_is_due_at_once_and_not_open() -> None:
     assert (NEW.attempt_at, NEW.held, NEW.expires) == (100.0, False, inf)
 
 
+def test_a_new_request_is_in_no_doubt_and_has_nothing_of_an_earlier_session() -> None:
+    assert not any((NEW.may_be_held, NEW.may_be_gone, NEW.companion_asked, NEW.static))
+    assert (NEW.external_port, NEW.lifetime, NEW.failures, NEW.open_order, NEW.moves, NEW.second_choice) == (0,) * 6
+    assert (NEW.reason, NEW.failure_kind, NEW.token, NEW.note) == ("",) * 4
+
+
+@pytest.mark.parametrize(
+    ("request_", "remembered", "second"),
+    [
+        (PortRequest(Protocol.TCP, 8080, external_port=443), 40000, 40000),
+        (PortRequest(Protocol.TCP, 8080, external_port=443), 443, 0),
+        (PortRequest(Protocol.TCP, 8080), 8080, 0),
+        (PortRequest(Protocol.TCP, 8080), 40000, 40000),
+        (PortRequest(Protocol.TCP, 8080, follow=True), 40000, 0),
+        (PortRequest(Protocol.TCP, 8080, external_port=443, follow=True), 40000, 0),
+    ],
+)
+def test_the_port_of_an_earlier_session_is_the_second_choice_unless_it_is_the_first(
+    request_: PortRequest, remembered: int, second: int
+) -> None:
+    assert Lease.of(request_, 100.0, remembered).second_choice == second
+
+
 def test_a_request_without_an_external_port_leaves_the_port_to_the_gateway() -> None:
     assert NEW.requested_port == 0
 
