@@ -11,6 +11,7 @@ import pytest
 
 from portmap.host import files
 from portmap.host.files import (
+    MAX_LINKS,
     check_folder,
     create_file,
     open_for_lock,
@@ -89,6 +90,18 @@ def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(OSError, match="too many"):
         write_file(tmp_path / "a", b"")
+
+
+@pytest.mark.parametrize(("links", "is_fine"), [(MAX_LINKS, True), (MAX_LINKS + 1, False)])
+def test_a_chain_of_links_is_followed_as_far_as_the_system_follows_it(
+    tmp_path: Path, precious: Path, links: int, is_fine: bool
+) -> None:
+    last = precious
+    for number in range(links):
+        (tmp_path / str(number)).symlink_to(last)
+        last = tmp_path / str(number)
+    with nullcontext() if is_fine else pytest.raises(OSError, match="too many"):
+        assert read_file(last, 10) == b"ours"
 
 
 @pytest.mark.timeout(10)

@@ -183,6 +183,21 @@ def test_at_the_end_failed_and_published_states_are_left_alone() -> None:
 
 # The token bucket ------------------------------------------------------------------------------------------------
 
+
+def test_by_default_a_failure_is_tried_again_after_a_second_and_then_at_least_every_five_minutes() -> None:
+    plan, waits = Convergence().want(A, 0.0), []
+    for _ in range(12):
+        now = plan.due
+        plan = plan.started(now).failed(now, 0.0)
+        waits.append(plan.due - now)
+    assert waits[:4] == pytest.approx([1.0, 2.0, 4.0, 8.0])
+    assert waits[-1] == pytest.approx(300.0)
+
+
+def test_by_default_a_target_can_ask_for_an_hour_of_rest_at_the_most() -> None:
+    assert Convergence().want(A, 0.0).started(0.0).failed(0.0, 0.0, retry_after=1e6).due == 3600.0
+
+
 LIMITED = Convergence(RetrySchedule(settle=0.1))
 
 
