@@ -171,3 +171,31 @@ def test_the_port_of_another_host_is_not_the_one_that_another_portmap_holds(
     nat.delete_mapping(Protocol.TCP, 8080, 8080, client=client)
     holder.close()
     assert len(backend.asked("delete_mapping")) == deletes
+
+
+class Ready(Gateway):
+    """One where the port is reachable as it stands: nothing is sent, and nothing is held. Keeps how it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exact: list[bool] = []
+
+    @hookimpl
+    def add_mapping(self, internal_port: int, exact: bool) -> Grant:  # type: ignore[override]  # as above
+        self.exact.append(exact)
+        return Grant(internal_port, 0, static=True)
+
+
+def test_what_needs_no_mapping_is_claimed_from_nobody() -> None:
+    nat, other = SharedNat(Ready(), "scripted"), PortClaims()
+    assert nat.add_mapping(Protocol.TCP, 0, 8080, "", 600).static
+    assert other.other_holder(Claim("127.255.0.9", *TCP_8080)) is None
+    nat.close()
+
+
+def test_another_external_port_will_do_unless_it_is_said() -> None:
+    backend = Ready()
+    nat = SharedNat(backend, "scripted", claims=lambda: Known(None))
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600, exact=True)
+    assert backend.exact == [False, True]

@@ -37,6 +37,13 @@ def make() -> Iterator[Make]:
         yield claims
 
 
+@pytest.fixture(autouse=True)
+def _among_ourselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only sockets of this process are asked: other tests of this host have some that never answer."""
+    listed = neighbours.listed_sockets
+    monkeypatch.setattr(neighbours, "listed_sockets", lambda: [it for it in listed() if f"-{os.getpid()}-" in it])
+
+
 def until(holds: Callable[[], object]) -> bool:
     deadline = time.monotonic() + 5
     while not holds() and time.monotonic() < deadline:
@@ -263,7 +270,7 @@ def test_of_very_many_sockets_only_some_are_asked(monkeypatch: pytest.MonkeyPatc
         for mailbox in mailboxes:
             stack.callback(mailbox.close)
         Neighbours().tell(b"hello")
-        assert sum(mailbox.receive(0) is not None for mailbox in mailboxes) <= 3
+        assert sum(mailbox.receive(0) is not None for mailbox in mailboxes) == 3
 
 
 @on_linux

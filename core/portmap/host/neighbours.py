@@ -158,10 +158,17 @@ class Neighbours:
 def _addresses(own: Collection[str]) -> list[str]:
     """The sockets of the other portmaps, `MOST` of them at the most."""
     try:
-        found = _abstract() if _LINUX else _in_folder()
+        found = listed_sockets()
     except OSError:
         return []
     return [address for address in found if address not in own][:MOST]
+
+
+def listed_sockets() -> list[str]:
+    """The sockets that portmaps of this host are found by, our own ones too. Raises OSError where it does not tell."""
+    if _LINUX:
+        return parse_sockets(_TABLE.read_text(encoding="utf-8", errors="replace"))
+    return [str(path) for path in _folder().glob(f"{_PREFIX}*")]
 
 
 def parse_sockets(table: str) -> list[str]:
@@ -172,14 +179,6 @@ def parse_sockets(table: str) -> list[str]:
     """
     rows = map(str.split, table.split("\n"))
     return [f"\0{row[7][1:]}" for row in rows if len(row) == 8 and row[7].startswith(f"@{_PREFIX}")]
-
-
-def _abstract() -> list[str]:
-    return parse_sockets(_TABLE.read_text(encoding="utf-8", errors="replace"))
-
-
-def _in_folder() -> list[str]:
-    return [str(path) for path in _folder().glob(f"{_PREFIX}*")]
 
 
 def _folder() -> Path:
