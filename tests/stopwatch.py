@@ -1,15 +1,15 @@
 """A stopwatch with a control beside it, for tests that judge time.
 
-The control is a thread that sleeps and computes in turns of known length while the stopwatch runs. A turn that takes
-longer, without CPU time of this process, tells how much time the machine gave to other processes.
+The control is the kernel's account of how long the threads of this process were ready to run and waited for a CPU that
+others had (schedstat in proc(5)): that time is not the program's. Where there is no such account, all time counts.
 """
 
-import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
-SLEEP = 0.005  # seconds of a turn
-WORK = 0.0005  # seconds of CPU time of a turn
+_THREADS = Path("/proc/self/task")
 
 
 class Stopwatch:
@@ -19,26 +19,24 @@ class Stopwatch:
     withheld = 0.0
 
     def __enter__(self) -> Self:
-        self._over = threading.Event()
-        self._control = threading.Thread(target=self._take_turns, name="stopwatch")
-        self._control.start()
+        self._waited = _waited()
         self._began = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.elapsed = time.monotonic() - self._began
-        self._over.set()
-        self._control.join()
+        self.withheld = sum(waited - self._waited.get(thread, 0.0) for thread, waited in _waited().items())
 
     @property
     def seconds(self) -> float:
         """What was measured took so long, as far as the machine let it run."""
         return max(0.0, self.elapsed - self.withheld)
 
-    def _take_turns(self) -> None:
-        while not self._over.is_set():
-            began, used, worked = time.monotonic(), time.process_time(), time.thread_time()
-            time.sleep(SLEEP)
-            while time.thread_time() - worked < WORK:
-                pass
-            self.withheld += max(0.0, time.monotonic() - began - SLEEP - (time.process_time() - used))
+
+def _waited() -> dict[str, float]:
+    """By thread, the seconds that it has waited for a CPU; a thread that has ended is not in it."""
+    waited: dict[str, float] = {}
+    for thread in _THREADS.glob("*/schedstat"):
+        with suppress(OSError):  # it has ended
+            waited[thread.parent.name] = int(thread.read_text().split()[1]) / 1e9
+    return waited

@@ -16,7 +16,7 @@ def test_a_wait_is_counted() -> None:
     with Stopwatch() as watch:
         time.sleep(0.3)
     assert watch.elapsed >= 0.3
-    assert watch.seconds > 0.1
+    assert watch.seconds > 0.2
 
 
 def test_the_programs_own_computing_is_counted() -> None:
