@@ -100,6 +100,19 @@ SHORT = {
     "plugins/upnp/portmap_upnp/mapping/client_text.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
 }
+# Test files of over MAX_LINES, each with the reason why it is not split.
+LONG_TESTS = {
+    "tests/backends/test_chain.py": "one fake of two gateways, and every promise of the chain before it",
+    "tests/contract/faulty.py": "one list of faulty plugins, a few lines each",
+    "tests/contract/test_installed.py": "one list of suites, one for each installed plugin",
+    "tests/doctor/test_diagnose.py": "one table of findings and verdicts",
+    "tests/host/test_claims.py": "one class, one fake of the other portmaps",
+    "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
+    "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
+    "tests/upnp/test_backend.py": "one backend against one simulated router",
+    "tests/upnp/test_port_mapper.py": "one class, one scripted router",
+    "tests/wire/test_announcements.py": "one class, one peer",
+}
 # Class names that two modules of one package may share, each with the reason. None is needed.
 SHARED_CLASS_NAMES: dict[str, str] = {}
 MAX_ROOT_MODULES = 15
@@ -261,7 +274,16 @@ def test_no_docstring_states_a_law() -> None:
     assert not [names(path) for path in texts if path.suffix in {".py", ".template"} and law in path.read_text("utf-8")]
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("path", [path for path in modules(ROOT / "tests") if path.name != "__init__.py"], ids=names)
+def test_a_test_file_keeps_its_size(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if names(path) in LONG_TESTS:
+        assert lines > MAX_LINES, "take it off the list"
+    else:
+        assert lines <= MAX_LINES, "split it by what its tests promise"
+
+
+@pytest.mark.parametrize("name", [*SHORT, *LONG_TESTS])
 def test_an_excepted_module_exists(name: str) -> None:
     assert (ROOT / name).is_file(), "take it off the list"
 

@@ -1,6 +1,10 @@
 """Two scripted gateways, and the backend `any` in front of them."""
 
+import threading
+from collections.abc import Iterator
+
 import pytest
+from tests.backends.hanging_backends import Hung
 from tests.backends.scripted_gateways import A, B, Gateway
 
 from portmap.backends.any.backend import AnyBackend
@@ -23,3 +27,17 @@ def b(a: Gateway) -> Gateway:
 @pytest.fixture
 def any_gateway(a: Gateway, b: Gateway) -> AnyBackend:
     return AnyBackend(Race(lambda: [Nat(a, "a"), Nat(b, "b")]))
+
+
+@pytest.fixture
+def hung() -> Iterator[Hung]:
+    backend = Hung()
+    yield backend
+    backend.released.set()
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()

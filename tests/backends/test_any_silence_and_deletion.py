@@ -3,8 +3,8 @@
 from contextlib import suppress
 
 import pytest
+from tests.backends.scripted_candidates import Loading
 from tests.backends.scripted_gateways import TCP, A, B, Gateway, add, holders
-from tests.backends.test_race import Loading
 from tests.stopwatch import Stopwatch
 
 from portmap.backends.any.backend import AnyBackend

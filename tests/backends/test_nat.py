@@ -1,80 +1,27 @@
-"""Nat: typed calls with real threads and short deadlines."""
+"""Nat: what is passed on, a backend that hangs, a stop, and how a backend is made."""
 
-import asyncio
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import IPv4Address
-from typing import Any, ClassVar
 
 import pytest
+from tests.backends.hanging_backends import LONG, TCP, Hung, Raises, add
 from tests.stopwatch import Stopwatch
 
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
-from portmap.errors import Garbled, GatewayTimeout, PluginError, Refused, SpecError
-from portmap.hookspecs import Alert, Closer, hookimpl
+from portmap.errors import GatewayTimeout, PluginError, Refused, SpecError
+from portmap.hookspecs import hookimpl
 from portmap.loading.construct import construct
 from portmap.loop.inbox import Inbox, Interrupted, Stop
-from portmap.model import Address, Grant, Kind, Protocol
+from portmap.model import Address, Grant
 from portmap.syntax.specs import Spec
 from portmap.testing.scripted import ScriptedBackend
 
-TCP = Protocol.TCP
 SOON = 0.02  # seconds: a deadline that a hung call overruns
-LONG = 5.0  # seconds, that no test here waits out
 Eventually = Callable[[Callable[[], object]], None]
-
-
-class Hung(ScriptedBackend):
-    """Hangs in every hook until it is released."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.released = threading.Event()
-
-    def _hear(self, hook: str, *arguments: object) -> None:
-        self.released.wait(LONG)
-        super()._hear(hook, *arguments)
-
-
-class Answers(ScriptedBackend):
-    """Answers every question with the same thing."""
-
-    def __init__(self, answer: Any) -> None:
-        super().__init__()
-        self.answer = answer
-
-    @hookimpl
-    def external_ip(self) -> Address:
-        return self.answer  # type: ignore[no-any-return]  # third parties do that
-
-    @hookimpl
-    def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
-        return self.answer  # type: ignore[no-any-return]  # third parties do that
-
-
-class Raises(ScriptedBackend):
-    """Raises the same thing in every hook."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__()
-        self.error = error
-
-    def _hear(self, hook: str, *arguments: object) -> None:
-        raise self.error
-
-
-@pytest.fixture
-def hung() -> Iterator[Hung]:
-    backend = Hung()
-    yield backend
-    backend.released.set()
-
-
-def add(nat: Nat, timeout: float = LONG) -> Grant:
-    return nat.add_mapping(TCP, 0, 80, "web", 600, timeout=timeout)
 
 
 def threads() -> list[str]:
@@ -282,148 +229,6 @@ def test_an_attempt_that_was_never_made_has_no_grant_of_another(hung: Hung) -> N
     interrupted(hung, nat)
     hung.released.set()
     assert nat.late_grant(SOON) is None
-
-
-# nonsense
-
-
-@pytest.mark.parametrize("answer", [None, "1.2.3.4", 16909060, Grant(80, 600), b"\1\2\3\4"])
-def test_what_is_no_address_is_the_plugins_fault(answer: object) -> None:
-    with pytest.raises(PluginError, match="where an address was due"):
-        Nat(Answers(answer), "odd").external_ip()
-
-
-def test_the_unspecified_address_is_garbled() -> None:
-    with pytest.raises(Garbled, match="it has none yet"):
-        Nat(Answers(IPv4Address(0)), "odd").external_ip()
-
-
-def grant(*parts: Any) -> Grant:
-    """A Grant with values of wrong types."""
-    return Grant(*parts)
-
-
-@pytest.mark.parametrize("answer", [None, 80, (80, 600), True])
-def test_what_is_no_grant_is_the_plugins_fault(answer: object) -> None:
-    with pytest.raises(PluginError, match="where a Grant was due"):
-        add(Nat(Answers(answer), "odd"))
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        grant("80", 600),
-        grant(None, 600),
-        grant(80.5, 600),
-        grant(80, "600"),
-        grant(80, None),
-        grant(80, 600.5),
-        grant(80, 600, "1.2.3.4"),
-    ],
-)
-def test_a_grant_of_the_wrong_types_is_the_plugins_fault(answer: object) -> None:
-    with pytest.raises(PluginError, match="where a Grant was due"):
-        add(Nat(Answers(answer), "odd"))
-
-
-@pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_cannot_be_is_garbled(port: int) -> None:
-    with pytest.raises(Garbled, match=f"granted port {port}, which is none"):
-        add(Nat(Answers(Grant(port, 600)), "odd"))
-
-
-@pytest.mark.parametrize("lifetime", [-1, 2**32])
-def test_a_lifetime_that_cannot_be_is_garbled(lifetime: int) -> None:
-    with pytest.raises(Garbled, match="granted a lifetime"):
-        add(Nat(Answers(Grant(80, lifetime)), "odd"))
-
-
-def test_a_permanent_grant_is_a_good_one() -> None:
-    assert add(Nat(Answers(Grant(80, 0)), "fine")).lifetime == 0
-
-
-# what third parties raise
-
-
-@pytest.mark.parametrize(
-    "error", [ValueError("oops"), OSError(5, "oops"), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()]
-)
-def test_a_plugins_exception_is_reported_with_its_name(error: BaseException) -> None:
-    with pytest.raises(PluginError, match=f"acme 1.0 raised {type(error).__name__}") as caught:
-        Nat(Raises(error), "acme 1.0").external_ip()
-    assert caught.value.__cause__ is error
-
-
-@pytest.mark.parametrize("error", [Refused("no"), GatewayTimeout("silence"), PluginError("no library")])
-def test_portmaps_own_errors_come_through_as_they_are(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught:
-        add(Nat(Raises(error), "fake"))
-    assert caught.value is error
-
-
-def test_a_backend_that_raised_is_asked_again() -> None:
-    nat = Nat(ScriptedBackend().fails(0, 1, lambda: KeyError("oops"), "external_ip"), "fake")
-    with pytest.raises(PluginError):
-        nat.external_ip()
-    assert add(nat) == Grant(80, 600)
-
-
-def test_a_name_that_cannot_be_had_is_the_plugins() -> None:
-    class Nameless(ScriptedBackend):
-        def __str__(self) -> str:
-            raise ValueError("oops")
-
-    assert str(Nat(Nameless(), "acme 1.0")) == "acme 1.0"
-
-
-# the watch
-
-
-def test_a_watch_gets_the_alert_and_its_closer_ends_it() -> None:
-    class Watching(ScriptedBackend):
-        @hookimpl
-        def watch(self, alert: Alert) -> Closer:
-            self.alert = alert
-            return lambda: told.append("closed")
-
-    told: list[str] = []
-    backend = Watching()
-    close = Nat(backend, "watching").watch(told.append)
-    backend.forget("reboot")
-    close()
-    assert told == ["reboot", "closed"]
-
-
-def test_a_backend_without_a_watch_has_nothing_to_close() -> None:
-    class Blind:
-        kind: ClassVar[Kind] = Kind.LOOP
-        external_ip = ScriptedBackend.external_ip
-        add_mapping = ScriptedBackend.add_mapping
-        delete_mapping = ScriptedBackend.delete_mapping
-
-    Nat(Blind(), "blind").watch(print)()
-
-
-def test_a_watch_that_does_not_end_is_logged_and_left(hung: Hung, caplog: pytest.LogCaptureFixture) -> None:
-    class Clinging(ScriptedBackend):
-        @hookimpl
-        def watch(self, alert: Alert) -> Closer:
-            return lambda: print(hung.released.wait(LONG))
-
-    with Stopwatch() as watch:
-        Nat(Clinging(), "clinging").watch(print)()
-    assert watch.seconds < 1
-    assert "clinging does not end its watch" in caplog.text
-
-
-def test_a_watch_that_returns_no_closer_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    class Odd(ScriptedBackend):
-        @hookimpl
-        def watch(self, alert: Alert) -> Closer:
-            return 5  # type: ignore[return-value]  # third parties do that
-
-    Nat(Odd(), "odd").watch(print)()
-    assert "odd does not end its watch" in caplog.text
 
 
 # how a backend is made

@@ -5,9 +5,13 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.cli.opened_ports import Told
 from tests.cli.run_command import Held, Ran
+from tests.cli.scraped import Clock
 
+from portmap.cli.hold.metrics import Metrics, serve_metrics
 from portmap.cli.parser.app import main
+from portmap.testing import Router, loopback_address
 
 
 @pytest.fixture
@@ -43,3 +47,36 @@ def hold() -> Iterator[Callable[..., Held]]:
         if held.process.poll() is None:
             held.process.kill()
         held.process.communicate()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metrics(clock: Clock) -> Metrics:
+    return Metrics(clock)
+
+
+@pytest.fixture
+def url(metrics: Metrics) -> Iterator[str]:
+    with serve_metrics(metrics, "0") as url:
+        yield url
+
+
+@pytest.fixture
+def router() -> Iterator[Router]:
+    with Router(loopback_address()) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """The lines on stdout and stderr since the last call."""
+
+    def lines() -> list[str]:
+        captured = capsys.readouterr()
+        return [*captured.out.splitlines(), *captured.err.splitlines()]
+
+    return lines

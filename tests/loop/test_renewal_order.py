@@ -1,30 +1,26 @@
-"""TCP and UDP of one port at a gateway where one can shut the other, on scripted time: see `renewal_order`."""
+"""TCP and UDP of one internal port, at gateways that keep their filter rules as miniupnpd does."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.loop.rule_order import LEASE, PORT, TCP, UDP
 
 from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NATError, Refused
 from portmap.hookspecs import hookimpl
-from portmap.loop import renewal_order
 from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Register, Unregister
-from portmap.loop.lease import Lease
 from portmap.loop.loop import Loop
-from portmap.model import Grant, PortRequest, Protocol
+from portmap.model import Grant, Protocol
 from portmap.syntax.mappings import parse_mappings
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import Recording, ScriptedBackend
 
-TCP, UDP = Protocol.TCP, Protocol.UDP
 BOTH = {TCP, UDP}
-PORT = 4001
-LEASE = 600
 ROUND = LEASE * 5 / 8 + 5  # seconds in which everything is asked for once, whatever chance says
 Story: TypeAlias = list[tuple[float, Message]]
 PAIR: Story = [(0.0, Register(request)) for request in parse_mappings([f"{PORT}/both"])]
@@ -270,38 +266,3 @@ def test_whatever_strikes_both_are_open_in_the_end(
         if what in ("moved", "rebooted"):
             story.append((at, GatewayAlert("rebooted") if what == "rebooted" else NetworkAlert("another address")))
     assert not live(gateway, *story, end=7000, chance=chance).shut_since(5000 + ROUND)
-
-
-# the values
-
-
-NEW = Lease.of(PortRequest(TCP, PORT), 0.0)
-OTHER = Lease.of(PortRequest(UDP, PORT), 0.0)
-
-
-def opened(lease: Lease, turn: int) -> Lease:
-    return lease.granted(Grant(PORT, LEASE), None, 0.0, 0.0).with_open_order(turn)
-
-
-def test_two_leases_that_were_never_asked_for_do_not_wait() -> None:
-    assert not renewal_order.must_wait_for(NEW, OTHER)
-    assert not renewal_order.must_wait_for(OTHER, NEW)
-
-
-def test_the_one_that_was_opened_later_waits() -> None:
-    first, second = opened(NEW, 1), opened(OTHER, 2)
-    assert (renewal_order.must_wait_for(second, first), renewal_order.must_wait_for(first, second)) == (True, False)
-
-
-def test_what_is_open_goes_before_what_is_not() -> None:
-    assert renewal_order.was_opened_first(opened(NEW, 2), opened(OTHER, 1).lost())
-
-
-def test_a_companion_that_was_asked_for_need_not_wait() -> None:
-    assert not renewal_order.must_wait_for(opened(OTHER, 2).follow_companion(5.0), opened(NEW, 1))
-
-
-def test_what_needs_nothing_neither_makes_others_wait_nor_suffer() -> None:
-    static = replace(opened(NEW, 1), static=True)
-    assert not renewal_order.must_wait_for(opened(OTHER, 2), static)
-    assert not renewal_order.may_be_shut_by(opened(OTHER, 2), static)

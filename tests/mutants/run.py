@@ -44,7 +44,7 @@ MODULES = {
     "core/portmap/host/claims.py": "tests/host/test_claims.py tests/backends/test_shared.py",
     "core/portmap/backends/shared.py": "tests/backends/test_shared.py",
     "plugins/natpmp/portmap_natpmp/epoch.py": "tests/natpmp/test_epoch.py tests/natpmp/test_announce_backend.py",
-    "plugins/pcp/portmap_pcp/epoch.py": "tests/pcp/test_epoch_nonces_results.py tests/pcp/test_watch.py",
+    "plugins/pcp/portmap_pcp/epoch.py": "tests/pcp/test_epoch.py tests/pcp/test_watch.py",
     "plugins/pcp/portmap_pcp/client.py": "tests/pcp",
 }
 """Each module that decides, with the tests that have to find what is wrong in it."""

@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from ipaddress import IPv4Address
+from itertools import chain, repeat
 from threading import Thread
 from typing import Self, TypeAlias
 
 import pytest
+from tests.upnp.canned import http
+from tests.upnp.real_routers import HOST
+from tests.upnp.watched import House
 
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
@@ -17,6 +21,7 @@ from portmap_upnp.control.soap_client import CallPacing, SoapClient
 from portmap_upnp.control.wan_connection import WanConnection
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
+from portmap_upnp.mapping.port_mapper import PortMapper
 
 LOOPBACK = IPv4Address("127.0.0.1")
 WANIP = "urn:schemas-upnp-org:service:WANIPConnection:1"
@@ -26,10 +31,6 @@ Visit: TypeAlias = Callable[[socket.socket, bytes], None]
 
 Script: TypeAlias = dict[str, list[int | dict[str, str] | bytes]]
 """What each action answers, in order, the last for ever: a fault's code, values, or a whole HTTP response."""
-
-
-def http(body: bytes, status: str = "200 OK") -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 @contextmanager
@@ -216,3 +217,20 @@ def answerer() -> Iterator[SearchAnswerer]:
     """A device that answers searches as it is told."""
     with SearchAnswerer() as peer:
         yield peer
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    with House() as house:
+        yield house
+
+
+@pytest.fixture
+def settled(house: House) -> House:
+    house.settle()
+    return house
+
+
+@pytest.fixture
+def mapper() -> PortMapper:
+    return PortMapper(chain([40001, 40002], repeat(40003)).__next__, HOST, is_host_present=lambda *_: True)
