@@ -94,6 +94,21 @@ def is_refused(spec: str) -> bool:
     return True
 
 
+INNER = "pmp:127.0.0.1"  # no program answers there
+CHAINS = sorted(
+    {f"{INNER} beyond {spec}" for spec in (*SPECS, *MISTAKES[::20])}
+    | {f"{spec} beyond {INNER}" for spec in (*SPECS, *MISTAKES[::20])}
+    | {text for spec in SPECS[::7] for text in mistakes(f"{spec} beyond {spec}")}
+)
+
+
+@pytest.fixture(scope="module")
+def refused_beyond() -> list[str]:
+    """Specs that no chain can have at its end: with these the command sends nothing."""
+    texts = [spec for spec in (*SPECS, *MISTAKES[::100]) if "\0" not in spec and f",{CANARY}" not in spec]
+    return [spec for spec in texts if is_refused(spec) and is_refused(f"{INNER} beyond {spec}")]
+
+
 @pytest.fixture(scope="module")
 def refused() -> list[str]:
     """Specs that the command cannot use: with these it sends nothing."""
@@ -127,6 +142,55 @@ def test_no_backend_repeats_its_argument(load: Callable[[str, Catalogue], object
         return load(spec, catalogue)
 
     assert not [text for text in texts if CANARY in told_by(act, text)]
+
+
+@pytest.mark.parametrize("load", [portmap.load, load_ipv6], ids=["load", "load_ipv6"])
+def test_no_chain_of_gateways_repeats_it(load: Callable[[str, Catalogue], object]) -> None:
+    catalogue = Catalogue(BACKENDS)
+
+    def act(spec: str) -> object:
+        return load(spec, catalogue)
+
+    assert len(CHAINS) > 500
+    assert not [text for text in CHAINS if CANARY in told_by(act, text)]
+
+
+def test_a_session_beyond_a_gateway_does_not_repeat_it(refused_beyond: list[str]) -> None:
+    def act(spec: str) -> object:
+        return portmap.open(INNER, ["8080"], beyond=spec)
+
+    assert not [spec for spec in refused_beyond if CANARY in told_by(act, spec)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["8080", "--nat", INNER, "--beyond", "{}"],
+        ["8080", "--nat", INNER, "--json", "--beyond={}"],
+        ["run", "8080", "--nat", INNER, "--beyond", "{}", "--", "true"],
+        ["8080", "--nat", f"{INNER} beyond {{}}"],
+        ["ip", "--nat", f"{INNER} beyond {{}}"],
+        ["open", "8080", "--nat", f"{INNER} beyond {{}}"],
+        ["service", "print", "8080", "--nat", INNER, "--beyond", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_repeats_what_is_beyond(
+    words: list[str], refused_beyond: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {spec: said_by([word.format(spec) for word in words], capsys) for spec in refused_beyond}
+    assert not {spec: text for spec, text in told.items() if CANARY in text}
+
+
+def test_no_command_repeats_what_is_beyond_from_the_environment(
+    refused_beyond: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(spec: str) -> str:
+        monkeypatch.setenv("PORTMAP_BEYOND", spec.encode("utf-8", "replace").decode())
+        return said_by(["8080", "--nat", INNER], capsys)
+
+    specs = [spec for spec in refused_beyond if len(spec.splitlines()) == 1 and spec == spec.strip()]
+    assert not [spec for spec in specs if CANARY in told(spec)]
 
 
 def test_a_session_without_ipv4_does_not_repeat_it() -> None:
@@ -208,7 +272,17 @@ def test_no_command_repeats_it_from_the_environment(
 
 
 @pytest.mark.parametrize(
-    "form", ["nat = {}", "nat = [{}]", "[[map]]\nport = 80\nnat = {}", "nat = {{a = {}}}", "nat {}"]
+    "form",
+    [
+        "nat = {}",
+        "nat = [{}]",
+        "[[map]]\nport = 80\nnat = {}",
+        "nat = {{a = {}}}",
+        "nat {}",
+        "beyond = [{}]",
+        "beyond = {}",
+        "beyond = [[{}]]",
+    ],
 )
 def test_no_fault_of_a_file_repeats_it(form: str) -> None:
     file = Path("portmap.toml")

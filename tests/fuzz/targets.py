@@ -81,6 +81,7 @@ TARGETS = (
     Target("key-file", enr.key_file, enr.KEY_FILES, user.NUMBERS, (SpecError,), limit=1024),
     Target("routes", user.routes, user.ROUTES, user.ROUTE_WORDS, limit=16 * 1024),
     Target("spec", user.spec, user.SPECS, user.WORDS, (SpecError,)),
+    Target("backend-spec", user.backend_spec, user.BACKEND_SPECS, user.BACKEND_WORDS, (SpecError,)),
     Target("mapping", user.mapping, user.MAPPINGS, user.WORDS, (SpecError,)),
     Target("duration", user.duration, user.DURATIONS, user.WORDS, (SpecError,)),
     Target("pmp-argument", user.pmp_argument, user.ADDRESSES, user.ADDRESS_WORDS, (SpecError,)),

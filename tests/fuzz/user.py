@@ -7,7 +7,7 @@ from portmap.model import MAX_LIFETIME
 from portmap.network.routes import parse_routes
 from portmap.syntax.durations import format_duration, parse_duration
 from portmap.syntax.mappings import MAX_RANGE, parse_mapping
-from portmap.syntax.specs import parse_spec
+from portmap.syntax.specs import parse_backend_spec, parse_spec
 from portmap_extip import ExtIp
 from portmap_natpmp.argument import parse_gateway
 from portmap_upnp import Upnp
@@ -17,6 +17,8 @@ WORDS = (*NUMBERS, b":", b"/", b"=", b"both", b"tcp", b"d", b"h", b"m", b"s", b"
 ADDRESS_WORDS = (*NUMBERS, b".", b":", b"::", b"%eth0", b"::ffff:", b"[", b"]", b"/24", b"255", b"127.0.0.1")
 
 SPECS = (b"upnp", b"pmp:192.168.1.1", b"upnp:http://192.168.1.1:5000/rootDesc.xml", b"", b"any:", b"extip:::1")
+BACKEND_SPECS = (*SPECS, b"pcp,upnp", b"any beyond pmp:192.168.0.1", b"pcp,upnp beyond pcp beyond extip:1.2.3.4")
+BACKEND_WORDS = (*WORDS, b" beyond ", b"beyond", b",", b", ", b"any:", b"pmp:192.168.1.1")
 MAPPINGS = (
     b"30303",
     b"web=443:8443/tcp",
@@ -45,6 +47,13 @@ def spec(data: bytes) -> None:
     text = os.fsdecode(data)
     found = parse_spec(text)
     assert parse_spec(found.text) == found
+
+
+def backend_spec(data: bytes) -> None:
+    found = parse_backend_spec(os.fsdecode(data))
+    assert parse_backend_spec(found.text) == found
+    assert all(not hop.beyond for hop in found.beyond)
+    assert str(found)
 
 
 def mapping(data: bytes) -> None:

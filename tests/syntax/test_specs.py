@@ -139,6 +139,12 @@ def test_a_gateway_alone_is_one_hop() -> None:
     assert parse_backend_spec("pmp:192.168.1.1").hops == (Spec("pmp", "192.168.1.1"),)
 
 
+@pytest.mark.parametrize("text", ["any Beyond pmp:192.168.0.1", "any BEYOND pmp", "pmp beyond pcp beyoNd upnp"])
+def test_beyond_in_capitals_is_no_part_of_a_name(text: str) -> None:
+    with pytest.raises(SpecError, match="write beyond in small letters"):
+        parse_backend_spec(text)
+
+
 @pytest.mark.parametrize("text", ["pmp  beyond pmp:1.1.1.1", "pmp beyond  pmp", " beyond pmp "])
 def test_what_is_no_chain_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match="white space"):
