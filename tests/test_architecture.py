@@ -97,6 +97,7 @@ SHORT = {
     "plugins/punch/portmap_punch/endpoint.py": "pure, apart from the sockets",
     "plugins/torrent/portmap_torrent/port_choice.py": "pure, apart from the clients",
     "plugins/torrent/portmap_torrent/transmission_library.py": "the only part that imports the library",
+    "plugins/upnp/portmap_upnp/argument.py": "pure, apart from the backend",
     "plugins/upnp/portmap_upnp/mapping/client_text.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
 }

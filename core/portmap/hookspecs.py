@@ -50,6 +50,9 @@ What the class may declare beside its `kind`, each optional::
     def race_from_argument(cls, argument: str | None) -> "Acme":
         ...     # in place of `from_argument` where `any` races you beside others: leave to them what they do, too
 
+`--beyond auto` races the same backends, and gives each the IPv4 address of the gateway that it found as its argument: a
+backend of which that makes no sense raises SpecError, and takes no part.
+
 A **publisher** tells another program where we can be reached. Group `portmap.publishers`, again a class with
 `from_argument`; `str(publisher)` names it for people, without a secret. It implements at least one of its hooks.
 `converge` is the one to start with: it gets the whole state, and is called again, with back-off and always with the

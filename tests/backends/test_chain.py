@@ -1,5 +1,6 @@
 """A chain of gateways that follow a script: what each is asked, in which order, and what becomes of failures."""
 
+import threading
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -50,6 +51,7 @@ class Gateway:
         self.alerts: list[Alert] = []
         self.hints: list[str] = []
         self.note = ""
+        self.hangs_until: threading.Event | None = None
         self.reboots: tuple[ScriptedInbox, float] | None = None
         self.refuses_from: tuple[ScriptedInbox, float] | None = None
         self.refusal: Exception = Refused("no more")
@@ -118,6 +120,8 @@ class Gateway:
         return (f"{self.name} answered",)
 
     def _suffer(self, hook: str) -> None:
+        if self.hangs_until is not None:
+            self.hangs_until.wait(5)
         if self.reboots and self.reboots[0].seconds >= self.reboots[1]:
             self.table.clear()
             self.reboots = None
@@ -389,17 +393,32 @@ def test_a_renewal_that_an_outer_gateway_refuses_leaves_the_inner_port_open(
     assert outer.table
 
 
-def test_where_the_outer_gateway_is_silent_the_inner_port_is_kept_and_can_be_deleted(
+def test_where_the_outer_gateway_is_silent_the_inner_port_is_shut_and_the_outer_one_can_be_deleted(
     chain: ChainNat, inner: Gateway, outer: Gateway, log: Log
 ) -> None:
     outer.errors["add_mapping"] = GatewayTimeout("silent")
     with pytest.raises(GatewayTimeout):
         add(chain, 443)
-    assert inner.table
+    assert not inner.table
     del outer.errors["add_mapping"]
     log.clear()
     chain.delete_mapping(TCP, 443, 8080)
-    assert [call[:4] for call in log] == [("delete", OUTER, 443, 8080), ("delete", INNER, 8080, 8080)]
+    assert [call[:4] for call in log] == [("delete", OUTER, 443, 8080)]
+
+
+def test_a_stop_while_the_outer_gateway_hangs_leaves_nothing_at_the_inner_one(
+    inner: Gateway, outer: Gateway, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    chain, released = chain_of(inner, outer), threading.Event()
+    close = chain.watch(lambda _: None)
+    outer.hangs_until = released
+    asking = threading.Thread(target=add, args=(chain,))
+    asking.start()
+    eventually(lambda: inner.table)
+    close()
+    assert not inner.table
+    released.set()
+    asking.join()
 
 
 @pytest.mark.parametrize("hook", ["external_ip", "add_mapping"])

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Self
 
-from tests.lab.lab import Lab
+from tests.lab.lab import INTERNET, Lab
 from tests.lab.namespace import Namespace
 from tests.lab.router import LAN
 from tests.lab.traffic import Service
@@ -74,6 +74,7 @@ class InnerRouter:
         self.router.close()
 
     def _lay_cables(self) -> None:
+        self._lab.router.ip(f"route replace default via {INTERNET}")  # so that it forwards what goes anywhere
         self._lab.router.ip(
             f"link add inner type veth peer name wan netns {self.gateway.name}", "link set inner master lan up"
         )

@@ -12,7 +12,7 @@ from tests.lab.router import LAN, WAN
 from tests.lab.slowdown import Slowdown
 
 PORT = 4001
-OUTER = ("pmp", "pcp", "upnp")
+OUTER = ("pmp", "pcp", "upnp", "auto")
 BOTH = ("TCP", "UDP")
 OPEN = 1.0  # seconds from the start of the command to the open port
 CHECK = 2  # seconds between two checks: announcements of the outer router do not come through the inner one
@@ -26,7 +26,9 @@ def inner(lab: Lab) -> Iterator[InnerRouter]:
 
 
 def beyond(lab: Lab, protocol: str) -> str:
-    """The spec of the lab's own router."""
+    """The spec of the lab's own router, or of a search for it."""
+    if protocol == "auto":
+        return "auto"
     return f"upnp:{lab.router.description_url}" if protocol == "upnp" else f"{protocol}:{LAN}"
 
 
@@ -121,6 +123,15 @@ def test_a_dead_outer_router_does_not_delay_the_end_and_the_inner_port_is_closed
         assert code == 0, portmap.story()
         control.judge("the end", seconds, 3.0, begun)
     assert inner.router.entries == ()
+
+
+def test_where_the_router_beyond_cannot_be_asked_the_reason_says_what_may_help(quiet_lab: Lab) -> None:
+    with InnerRouter(quiet_lab) as inner, Portmap(inner.far, "--nat", "any", "--beyond", "auto", str(PORT)) as portmap:
+        told = portmap.wait_for("mapping.failed")
+        assert f"nothing that maps ports answers at {LAN}: " in told["reason"], portmap.story()
+        assert "--nat punch:A+B" in told["reason"]
+        portmap.stop()
+        assert inner.router.entries == ()
 
 
 def test_without_the_gateway_beyond_the_inner_one_says_that_it_is_not_public(lab: Lab, inner: InnerRouter) -> None:

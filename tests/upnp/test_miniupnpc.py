@@ -61,7 +61,7 @@ def test_it_is_asked_by_name_only() -> None:
 
 
 def test_its_argument_is_vetted_and_named_in_errors() -> None:
-    with pytest.raises(SpecError, match=r"miniupnpc: .* write miniupnpc, or miniupnpc:http"):
+    with pytest.raises(SpecError, match=r"miniupnpc: .* write miniupnpc, or miniupnpc:192"):
         backend.Miniupnpc.from_argument("ftp://x")
 
 

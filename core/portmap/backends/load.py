@@ -7,6 +7,7 @@ from portmap.loading.catalog import Catalogue
 from portmap.loading.construct import construct
 from portmap.syntax.specs import Spec, parse_backend_spec
 
+AUTO = Spec("auto")  # beyond another gateway: look for the next one
 IPV6_CONSTRUCTOR = "ipv6_from_argument"  # portmap.hookspecs
 
 
@@ -20,7 +21,7 @@ def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
     if parsed.beyond:
         from portmap.backends.chain.chain_nat import ChainNat  # noqa: PLC0415  # most sessions have one gateway
 
-        return ChainNat([_load_one(hop, catalogue) for hop in parsed.hops], str(parsed))
+        return ChainNat(_load_hops(parsed, catalogue), str(parsed))
     return _load_one(parsed, catalogue)
 
 
@@ -36,6 +37,16 @@ def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | Non
     if not callable(getattr(backend_class, IPV6_CONSTRUCTOR, None)):
         return None
     return SharedNat(construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR), f"{plugin}, IPv6")
+
+
+def _load_hops(spec: Spec, catalogue: Catalogue) -> list[Nat]:
+    from portmap.backends.chain.next_gateway import next_gateway  # noqa: PLC0415  # as above
+
+    beyond = [
+        next_gateway(place, catalogue) if hop == AUTO else _load_one(hop, catalogue)
+        for place, hop in enumerate(spec.beyond, 2)
+    ]
+    return [_load_one(spec.hops[0], catalogue), *beyond]
 
 
 def _load_one(spec: Spec, catalogue: Catalogue) -> Nat:

@@ -158,7 +158,7 @@ SETTINGS = (
     ),
     OptionRow(
         "beyond",
-        "The gateway beyond that one, where routers stand in a row; repeatable, outwards",
+        "The gateway beyond that one, where routers stand in a row; auto: look for it; repeatable",
         ("--beyond",),
         "SPEC",
         Value.TEXTS,

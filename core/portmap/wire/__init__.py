@@ -5,6 +5,7 @@ clock          the clock of leases and epochs
 exchange       one UDP question to one peer, with retransmission and a deadline
 fan_out        ask several candidates at once; the first good answer, the preferred ones first
 http           one bounded HTTP exchange, and one request to a site that the user named
+path_probe     which router stands at the n-th place on the way out
 multicast      sockets that receive multicast announcements
 site           Site: a URL that the user wrote, taken apart, and whom to trust there
 token_bucket   TokenBucket: a limit for what others can cause; pure

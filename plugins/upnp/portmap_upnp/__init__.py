@@ -1,5 +1,6 @@
 """UPnP IGD: mappings and IPv6 pinholes.
 
+argument           `upnp:ARGUMENT`
 backend            the backend `upnp`
 gateway_session    GatewaySession: the gateway in use, found again when calls fail
 http               one bounded HTTP exchange with a gateway

@@ -14,6 +14,7 @@ from typing import ClassVar
 from portmap.errors import SILENCE, Garbled, NATError, NoPublicAddress, Refused, SpecError, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Address, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
+from portmap_upnp.argument import parse_gateway
 from portmap_upnp.control.external_address import (
     DOUBLE_NAT,
     WanDown,
@@ -78,20 +79,9 @@ class Upnp:
 
     @classmethod
     def from_argument(cls, argument: str | None) -> "Upnp":
-        """From what follows the backend's name: nothing, or the URL of a description. Raises SpecError otherwise.
-
-        No error repeats the argument: a URL may have a password in it.
-        """
-        if argument is None:
-            return cls()
-        form = f"write {cls.name}, or {cls.name}:http://192.168.1.1:5000/rootDesc.xml"
-        try:
-            location = parse_url(argument)
-        except Garbled as error:
-            raise SpecError(f"{cls.name}: {error}; {form}") from error
-        if not isinstance(location.host, IPv4Address):
-            raise SpecError(f"{cls.name}: this is no URL of a gateway by IPv4; {form}")
-        return cls(location)
+        """From what follows the backend's name: nothing, an address, or the URL of a description. Raises SpecError."""
+        gateway = None if argument is None else parse_gateway(argument, cls.name)
+        return cls(search=Search().at(gateway)) if isinstance(gateway, IPv4Address) else cls(gateway)
 
     @classmethod
     def ipv6_from_argument(cls, argument: str | None) -> UpnpPinholes:

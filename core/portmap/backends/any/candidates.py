@@ -66,10 +66,15 @@ class Candidate:
 
 
 class InstalledCandidate(Candidate):
-    """An installed plugin: it takes part if it is a LOOP backend that needs no argument and wants to be raced."""
+    """An installed plugin: it takes part if it is a LOOP backend that needs no argument and wants to be raced.
 
-    def __init__(self, plugin: Plugin, constructor: str) -> None:
-        super().__init__(min(plugin.names, key=lambda name: (len(name), name)))
+    With an `argument`, the address of a gateway, it raises SpecError where that makes no sense.
+    """
+
+    def __init__(self, plugin: Plugin, constructor: str, argument: str | None = None) -> None:
+        spec = Spec(min(plugin.names, key=lambda name: (len(name), name)), argument)
+        super().__init__(spec.text)
+        self._spec = spec
         self._plugin = plugin
         self._constructor = constructor
 
@@ -83,7 +88,7 @@ class InstalledCandidate(Candidate):
         if constructor is None:
             return None
         origin = str(self._plugin)
-        return Nat(construct(backend_class, Spec(self.name), origin, constructor, call_without_limit), origin)
+        return Nat(construct(backend_class, self._spec, origin, constructor, call_without_limit), origin)
 
     def _constructor_of(self, backend_class: Any) -> str | None:
         """The constructor to use; None if it takes no part."""
@@ -136,14 +141,17 @@ def race_constructor(backend_class: Any) -> str:
     return RACE if callable(getattr(backend_class, RACE, None)) else FROM_ARGUMENT
 
 
-def installed_candidates(catalogue: Catalogue, without: type, constructor: str = FROM_ARGUMENT) -> list[Candidate]:
+def installed_candidates(
+    catalogue: Catalogue, without: type, constructor: str = FROM_ARGUMENT, argument: str | None = None
+) -> list[Candidate]:
     """Every installed plugin, not loaded yet, by its short name, but for those in the module of the class `without`.
 
-    They are loaded in the order of the alphabet: the same from start to start, whatever the metadata's order.
+    `argument`: the address of a gateway. They are loaded in the order of the alphabet: the same from start to start,
+    whatever the metadata's order.
     """
     own = f"{without.__module__}:"
     plugins = (plugin for plugin in catalogue.plugins if not plugin.shadowed_by and not plugin.value.startswith(own))
-    return sorted((InstalledCandidate(plugin, constructor) for plugin in plugins), key=_name)
+    return sorted((InstalledCandidate(plugin, constructor, argument) for plugin in plugins), key=_name)
 
 
 def installed_ipv6_candidates(catalogue: Catalogue, without: type) -> list[Candidate]:

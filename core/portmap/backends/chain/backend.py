@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from portmap.backends.any.combined_watch import CombinedWatch
 from portmap.backends.chain.chain_mapping import ChainMapping, ChainRequest
-from portmap.backends.chain.hop import Hop, TimeLeft
+from portmap.backends.chain.hop import Hop, Hops, TimeLeft
 from portmap.backends.nat import Nat
 from portmap.errors import NotYet, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
@@ -29,33 +29,29 @@ class ChainBackend:
     def __init__(self, nats: Sequence[Nat]) -> None:
         for nat in nats:
             _check_is_hop(nat)
-        self._hops: tuple[Hop, ...] = ()
-        for number, nat in enumerate(nats, 1):
-            self._hops += (Hop(nat, number, len(nats), self._hops[-1] if self._hops else None),)
+        self._hops = Hops(nats)
         self._mappings: dict[tuple[Key, Address | None], ChainMapping] = {}
         self._alert: Alert | None = None
         self.default_lifetime = min(nat.default_lifetime for nat in nats)
         self.default_mappings = nats[0].default_mappings
 
     def __str__(self) -> str:
-        return ", beyond it ".join(map(str, self._hops))
+        return ", beyond it ".join(map(str, self._hops.in_use))
 
     @hookimpl
     def external_ip(self) -> Address:
         """The outermost gateway's address. The others are asked first: they are on the way there."""
         left = TimeLeft()
-        for hop in self._hops[:-1]:
+        unknown: NotYet | None = None
+        for hop in self._hops.all:
+            if not hop.is_needed:
+                break
             with hop.place_told():
-                try:
-                    self._learn(hop, hop.nat.external_ip(left.seconds()))
-                except NotYet:
-                    _log.debug("%s tells its address with a mapping only", hop)
+                unknown = self._ask_address(hop, left)
                 hop.check_is_beyond()
-        outermost = self._hops[-1]
-        with outermost.place_told():
-            address = outermost.nat.external_ip(left.seconds())
-            outermost.check_is_beyond()
-        outermost.address = address
+        address = self._hops.outermost.address
+        if unknown is not None or address is None:
+            raise unknown or NotYet(f"{self._hops.outermost} has just changed its address")
         return address
 
     @hookimpl
@@ -97,21 +93,20 @@ class ChainBackend:
     @hookimpl
     def list_mappings(self) -> tuple[Listed, ...] | None:
         """The outermost gateway's table."""
-        with self._hops[-1].place_told():
-            return self._hops[-1].nat.list_mappings()
+        with self._hops.outermost.place_told():
+            return self._hops.outermost.nat.list_mappings()
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
-        """Watch every gateway. At the end what the loop gave up, and an inner gateway still holds, is deleted."""
+        """Watch every gateway."""
         self._alert = alert
-        hops = {hop.nat: hop for hop in self._hops}
+        hops = {hop.nat: hop for hop in self._hops.all}
         watches = CombinedWatch(lambda nat: lambda reason: self._on_alert(hops[nat], reason, alert))
         watches.add(hops)
 
         def close() -> None:
             if self._alert is alert:  # else a later one has taken over
                 self._alert = None
-                self._delete_rest()
             watches.close()
 
         return close
@@ -119,7 +114,7 @@ class ChainBackend:
     @hookimpl
     def hint(self) -> str:
         """The hints of all gateways."""
-        hints = [hop.nat.hint() for hop in self._hops]
+        hints = [hop.nat.hint() for hop in self._hops.all]
         return json.dumps(hints) if any(hints) else ""
 
     @hookimpl
@@ -129,42 +124,51 @@ class ChainBackend:
             hints = json.loads(hint)
         except (ValueError, RecursionError):
             return
-        if isinstance(hints, list) and len(hints) == len(self._hops):
-            for hop, text in zip(self._hops, hints, strict=True):
+        if isinstance(hints, list) and len(hints) == len(self._hops.all):
+            for hop, text in zip(self._hops.all, hints, strict=True):
                 if isinstance(text, str) and text:
                     hop.nat.take_hint(text)
 
     @hookimpl
     def evidence(self) -> tuple[str, ...]:
         """Each gateway with its outer address, and what its finding was based on."""
-        return tuple(fact for hop in self._hops for fact in hop.evidence)
+        return tuple(fact for hop in self._hops.in_use for fact in hop.evidence)
 
     def _mapping(self, protocol: Protocol, internal_port: int, client: Address | None, token: str) -> ChainMapping:
         """The mapping of that key; the first time what its token says."""
         key = (protocol, internal_port), client
         if key not in self._mappings:
             self._mappings[key] = mapping = ChainMapping(self._hops, protocol, self._learn)
-            mapping.take_over(token)
+            mapping.take_over(token, client, internal_port)
         return self._mappings[key]
+
+    def _ask_address(self, hop: Hop, left: TimeLeft) -> NotYet | None:
+        """Learn the outer address; the error where it is told with a mapping only."""
+        hop.tell_inner_address()
+        try:
+            self._learn(hop, hop.nat.external_ip(left.seconds()))
+        except NotYet as error:
+            return error
+        return None
 
     def _learn(self, hop: Hop, address: Address) -> None:
         """A gateway told its outer address. Where that of an inner one changed, the outer mappings lead nowhere."""
         before = hop.address
-        if hop.change_address(address) and not hop.is_last and self._alert is not None:
+        if hop.change_address(address) and hop is not self._hops.outermost and self._alert is not None:
             self._alert(f"the outer address of {hop} changed: {before} -> {address}")
 
     def _on_alert(self, hop: Hop, reason: str, alert: Alert) -> None:
         """On any thread: a gateway may have forgotten us, or have another address."""
-        if not hop.is_last:
+        if hop is not self._hops.outermost:
             hop.address = None
         alert(reason)
 
-    def _delete_rest(self) -> None:
-        """Delete what the loop did not: a port that an outer gateway refused to extend is open at the inner ones.
+    def delete_rest(self) -> None:
+        """At the end of a session: delete what the loop did not, as it was given up, or is being opened just now.
 
-        There is no time to wait for a gateway that gave no answer.
+        There is no time to wait for a gateway that gives no answer. On any thread.
         """
-        for mapping in self._mappings.values():
+        for mapping in tuple(self._mappings.values()):
             mapping.delete(skip_silent=True)
 
 

@@ -1,8 +1,8 @@
 """ChainMapping: one port through all hops: opened from this host outwards, deleted from the outside in.
 
 Rules:
-- What a call opened at the inner hops is deleted where an outer one refuses. Where that one is silent it is kept, for
-  it may have opened its port all the same.
+- What a call opened at the inner hops is deleted where an outer one fails. Where that one was silent it may have opened
+  its port all the same, so that is remembered for the deletion.
 - Where an inner gateway opens another port, or has another outer address, the mapping of the next one is moved: the old
   one is deleted first, as it holds the external port.
 - In a deletion each hop is tried, whatever became of the others. What leads to an old address of an inner gateway may
@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from portmap.backends.chain.hop import Hop, TimeLeft
+from portmap.backends.chain.hop import Hop, Hops, TimeLeft
 from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
 from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError, Refused
 from portmap.model import Address, Grant, Protocol, is_nominal
@@ -37,31 +37,32 @@ class ChainRequest(NamedTuple):
 class ChainMapping:
     """What each of `hops` holds, or may hold, of one port. `learn` is called with the outer address of a hop."""
 
-    def __init__(self, hops: Sequence[Hop], protocol: Protocol, learn: Callable[[Hop, Address], None]) -> None:
+    def __init__(self, hops: Hops, protocol: Protocol, learn: Callable[[Hop, Address], None]) -> None:
         self._hops = hops
         self._protocol = protocol
         self._learn = learn
         self._held: dict[Hop, HopMapping] = {}
 
-    def take_over(self, token: str) -> None:
-        """Know what an earlier session held."""
-        self._held = dict(zip(self._hops, from_token(token, len(self._hops)), strict=False))
+    def take_over(self, token: str, client: Address | None, internal_port: int) -> None:
+        """Know what an earlier session held, if the token is that of a mapping to this port."""
+        hops = from_token(token, len(self._hops.all))
+        if hops and hops[0].leads_to(client, internal_port):
+            self._held = dict(zip(self._hops.all, hops, strict=False))
 
     def open(self, request: ChainRequest) -> Grant:
         """Open the port at every hop, or extend it there. Raises as the hook."""
         left = TimeLeft()
         before = dict(self._held)
         grants: list[Grant] = []
-        for hop in self._hops:
+        for hop in self._hops.in_use:
             with hop.place_told():
                 hop.check_is_beyond()
-        for hop in self._hops:
+        for hop in self._hops.all:
             try:
-                grants.append(self._open_at(hop, request, left))
-            except SILENCE:
-                raise
-            except (NATError, PluginError):
-                self._take_back(before)
+                if self._leads_through(hop, left):
+                    grants.append(self._open_at(hop, request, left))
+            except (NATError, PluginError) as error:
+                self._take_back(before, at_silent=hop if isinstance(error, SILENCE) else None)
                 raise
         if is_nominal(request.internal_port) and len({grant.external_port for grant in grants}) > 1:
             self._take_back({})
@@ -71,13 +72,13 @@ class ChainMapping:
     def delete(self, *, skip_silent: bool = False) -> list[tuple[Hop, PortmapError]]:
         """Delete it at every hop, from the outside in; what could not be deleted, and why.
 
-        `skip_silent`: ask no gateway that gave no answer to the last call.
+        `skip_silent`: ask no gateway that gave no answer to the last call, or has not come back from it.
         """
         left = TimeLeft()
         failures: list[tuple[Hop, PortmapError]] = []
-        for hop in reversed(self._hops):
+        for hop in reversed(self._hops.all):
             held = self._held.pop(hop, None)
-            if held is None or (skip_silent and hop.is_silent):
+            if held is None or (skip_silent and (hop.is_silent or hop.nat.busy)):
                 continue
             try:
                 self._delete_at(hop, held, left)
@@ -93,7 +94,7 @@ class ChainMapping:
 
         The other gateways know it by ports that are not known, and by an address that other hosts share.
         """
-        self._delete_at(self._hops[0], HopMapping(client, internal_port, external_port), TimeLeft())
+        self._delete_at(self._hops.all[0], HopMapping(client, internal_port, external_port), TimeLeft())
 
     @property
     def is_known(self) -> bool:
@@ -104,7 +105,7 @@ class ChainMapping:
         """Whether every hop lists it; None where one cannot tell. Raises as the hook."""
         left = TimeLeft()
         answers: list[bool | None] = []
-        for hop in self._hops:
+        for hop in self._hops.in_use:
             held = self._held.get(hop)
             if held is None or _is_stale(hop, held):
                 return False
@@ -120,6 +121,16 @@ class ChainMapping:
                     )
                 )
         return False if False in answers else None if None in answers else True
+
+    def _leads_through(self, hop: Hop, left: TimeLeft) -> bool:
+        """Whether the way out leads through this hop; where it does not any more, what it holds is deleted."""
+        if hop.is_found and hop.inner is not None and hop.inner.is_needed:
+            self._know_address(hop.inner, left)
+        if hop.is_needed:
+            return True
+        if held := self._held.pop(hop, None):
+            self._move_away(hop, held, left)
+        return False
 
     # At one hop ----------------------------------------------------------------------------------------------
 
@@ -154,7 +165,7 @@ class ChainMapping:
                 request.lifetime,
                 timeout,
                 asked.token,
-                exact=request.exact and hop.is_last,
+                exact=request.exact and hop is self._hops.outermost,
                 client=asked.client,
             )
 
@@ -162,16 +173,20 @@ class ChainMapping:
         """Where this hop forwards to: what the one before it granted."""
         if hop.inner is None:
             return request.client, request.internal_port
-        if hop.inner.address is None:
-            with hop.inner.place_told():
-                self._learn(hop.inner, hop.inner.nat.external_ip(left.seconds()))
+        self._know_address(hop.inner, left)
         return hop.inner.address, self._held[hop.inner].external_port
+
+    def _know_address(self, hop: Hop, left: TimeLeft) -> None:
+        """Ask for the outer address, where it is not known. Raises as the hook `external_ip`."""
+        if hop.address is None:
+            with hop.place_told():
+                self._learn(hop, hop.nat.external_ip(left.seconds()))
 
     def _wish(self, hop: Hop, request: ChainRequest, port: int) -> int:
         """The external port to ask this hop for; 0: it may choose, rather the internal one."""
         if is_nominal(request.internal_port) and hop.inner is not None:
             return port
-        if hop.is_last:
+        if hop is self._hops.outermost:
             return request.external_port or request.internal_port
         held = self._held.get(hop)
         return held.external_port if held else 0
@@ -190,11 +205,12 @@ class ChainMapping:
                 self._protocol, held.external_port, held.internal_port, time, held.token, client=held.client
             )
 
-    def _take_back(self, before: dict[Hop, HopMapping]) -> None:
-        """Delete what was opened since; what a hop held before may be extended again."""
+    def _take_back(self, before: dict[Hop, HopMapping], at_silent: Hop | None = None) -> None:
+        """Delete what was opened since; what a hop held before may be extended again, a silent one may hold it."""
         new = ChainMapping(self._hops, self._protocol, self._learn)
-        new._held = {hop: held for hop, held in self._held.items() if hop not in before}
-        self._held = {hop: held for hop, held in self._held.items() if hop in before}
+        left = {*before, at_silent}
+        new._held = {hop: held for hop, held in self._held.items() if hop not in left}
+        self._held = {hop: held for hop, held in self._held.items() if hop in left}
         for hop, error in new.delete():
             _log.warning("%s may keep a port open that leads nowhere: %s", hop, error)
 
@@ -207,12 +223,13 @@ class ChainMapping:
     def _joined(self, grants: Sequence[Grant]) -> Grant:
         """What the chain as a whole was granted: the outermost port, until the first lease ends."""
         leases = [grant.lifetime for grant in grants if grant.lifetime]
-        notes = ((hop, hop.nat.grant_note((self._protocol, self._held[hop].internal_port))) for hop in self._hops)
+        held = [self._held[hop] for hop in self._hops.all if hop in self._held]
+        notes = ((hop, hop.nat.grant_note((self._protocol, it.internal_port))) for hop, it in self._held.items())
         return Grant(
             grants[-1].external_port,
             min(leases, default=0),
             grants[-1].external_ip,
-            to_token([self._held[hop] for hop in self._hops]),
+            to_token(held),
             static=all(grant.static for grant in grants),
             note="; ".join(f"hop {hop.number}: {note}" for hop, note in notes if note),
         )

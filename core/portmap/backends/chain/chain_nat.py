@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from portmap.backends.chain.backend import ChainBackend
 from portmap.backends.nat import Nat
+from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
 from portmap.model import Protocol
 
@@ -16,8 +17,19 @@ class ChainNat(Nat):
     """The gateways of `nats`, from this host outwards, as one. Raises SpecError for what cannot be part of a chain."""
 
     def __init__(self, nats: Sequence[Nat], name: str) -> None:
-        super().__init__(ChainBackend(nats), name)
+        self._chain = ChainBackend(nats)
+        super().__init__(self._chain, name)
         self._nats = tuple(nats)
+
+    def watch(self, alert: Alert) -> Closer:
+        """Watch every gateway. At the end nothing is left at the inner ones, whatever an outer one is doing."""
+        unwatch = super().watch(alert)
+
+        def close() -> None:
+            self._chain.delete_rest()
+            unwatch()
+
+        return close
 
     def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # the innermost gateway may have given another one
         """Another portmap of this host that holds the port at the innermost gateway."""

@@ -1,13 +1,17 @@
-"""Hop: one gateway of a chain, its outer address as last told, and its place in every error."""
+"""Hop: one gateway of a chain, its outer address as last told, and its place in every error.
+
+Hops: all of them, and those that are in use: beyond a public address `auto` looks for nothing.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from portmap.backends.chain.next_gateway import NextGatewayNat
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, NoGateway, PluginError
 from portmap.host.claims import gateway_address
-from portmap.model import CALL_DEADLINE, Address
+from portmap.model import CALL_DEADLINE, Address, Scope, scope_of
 
 MARGIN = 0.5  # seconds of a call's deadline that remain for the chain itself
 LEAST = 0.5  # seconds that every hop is given, however long the others took
@@ -28,14 +32,15 @@ class Hop:
     """The gateway `number` of `count`, counted from this host outwards; `inner` is the one before it.
 
     `address` is its outer address, as last told; None where that is not known, or may have changed. The next hop maps
-    to it. Any thread may set it to None; only the thread of the hooks sets it to an address.
+    to it. Any thread may set it to None; only the thread of the hooks sets it to an address. `is_found`: it was not
+    named, but is looked for where there has to be one.
     """
 
     def __init__(self, nat: Nat, number: int, count: int, inner: "Hop | None") -> None:
         self.nat = nat
         self.number = number
         self.inner = inner
-        self.is_last = number == count
+        self.is_found = isinstance(nat, NextGatewayNat)
         self.address: Address | None = None
         self.is_silent = False
         """Whether the last call got no answer."""
@@ -61,7 +66,18 @@ class Hop:
         """Raises NoGateway where the hop before it found this very gateway: then there is nothing beyond."""
         ours = gateway_address(str(self.nat))
         if self.inner is not None and ours and ours == gateway_address(str(self.inner.nat)):
-            raise NoGateway(f"{self.nat} is hop {self.inner.number} as well: name the one beyond it")
+            raise NoGateway(f"{self.nat} is hop {self.inner.number} as well: name the one beyond it, or say auto")
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the way out leads through it, as far as is known."""
+        is_public = self.inner is not None and scope_of(self.inner.address) is Scope.PUBLIC
+        return not (self.is_found and is_public) and (self.inner is None or self.inner.is_needed)
+
+    def tell_inner_address(self) -> None:
+        """Have the search for this gateway know the outer address of the one before."""
+        if self.inner is not None and isinstance(self.nat, NextGatewayNat):
+            self.nat.tell_inner_address(self.inner.address)
 
     def change_address(self, address: Address) -> bool:
         """Keep the outer address; whether another one was known."""
@@ -73,3 +89,22 @@ class Hop:
         """What is known of it, for people."""
         outer = f", outer address {self.address}" if self.address else ""
         return (f"hop {self.number}: {self.nat}{outer}", *(f"hop {self.number}: {it}" for it in self.nat.evidence()))
+
+
+class Hops:
+    """The hops of a chain, from this host outwards."""
+
+    def __init__(self, nats: Sequence[Nat]) -> None:
+        self.all: tuple[Hop, ...] = ()
+        for number, nat in enumerate(nats, 1):
+            self.all += (Hop(nat, number, len(nats), self.all[-1] if self.all else None),)
+
+    @property
+    def in_use(self) -> tuple[Hop, ...]:
+        """Those that the way out leads through, as far as is known."""
+        return tuple(hop for hop in self.all if hop.is_needed)
+
+    @property
+    def outermost(self) -> Hop:
+        """The last one in use."""
+        return self.in_use[-1]

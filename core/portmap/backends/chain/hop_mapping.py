@@ -35,13 +35,13 @@ def to_token(hops: Sequence[HopMapping]) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def from_token(token: str, count: int) -> tuple[HopMapping, ...]:
-    """The hops in a token; none where it is not the token of a chain of `count` hops."""
+def from_token(token: str, most: int) -> tuple[HopMapping, ...]:
+    """The hops in a token; none where it is not the token of a chain of `most` hops, or fewer."""
     try:
         hops = tuple(_hop(*row) for row in json.loads(token))
     except (ValueError, TypeError, RecursionError):
         return ()
-    return hops if len(hops) == count else ()
+    return hops if len(hops) <= most else ()
 
 
 def _hop(client: Any, internal_port: Any, external_port: Any, token: Any) -> HopMapping:
