@@ -65,6 +65,40 @@ def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
         write_file(theirs, b"ours")
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_file_of_a_user_with_any_other_number_is_not_replaced(
+    precious: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    us = os.geteuid() + step
+    monkeypatch.setattr(os, "geteuid", lambda: us)
+    with pytest.raises(PermissionError, match="it belongs to another user"):
+        write_file(precious, b"theirs")
+    assert precious.read_bytes() == b"ours"
+
+
+def test_a_folder_whose_group_has_no_name_will_not_do_where_that_can_write_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: int) -> grp.struct_group:
+        raise KeyError
+
+    tmp_path.chmod(0o770)
+    monkeypatch.setattr(grp, "getgrgid", unknown)
+    with pytest.raises(PermissionError, match="chmod 700"):
+        check_folder(tmp_path)
+
+
+def test_a_new_file_is_on_disk_when_it_is_made_unless_it_is_said_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write_file(tmp_path / "often", b"x")
+    assert not synced
+    create_file(tmp_path / "key", b"x")
+    assert len(synced) == 1
+
+
 def create(path: Path) -> Path:
     create_file(path, b"x")
     return path

@@ -37,7 +37,8 @@ MODULES = {
     "core/portmap/storage/journal.py": "tests/storage/test_journal.py tests/storage/test_journal_store.py tests/loop",
     "core/portmap/backends/answers.py": "tests/backends/test_nat.py tests/backends/test_answers.py",
     "core/portmap/wire/exchange.py": "tests/wire/test_exchange.py tests/natpmp",
-    "plugins/upnp/portmap_upnp/mapping/port_mapper.py": "tests/upnp/test_port_mapper.py tests/upnp/test_backend.py",
+    "plugins/upnp/portmap_upnp/mapping/port_mapper.py": "tests/upnp/test_port_mapper.py tests/upnp/test_backend.py "
+    "tests/upnp/test_real_routers_ports.py",
     "plugins/upnp/portmap_upnp/mapping/ownership.py": "tests/upnp/test_ownership.py tests/upnp/test_ownership_probe.py",
     "core/portmap/publishers/convergence.py": "tests/publishers/test_convergence.py",
     "core/portmap/host/files.py": "tests/host/test_files.py",

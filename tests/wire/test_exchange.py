@@ -1,8 +1,10 @@
 import itertools
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -175,3 +177,43 @@ def a_thousand_open_files() -> Iterator[None]:
 @pytest.mark.usefixtures("a_thousand_open_files")
 def test_descriptors_above_1023_work(peer: "MakePeer", patient: Timeouts) -> None:
     assert exchange(peer(GOOD).address, AddressRequest(), patient, speaks="NAT-PMP") == ANSWER
+
+
+@pytest.mark.parametrize(("at", "source"), [("127.0.0.1", "127.0.0.7"), ("::1", "::1")])
+def test_a_question_leaves_from_our_own_address_by_ipv4_and_ipv6(at: str, source: str, patient: Timeouts) -> None:
+    senders: list[str] = []
+
+    def answer_one(gateway: socket.socket) -> None:
+        _, sender = gateway.recvfrom(100)
+        senders.append(sender[0])
+        gateway.sendto(bytes.fromhex(GOOD), sender)
+
+    with socket.socket(socket.AF_INET6 if ":" in at else socket.AF_INET, socket.SOCK_DGRAM) as gateway:
+        gateway.bind((at, 0))
+        thread = threading.Thread(target=answer_one, args=(gateway,))
+        thread.start()
+        where = at, gateway.getsockname()[1]
+        assert exchange(where, AddressRequest(), patient, speaks="NAT-PMP", source=ip_address(source)) == ANSWER
+        thread.join(10)
+    assert senders == [source]
+
+
+FORGED = AddressAnswer(5, IPv4Address("198.51.100.1"))  # as OTHER
+BRIEF = Timeouts(0.05, 30.0)
+
+
+def test_an_answer_that_is_certain_counts_more_than_one_before_it_that_is_not(peer: "MakePeer") -> None:
+    gateway = peer(f"{OTHER}; {OTHER}; {GOOD}")
+    found = exchange(
+        gateway.address, AddressRequest(), BRIEF, speaks="NAT-PMP", is_certain=lambda answer: answer == ANSWER
+    )
+    assert found == ANSWER
+
+
+def test_where_no_answer_is_certain_the_first_counts_soon_and_nothing_more_is_sent(peer: "MakePeer") -> None:
+    gateway = peer(f"{OTHER}; {GOOD}")
+    with Stopwatch() as watch:
+        found = exchange(gateway.address, AddressRequest(), BRIEF, speaks="NAT-PMP", is_certain=lambda _: False)
+    assert found == FORGED
+    assert gateway.heard_hex == ["0000"]
+    assert watch.seconds < 5
