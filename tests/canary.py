@@ -1,8 +1,15 @@
 """A word that no message may hold, and the ways to mistype a spec that has it."""
 
+import logging
+import os
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
+
+from portmap.cli.parser.app import main
 from portmap.errors import PortmapError
 
 CANARY = "cAnArY"
@@ -57,3 +64,24 @@ def told_by(act: Callable[[str], object], text: str) -> str:
     except PortmapError as error:
         return "".join(traceback.format_exception(error)) + getattr(error, "text", "")
     return shown
+
+
+def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command prints, on both streams."""
+    with pytest.raises(SystemExit):
+        main(words)
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+@contextmanager
+def alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In an empty folder, without variables of ours, and afterwards with logging as it was."""
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("PORTMAP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    logger = logging.getLogger("portmap")
+    before = logger.propagate, logger.level, list(logger.handlers)
+    yield
+    logger.propagate, logger.level, logger.handlers[:] = before

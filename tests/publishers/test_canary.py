@@ -2,15 +2,14 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.canary import CANARY, mistakes, told_by
+from tests.canary import CANARY, alone, mistakes, said_by, told_by
 
 import portmap
 from portmap.cli.config_file import load_config
-from portmap.cli.parser.app import main
 from portmap.config.file import ConfigError
 from portmap.errors import PortmapError
 from portmap.publishers.runner import load_publisher
@@ -55,9 +54,9 @@ def quoted(spec: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with alone(tmp_path, monkeypatch):
+        yield
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -106,13 +105,6 @@ def refused() -> list[str]:
     texts = [spec for spec in (*SPECS, *MISTAKES[::15]) if is_refused(spec)]
     assert len(texts) > 10
     return texts
-
-
-def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit):
-        main(words)
-    said = capsys.readouterr()
-    return said.out + said.err
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,15 @@
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.canary import CANARY, mistakes, told_by
+from tests.canary import CANARY, alone, mistakes, said_by, told_by
 from tests.wire.website import WebSite
 
 import portmap
 from portmap.cli.config_file import load_config
-from portmap.cli.parser.app import main
 from portmap.config.file import ConfigError
 from portmap.errors import PortmapError
 from portmap.model import PortRequest, Protocol
@@ -70,15 +68,8 @@ def refused() -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """In an empty folder, without variables of ours, and with logging as it was."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("PORTMAP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    logger = logging.getLogger("portmap")
-    before = logger.propagate, logger.level, list(logger.handlers)
-    yield
-    logger.propagate, logger.level, logger.handlers[:] = before
+    with alone(tmp_path, monkeypatch):
+        yield
 
 
 def test_there_are_enough_mistakes() -> None:
@@ -166,10 +157,3 @@ def test_no_verdict_has_it_whatever_the_responder_says(
         found = check_port(PortRequest(protocol, 1, 1), Endpoint(None, 1), client, loop_back=False)
     assert CANARY not in f"{found} {found.to_dict()} {caplog.text}"
     assert answers == b"" or site.requests
-
-
-def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit):
-        main(words)
-    said = capsys.readouterr()
-    return said.out + said.err
