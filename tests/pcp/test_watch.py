@@ -1,6 +1,6 @@
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ipaddress import IPv4Address
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -156,6 +156,29 @@ def test_announcements_of_a_server_that_answers_are_told_once_a_second_at_the_mo
     announce(announced_at, OLD)
     until(lambda: len(gateway.heard) == 3)
     assert watched.none_until_closed()
+
+
+def test_announcements_of_a_server_that_was_just_found_are_told_once_a_second_at_the_most(
+    peer: "MakePeer", watch: Watch, announce: "Announce", announced_at: At, until: "Until"
+) -> None:
+    gateway = peer(OLD)
+    watched = watch(gateway, given=None, candidates=lambda: [HERE], clock=lambda: 100.0)
+    with suppress(NATError):  # it states no address
+        watched.backend.external_ip()
+    asked = len(gateway.heard)
+    announce(announced_at, OLD)
+    assert watched.next() == "127.0.0.1 announced itself"
+    announce(announced_at, OLD)
+    until(lambda: len(gateway.heard) == asked + 2)
+    assert watched.none_until_closed()
+
+
+def test_the_epoch_of_a_server_without_announcements_counts_from_its_first_answer_on(
+    peer: "MakePeer", watch: Watch
+) -> None:
+    watched = watch(peer(announced(5000, result=4), mapped(epoch=0)), given=None, candidates=lambda: [HERE])
+    watched.map()
+    assert watched.next() == RESTARTED
 
 
 def test_garbage_is_not_even_asked_about(
