@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from math import inf
 
 from portmap.errors import Garbled, NATError, Refused
+from portmap.wire.token_bucket import TokenBucket
 from portmap.wire.waiter import Waiter
 from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.http import Reply, Request, exchange
@@ -25,41 +26,44 @@ TIMEOUT = 2.0  # seconds for its answer
 _PARTING = 0.5  # seconds for the unsubscribing from one that we turn away from: it may be gone
 FAREWELL = 0.1  # seconds for the unsubscribing, which ends with the watch's 0.2 s or by itself
 _TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says "down", then "up" with the new address
-EVENT_INTERVAL = 0.5  # seconds between two rounds of events, each of _MANY at the most
-_MANY = 20  # waits for further events of a round; mappings of other hosts make events, too
+# Events that are read at once, and seconds until one more is: mappings of other hosts make events, too. None is left
+# waiting without need: while a message waits for our answer, miniupnpd drops the changes that follow it.
+_AT_ONCE, _EACH = 20, 0.1
+EVENT_INTERVAL = 0.5  # seconds without reading after more than these
 _LIMIT = 4096  # bytes of an answer's body, which should be empty
 _GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: UDA 1.1 §4.1.3
 _log = logging.getLogger("portmap.upnp")
 
 
 class EventSubscription:
-    """The events of whom we are in contact with; `due` is when `keep` is to be called (time.monotonic).
+    """The events of the gateway that we are in contact with; `due` is when `renew` is to be called (time.monotonic).
 
     `stated`: the external address that the gateway last gave when it was asked. The first event is compared with it,
     since the address may change between that answer and the subscription.
     """
 
-    def __init__(self, line: Waiter, stated: "Callable[[], IPv4Address | None]" = lambda: None) -> None:
+    def __init__(self, waiter: Waiter, stated: "Callable[[], IPv4Address | None]" = lambda: None) -> None:
         self._stated = stated
-        self._line = line
+        self._waiter = waiter
         self._contact: ActiveGateway | None = None
-        self._bell: CallbackServer | None = None
+        self._server: CallbackServer | None = None
         self._subscription: Subscription | None = None
         self._values: Values = {}
         self._complained = False
         self.due = inf
         self.listen_at = -inf
-        """When events are received again (time.monotonic): no faster than one round in EVENT_INTERVAL."""
+        """When events are received again (time.monotonic), where too many came."""
+        self._rate = TokenBucket(_AT_ONCE, _EACH)
 
     @property
     def sockets(self) -> Collection[socket.socket]:
         """What to wait on; nothing until `listen_at`."""
-        return (self._bell.sock,) if self._bell and time.monotonic() >= self.listen_at else ()
+        return (self._server.sock,) if self._server and time.monotonic() >= self.listen_at else ()
 
     def subscribe_to(self, contact: ActiveGateway) -> None:
-        """From now on it is this one's events that we want. What it told of itself before is still compared with."""
+        """From now on the events of this gateway are wanted. What it told before is still compared with."""
         before = self._contact
-        self._leave(_PARTING, self._line)
+        self._leave(_PARTING, self._waiter)
         if before is None or before.gateway.host != contact.gateway.host:
             self._values = {}
             self._complained = False
@@ -80,13 +84,14 @@ class EventSubscription:
     def receive(self) -> str:
         """Take in the events that come. A reason to alert, if something has changed."""
         before = dict(self._values)
-        self.listen_at = time.monotonic() + EVENT_INTERVAL
         self._take_in()
         before = before or self._first_values()
-        for _ in range(_MANY):
-            if self._bell is None or not self._line.wait((self._bell.sock,), _TOGETHER):
+        while within_rate := self._rate.take(time.monotonic()):
+            if self._server is None or not self._waiter.wait((self._server.sock,), _TOGETHER):
                 break
             self._take_in()
+        if not within_rate:
+            self.listen_at = time.monotonic() + EVENT_INTERVAL
         return gena.describe_change(before, self._values)
 
     def _first_values(self) -> Values:
@@ -108,9 +113,9 @@ class EventSubscription:
         if renewed:
             headers = gena.renewal_headers(renewed.sid)
         else:
-            self._bell = self._bell or CallbackServer(contact.us, contact.gateway.host)
-            headers = gena.subscribe_headers(self._bell.url)
-        reply = self._ask(contact.service.events, "SUBSCRIBE", headers, TIMEOUT, self._line)
+            self._server = self._server or CallbackServer(contact.us, contact.gateway.host)
+            headers = gena.subscribe_headers(self._server.url)
+        reply = self._ask(contact.service.events, "SUBSCRIBE", headers, TIMEOUT, self._waiter)
         if renewed and reply.status in _GONE:
             self._subscription, self.due = None, time.monotonic()
             return "the gateway has forgotten that we want its events"
@@ -126,25 +131,27 @@ class EventSubscription:
 
     def _take_in(self) -> None:
         """Handle one connection to the callback server."""
-        if self._bell is None or not (request := self._bell.receive(self._line)) or self._subscription is None:
+        if self._server is None or not (request := self._server.receive(self._waiter)) or self._subscription is None:
             return
         try:
-            values = gena.parse_event(request, self._bell.path, self._subscription.sid)
+            values = gena.parse_event(request, self._server.path, self._subscription.sid)
         except Garbled as error:
             _log.debug("event ignored: %s", error)
             return
         _log.debug("<- event %s", values)
         self._values |= values
 
-    def _ask(self, where: Location, method: str, headers: dict[str, str], timeout: float, line: Waiter | None) -> Reply:
+    def _ask(
+        self, where: Location, method: str, headers: dict[str, str], timeout: float, waiter: Waiter | None
+    ) -> Reply:
         _log.debug("-> %s %s %s", method, where, headers)
-        return exchange(where, Request(method, headers), limit=_LIMIT, timeout=timeout, waiter=line)
+        return exchange(where, Request(method, headers), limit=_LIMIT, timeout=timeout, waiter=waiter)
 
-    def _leave(self, timeout: float, line: Waiter | None) -> None:
+    def _leave(self, timeout: float, waiter: Waiter | None) -> None:
         if self._subscription and self._contact and self._contact.service.events:
             try:
                 headers = {"SID": self._subscription.sid}
-                self._ask(self._contact.service.events, "UNSUBSCRIBE", headers, timeout, line)
+                self._ask(self._contact.service.events, "UNSUBSCRIBE", headers, timeout, waiter)
             except (NATError, OSError) as error:
                 _log.debug("not unsubscribed: %s", error)
         self._drop()
@@ -152,6 +159,6 @@ class EventSubscription:
         self.due = inf
 
     def _drop(self) -> None:
-        if self._bell:
-            self._bell.close()
-        self._bell = self._subscription = None
+        if self._server:
+            self._server.close()
+        self._server = self._subscription = None
