@@ -5,13 +5,16 @@ nftables 0.9.9 and Linux 5.12), so that nothing is left even after kill -9.
 """
 
 import os
+import select
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from portmap.errors import NoGateway, Refused
+from portmap.errors import NATError, NoGateway, Refused
 from portmap.model import Protocol
 
+_ANSWER = 2.0  # seconds for nft to make the rules
 _END = 2.0  # seconds for nft to end
 
 
@@ -28,11 +31,15 @@ class Redirect:
         return f"portmap_punch_{os.getpid()}"
 
     def add(self, protocol: Protocol, local_port: int, internal_port: int) -> None:
-        """Redirect what arrives at the local port to the application's. Raises Refused where nft does not obey."""
+        """Redirect what arrives at the local port to the application's: it is so afterwards. Raises NATError."""
         if self._rules.get((protocol, internal_port)) == local_port:
             return
         self._rules[protocol, internal_port] = local_port
-        self._write()
+        try:
+            self._write()
+        except NATError:
+            del self._rules[protocol, internal_port]
+            raise
 
     def remove(self, protocol: Protocol, internal_port: int) -> None:
         """Redirect it no more."""
@@ -63,16 +70,18 @@ class Redirect:
         nft = self._nft if self._nft is not None and self._nft.poll() is None else self._start()
         assert nft.stdin is not None  # noqa: S101  # it was asked for
         try:
-            nft.stdin.write(self.rules())
+            nft.stdin.write(f"{self.rules()}list chain inet {self.table} redirect_in\n")
             nft.stdin.flush()
         except OSError as error:
             raise Refused(f"nft has ended, so nothing can be redirected ({error.strerror}): is this root?") from error
+        if _listed(nft).count("redirect to") != len(self._rules):
+            raise Refused(f"nft has not made the redirect within {_ANSWER:g} s: does this kernel have nftables' NAT?")
 
     def _start(self) -> subprocess.Popen[str]:
         if os.geteuid() != 0:
             raise Refused("?forward=nft needs root: leave it out, and portmap relays the packets itself")
         try:
-            nft = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)  # noqa: S607
+            nft = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S607
         except OSError as error:
             raise NoGateway(f"nft cannot be started ({error.strerror}): install nftables") from error
         assert nft.stdin is not None  # noqa: S101  # it was asked for
@@ -83,3 +92,15 @@ class Redirect:
         )
         self._nft = nft
         return nft
+
+
+def _listed(nft: subprocess.Popen[str]) -> str:
+    """The chain as nft lists it, when it has carried out all before; what came of it in time."""
+    assert nft.stdout is not None  # noqa: S101  # it was asked for
+    listed, until = b"", time.monotonic() + _ANSWER
+    while not listed.endswith(b"\n}\n") and select.select([nft.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+        more = os.read(nft.stdout.fileno(), 65536)
+        if not more:
+            break
+        listed += more
+    return listed.decode(errors="replace")
