@@ -39,6 +39,8 @@ class Stage:
         enter = self._stack.enter_context
         self.router = enter(Router(loopback_address(), uptime=DAY))
         shared = enter(Router(loopback_address(), uptime=DAY, external_ip="100.72.3.9"))
+        between = "192.168.1.23"  # the address of the inner one of two routers, in the network of the outer one
+        inner = enter(Router(loopback_address(), uptime=DAY, external_ip=between))
         vpn = enter(Router(loopback_address(), uptime=DAY, quirks=Quirks(vpn_gateway=True)))
         mute = enter(Router(loopback_address(), quirks=Quirks(silent=True)))  # so that it is always PCP who is first
         stun = enter(StunServer(external_ip="1.2.3.4"))
@@ -54,6 +56,7 @@ class Stage:
             ("http://192.168.1.1:5000/desc.xml", self.router.description_url),
             ("192.168.1.1", self.router.address),
             ("192.168.0.1", shared.address),
+            ("192.168.8.1", inner.address),
             ("10.2.0.1", vpn.address),
             ("stun.example.org:3478", f"127.0.0.1:{stun.port}"),
             ("http://USER:PASSWORD@localhost:8080", qbittorrent.url()),

@@ -261,7 +261,7 @@ def test_the_holder_of_the_port_is_named() -> None:
 
 
 def test_the_router_in_front_is_guessed_from_the_address_in_between() -> None:
-    assert "probably 192.168.0.1" in diagnose(found(upnp("192.168.0.17"))).next_steps[0]
+    assert "probably 192.168.0.1" in diagnose(found(upnp("192.168.0.17"))).next_steps[1]
 
 
 def test_both_addresses_are_named_where_they_differ() -> None:

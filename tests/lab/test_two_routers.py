@@ -1,11 +1,12 @@
 """Two gateways in a row: bytes from the internet reach the host behind both, and nothing is left at either."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.lab.command import Portmap
+from tests.lab.command import PORTMAP, Portmap
 from tests.lab.inner_router import INSIDE, InnerRouter
 from tests.lab.lab import Lab
 from tests.lab.router import LAN, WAN
@@ -132,6 +133,17 @@ def test_where_the_router_beyond_cannot_be_asked_the_reason_says_what_may_help(q
         assert "--nat punch:A+B" in told["reason"]
         portmap.stop()
         assert inner.router.entries == ()
+
+
+def test_the_doctor_names_the_command_and_it_works(lab: Lab, inner: InnerRouter) -> None:
+    words = [*PORTMAP, "doctor", "--json", str(PORT)]
+    told = json.loads(inner.far.run(["sh", "-c", '"$@" || true', "sh", *words]))
+    assert told["verdict"] == "double-nat", told
+    command = told["next"][0].partition(": ")[2].split()
+    assert command[0] == "portmap", told["next"]
+    with Portmap(inner.far, *command[1:]) as portmap:
+        portmap.wait_for("mapping.added", external_ip=WAN)
+        assert lab.bytes_arrive("TCP", portmap.port(), within=2), portmap.story()
 
 
 def test_without_the_gateway_beyond_the_inner_one_says_that_it_is_not_public(lab: Lab, inner: InnerRouter) -> None:

@@ -1,6 +1,7 @@
-"""Runs the probes: all backends at once, this host meanwhile, then a try of the ports if that was asked for.
+"""Runs the probes: all backends at once, this host meanwhile, then what is beyond, and a try of the ports.
 
-Read-only, unless `try_it`. Without a try it ends within `TIMEOUT` seconds and about one more.
+Read-only, unless `try_it`. Without a try it ends within `TIMEOUT` seconds and about one more; behind double NAT, where
+the next gateway is asked as well, within four more.
 """
 
 import os
@@ -8,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from portmap.doctor.findings import Findings, HostFirewall, HostNetwork, PortHolder
+from portmap.doctor.findings import Beyond, Findings, HostFirewall, HostNetwork, PortHolder
 from portmap.doctor.probes.backends import TIMEOUT, BackendProbe, ProbeTarget
+from portmap.doctor.probes.beyond import look_beyond
 from portmap.doctor.probes.firewall import read_firewall
 from portmap.doctor.probes.nat_type import measure_nat
 from portmap.doctor.probes.network import read_host_network
@@ -29,6 +31,7 @@ class HostProbes:
     network: Callable[[], HostNetwork] = read_host_network
     sockets: Callable[[Iterable[int]], tuple[ListeningSocket, ...] | None] = listening
     firewall: Callable[[tuple[int, ...]], HostFirewall] = read_firewall
+    beyond: Callable[[Findings], Beyond | None] = look_beyond
 
 
 def examine(
@@ -65,6 +68,7 @@ def examine(
         holders=(*_holders(holdings), *_left(left_open)),
         nat=measure_nat(nat_servers) if len(nat_servers) > 1 else None,
     )
+    findings = replace(findings, beyond=probes.beyond(findings))
     if responder is not None:
         findings = replace(findings, reached=tuple(reach_ports(findings, responder)))
     return replace(findings, attempts=try_mappings(findings, backends)) if try_it else findings

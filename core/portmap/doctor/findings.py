@@ -108,6 +108,19 @@ class BackendAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """The gateway beyond the router. `places`: where it was asked for; none: no router makes itself known there."""
+
+    places: tuple[IPv4Address, ...]
+    answers: tuple[BackendAnswer, ...] = ()
+
+    @property
+    def best(self) -> BackendAnswer | None:
+        """The quickest answer with an address; None where nothing answers."""
+        return min((answer for answer in self.answers if answer.good), key=lambda answer: answer.ms, default=None)
+
+
+@dataclass(frozen=True, slots=True)
 class HostFirewall:
     """Our host's own firewall. `shut`: whether it blocks the wanted port, None if unknown; `reason`: why."""
 
@@ -147,7 +160,10 @@ class PortHolder:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All of it. `listening`: None where this system does not tell; `outside`: None where no server was named."""
+    """All of it. `listening`: None where this system does not tell; `outside`: None where no server was named.
+
+    `beyond`: None where nothing is to be looked for there.
+    """
 
     network: HostNetwork
     answers: tuple[BackendAnswer, ...]
@@ -159,6 +175,7 @@ class Findings:
     holders: tuple[PortHolder, ...] = ()
     nat: NatType | str | None = None
     reached: tuple[Reachability, ...] = ()
+    beyond: Beyond | None = None
 
     @property
     def rooted(self) -> tuple[PortRequest, ...]:

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from portmap import errors
 from portmap.doctor.findings import (
     BackendAnswer,
+    Beyond,
     Findings,
     HostFirewall,
     HostNetwork,
@@ -83,8 +84,14 @@ def redacted_findings(findings: Findings, known: Collection[str]) -> Findings:
         nat=_nat(findings.nat),
         reached=tuple(map(_reached, findings.reached)),
         attempts=tuple(_attempt(attempt, findings, known) for attempt in findings.attempts),
+        beyond=findings.beyond and _beyond(findings.beyond, known),
         holders=tuple(PortHolder(it.pid, it.key, it.external_port) for it in findings.holders),
     )
+
+
+def _beyond(beyond: Beyond, known: Collection[str]) -> Beyond:
+    places = tuple(MaskedIPv4(int(place)) for place in beyond.places)
+    return Beyond(places, tuple(_answer(answer, known) for answer in beyond.answers))
 
 
 def _reached(found: Reachability) -> Reachability:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork, TrialResult
+from portmap.doctor.findings import BackendAnswer, Beyond, Findings, HostNetwork, TrialResult
 from portmap.errors import Garbled, GatewayTimeout, NoGateway, PluginError, PortmapError, Refused
 from portmap.model import PortRequest, Scope
 from portmap.network.listening_sockets import ListeningSocket
@@ -45,6 +45,7 @@ def report_lines(findings: Findings) -> list[ReportLine]:
         _network(findings),
         *(line for answer in findings.answers for line in _protocol(answer)),
         *_addresses(findings),
+        *_beyond(findings.beyond),
         *_nat(findings.nat),
         *(line for request in findings.rooted for line in _mapping(request, findings)),
         *(_attempt(attempt) for attempt in findings.attempts),
@@ -117,6 +118,20 @@ def _addresses(findings: Findings) -> Iterator[ReportLine]:
     same = outside.address in {answer.address for answer in findings.good}
     mark = Mark.YES if same else Mark.NO
     yield ReportLine("Address", mark, f"the world sees {outside.address}  {'the same' if same else 'another one'}")
+
+
+def _beyond(beyond: Beyond | None) -> Iterator[ReportLine]:
+    """The gateway beyond the router, where that one's address is not public."""
+    if beyond is None:
+        return
+    places = " or ".join(map(str, beyond.places))
+    answer = beyond.best
+    if answer is not None:
+        yield ReportLine("Beyond", Mark.YES, f"{answer.gateway} says {answer.address}  {_SCOPE[answer.scope]}")
+    elif beyond.places:
+        yield ReportLine("Beyond", Mark.NO, f"nothing that maps ports answers at {places}")
+    else:
+        yield ReportLine("Beyond", Mark.UNKNOWN, "the router beyond makes itself not known")
 
 
 def _nat(nat: NatType | str | None) -> Iterator[ReportLine]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from portmap.cli.output.style import BOLD, FAINT, GREEN, RED, YELLOW, Style
 from portmap.doctor.diagnosis import Diagnosis, Outcome
-from portmap.doctor.findings import BackendAnswer, Findings, TrialResult
+from portmap.doctor.findings import BackendAnswer, Beyond, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
 from portmap.reachability.nat_type import NatType
 from portmap.syntax.specs import shown_spec
@@ -73,6 +73,7 @@ def as_json(findings: Findings, verdict: Diagnosis, story: Iterable[ReportLine])
         "backends": [_answer(answer) for answer in findings.answers],
         "outside": _answer(findings.outside) if findings.outside else None,
         "nat": _nat(findings.nat),
+        "beyond": _beyond(findings.beyond),
         "reached": [found.to_dict() for found in findings.reached],
         "attempts": [_attempt(attempt) for attempt in findings.attempts],
         "lines": [{"section": line.section, "mark": line.mark.value, "text": line.text} for line in story],
@@ -92,6 +93,12 @@ def _answer(answer: BackendAnswer) -> dict[str, Any]:
         "mappings": None if answer.table is None else len(answer.table),
         "chosen": answer.chosen,
     }
+
+
+def _beyond(beyond: Beyond | None) -> dict[str, Any] | None:
+    if beyond is None:
+        return None
+    return {"places": [str(place) for place in beyond.places], "backends": [_answer(it) for it in beyond.answers]}
 
 
 def _nat(nat: NatType | str | None) -> dict[str, Any] | None:

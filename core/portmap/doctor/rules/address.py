@@ -4,6 +4,7 @@ from ipaddress import IPv4Address
 
 from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork
+from portmap.doctor.rules.way_through import commands_through
 from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.egress import leaves_elsewhere
@@ -95,7 +96,7 @@ def cgnat(findings: Findings) -> Diagnosis | None:
         "Carrier-grade NAT: your provider's NAT is in front of your router.",
         f"The router's own address, {address}, is not public: the provider shares one public address among many "
         "customers. The router opens a port, but no connection from outside arrives.",
-        ("ask the provider for a public IPv4 address", *_INSTEAD),
+        (*commands_through(findings), "ask the provider for a public IPv4 address", *_INSTEAD),
         Outcome.UNREACHABLE,
     )
 
@@ -134,6 +135,7 @@ def double_nat(findings: Findings) -> Diagnosis | None:
         "Double NAT: a second router is in front of yours.",
         f"{said} A port opened here is still shut there.",
         (
+            *commands_through(findings),
             f"forward the port in the router in front{_outer(address)}, too: to {address or 'your router'}",
             "or make your router the exposed host (DMZ) of the one in front",
             "or set one of the two to bridge or access-point mode, so that there is one router",

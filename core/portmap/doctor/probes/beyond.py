@@ -1,0 +1,45 @@
+"""The gateway beyond the router: whether it answers, where the router's own address is not public. It opens nothing.
+
+It is looked for on the way out, so only beyond the router that is this host's default gateway.
+"""
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address
+
+from portmap.backends.any.backend import AnyBackend
+from portmap.backends.any.candidates import Candidate, installed_candidates
+from portmap.backends.chain.next_gateway import usual_places
+from portmap.doctor.findings import Beyond, Findings
+from portmap.doctor.probes.backends import BackendProbe, ProbeTarget
+from portmap.hookspecs import BACKENDS
+from portmap.loading.catalog import Catalogue
+from portmap.model import Scope
+from portmap.wire.path_probe import router_at
+
+TIMEOUT = 3.0  # seconds; the two protocols by UDP answer within three tries, a search for UPnP takes 2.5
+_SECOND = 2  # its place on the way out
+
+
+def look_beyond(
+    findings: Findings,
+    router_at: Callable[[int], IPv4Address | None] = router_at,
+    candidates_at: Callable[[IPv4Address], Iterable[Candidate]] | None = None,
+) -> Beyond | None:
+    """Who answers beyond the router; None where there is nothing to look for."""
+    answer = next(iter(findings.good), None)
+    if answer is None or answer.host not in findings.network.gateways[:1]:
+        return None
+    if answer.scope not in (Scope.PRIVATE, Scope.CGNAT):
+        return None
+    told = router_at(_SECOND)
+    places = tuple(usual_places(answer.address)) if told is None else (told,)
+    asked = [it for place in places for it in (candidates_at or _installed)(place)]
+    return Beyond(places, BackendProbe(map(_target, asked), TIMEOUT).answers())
+
+
+def _installed(gateway: IPv4Address) -> list[Candidate]:
+    return installed_candidates(Catalogue(BACKENDS), AnyBackend, argument=str(gateway))
+
+
+def _target(candidate: Candidate) -> ProbeTarget:
+    return ProbeTarget(candidate.name, candidate.load, has_address=True)
