@@ -130,7 +130,7 @@ def test_a_reload_that_makes_no_sense_changes_nothing(routers: Routers, capsys: 
     story = Story().after("home mapping.added 80", hang_up)
     supervise([instance("home", routers[0], "80")], story, reload=nonsense, seconds=LONG)
     assert story.told[-2:] == ["home mapping.removed 80", "home record.changed"]
-    assert capsys.readouterr().err == "portmap: all stays as it was: my.toml:3: what is this?\n"
+    assert capsys.readouterr().err == "portmap: nothing was changed: my.toml:3: what is this?\n"
 
 
 def test_what_cannot_be_restarted_runs_on_as_before(routers: Routers, capsys: pytest.CaptureFixture[str]) -> None:

@@ -184,7 +184,7 @@ def test_a_status_folder_that_cannot_be_written_costs_only_the_status(
     board = StatusFile(tmp_path, NEW)
     status_folder(tmp_path).joinpath(next(status_folder(tmp_path).glob("*.lock")).stem + ".json").mkdir()
     board.write()
-    assert "status is not seen" in caplog.text
+    assert "does not show this session" in caplog.text
     board.close()
 
 

@@ -105,7 +105,7 @@ def parse_interval(text: str, what: str) -> int:
 def check_path(text: str, what: str) -> str:
     """The text, if a path can be called so. Raises SpecError."""
     if not text or "\0" in text:
-        raise SpecError(f"{what} {text!r} names nothing: write a path")
+        raise SpecError(f"{what} {text!r} is no path: write one")
     return text
 
 
@@ -220,7 +220,7 @@ SETTINGS = (
     ),
     OptionRow(
         "prove",
-        "A responder outside that tries the ports, again and again; else no host outside is asked",
+        "A responder on the internet that checks the ports again and again; without it no such host is asked",
         ("--prove",),
         "URL[,every=DUR]",
         parse=_parse_prove,
@@ -234,10 +234,10 @@ SETTINGS = (
 """What can be set for a session. The order is that of `--help`."""
 
 COMMAND_OPTIONS = (
-    OptionRow("for_", "End by itself after this time", ("--for",), "DUR", in_file=False),
+    OptionRow("for_", "End after this time", ("--for",), "DUR", in_file=False),
     OptionRow(
         "config",
-        "What to hold, as TOML; SIGHUP reads it again",
+        "A TOML file with what to hold; SIGHUP reads it again",
         ("--config",),
         "FILE",
         variable="PORTMAP_CONFIG",

@@ -108,7 +108,7 @@ def _netlink() -> socket.socket | None:
     try:
         news = socket.socket(family, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     except OSError as error:
-        _log.info("no netlink here, so the network is looked at every %g s: %s", POLL, error)
+        _log.info("no netlink here, so the network is read every %g s: %s", POLL, error)
         return None
     news.bind((0, _GROUPS))
     news.setblocking(False)

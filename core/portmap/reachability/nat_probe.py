@@ -32,7 +32,7 @@ class ProbeSocket:
             self._sock.bind((str(source), 0))
         except OSError as error:
             self._sock.close()
-            raise NoGateway(f"no UDP socket can be had on {source}: {error.strerror or error}") from error
+            raise NoGateway(f"no UDP socket can be opened on {source}: {error.strerror or error}") from error
         host, port, *_ = self._sock.getsockname()
         self.local: Endpoint = (ip_address(host), port)
 

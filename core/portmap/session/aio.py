@@ -190,7 +190,7 @@ class _Subscription:
         """In the session's threads."""
         if len(self._queue) == BACKLOG and not self._behind:
             self._behind = True
-            _log.warning("a reader of events is more than %d behind: the oldest are dropped", BACKLOG)
+            _log.warning("a reader is more than %d events behind: the oldest events are dropped", BACKLOG)
         self._queue.append(event)
 
     def __aiter__(self) -> Self:

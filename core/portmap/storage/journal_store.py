@@ -72,7 +72,7 @@ class JournalStore:
         try:
             write_file(self._path, text.encode())
         except OSError as error:
-            _log.warning("%s cannot be written, so a crash would be forgotten: %s", self._path, error)
+            _log.warning("%s cannot be written, so the next session will not know these ports: %s", self._path, error)
             return
         self._written = text
         self._remove_taken_over()

@@ -188,12 +188,12 @@ def from_text(text: str) -> SessionStatus:
     try:
         content: dict[str, Any] = json.loads(text)
         if content.pop("v") != VERSION:
-            raise Garbled(f"the notice has another version than {VERSION}")
+            raise Garbled(f"the status has another version than {VERSION}")
         ports = tuple(_checked(PortStatus(**row)) for row in content.pop("ports"))
         publishers = tuple(_checked(PublisherStatus(**row)) for row in content.pop("publishers"))
         return replace(_checked(SessionStatus(**content)), ports=ports, publishers=publishers)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise Garbled(f"no notice: {type(error).__name__}: {error}") from error
+        raise Garbled(f"no status: {type(error).__name__}: {error}") from error
 
 
 _NUMBER = (int, float)

@@ -74,7 +74,7 @@ class StatusFile:
         try:
             write_file(self._path, text.encode())
         except OSError as error:
-            _log.warning("%s cannot be written, so the session's status is not seen: %s", self._path, error)
+            _log.warning("%s cannot be written, so portmap status does not show this session: %s", self._path, error)
         else:
             self._written = text
 

@@ -36,7 +36,7 @@ class TcpHole:
             listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
-            raise NoGateway(f"TCP port {port} cannot be had here: {error.strerror or error}") from error
+            raise NoGateway(f"TCP port {port} cannot be opened here: {error.strerror or error}") from error
         return cls(listener)
 
     @property

@@ -44,7 +44,7 @@ class UdpHole:
             sock.bind(("", port))
         except OSError as error:
             sock.close()
-            raise NoGateway(f"UDP port {port} cannot be had here: {error.strerror or error}") from error
+            raise NoGateway(f"UDP port {port} cannot be opened here: {error.strerror or error}") from error
         return cls(sock, deliver)
 
     @property

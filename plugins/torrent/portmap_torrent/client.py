@@ -162,7 +162,7 @@ def _mapping_name(query: str) -> str:
     options = parse_qs(query, keep_blank_values=True)
     names = options.pop("name", [""])
     if options or len(names) != 1 or "=" not in (query or "="):
-        raise SpecError("the query has what is no option: write ?name=MAPPING")
+        raise SpecError("the query has an unknown option: write ?name=MAPPING")
     return names[0]
 
 

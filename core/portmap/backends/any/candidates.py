@@ -178,7 +178,9 @@ def listed_ipv6_candidates(text: str, catalogue: Catalogue, without: type) -> li
             reasons.append(str(error))
     if not candidates:
         shown = without_arguments(text)
-        raise SpecError(f"no IPv6 gateway in the list {shown!r} ({'; '.join(reasons)}): write one that has, or any")
+        raise SpecError(
+            f"no IPv6 gateway in the list {shown!r} ({'; '.join(reasons)}): write one that knows IPv6, or any"
+        )
     return candidates
 
 

@@ -131,7 +131,7 @@ def _capturing(path: Path | None) -> AbstractContextManager[object]:
     if path is None:
         return nullcontext()
     capture = Capture(path, portmap.__version__)
-    print(f"portmap: {path} will hold your addresses and PCP nonces: look before you pass it on", file=sys.stderr)
+    print(f"portmap: {path} will hold your addresses and PCP nonces: read it before you share it", file=sys.stderr)
     return capture
 
 
@@ -152,7 +152,7 @@ def _progress(*, shown: bool) -> Iterator[None]:
     """A line while people wait, on a terminal only."""
     shown = shown and sys.stderr.isatty() and sys.stdout.isatty()
     if shown:
-        print("looking around, a few seconds ...", end="", file=sys.stderr, flush=True)
+        print("examining the network, a few seconds ...", end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:

@@ -43,7 +43,7 @@ class HoldArguments(NamedTuple):
         """Check the command line's words, by the options' names. Raises SpecError."""
         flags = flags_layer(given, mappings)
         if flags.ipv4 is False and flags.ipv6 is False:
-            raise SpecError("-4 and -6 together leave nothing out: say neither for both")
+            raise SpecError("-4 and -6 exclude each other: leave out both to have IPv4 and IPv6")
         duration, config = given["for_"], given.get("config")
         return cls(
             flags,

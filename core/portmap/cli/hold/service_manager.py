@@ -32,7 +32,7 @@ class SystemdNotifier(NamedTuple):
         """What the manager asks of the process `pid`; a variable that makes no sense is logged and left out."""
         address = environment.get("NOTIFY_SOCKET", "")
         if address and address[0] not in "/@":
-            _log.warning("NOTIFY_SOCKET %r is neither a path nor an abstract name: nothing is told", address)
+            _log.warning("NOTIFY_SOCKET %r is neither a path nor an abstract name: no messages are sent", address)
             address = ""
         return cls(address, _watchdog(environment, pid))
 
@@ -141,6 +141,6 @@ def _watchdog(environment: Mapping[str, str], pid: int) -> float | None:
     if not microseconds or (whose and whose != str(pid)):
         return None
     if not (microseconds.isascii() and microseconds.isdigit() and int(microseconds[:18])):
-        _log.warning("WATCHDOG_USEC %r is no number of microseconds: no watchdog is fed", microseconds)
+        _log.warning("WATCHDOG_USEC %r is no number of microseconds: no watchdog messages are sent", microseconds)
         return None
     return int(microseconds[:18]) / 1_000_000

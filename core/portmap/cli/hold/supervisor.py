@@ -212,7 +212,7 @@ class Supervisor:
         try:
             wanted = self._reload()
         except SpecError as error:
-            print_error(f"all stays as it was: {error}")
+            print_error(f"nothing was changed: {error}")
         else:
             self._change(wanted)
         self._expect()

@@ -28,7 +28,7 @@ Usage: portmap [OPTIONS] [MAPPING]...
 
 NO_PORT = (
     "no port was named: write one, as in portmap 25565. "
-    "Only with --nat, --publish or --config and no port is 30303/both opened, an Ethereum node's"
+    "The default, an Ethereum node's 30303/both, is opened only with --nat, --publish or --config"
 )
 
 EXAMPLES = f"""
@@ -50,7 +50,7 @@ pmp, pmp:GATEWAY, protonvpn, extip:IP, extip:HOST, if:NAME, stun,
 stun:HOST:PORT, none; several as in pcp,upnp. 'portmap backends' lists what is
 installed.
 
-Variables: {", ".join(VARIABLES[:-1])} and {VARIABLES[-1]} stand for what is not said; NO_COLOR: no colours.
+Variables: {", ".join(VARIABLES[:-1])} and {VARIABLES[-1]} replace options that are not given; NO_COLOR: no colours.
 
 \b
 Exit codes: 0 done, 2 usage, 3 no gateway, 4 refused, 5 conflict, 7 timeout,

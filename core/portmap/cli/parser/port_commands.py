@@ -50,7 +50,7 @@ def ip(
 ) -> None:
     """Print the external address, as the gateway states it.
 
-    Exit code 8 if it is not public, as behind double NAT: no host outside can reach it then.
+    Exit code 8 if it is not public, as behind double NAT: then no host on the internet can reach it.
     """
     from portmap.cli.commands.ip import print_external_ip  # noqa: PLC0415  # only this command needs it
 
@@ -68,7 +68,7 @@ def check(
         str | None,
         typer.Option(
             metavar="URL",
-            help="A responder outside, as 'portmap echo' or echoip is: it tries the port.",
+            help="A responder on the internet that tries the port: 'portmap echo', or echoip.",
             show_default=False,
         ),
     ] = None,
@@ -79,8 +79,8 @@ def check(
 ) -> None:
     """Say whether a port can be reached from outside.
 
-    It says how that was seen. Exit code 0: open, 8: closed, 1: unknown. No
-    host outside is asked but the one that --via names.
+    It says how that was found out. Exit code 0: open, 8: closed, 1: unknown.
+    No host on the internet is asked except the one that --via names.
     """
     from portmap.cli.commands.check import print_checks  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
@@ -94,12 +94,13 @@ def run(
     mappings: Mappings,
     *,
     wait: Annotated[str, typer.Option(metavar="DUR", help="How long to wait for the ports before CMD.")] = "15s",
-    anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even where the ports cannot be had.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Start CMD even if the ports cannot be opened.")] = False,
     **given: Any,
 ) -> None:
     """Hold ports while a program lives.
 
-    The program is told PORTMAP_EXTERNAL_PORT, PORTMAP_EXTERNAL_IP and more in its environment. Its exit code is ours.
+    The program finds PORTMAP_EXTERNAL_PORT, PORTMAP_EXTERNAL_IP and more in its environment. portmap ends with its exit
+    code.
     """
     from portmap.cli.hold.arguments import HoldArguments  # noqa: PLC0415  # as above
     from portmap.cli.hold.run import run_with_child  # noqa: PLC0415  # as above
@@ -122,7 +123,7 @@ def open_(
 ) -> None:
     """Open ports, and leave them so until the lease ends.
 
-    'portmap close' closes them before. Ctrl-C while at it takes back what was opened so far.
+    'portmap close' closes them earlier. Ctrl-C during the command closes what it has opened so far.
     """
     from portmap.cli.commands.open import open_ports  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
@@ -131,7 +132,7 @@ def open_(
 
     lifetime = environment_layer(os.environ).lease if lease is None else parse_lease(lease, "--lease")
     if only_ipv4 and only_ipv6:
-        raise SpecError("-4 and -6 together leave nothing out: say neither for both")
+        raise SpecError("-4 and -6 exclude each other: leave out both to have IPv4 and IPv6")
     folder = state_folder(state)
     raise typer.Exit(open_ports(nat, mappings, lifetime, folder, ipv4=not only_ipv6, ipv6=not only_ipv4, as_json=json))
 
@@ -140,7 +141,7 @@ def close(
     mappings: Annotated[
         list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As they were opened.", show_default=False)
     ] = None,
-    mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left open.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="The gateway's entries that lead to this host, ours or not.")
     ] = False,
@@ -150,7 +151,7 @@ def close(
 ) -> None:
     """Close what 'portmap open' left open.
 
-    Each port at the gateway where it was opened. --nat is for what was opened before portmap noted that, and for
+    Each port is closed at the gateway where it was opened. --nat names the gateway where that was not noted, and for
     --force.
     """
     from portmap.cli.commands.close import close_ports, force_close_ports  # noqa: PLC0415  # as above
@@ -168,7 +169,7 @@ def status(
     ] = None,
     state: State = None,
     check: Annotated[bool, typer.Option("--check", help="Print nothing; exit code 0 if all is well, else 1.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat every second until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
     """Show what running instances on this host hold."""
@@ -187,13 +188,15 @@ def doctor(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Ask this server how the world sees us; two, as in A:PORT+B:PORT, how the NAT maps and filters.",
+            help="Ask this server for our external address; two, A:PORT+B:PORT: also how the NAT maps and filters.",
             show_default=False,
         ),
     ] = None,
     via: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="A responder outside that tries the port: see check.", show_default=False),
+        typer.Option(
+            metavar="URL", help="A responder on the internet that tries the port: see check.", show_default=False
+        ),
     ] = None,
     try_it: Annotated[bool, typer.Option("--try", help="Open the port for a minute, and close it again.")] = False,
     report: Annotated[

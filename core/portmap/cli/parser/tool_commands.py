@@ -46,7 +46,7 @@ def new(
 ) -> None:
     """Write a package to start a plugin from.
 
-    It works, on a gateway in memory or with a file, and its contract test passes as it stands.
+    The package works as it is, with a gateway in memory or a file, and its contract test passes.
     """
     from portmap.cli.commands.plugins import print_new_plugin  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import path_of  # noqa: PLC0415  # as above
@@ -128,9 +128,13 @@ def router(
     external_ip: Annotated[str, typer.Option(metavar="IP", help="The external address to state.")] = "1.2.3.4",
     outside: Annotated[
         str | None,
-        typer.Option(metavar="IP", help="Where mapped ports open; else a loopback address.", show_default=False),
+        typer.Option(
+            metavar="IP", help="Where mapped ports are opened; default: a loopback address.", show_default=False
+        ),
     ] = None,
-    announce: Annotated[bool, typer.Option("--announce", help="Multicast announcements, on that interface.")] = False,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="Send multicast announcements on that interface.")
+    ] = False,
     list_quirks: Annotated[bool, typer.Option("--list-quirks", help="Print all quirks as a table and exit.")] = False,
     json: Json = False,
     for_: For = None,
@@ -166,7 +170,7 @@ def echo(
 ) -> None:
     """Tell clients their address, and try their ports.
 
-    It is the other side of 'check': it runs on a host outside, and connects to no address but the one that asks.
+    It is the other side of 'check', for a host on the internet. It connects only to the address that asks.
     """
     from portmap.cli.commands.echo import run_echo  # noqa: PLC0415  # only this command needs it
     from portmap.syntax.durations import YEAR, parse_duration  # noqa: PLC0415  # as above
