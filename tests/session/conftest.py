@@ -39,7 +39,10 @@ def play(request: pytest.FixtureRequest) -> Play:
 def no_thread_is_left(eventually: Eventually) -> Iterator[None]:
     before = _living()
     yield
-    eventually(lambda: _living() <= before)
+    try:
+        eventually(lambda: _living() <= before)
+    except AssertionError:
+        pytest.fail(f"threads are left: {sorted(thread.name for thread in _living() - before)}")
 
 
 @pytest.fixture
