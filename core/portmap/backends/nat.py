@@ -56,6 +56,7 @@ class Nat:
         self._text = declared.text
         self.kind = declared.kind
         self.opens_ports = declared.opens_ports
+        self.maps_for_others = declared.maps_for_others
         self.ipv6 = declared.ipv6
         self.default_lifetime = declared.default_lifetime
         self.default_mappings = declared.default_mappings
@@ -211,7 +212,7 @@ class Nat:
 
     def _check_maps_for(self, client: Address | None) -> None:
         """Raises Refused where the backend can only map to this host, and another one is meant."""
-        if client is not None and not self._declared.maps_for_others:
+        if client is not None and not self.maps_for_others:
             raise Refused(f"{self} opens ports for this host only, not for {client}: choose another backend")
 
     def _checked(self, check: Callable[[object, str], T], answer: object) -> T:

@@ -29,6 +29,8 @@ class ChainBackend:
     def __init__(self, nats: Sequence[Nat]) -> None:
         for nat in nats:
             _check_is_hop(nat)
+        for nat in nats[1:]:
+            _check_is_outer_hop(nat)
         self._hops = Hops(nats)
         self._mappings: dict[tuple[Key, Address | None], ChainMapping] = {}
         self._alert: Alert | None = None
@@ -178,3 +180,9 @@ def _check_is_hop(nat: Nat) -> None:
         raise SpecError(f"{nat} opens no ports, so it cannot be part of a chain: name a gateway")
     if nat.ipv6:
         raise SpecError(f"{nat} is an IPv6 firewall: where there is no NAT, nothing is beyond")
+
+
+def _check_is_outer_hop(nat: Nat) -> None:
+    """Raises SpecError for a backend that cannot be asked to forward to the gateway before it."""
+    if not nat.maps_for_others:
+        raise SpecError(f"{nat} opens ports for this host only, so it cannot be beyond another gateway")
