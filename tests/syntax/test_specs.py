@@ -139,9 +139,18 @@ def test_a_gateway_alone_is_one_hop() -> None:
     assert parse_backend_spec("pmp:192.168.1.1").hops == (Spec("pmp", "192.168.1.1"),)
 
 
-@pytest.mark.parametrize("text", ["any Beyond pmp:192.168.0.1", "any BEYOND pmp", "pmp beyond pcp beyoNd upnp"])
-def test_beyond_in_capitals_is_no_part_of_a_name(text: str) -> None:
-    with pytest.raises(SpecError, match="write beyond in small letters"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "any Beyond pmp:192.168.0.1",
+        "any BEYOND pmp",
+        "pmp beyond pcp beyoNd upnp",
+        "pmp Beyond",
+        "pmp Beyond beyond pcp",
+    ],
+)
+def test_beyond_in_capitals_or_at_an_end_is_no_part_of_a_name(text: str) -> None:
+    with pytest.raises(SpecError, match="write NAME beyond NAME, in small letters"):
         parse_backend_spec(text)
 
 

@@ -57,7 +57,7 @@ TABLE: Final[tuple[tuple[str, str, Loads | str], ...]] = (
     (":1.2.3.4", "nil, IP dropped", "none takes no argument"),
     ("none:1.2.3.4", "nil, IP dropped", "none takes no argument"),
     ("any:1.2.3.4", "autodisc, IP dropped", "any takes no argument"),
-    ("upnp:1.2.3.4", "autodisc upnp, IP dropped", "must start with http://"),
+    ("upnp:1.2.3.4", "autodisc upnp, IP dropped", "no address of a gateway"),
     ("extip:0.0.0.0", "ExtIP(0.0.0.0)", "means 'no address'"),
     ("pmp:fe80::1", "pmp(fe80::1)", "IPv6 address, but NAT-PMP is an IPv4 protocol"),
     # both say no

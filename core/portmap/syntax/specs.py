@@ -132,8 +132,8 @@ def _parse_hop(text: str) -> Spec:
     if _LOOSE_COMMA.search(text):
         raise SpecError(f"spec {quoted_name(text)} has white space around a comma: {_TRY}")
     spec = parse_spec(text)
-    if BEYOND in spec.name:
-        raise SpecError("between two gateways of a chain: write beyond in small letters")
+    if " " in spec.name and BEYOND in f" {spec.name} ":
+        raise SpecError("the word beyond stands between two gateways: write NAME beyond NAME, in small letters")
     is_list = spec.name != ANY and ("," in spec.name or _COMMA.search(text))
     return Spec(ANY, text) if is_list else spec
 
