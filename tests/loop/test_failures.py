@@ -67,6 +67,14 @@ def test_a_lost_gateway_is_asked_for_one_port_at_a_time() -> None:
     assert calls(backend) == [3.75]
 
 
+def test_while_a_gateway_is_lost_it_is_checked_between_two_ports_that_are_asked_for() -> None:
+    backend = ScriptedBackend().silent(0, FOREVER)
+    play(backend, wanted(*(PortRequest(TCP, port) for port in range(1000, 1010))), end=60)
+    asked = [call.hook for call in backend.calls if call.at < 60]
+    assert asked.count("add_mapping") > 3
+    assert ("add_mapping", "add_mapping") not in pairwise(asked)
+
+
 def test_a_gateway_that_maps_but_never_states_its_address_is_used() -> None:
     told = play(ScriptedBackend(lifetime=20).silent(0, FOREVER, hook="external_ip"), wanted(WEB, DNS), end=600)
     assert told.names().count("gateway.lost") == 1

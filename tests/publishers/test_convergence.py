@@ -50,6 +50,11 @@ def test_nothing_is_due_before_the_first_state() -> None:
     assert FRESH.publish_again(5).due == inf
 
 
+def test_only_on_demand_all_of_a_state_is_done_again() -> None:
+    assert not FRESH.want(A, 0.0).again
+    assert FRESH.want(A, 0.0).publish_again(0.0).again
+
+
 def test_changes_that_come_together_are_published_together() -> None:
     assert played((0, A), (0.03, B), (0.06, C), works=0) == [(0.1, C)]
 
