@@ -123,7 +123,7 @@ def test_a_backend_that_refuses_is_named_as_the_gateway(a: Gateway) -> None:
         ("pmp,extip:1.2.3.4", "extip:… has no place in the list"),
         ("pmp,any", "any has no place in the list"),
         ("pmp,natpmp", "names natpmp twice"),
-        ("pmp,upnp:1.2.3.4", "must start with http://"),
+        ("pmp,upnp:1.2.3.4", "no address of a gateway"),
         ("any:1.2.3.4", "any takes no argument but a list"),
         ("any:", "any takes no argument but a list"),
     ],
