@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.loop.lease import MAX_MOVES, Lease
+from portmap.loop.lease_parts import PairState, Trouble
 from portmap.model import Grant, PortRequest, Protocol
 
 PUBLIC = IPv4Address("1.2.3.4")
@@ -32,9 +33,16 @@ def test_a_new_request_is_due_at_once_and_not_open() -> None:
 
 
 def test_a_new_request_is_in_no_doubt_and_has_nothing_of_an_earlier_session() -> None:
-    assert not any((NEW.may_be_held, NEW.may_be_gone, NEW.companion_asked, NEW.static))
-    assert (NEW.external_port, NEW.lifetime, NEW.failures, NEW.open_order, NEW.moves, NEW.second_choice) == (0,) * 6
-    assert (NEW.reason, NEW.failure_kind, NEW.token, NEW.note) == ("",) * 4
+    assert not any((NEW.doubt.may_be_held, NEW.doubt.may_be_gone, NEW.pair.companion_asked, NEW.static))
+    assert (
+        NEW.external_port,
+        NEW.mapping.lifetime,
+        NEW.trouble.failures,
+        NEW.pair.open_order,
+        NEW.pair.moves,
+        NEW.second_choice,
+    ) == (0,) * 6
+    assert (NEW.trouble.reason, NEW.trouble.kind, NEW.token, NEW.pair.note) == ("",) * 4
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_a_longer_grant_is_renewed_as_often_as_was_asked() -> None:
 
 def test_a_permanent_grant_never_expires_and_is_asserted_as_often_as_was_asked() -> None:
     lease = NEW.granted(Grant(8080, 0), PUBLIC, now=100.0, spread=0.0)
-    assert (lease.expires, lease.attempt_at, lease.lifetime) == (inf, 400.0, 0)
+    assert (lease.expires, lease.attempt_at, lease.mapping.lifetime) == (inf, 400.0, 0)
 
 
 def test_the_port_that_was_granted_is_asked_for_from_then_on() -> None:
@@ -90,11 +98,11 @@ def test_the_port_that_was_granted_is_asked_for_from_then_on() -> None:
 
 def test_an_address_stated_with_the_grant_goes_before_the_known_one() -> None:
     stated = IPv4Address("5.6.7.8")
-    assert NEW.granted(Grant(8080, 600, stated), PUBLIC, now=0.0, spread=0.0).external_ip == stated
+    assert NEW.granted(Grant(8080, 600, stated), PUBLIC, now=0.0, spread=0.0).mapping.external_ip == stated
 
 
 def test_without_one_the_known_address_is_taken() -> None:
-    assert HELD.external_ip == PUBLIC
+    assert HELD.mapping.external_ip == PUBLIC
 
 
 def test_the_back_off_doubles_from_1_s_to_60_s() -> None:
@@ -106,11 +114,11 @@ def test_chance_adds_up_to_a_quarter() -> None:
 
 
 def test_the_back_off_does_not_overflow_after_years() -> None:
-    assert replace(NEW, failures=10**9).failed("no", 0.0, 0.0).attempt_at == 60.0
+    assert replace(NEW, trouble=Trouble(10**9)).failed("no", 0.0, 0.0).attempt_at == 60.0
 
 
 def test_a_held_lease_is_tried_again_within_a_quarter_of_what_is_left() -> None:
-    late = replace(HELD, failures=10)
+    late = replace(HELD, trouble=Trouble(10))
     assert late.failed("no", 660.0, 0.0).attempt_at == 670.0
 
 
@@ -135,26 +143,26 @@ def test_a_failure_keeps_what_is_held() -> None:
 def test_a_grant_ends_the_back_off_and_forgets_the_reason() -> None:
     failed = HELD.failed("no", 400.0, 0.0, unsure=True)
     again = failed.granted(Grant(8080, 600), PUBLIC, now=401.0, spread=0.0)
-    assert (again.failures, again.reason, again.may_be_held) == (0, "", False)
+    assert (again.trouble.failures, again.trouble.reason, again.doubt.may_be_held) == (0, "", False)
 
 
 def test_once_unsure_a_lease_stays_so_until_it_is_granted() -> None:
-    assert NEW.failed("silence", 0.0, 0.0, unsure=True).failed("no", 1.0, 0.0).may_be_held
+    assert NEW.failed("silence", 0.0, 0.0, unsure=True).failed("no", 1.0, 0.0).doubt.may_be_held
 
 
 def test_at_once_means_now_with_a_fresh_back_off_and_the_same_port() -> None:
-    again = replace(HELD, failures=7).retry_now(123.0)
-    assert (again.attempt_at, again.failures, again.requested_port) == (123.0, 0, 8080)
+    again = replace(HELD, trouble=Trouble(7)).retry_now(123.0)
+    assert (again.attempt_at, again.trouble.failures, again.requested_port) == (123.0, 0, 8080)
 
 
 def test_what_another_deletion_may_have_shut_is_asked_for_now_and_may_be_gone() -> None:
-    again = replace(HELD, companion_asked=True).ask_again(123.0)
-    assert (again.attempt_at, again.companion_asked, again.may_be_gone) == (123.0, False, True)
+    again = replace(HELD, pair=PairState(companion_asked=True)).ask_again(123.0)
+    assert (again.attempt_at, again.pair.companion_asked, again.doubt.may_be_gone) == (123.0, False, True)
 
 
 def test_what_could_not_be_deleted_is_asked_for_where_it_was_whatever_its_companion_does() -> None:
     kept = HELD.keep_as_is(123.0)
-    assert (kept.attempt_at, kept.companion_asked, kept.moves) == (123.0, True, MAX_MOVES)
+    assert (kept.attempt_at, kept.pair.companion_asked, kept.pair.moves) == (123.0, True, MAX_MOVES)
     assert (kept.external_port, kept.requested_port) == (HELD.external_port, HELD.requested_port)
 
 
@@ -168,7 +176,7 @@ def test_what_is_not_open_cannot_lapse() -> None:
 
 def test_a_lost_lease_is_shut_and_wants_the_same_port_again() -> None:
     lost = HELD.lost()
-    assert (lost.held, lost.requested_port, lost.lifetime, lost.expires) == (False, 8080, 0, inf)
+    assert (lost.held, lost.requested_port, lost.mapping.lifetime, lost.expires) == (False, 8080, 0, inf)
 
 
 def test_a_lease_needs_attention_when_it_is_due_or_at_its_end() -> None:
@@ -197,7 +205,7 @@ def test_a_grant_without_a_token_takes_none_away() -> None:
 
 def test_what_needed_nothing_never_expires_and_is_asserted_like_a_permanent_mapping() -> None:
     lease = NEW.granted(Grant(8080, 20, static=True), PUBLIC, now=100.0, spread=0.0)
-    assert (lease.expires, lease.attempt_at, lease.lifetime, lease.mapping.static) == (inf, 400.0, 0, True)
+    assert (lease.expires, lease.attempt_at, lease.mapping.lifetime, lease.mapping.static) == (inf, 400.0, 0, True)
 
 
 def test_what_was_sent_again_is_static_no_more() -> None:
@@ -259,7 +267,7 @@ def test_a_port_that_was_followed_once_is_asked_for_inside_and_outside() -> None
 def test_a_mapping_that_moves_is_still_told_as_it_was_and_asked_for_elsewhere_first() -> None:
     moved = HELD.move_to(9000, 8080)
     assert (moved.external_port, moved.requested_port, moved.attempt_at) == (8080, 9000, -inf)
-    assert moved.may_be_gone
+    assert moved.doubt.may_be_gone
 
 
 def test_its_token_goes_with_it_but_not_to_another_internal_port() -> None:
@@ -268,4 +276,4 @@ def test_its_token_goes_with_it_but_not_to_another_internal_port() -> None:
 
 
 def test_an_alert_lets_it_move_again() -> None:
-    assert HELD.keep_as_is(200.0).retry_now(300.0).moves == 0
+    assert HELD.keep_as_is(200.0).retry_now(300.0).pair.moves == 0

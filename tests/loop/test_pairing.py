@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.loop.lease import Lease
+from portmap.loop.lease_parts import Held, PairState
 from portmap.loop.pairing import PortMove, aligned_with, fresh_port, next_move, partner, ports_in_use, settled
 from portmap.model import Grant, PortRequest, Protocol
 
@@ -16,13 +17,13 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
 def half(protocol: Protocol, port: int = 0, *, internal: int = 4001, inner: int = 0, moves: int = 0) -> Lease:
     """Half of a pair; it follows where an inner port is given. Port 0: not held."""
     request = PortRequest(protocol, internal, paired=True, follow=inner > 0)
-    lease = replace(Lease.of(request, 0.0), target_port=inner or internal, moves=moves)
+    lease = replace(Lease.of(request, 0.0), target_port=inner or internal, pair=PairState(moves=moves))
     return lease.granted(Grant(port, 600), None, 0.0, 0.0) if port else lease
 
 
 def single(port: int, inner: int, moves: int = 0) -> Lease:
     """A lease that follows from internal port 6881 on."""
-    lease = replace(Lease.of(PortRequest(TCP, 6881, follow=True), 0.0), target_port=inner, moves=moves)
+    lease = replace(Lease.of(PortRequest(TCP, 6881, follow=True), 0.0), target_port=inner, pair=PairState(moves=moves))
     return lease.granted(Grant(port, 600), None, 0.0, 0.0)
 
 
@@ -99,23 +100,23 @@ def test_chance_chooses_among_all_unregistered_ports(spread: float, port: int) -
 
 
 def test_a_static_lease_is_never_moved() -> None:
-    static = replace(half(TCP, 4002), static=True)
+    static = replace(half(TCP, 4002), at_gateway=Held(4002, static=True))
     assert next_move(static, half(UDP, 4005), 0.0) is None
     assert next_move(half(UDP, 4005), static, 0.0) is None
 
 
 def test_apart_for_good_both_know_why() -> None:
-    notes = {lease.note for lease in settled(half(UDP, 4005, moves=4), half(TCP, 4001))}
+    notes = {lease.pair.note for lease in settled(half(UDP, 4005, moves=4), half(TCP, 4001))}
     assert notes == {"TCP has 4001 and UDP 4005: the gateway gave no common port"}
 
 
 def test_when_ports_agree_moves_and_note_are_reset() -> None:
-    before = replace(half(UDP, 4002, moves=2), note="apart"), half(TCP, 4002, moves=1)
-    assert [(lease.note, lease.moves) for lease in settled(*before)] == [("", 0), ("", 0)]
+    before = replace(half(UDP, 4002), pair=PairState(moves=2, note="apart")), half(TCP, 4002, moves=1)
+    assert [(lease.pair.note, lease.pair.moves) for lease in settled(*before)] == [("", 0), ("", 0)]
 
 
 def test_alone_the_moves_are_not_forgotten_or_there_would_be_no_end() -> None:
-    assert [lease.moves for lease in settled(half(UDP, 4005, moves=4), half(TCP))] == [4, 0]
+    assert [lease.pair.moves for lease in settled(half(UDP, 4005, moves=4), half(TCP))] == [4, 0]
 
 
 # following
@@ -126,7 +127,7 @@ def test_what_is_one_port_inside_and_outside_is_left_alone() -> None:
 
 
 def test_a_second_choice_is_asked_for_once_where_another_port_was_given() -> None:
-    lease = replace(Lease.of(PortRequest(TCP, 8080), 0.0, remembered_port=9090), moves=0)
+    lease = Lease.of(PortRequest(TCP, 8080), 0.0, remembered_port=9090)
     granted = lease.granted(Grant(7000, 600), None, 0.0, 0.0)
     assert next_move(granted, None, 0.0) == PortMove(granted.key, 9090, 8080)
     assert granted.move_to(9090, 8080).second_choice == 0
@@ -170,8 +171,8 @@ def test_and_there_it_stays_with_the_reason() -> None:
     lease = single(40009, 6881, moves=5)
     assert next_move(lease, None, 0.0) is None
     (lease,) = settled(lease, None)
-    assert lease.note == "the gateway maps no port to itself: let the application listen on 6881"
-    assert lease.moves == 5
+    assert lease.pair.note == "the gateway maps no port to itself: let the application listen on 6881"
+    assert lease.pair.moves == 5
 
 
 def test_a_pair_that_follows_moves_inside_and_outside() -> None:
@@ -181,5 +182,5 @@ def test_a_pair_that_follows_moves_inside_and_outside() -> None:
 
 def test_where_the_internal_port_is_nominal_the_partner_is_asked_again_until_it_is_enough() -> None:
     tcp, udp = half(TCP, 40000, internal=1, inner=1), half(UDP, 40001, internal=1, inner=1)
-    moves = [next_move(tcp, replace(udp, moves=moves), 0.0) for moves in range(5)]
+    moves = [next_move(tcp, replace(udp, pair=PairState(moves=moves)), 0.0) for moves in range(5)]
     assert moves == [PortMove((UDP, 1), 40000, 1)] * 4 + [None]

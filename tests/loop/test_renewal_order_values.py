@@ -6,6 +6,7 @@ from tests.loop.rule_order import LEASE, PORT, TCP, UDP
 
 from portmap.loop import renewal_order
 from portmap.loop.lease import Lease
+from portmap.loop.lease_parts import Held
 from portmap.model import Grant, PortRequest
 
 NEW = Lease.of(PortRequest(TCP, PORT), 0.0)
@@ -35,6 +36,6 @@ def test_a_companion_that_was_asked_for_need_not_wait() -> None:
 
 
 def test_what_needs_nothing_neither_makes_others_wait_nor_suffer() -> None:
-    static = replace(opened(NEW, 1), static=True)
+    static = replace(opened(NEW, 1), at_gateway=Held(8080, static=True))
     assert not renewal_order.must_wait_for(opened(OTHER, 2), static)
     assert not renewal_order.may_be_shut_by(opened(OTHER, 2), static)

@@ -7,6 +7,7 @@ inbox            Inbox: messages and time for the loop's thread
 lease            Lease: one mapping's state and what each outcome implies; pure
 lease_events     which event a change of a lease is; pure
 lease_manager    LeaseManager: ask, renew, move, give back, delete
+lease_parts      the parts of a lease: held, trouble, doubt, pair; pure
 lease_table      LeaseTable: all leases, by key and by next wake-up; stores and announces outcomes
 leftovers        LeftoverCleaner: deletes what an earlier session left at the gateway
 loop             Loop: take a message or do the one thing that is due

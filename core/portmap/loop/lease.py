@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from portmap.backoff import backoff
+from portmap.loop.lease_parts import NO_DOUBT, NO_TROUBLE, UNPAIRED, Doubt, Held, PairState, Trouble
 from portmap.model import Address, Grant, Key, Mapping, PortRequest, Protocol, is_nominal
 
 MIN_RENEWAL = 4.0  # seconds between two renewals at the least: RFC 6887 §11.2.1
@@ -26,41 +27,25 @@ MAX_MOVES = 8  # at least as many as the longest list of steps in `pairing`: the
 class Lease:
     """A request and what became of it. Times are seconds of the loop's clock.
 
-    What the gateway holds: `external_port` (0: not open), `external_ip`, `lifetime`, `expires`, `token`, `static`
-    (nothing was sent); `target_port`: the internal port it leads to, another than the request's where the application
-    follows.
-    When and what to ask: `attempt_at`, `requested_port` (0: any), `second_choice` (asked for where the wanted port is
-    taken, 0: none), `checked_at` (when the gateway was last asked about it), `suggested_tried_at` (when the wanted
+    What to ask, and when: `attempt_at`, `requested_port` (0: any), `target_port` (the internal port that it leads to,
+    another than the request's where the application follows), `token`, `second_choice` (asked for where the wanted port
+    is taken, 0: none), `checked_at` (when the gateway was last asked about it), `suggested_tried_at` (when the wanted
     port was last asked for in place of an open one).
-    Trouble: `failures`, `reason`, `failure_kind` (`errors.error_kind` of the last one).
-    Doubt: `may_be_held`: a call ended without an answer, so the gateway may hold a mapping that we do not know of;
-    `may_be_gone`: the gateway may have forgotten it, so if it refuses now, the port is shut.
-    TCP and UDP of one port: `open_order` (which was opened first, 0: never opened), `companion_asked` (see
-    `renewal_order`); `moves` since the ports last agreed, and `note`, why they do not (see `pairing`).
+    What is known: `at_gateway` (None: the port is not open), `trouble`, `doubt`, `pair`.
     """
 
     request: PortRequest
     attempt_at: float
     requested_port: int
-    external_port: int = 0
-    external_ip: Address | None = None
-    lifetime: int = 0
-    expires: float = inf
-    failures: int = 0
-    reason: str = ""
-    failure_kind: str = ""
-    checked_at: float = -inf
-    may_be_held: bool = False
-    open_order: int = 0
-    companion_asked: bool = False
-    may_be_gone: bool = False
-    token: str = ""
     target_port: int = 0
-    moves: int = 0
-    note: str = ""
-    static: bool = False
+    token: str = ""
     second_choice: int = 0
+    checked_at: float = -inf
     suggested_tried_at: float = -inf
+    at_gateway: Held | None = None
+    trouble: Trouble = NO_TROUBLE
+    doubt: Doubt = NO_DOUBT
+    pair: PairState = UNPAIRED
 
     @classmethod
     def of(
@@ -110,7 +95,22 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether the port is open, as far as we know."""
-        return self.external_port != 0
+        return self.at_gateway is not None
+
+    @property
+    def external_port(self) -> int:
+        """The port that is open outside; 0 where none is."""
+        return self.at_gateway.external_port if self.at_gateway else 0
+
+    @property
+    def expires(self) -> float:
+        """When the lease runs out; never where none is open."""
+        return self.at_gateway.expires if self.at_gateway else inf
+
+    @property
+    def static(self) -> bool:
+        """Whether it is open and nothing was sent for it."""
+        return self.at_gateway is not None and self.at_gateway.static
 
     @property
     def nominal(self) -> bool:
@@ -131,15 +131,15 @@ class Lease:
     @property
     def mapping(self) -> Mapping:
         """The open port as its users see it."""
-        request = self.request
+        request, held = self.request, self.at_gateway or Held(0)
         return Mapping(
             request.protocol,
             request.internal_port,
-            self.external_port,
-            self.lifetime,
-            self.external_ip,
+            held.external_port,
+            held.lifetime,
+            held.external_ip,
             request.name,
-            self.static,
+            held.static,
             request.follow and self.ports_agree,
         )
 
@@ -152,23 +152,17 @@ class Lease:
         asked = self.request.lifetime
         lifetime = 0 if grant.static else grant.lifetime
         term = min(asked, lifetime or asked)
+        expires = now + lifetime if lifetime else inf
         return replace(
             self,
             attempt_at=now + max(term * (1 / 2 + spread / 8), MIN_RENEWAL),
-            checked_at=now,
             requested_port=grant.external_port,
-            external_port=grant.external_port,
-            external_ip=grant.external_ip or address,
-            lifetime=lifetime,
-            expires=now + lifetime if lifetime else inf,
-            failures=0,
-            reason="",
-            failure_kind="",
-            may_be_held=False,
-            companion_asked=False,
-            may_be_gone=False,
             token=grant.token or self.token,
-            static=grant.static,
+            checked_at=now,
+            at_gateway=Held(grant.external_port, grant.external_ip or address, lifetime, expires, grant.static),
+            trouble=NO_TROUBLE,
+            doubt=NO_DOUBT,
+            pair=self.pair._replace(companion_asked=False),
         )
 
     def failed(
@@ -186,7 +180,7 @@ class Lease:
         `retry_after`: for how many seconds the gateway says that it would answer the same. While the port is open this
         changes nothing: an answer that may be forged must not shut it. `kind`: the error's `errors.error_kind`.
         """
-        delay = backoff(self.failures, RETRY_FIRST, MAX_RETRY) * (1 + spread / 4)
+        delay = backoff(self.trouble.failures, RETRY_FIRST, MAX_RETRY) * (1 + spread / 4)
         if retry_after > delay:
             delay = min(retry_after, MAX_RETRY_AFTER)
         if self.held:
@@ -194,11 +188,9 @@ class Lease:
         return replace(
             self,
             attempt_at=now + delay,
-            failures=self.failures + 1,
-            reason=reason,
-            failure_kind=kind,
-            may_be_held=self.may_be_held or unsure,
-            companion_asked=False,
+            trouble=Trouble(self.trouble.failures + 1, reason, kind),
+            doubt=self.doubt._replace(may_be_held=self.doubt.may_be_held or unsure),
+            pair=self.pair._replace(companion_asked=False),
         )
 
     def seen(self, now: float) -> "Lease":
@@ -207,7 +199,8 @@ class Lease:
 
     def retry_now(self, now: float) -> "Lease":
         """The gateway may have forgotten the mapping: ask now, for the same port, with a fresh back-off."""
-        return replace(self, attempt_at=now, failures=0, companion_asked=False, may_be_gone=True, moves=0)
+        pair = self.pair._replace(companion_asked=False, moves=0)
+        return replace(self.ask_again(now), trouble=self.trouble._replace(failures=0), pair=pair)
 
     def granted_elsewhere(self, granted: "Lease") -> "Lease":
         """Granted, but on a port that we will not keep: remembered so that it can be deleted, and not announced."""
@@ -216,7 +209,7 @@ class Lease:
             requested_port=granted.external_port,
             target_port=granted.target_port,
             token=granted.token,
-            may_be_held=True,
+            doubt=self.doubt._replace(may_be_held=True),
         )
 
     def move_to(self, external_port: int, inner_port: int) -> "Lease":
@@ -226,19 +219,16 @@ class Lease:
             attempt_at=-inf,
             requested_port=external_port,
             target_port=inner_port,
-            moves=self.moves + 1,
-            companion_asked=True,
-            may_be_gone=not self.nominal,
-            may_be_held=False,
+            pair=self.pair._replace(companion_asked=True, moves=self.pair.moves + 1),
+            doubt=Doubt(may_be_held=False, may_be_gone=not self.nominal),
             token=self.token if inner_port == self.target_port else "",
             second_choice=0 if external_port == self.second_choice else self.second_choice,
         )
 
     def suggested_port_is_due(self, now: float) -> bool:
         """Whether the wanted port is worth another try: another one was open, and may be gone."""
-        had = (
-            self.external_port if self.may_be_gone else self.requested_port if self.open_order and not self.held else 0
-        )
+        was_open = self.pair.open_order and not self.held
+        had = self.external_port if self.doubt.may_be_gone else self.requested_port if was_open else 0
         alone = not (self.request.paired or self.request.follow or self.static)
         return (
             alone
@@ -253,23 +243,24 @@ class Lease:
 
     def ask_again(self, now: float) -> "Lease":
         """The gateway may hold it no longer: ask for the same again."""
-        return replace(self, attempt_at=now, companion_asked=False, may_be_gone=True)
+        pair = self.pair._replace(companion_asked=False)
+        return replace(self, attempt_at=now, pair=pair, doubt=self.doubt._replace(may_be_gone=True))
 
     def keep_as_is(self, now: float) -> "Lease":
         """It could not be deleted, or no answer confirmed that: ask for it where it was, and move it no more."""
-        return replace(self, attempt_at=now, companion_asked=True, moves=MAX_MOVES)
+        return replace(self, attempt_at=now, pair=self.pair._replace(companion_asked=True, moves=MAX_MOVES))
 
     def open_anew(self, turn: int) -> "Lease":
         """It was deleted where it was: ask for it there, before anything else, as the `turn`th, and move it no more."""
-        return replace(self, attempt_at=-inf, companion_asked=True, moves=MAX_MOVES, open_order=turn)
+        return self.keep_as_is(-inf).with_open_order(turn)
 
     def follow_companion(self, now: float) -> "Lease":
         """The companion was asked: ask for this one now, before that is asked again."""
-        return replace(self, attempt_at=now, companion_asked=True)
+        return replace(self, attempt_at=now, pair=self.pair._replace(companion_asked=True))
 
     def with_open_order(self, turn: int) -> "Lease":
         """The gateway may have opened it just now, as the `turn`th of all."""
-        return replace(self, open_order=turn)
+        return replace(self, pair=self.pair._replace(open_order=turn))
 
     def expired(self, now: float) -> bool:
         """Whether the lease has run out."""
@@ -277,4 +268,4 @@ class Lease:
 
     def lost(self) -> "Lease":
         """The port is shut; the same one is asked for again."""
-        return replace(self, external_port=0, lifetime=0, expires=inf, may_be_gone=False)
+        return replace(self, at_gateway=None, doubt=self.doubt._replace(may_be_gone=False))

@@ -10,7 +10,7 @@ def event_of_grant(before: Lease, after: Lease) -> PortEvent:
 
     A new note goes before any other reason.
     """
-    note = after.note if after.note != before.note else ""
+    note = after.pair.note if after.pair.note != before.pair.note else ""
     if not before.held:
         return PortAdded.of(after.mapping, reason=note or _other_port(before, after))
     was, now = before.mapping, after.mapping
@@ -24,7 +24,7 @@ def _other_port(before: Lease, after: Lease) -> str:
     request = before.request
     if request.follow and not request.external_port:
         return ""
-    wanted = (0 if before.moves else before.requested_port) or request.suggested_port
+    wanted = (0 if before.pair.moves else before.requested_port) or request.suggested_port
     other = after.external_port != wanted
     return f"the gateway gave port {after.external_port} instead of {wanted}" if other else ""
 

@@ -90,7 +90,7 @@ class LeaseManager:
         lease = self._table.get(key)
         if lease is None:
             return
-        if (lease.held or lease.may_be_held) and self._remove(lease, self._policy.call_deadline):
+        if (lease.held or lease.doubt.may_be_held) and self._remove(lease, self._policy.call_deadline):
             self._renew_after_delete(lease)
         self._table.remove(key)  # last: a stop during the deleting leaves it to the cleaning up
 
@@ -124,7 +124,7 @@ class LeaseManager:
         if (lease := self._table.next_due()) is None:
             return
         if lease.expired(self._inbox.now()):
-            self._table.record_loss(lease, lease.reason or "the lease ran out")
+            self._table.record_loss(lease, lease.trouble.reason or "the lease ran out")
             self._table.renew_companion(lease)
         else:
             self._ask_in_order(lease)
@@ -135,7 +135,7 @@ class LeaseManager:
         self._settle_interrupted_call()
         answers = True
         for lease in self._table:
-            if lease.held or (lease.may_be_held and self._monitor.address is not None):
+            if lease.held or (lease.doubt.may_be_held and self._monitor.address is not None):
                 answers = self._remove(lease, deadline - self._inbox.now() if answers else 0.0)
 
     # Asking --------------------------------------------------------------------------------------------------
@@ -160,7 +160,9 @@ class LeaseManager:
         match outcome:
             case Granted(grant):
                 self._monitor.mapping_answered()
-                self._monitor.note_granted_address(grant.external_ip, lease.external_ip if lease.held else None)
+                self._monitor.note_granted_address(
+                    grant.external_ip, lease.at_gateway.external_ip if lease.at_gateway else None
+                )
                 self._granted(lease, grant, asked_at)
             case Failed(error):
                 self._monitor.mapping_answered()
@@ -170,14 +172,14 @@ class LeaseManager:
 
     def _failed(self, lease: Lease, error: PortmapError) -> None:
         """The gateway refused, or its answer made no sense. If it may have forgotten the mapping, the port is shut."""
-        doubted = lease.held and lease.may_be_gone
+        doubted = lease.held and lease.doubt.may_be_gone
         left = self._table.record_loss(lease, str(error)) if doubted else lease
         self._table.record_failure(left, error, unsure=doubted)
         self._table.renew_companion(lease, touched=doubted)
 
     def _unanswered(self, lease: Lease, error: NATError) -> None:
         """No answer: the gateway may have opened the port all the same."""
-        asked = lease if lease.open_order else lease.with_open_order(next(self._open_orders))
+        asked = lease if lease.pair.open_order else lease.with_open_order(next(self._open_orders))
         self._table.record_failure(asked, error)
         self._table.postpone_companion(asked, error, others_are_answered=self._monitor.is_reachable)
         self._suspect_gateway(error)

@@ -104,7 +104,7 @@ class LeaseTable:
         maybe = unsure or not isinstance(error, Refused | NoGateway)  # any other error may hide a yes
         self.put(lease.failed(reason, self._inbox.now(), self._random(), kind=kind, unsure=maybe, retry_after=wait))
         what = "renewed" if lease.held else "mapped"
-        if kind == lease.failure_kind:
+        if kind == lease.trouble.kind:
             _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
             return
         _log.log(self._trouble_level, "%s %d is not %s: %s", *lease.key, what, reason)
@@ -144,7 +144,7 @@ class LeaseTable:
         companion, now = self.get(lease.companion), self._inbox.now()
         if not companion or companion.attempt_at > now or not renewal_order.must_wait_for(companion, lease):
             return
-        if others_are_answered and companion.failures >= renewal_order.MAX_POSTPONEMENTS:
+        if others_are_answered and companion.trouble.failures >= renewal_order.MAX_POSTPONEMENTS:
             self.put(companion.follow_companion(now))
         else:
             self.record_failure(companion, error)

@@ -59,7 +59,7 @@ class MappingCheck:
 
     def _reopen(self, missing: Lease, others: Iterable[Lease]) -> None:
         """The gateway no longer lists this one."""
-        last = max(others, key=lambda each: (each.checked_at, each.open_order), default=None)
+        last = max(others, key=lambda each: (each.checked_at, each.pair.open_order), default=None)
         if last and self._is_listed(last):
             self._ask(missing)
             if self._is_listed(missing) and not self._is_listed(last):

@@ -86,7 +86,9 @@ class MappingClient:
         timeout = self._deadline if timeout is None else timeout
         if timeout <= 0:
             raise GatewayTimeout(f"{self._nat} left no time for this call")
-        asked_last = lease.requested_port if lease.may_be_held else 0  # what was held is gone since, or is the same
+        asked_last = (
+            lease.requested_port if lease.doubt.may_be_held else 0
+        )  # what was held is gone since, or is the same
         port = asked_last or lease.external_port or lease.requested_port or lease.target_port
         self._nat.delete_mapping(lease.request.protocol, port, lease.target_port, timeout, lease.token)
 

@@ -53,7 +53,7 @@ def ports_in_use(lease: Lease, leases: Iterable[Lease]) -> set[int]:
 
 def aligned_with(lease: Lease, other: Lease) -> Lease:
     """The lease, asking for the port that its partner holds; as it is where it may be open somewhere."""
-    if lease.held or lease.may_be_held or not other.held:
+    if lease.held or lease.doubt.may_be_held or not other.held:
         return lease
     return replace(lease, requested_port=other.external_port, target_port=other.target_port)
 
@@ -65,7 +65,7 @@ def next_move(lease: Lease, other: Lease | None, spread: float, taken: Collectio
     """
     if lease.static:
         return None
-    tries = lease.moves + (other.moves if other else 0)
+    tries = lease.pair.moves + (other.pair.moves if other else 0)
     fresh = fresh_port(spread)
     if move := _move_to_second_choice(lease) or _move_for_follow(lease, tries, fresh, taken):
         return move
@@ -87,7 +87,7 @@ def fresh_port(spread: float) -> int:
 
 def was_moved(lease: Lease, other: Lease) -> bool:
     """Whether the two came to one port by a move at the gateway."""
-    moved = 0 < max(lease.moves, other.moves) < MAX_MOVES
+    moved = 0 < max(lease.pair.moves, other.pair.moves) < MAX_MOVES
     return moved and other.held and not (lease.nominal or _apart(lease, other))
 
 
@@ -142,4 +142,5 @@ def _fault(lease: Lease, other: Lease | None) -> str:
 
 def _with_note(lease: Lease, note: str, *, agreed: bool) -> Lease:
     """The lease with the note. Where the ports agree, the moves are forgotten."""
-    return replace(lease, note=note, moves=0 if agreed and not note else lease.moves, second_choice=0)
+    moves = 0 if agreed and not note else lease.pair.moves
+    return replace(lease, pair=lease.pair._replace(note=note, moves=moves), second_choice=0)

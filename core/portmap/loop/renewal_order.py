@@ -25,7 +25,7 @@ MAX_POSTPONEMENTS = 2  # times that the younger waits while the gateway answers,
 
 def was_opened_first(lease: Lease, other: Lease) -> bool:
     """Whether the gateway opened this one first: an open one before one that is not, then by `open_order`."""
-    return lease.open_order > 0 and _rank(lease) < _rank(other)
+    return lease.pair.open_order > 0 and _rank(lease) < _rank(other)
 
 
 def must_wait_for(lease: Lease, other: Lease) -> bool:
@@ -33,8 +33,8 @@ def must_wait_for(lease: Lease, other: Lease) -> bool:
 
     One that is refused again and again is asked for alone, or its elder would be renewed as often.
     """
-    alone = not lease.held and lease.failures > 0 and other.held
-    return was_opened_first(other, lease) and not (other.static or lease.companion_asked or alone)
+    alone = not lease.held and lease.trouble.failures > 0 and other.held
+    return was_opened_first(other, lease) and not (other.static or lease.pair.companion_asked or alone)
 
 
 def may_be_shut_by(other: Lease, touched: Lease) -> bool:
@@ -43,4 +43,4 @@ def may_be_shut_by(other: Lease, touched: Lease) -> bool:
 
 
 def _rank(lease: Lease) -> tuple[bool, float]:
-    return not lease.held, lease.open_order or inf
+    return not lease.held, lease.pair.open_order or inf
