@@ -55,6 +55,7 @@ def test_a_pinhole_is_a_mapping_to_the_same_port(server: Server, pinholes_at: Pi
     request = gateway.heard[0]
     assert (request[8:24], request[44:60]) == (HERE6.packed, bytes(16))  # our address; "you choose" in IPv6
     assert request[40:44].hex() == "765f765f"
+    assert len(request) == 60  # without an option: a pinhole has one port, so there is nothing to prefer
 
 
 def test_renewal_and_deletion_have_the_nonce_of_the_pinhole(server: Server, pinholes_at: PinholesAt) -> None:

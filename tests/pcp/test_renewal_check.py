@@ -68,6 +68,17 @@ def test_a_server_that_does_not_say_that_the_port_is_free_is_believed(
         assert server.heard_hex[-1][8:16] != "00000000"  # a renewal, no deletion
 
 
+def test_where_the_deletion_before_a_renewal_is_refused_it_is_renewed_all_the_same(
+    peer: "MakePeer", patient: Timeouts
+) -> None:
+    server = peer(mapped(), refused(2), mapped())
+    with watched(server.port, patient) as (backend, _):
+        grant = add(backend)
+        backend._client._renewals.extends = False
+        assert add(backend, grant.token).external_port == 30303
+        assert len(server.heard) == 3
+
+
 def test_a_mapping_that_was_deleted_is_held_no_more(peer: "MakePeer", patient: Timeouts) -> None:
     server = peer(mapped(lifetime=600), mapped(lifetime=0))
     with watched(server.port, patient) as (backend, _):
