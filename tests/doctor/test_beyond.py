@@ -115,7 +115,7 @@ def test_what_hole_punching_can_do_depends_on_the_nat(nat: NatType | str, words:
 # Looking
 
 
-class Stranger(ScriptedBackend):
+class OtherGateway(ScriptedBackend):
     """A gateway that states 1.2.3.4."""
 
     def __str__(self) -> str:
@@ -123,7 +123,7 @@ class Stranger(ScriptedBackend):
 
 
 def candidates_at(place: IPv4Address) -> list[Candidate]:
-    return [Candidate.of(Nat(Stranger(), "scripted"), name=f"scripted:{place}")]
+    return [Candidate.of(Nat(OtherGateway(), "scripted"), name=f"scripted:{place}")]
 
 
 def nobody_asks(_: object) -> None:

@@ -308,13 +308,13 @@ def test_a_folder_of_another_user_is_not_used_for_sockets(tmp_path: Path, monkey
 
 
 class CountingMailbox(Mailbox):
-    """One that counts how often it waited in vain."""
+    """One that counts the waits that ended without a message."""
 
-    in_vain = 0
+    waits_without_message = 0
 
     def receive(self, seconds: float | None) -> Message | None:
         message = super().receive(seconds)
-        CountingMailbox.in_vain += message is None
+        CountingMailbox.waits_without_message += message is None
         return message
 
 
@@ -327,7 +327,7 @@ def test_a_socket_that_never_answers_costs_a_moment_once(make: Make, monkeypatch
         assert asking.other_holder(WEB) is not None
     squatter.close()
     assert (
-        1 <= CountingMailbox.in_vain <= 4
+        1 <= CountingMailbox.waits_without_message <= 4
     )  # 10 without the note: then the squatter's socket is full; others test, too
 
 

@@ -1,8 +1,8 @@
 """Which router stands at the n-th place on the way out of this network: a datagram that may pass n - 1 routers tells.
 
 The n-th one drops it, as its TTL has run out, and says so by ICMP (RFC 792). Linux hands that to the socket itself
-(IP_RECVERR, ip(7)), so no root is needed. The datagram goes towards an address that belongs to nobody (RFC 5737), and
-no further than that router.
+(IP_RECVERR, ip(7)), so no root is needed. The datagram goes towards an address that no host has (RFC 5737), and no
+further than that router.
 """
 
 import logging
