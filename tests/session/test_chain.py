@@ -15,7 +15,7 @@ import portmap
 from portmap.cli.commands.close import close_ports
 from portmap.cli.commands.open import open_ports
 from portmap.config.file import parse_config
-from portmap.errors import NoGateway, PluginError, SpecError
+from portmap.errors import Conflict, NoGateway, PluginError, SpecError
 from portmap.testing import Quirks, Router, loopback_address
 
 START = (sys.executable, "-m", "portmap")
@@ -180,3 +180,46 @@ def test_the_file_has_a_list_and_a_map_may_have_its_own() -> None:
     text = 'beyond = ["pmp:192.168.0.1"]\n[[map]]\nport = 80\n[[map]]\nport = 81\nbeyond = []\n'
     chain, alone = parse_config(text).instances
     assert (chain.gateway, alone.gateway) == ("any beyond pmp:192.168.0.1", "any")
+
+
+# Several portmaps on one host
+
+
+def test_of_two_that_hold_the_same_port_the_first_to_end_leaves_both_mappings(routers: TwoRouters) -> None:
+    first = portmap.open(routers.nat, ["28444"], beyond=routers.beyond)
+    first.wait(10)
+    held = routers.tables
+    with portmap.open(routers.nat, ["28444"], beyond=routers.beyond) as second:
+        second.wait(10)
+        assert routers.tables == held
+        first.close()
+        assert routers.tables == held
+    assert routers.tables == ([], [])
+
+
+def test_a_portmap_at_the_inner_router_alone_keeps_its_mapping_when_the_chain_ends(routers: TwoRouters) -> None:
+    with portmap.open(routers.nat, ["28444"]) as alone:
+        alone.wait(10)
+        with portmap.open(routers.nat, ["28444"], beyond=routers.beyond) as chain:
+            chain.wait(10)
+        assert [len(table) for table in routers.tables] == [1, 0]
+    assert routers.tables == ([], [])
+
+
+# A port that is taken
+
+
+def test_where_only_the_wanted_port_will_do_a_taken_one_leaves_nothing(routers: TwoRouters) -> None:
+    routers.outer.quirks = Quirks(conflict=frozenset({28443}))
+    session = portmap.open(routers.nat, ["28443:28444"], beyond=routers.beyond, on_conflict="fail")
+    with session, pytest.raises(Conflict, match=r"^hop 2 of 2|gave port"):
+        session.wait(2)
+    assert routers.tables == ([], [])
+
+
+def test_else_another_one_is_taken_outside(routers: TwoRouters) -> None:
+    routers.outer.quirks = Quirks(conflict=frozenset({28443}))
+    with portmap.open(routers.nat, ["28443:28444"], beyond=routers.beyond) as session:
+        (mapping,) = session.wait(10)
+        assert mapping.external_port != 28443
+        assert routers.tables[1] == [(routers.inner.outside, 28444, mapping.external_port)]
