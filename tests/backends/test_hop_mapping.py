@@ -42,3 +42,9 @@ def test_a_client_that_is_no_address_makes_it_no_token(client: object) -> None:
 def test_four_gateways_with_pcps_nonces_fit_into_a_token() -> None:
     hops = [HopMapping(IPv4Address("192.168.100.100"), 65535, 65535, "pcp " + "f" * 24)] * 4
     assert len(to_token(hops)) < LONGEST
+
+
+@pytest.mark.parametrize("port", [True, -1, 65536, "80", 80.0, None])
+def test_a_port_that_is_none_makes_it_no_token(port: object) -> None:
+    assert from_token(json.dumps([["", port, 80, ""]]), 2) == ()
+    assert from_token(json.dumps([["", 80, port, ""]]), 2) == ()

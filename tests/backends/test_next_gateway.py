@@ -231,3 +231,26 @@ def test_every_backend_that_is_raced_is_asked_at_an_address_if_that_makes_sense(
     found = installed_candidates(Catalogue(BACKENDS), AnyBackend, argument="192.168.0.1")
     asked = {candidate.name: candidate.load() for candidate in found}
     assert {name for name, nat in asked.items() if nat} == {f"{it}:192.168.0.1" for it in ("pcp", "pmp", "upnp")}
+
+
+def test_after_an_alert_the_inner_address_is_asked_for_before_anything_is_looked_for(
+    chain: ChainNat, network: Network, inner: Gateway
+) -> None:
+    inner.address = IPv4Address("5.6.7.8")
+    chain.watch(lambda _: None)
+    chain.external_ip()
+    inner.alerts[0]("restarted")
+    assert add(chain, 443).external_port == 443
+    assert not network.asked
+
+
+def test_its_hint_is_that_of_the_gateway_that_was_found(chain: ChainNat, network: Network, outer: Gateway) -> None:
+    network.routers[2] = OUTER
+    beyond = network.beyond()
+    assert beyond.hint() == ""
+    beyond.external_ip()
+    assert f"hint of {OUTER}" in beyond.hint()
+    later = network.beyond()
+    later.take_hint(beyond.hint())
+    later.external_ip()
+    assert outer.hints == [f"hint of {OUTER}"]

@@ -36,10 +36,17 @@ MODULES = {
     "core/portmap/loop/debounce.py": "tests/loop",
     "core/portmap/storage/journal.py": "tests/storage/test_journal.py tests/storage/test_journal_store.py tests/loop",
     "core/portmap/backends/answers.py": "tests/backends/test_nat.py tests/backends/test_answers.py",
+    "core/portmap/backends/chain/chain_mapping.py": "tests/backends/test_chain.py tests/backends/test_chain_rules.py "
+    "tests/backends/test_next_gateway.py",
+    "core/portmap/backends/chain/backend.py": "tests/backends/test_chain.py tests/backends/test_chain_rules.py "
+    "tests/backends/test_next_gateway.py",
+    "core/portmap/backends/chain/hop_mapping.py": "tests/backends/test_hop_mapping.py tests/backends/test_chain.py",
+    "core/portmap/backends/chain/next_gateway.py": "tests/backends/test_next_gateway.py",
     "core/portmap/wire/exchange.py": "tests/wire/test_exchange.py tests/natpmp",
     "plugins/upnp/portmap_upnp/mapping/port_mapper.py": "tests/upnp/test_port_mapper.py tests/upnp/test_backend.py "
     "tests/upnp/test_real_routers_ports.py",
-    "plugins/upnp/portmap_upnp/mapping/ownership.py": "tests/upnp/test_ownership.py tests/upnp/test_ownership_probe.py",
+    "plugins/upnp/portmap_upnp/mapping/ownership.py": "tests/upnp/test_ownership.py tests/upnp/test_ownership_probe.py "
+    "tests/upnp/test_other_client.py",
     "core/portmap/publishers/convergence.py": "tests/publishers/test_convergence.py",
     "core/portmap/host/files.py": "tests/host/test_files.py",
     "core/portmap/host/claims.py": "tests/host/test_claims.py tests/backends/test_shared.py",
