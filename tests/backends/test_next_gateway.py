@@ -11,7 +11,7 @@ from portmap.backends.chain.chain_nat import ChainNat
 from portmap.backends.chain.next_gateway import NextGateway, NextGatewayNat, usual_places
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
-from portmap.errors import GatewayTimeout, NoGateway, Refused
+from portmap.errors import GatewayTimeout, NoGateway, NotYet, Refused
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
 from portmap.model import Protocol
@@ -233,15 +233,22 @@ def test_every_backend_that_is_raced_is_asked_at_an_address_if_that_makes_sense(
     assert {name for name, nat in asked.items() if nat} == {f"{it}:192.168.0.1" for it in ("pcp", "pmp", "upnp")}
 
 
-def test_after_an_alert_the_inner_address_is_asked_for_before_anything_is_looked_for(
+def test_the_inner_address_is_asked_for_before_a_port_is_so_that_the_wanted_one_is_asked_for(
     chain: ChainNat, network: Network, inner: Gateway
 ) -> None:
     inner.address = IPv4Address("5.6.7.8")
-    chain.watch(lambda _: None)
-    chain.external_ip()
-    inner.alerts[0]("restarted")
     assert add(chain, 443).external_port == 443
     assert not network.asked
+
+
+def test_an_inner_address_that_comes_with_the_mapping_only_is_no_obstacle(
+    chain: ChainNat, network: Network, inner: Gateway, outer: Gateway
+) -> None:
+    network.routers[2] = OUTER
+    inner.states_with_grant = True
+    inner.errors["external_ip"] = NotYet("with a mapping only")
+    assert add(chain, 443).external_port == 443
+    assert outer.table == {(TCP, 443): (INNER_OUTSIDE, 8080)}
 
 
 def test_its_hint_is_that_of_the_gateway_that_was_found(chain: ChainNat, network: Network, outer: Gateway) -> None:

@@ -11,11 +11,12 @@ Rules:
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from portmap.backends.chain.hop import Hop, Hops, TimeLeft
 from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
-from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError, Refused
+from portmap.errors import SILENCE, Conflict, NATError, NotYet, PluginError, PortmapError, Refused
 from portmap.model import Address, Grant, Protocol, is_nominal
 
 DELETE_TIME = 1.5  # seconds for an outer hop, so that the inner ones have time left when the session ends
@@ -54,6 +55,7 @@ class ChainMapping:
         left = TimeLeft()
         before = dict(self._held)
         grants: list[Grant] = []
+        self._find_way(left)
         for hop in self._hops.in_use:
             with hop.place_told():
                 hop.check_is_beyond()
@@ -122,10 +124,15 @@ class ChainMapping:
                 )
         return False if False in answers else None if None in answers else True
 
+    def _find_way(self, left: TimeLeft) -> None:
+        """Know whether a gateway has to be looked for: the outermost one is asked for the wanted port."""
+        for hop in self._hops.all:
+            if hop.is_found and hop.inner is not None and hop.inner.is_needed:
+                with suppress(NotYet):  # its mapping tells
+                    self._know_address(hop.inner, left)
+
     def _leads_through(self, hop: Hop, left: TimeLeft) -> bool:
         """Whether the way out leads through this hop; where it does not any more, what it holds is deleted."""
-        if hop.is_found and hop.inner is not None and hop.inner.is_needed:
-            self._know_address(hop.inner, left)
         if hop.is_needed:
             return True
         if held := self._held.pop(hop, None):
