@@ -191,6 +191,7 @@ def test_at_the_end_failed_and_published_states_are_left_alone() -> None:
 
 def test_by_default_a_failure_is_tried_again_after_a_second_and_then_at_least_every_five_minutes() -> None:
     plan, waits = Convergence().want(A, 0.0), []
+    assert plan.due == pytest.approx(0.1)  # what happens together is published together
     for _ in range(12):
         now = plan.due
         plan = plan.started(now).failed(now, 0.0)
