@@ -174,6 +174,6 @@ def test_a_reader_that_goes_away_is_no_fault(hold: Hold) -> None:
 
 def test_an_address_that_cannot_be_learnt_is_told_and_tried_on(hold: Hold, install: Install) -> None:
     site = install("acme-nat", ACME, acme_nat=RAISES.replace("Kind.LOOP", "Kind.STATIC"))
-    code, out, _ = hold("--nat", "acme:NoGateway", "--for", "1s", "8080", PYTHONPATH=str(site)).end()
+    code, out, _ = hold("--nat", "acme:NoGateway", "--for", "3s", "8080", PYTHONPATH=str(site)).end()
     assert code == exit_codes.NO_GATEWAY
     assert "external unknown: what happened, and what to try" in out
