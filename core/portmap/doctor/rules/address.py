@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings, HostNetwork
-from portmap.doctor.rules.way_through import commands_through
+from portmap.doctor.rules.double_nat import commands_through
 from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.egress import leaves_elsewhere
