@@ -14,7 +14,7 @@ from portmap_upnp.notifications.watch import REST
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
 
-from tests.upnp.watched import NEVER, PORT, House
+from tests.upnp.watched import NEVER, PORT, House, _until
 
 SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/c</controlURL>"
 GATEWAY = f"<root><device><serviceList><service>{SERVICE}</service></serviceList></device></root>".encode()
@@ -116,6 +116,17 @@ def test_a_gateway_that_was_lost_is_found_by_what_it_announces(settled: House) -
     settled.upnp._session._use(None)
     settled.alive()
     assert settled.alert() == "127.0.0.1 announced itself"
+
+
+def test_a_restart_right_after_the_first_contact_is_heard_although_it_was_announced_before(house: House) -> None:
+    house.alive()
+    assert house.alert() == "127.0.0.1 announced itself"
+    with Stopwatch() as watch:
+        house.upnp.external_ip()
+        _until(lambda: house.router.heard.subscribe == 1)
+        house.router.reboot()
+        assert house.alert() == "127.0.0.1 restarted: BOOTID 0 → 1"
+    assert watch.seconds < REST / 2
 
 
 def test_a_gateway_that_comes_up_after_us_is_heard(house: House) -> None:

@@ -59,6 +59,11 @@ class LeaseManager:
         self._interrupted: Lease | None = None
 
     @property
+    def any_held(self) -> bool:
+        """Whether the gateway holds a mapping of ours, or may hold one."""
+        return any(lease.held or lease.doubt.may_be_held for lease in self._table)
+
+    @property
     def due(self) -> float:
         """When the next lease needs attention."""
         first = self._table.next_due()

@@ -141,7 +141,8 @@ class Loop:
             case Unregister(key):
                 self._leases.remove(key)
             case GatewayAlert(reason, certain):
-                self._ask_again_soon(GatewayRebooted(gateway=str(self._nat), reason=reason), certain=certain)
+                rebooted = GatewayRebooted(gateway=str(self._nat), reason=reason)
+                self._ask_again_soon(rebooted if self._leases.any_held else None, certain=certain)
             case NetworkAlert(reason):
                 self._ask_again_soon(NetworkChanged(reason=reason), certain=True)
             case Recheck():

@@ -115,6 +115,8 @@ class GatewayWatch:
         contact = self._contact()
         if contact is self._followed:
             return
+        if self._followed is None:  # what was told before there was a contact delays no alert of it
+            self._told_at = -REST
         self._followed = contact
         if contact is not None:
             if self._gateway is None or contact.gateway.host != self._gateway.host:
@@ -130,7 +132,7 @@ class GatewayWatch:
             expected |= set(self._candidates())
         for sender, notice in self._advertisements.read(expected):
             if self._judge(sender, notice):
-                self._pause(self._rest)
+                self._rest_after_question()
                 return
         quiet, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
         self._pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
@@ -216,6 +218,12 @@ class GatewayWatch:
             self._pause(self._told_at + REST - time.monotonic())
             self._told_at = time.monotonic()
             self._tell(reason)
+
+    def _rest_after_question(self) -> None:
+        """Let time pass until the next question; it ends with the first contact, whose announcements are news."""
+        until, without_contact = time.monotonic() + self._rest, self._followed is None
+        while (left := until - time.monotonic()) > 0 and not (without_contact and self._contact()):
+            self._waiter.wait(timeout=left)
 
     def _pause(self, seconds: float) -> None:
         """Let time pass; what comes meanwhile waits in its socket."""
