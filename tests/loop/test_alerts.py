@@ -84,6 +84,13 @@ def test_a_change_of_our_own_network_is_followed_within_a_second_all_the_same() 
     assert seconds(told, "network.changed") == [100]
 
 
+def test_an_alert_is_no_reboot_while_nothing_is_mapped() -> None:
+    backend = ScriptedBackend()
+    told = play(backend, [(100, GatewayAlert("it announced itself"))], end=101)
+    assert "gateway.found" in told.names()
+    assert not told.of("gateway.rebooted")
+
+
 def test_what_the_other_path_learnt_has_everything_asked_for_again_and_is_not_told_twice() -> None:
     backend = ScriptedBackend()
     told = play(backend, [*wanted(WEB), (100, Recheck("gateway.rebooted"))], end=101)
