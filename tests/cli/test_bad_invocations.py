@@ -197,7 +197,7 @@ GARBAGE = (b"", b"{", b"[]", b"null", b'{"v":1}', b'{"v":99}', b"\xff\xfe", b"\0
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda garbage: repr(garbage[:12]))
-@pytest.mark.parametrize("words", ["status", "--for 1s --nat extip:1.2.3.4 80", "close --mine --nat pmp:127.97.0.1"])
+@pytest.mark.parametrize("words", ["status", "--for 2s --nat extip:1.2.3.4 80", "close --mine --nat pmp:127.97.0.1"])
 def test_garbage_in_the_state_folder_stops_no_command(
     words: str, garbage: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
