@@ -5,7 +5,8 @@ has better: descriptors above 1023 work.
 """
 
 import socket
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from math import inf
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
@@ -69,6 +70,12 @@ class Waiter:
         if self._ours in ready and not self._ours.recv(1024):
             raise WaiterClosed
         return ready - {self._ours}
+
+    def pause(self, seconds: float, ends_early: Callable[[], object] = lambda: False) -> None:
+        """Let time pass, however often it is woken, or until `ends_early` holds. Raises WaiterClosed."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not ends_early():
+            self.wait(timeout=left)
 
     def receive(self, sock: socket.socket, timeout: float) -> bytes:
         """The next datagram, as `exchange` wants it. Raises TimeoutError, WaiterClosed or OSError."""

@@ -93,7 +93,7 @@ class FirewallWatch:
             except Garbled:
                 continue
             if notice.says is AdvertisementKind.ALIVE and self._judge(sender, notice):
-                self._pause(self._rest)
+                self._waiter.pause(self._rest)
                 return
 
     def _judge(self, sender: Address, notice: Advertisement) -> bool:
@@ -132,9 +132,3 @@ class FirewallWatch:
         self._rest = min(2 * self._rest, LONGEST_REST) if in_a_row else REST
         self._alerted_at = time.monotonic()
         self._alert(reason)
-
-    def _pause(self, seconds: float) -> None:
-        """Let time pass; what comes meanwhile waits in its socket."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._waiter.wait(timeout=left)

@@ -135,7 +135,7 @@ class GatewayWatch:
                 self._rest_after_question()
                 return
         quiet, self._looked_at = time.monotonic() - self._looked_at, time.monotonic()
-        self._pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
+        self._waiter.pause(_MOMENT if quiet > 2 * _NONSENSE else _NONSENSE)
 
     def _judge(self, sender: Address, notice: Advertisement) -> bool:
         """Handle an announcement of an expected sender. Returns whether the gateway was asked."""
@@ -152,7 +152,7 @@ class GatewayWatch:
     def _check_goodbye(self, gateway: GatewayDevice) -> bool:
         if gateway is self._gone:
             return False
-        self._pause(_LEAVING)
+        self._waiter.pause(_LEAVING)
         if not self._describe(gateway.location):
             self._gone = gateway
             self._adopt(None)
@@ -215,21 +215,14 @@ class GatewayWatch:
 
     def _alert(self, reason: str) -> None:
         if reason:
-            self._pause(self._told_at + REST - time.monotonic())
+            self._waiter.pause(self._told_at + REST - time.monotonic())
             self._told_at = time.monotonic()
             self._tell(reason)
 
     def _rest_after_question(self) -> None:
         """Let time pass until the next question; it ends with the first contact, whose announcements are news."""
-        until, without_contact = time.monotonic() + self._rest, self._followed is None
-        while (left := until - time.monotonic()) > 0 and not (without_contact and self._contact()):
-            self._waiter.wait(timeout=left)
-
-    def _pause(self, seconds: float) -> None:
-        """Let time pass; what comes meanwhile waits in its socket."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._waiter.wait(timeout=left)
+        without_contact = self._followed is None
+        self._waiter.pause(self._rest, lambda: without_contact and self._contact())
 
 
 _ELSEWHERE = "announced that it is elsewhere now"
