@@ -149,7 +149,7 @@ class NextGateway:
 
     def _look(self) -> AnyBackend:
         """Find the places to ask at. Raises NoGateway where there is none."""
-        places = tuple(self._find())
+        places = places_of(self._place, self.inner_address, self._router_at)
         if not places:
             raise NoGateway(f"no router makes itself known: name it, as in --beyond pmp:192.168.0.1; {PUNCH}")
         if self._found is None or places != self._places:
@@ -167,10 +167,6 @@ class NextGateway:
         except SILENCE as error:
             raise type(error)(f"nothing that maps ports answers at {self._shown_places}: {error}; {PUNCH}") from error
 
-    def _find(self) -> Iterable[IPv4Address]:
-        told = self._router_at(self._place)
-        return usual_places(self.inner_address) if told is None else [told]
-
     @property
     def _shown_places(self) -> str:
         return " or ".join(map(str, self._places))
@@ -181,6 +177,12 @@ class NextGateway:
     def _watch_found(self) -> None:
         self._unwatch()
         self._unwatch = self._found.watch(self._alert) if self._found and self._alert else _nothing
+
+
+def places_of(place: int, inner_address: Address | None, router_at: RouterAt) -> tuple[IPv4Address, ...]:
+    """Where the gateway at this `place` may be asked: the router that tells itself, else the usual addresses."""
+    told = router_at(place)
+    return tuple(usual_places(inner_address)) if told is None else (told,)
 
 
 def usual_places(outside: Address | None) -> list[IPv4Address]:
@@ -208,10 +210,11 @@ class NextGatewayNat(Nat):
 
 def next_gateway(place: int, catalogue: Catalogue) -> NextGatewayNat:
     """The gateway at this place on the way out, asked with every installed protocol."""
-    return NextGatewayNat(NextGateway(place, partial(_candidates_at, catalogue)))
+    return NextGatewayNat(NextGateway(place, partial(candidates_at, catalogue)))
 
 
-def _candidates_at(catalogue: Catalogue, gateway: IPv4Address) -> list[Candidate]:
+def candidates_at(catalogue: Catalogue, gateway: IPv4Address) -> list[Candidate]:
+    """Every installed backend that takes the address of a gateway, for this one."""
     return installed_candidates(catalogue, AnyBackend, argument=str(gateway))
 
 

@@ -4,11 +4,11 @@ It is looked for on the way out, so only beyond the router that is this host's d
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from ipaddress import IPv4Address
 
-from portmap.backends.any.backend import AnyBackend
-from portmap.backends.any.candidates import Candidate, installed_candidates
-from portmap.backends.chain.next_gateway import usual_places
+from portmap.backends.any.candidates import Candidate
+from portmap.backends.chain.next_gateway import candidates_at, places_of
 from portmap.doctor.findings import Beyond, Findings
 from portmap.doctor.probes.backends import BackendProbe, ProbeTarget
 from portmap.hookspecs import BACKENDS
@@ -23,7 +23,7 @@ _SECOND = 2  # its place on the way out
 def look_beyond(
     findings: Findings,
     router_at: Callable[[int], IPv4Address | None] = router_at,
-    candidates_at: Callable[[IPv4Address], Iterable[Candidate]] | None = None,
+    asked_at: Callable[[IPv4Address], Iterable[Candidate]] | None = None,
 ) -> Beyond | None:
     """Who answers beyond the router; None where there is nothing to look for."""
     answer = next(iter(findings.good), None)
@@ -31,14 +31,10 @@ def look_beyond(
         return None
     if answer.scope not in (Scope.PRIVATE, Scope.CGNAT):
         return None
-    told = router_at(_SECOND)
-    places = tuple(usual_places(answer.address)) if told is None else (told,)
-    asked = [it for place in places for it in (candidates_at or _installed)(place)]
+    places = places_of(_SECOND, answer.address, router_at)
+    backends_at = asked_at or partial(candidates_at, Catalogue(BACKENDS))
+    asked = [backend for place in places for backend in backends_at(place)]
     return Beyond(places, BackendProbe(map(_target, asked), TIMEOUT).answers())
-
-
-def _installed(gateway: IPv4Address) -> list[Candidate]:
-    return installed_candidates(Catalogue(BACKENDS), AnyBackend, argument=str(gateway))
 
 
 def _target(candidate: Candidate) -> ProbeTarget:
