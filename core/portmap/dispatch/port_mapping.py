@@ -30,10 +30,10 @@ from portmap.loop.inbox import Inbox, Mend, Recheck, Register, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest, is_nominal
 from portmap.node.local_node import LocalNode, Record
+from portmap.reachability.mend_step import MendStep
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal_store import JournalStore
-from portmap.reachability.mend_step import MendStep
 
 _log = logging.getLogger("portmap.dispatch")
 
