@@ -414,7 +414,7 @@ def test_a_stop_while_the_outer_gateway_hangs_leaves_nothing_at_the_inner_one(
     outer.hangs_until = released
     asking = threading.Thread(target=add, args=(chain,))
     asking.start()
-    eventually(lambda: inner.table)
+    eventually(lambda: any(entry[:2] == ("add", outer.name) for entry in outer.log))
     close()
     assert not inner.table
     released.set()
