@@ -260,17 +260,17 @@ class ProofEvent(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MappingReachable(ProofEvent):
     """A responder outside reached the port: for the first time, or the first time after it could not."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "mapping.reachable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MappingUnreachable(ProofEvent):
     """A responder outside could not reach the port, though the gateway holds the mapping."""
 
+    __slots__ = ()
     _event: ClassVar[str] = "mapping.unreachable"
 
 

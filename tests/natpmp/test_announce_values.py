@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -91,7 +90,7 @@ def test_the_memory_shows_what_was_before() -> None:
     memory = LastObservation()
     assert memory.update(SEEN) is None
     assert memory.update(later(1, 5001)) == SEEN
-    assert memory.of(GATEWAY) == replace(later(1, 5001), since=SEEN.epoch)
+    assert memory.of(GATEWAY) == later(1, 5001)._replace(since=SEEN.epoch)
     assert memory.of(OTHER) is None
 
 
@@ -99,7 +98,7 @@ def test_the_memory_keeps_the_address_through_answers_that_state_none() -> None:
     memory = LastObservation()
     memory.update(SEEN)
     memory.update(later(1, 5001, None))
-    assert memory.update(later(2, 5002, SECOND)) == replace(later(1, 5001, FIRST), since=SEEN.epoch)
+    assert memory.update(later(2, 5002, SECOND)) == later(1, 5001, FIRST)._replace(since=SEEN.epoch)
 
 
 def test_one_gateways_address_is_not_taken_for_anothers() -> None:
@@ -134,7 +133,7 @@ def test_a_restart_is_a_reason_however_it_was_learnt() -> None:
 
 
 def test_another_gateway_is_a_reason() -> None:
-    assert "gateway changed" in reason_when_announced(SEEN, replace(SEEN, gateway=OTHER, external_ip=SECOND))
+    assert "gateway changed" in reason_when_announced(SEEN, SEEN._replace(gateway=OTHER, external_ip=SECOND))
 
 
 def test_an_announced_address_is_a_reason_by_itself() -> None:
@@ -148,7 +147,7 @@ def test_an_announced_address_says_more_than_the_epoch_that_was_reset_for_it() -
 
 def test_an_address_that_is_gone_or_was_not_known_is_no_reason() -> None:
     assert reason_when_announced(SEEN, later(60, 5060, None)) == ""
-    assert reason_when_announced(replace(SEEN, external_ip=None), later(60, 5060, SECOND)) == ""
+    assert reason_when_announced(SEEN._replace(external_ip=None), later(60, 5060, SECOND)) == ""
 
 
 def test_an_address_that_came_with_an_ordinary_answer_is_the_cores_to_notice() -> None:
@@ -171,7 +170,7 @@ def test_a_slow_clock_is_doubted_once() -> None:
 
 
 def test_a_constant_in_the_place_of_a_refusals_epoch_is_no_reason() -> None:
-    first, second = (replace(later(60.0 * minute, 0), refused=True) for minute in (1, 2))
+    first, second = (later(60.0 * minute, 0)._replace(refused=True) for minute in (1, 2))
     assert reason_to_alert(first, second) == ""
 
 

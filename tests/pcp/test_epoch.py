@@ -1,7 +1,6 @@
 """The epoch of a PCP server (RFC 6887 §8.5), and what a change of its answers means. Pure."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -143,7 +142,7 @@ def test_one_servers_address_is_not_taken_for_anothers() -> None:
     last = LastObservation()
     last.update(SEEN)
     assert known_address(last, OTHER) is None
-    last.update(replace(later(60, 5060), server=OTHER))
+    last.update(later(60, 5060)._replace(server=OTHER))
     assert known_address(last, OTHER) is None
 
 
@@ -170,12 +169,12 @@ def test_a_slow_clock_is_doubted_once() -> None:
 
 
 def test_a_constant_in_the_place_of_a_refusals_epoch_is_no_reason() -> None:
-    first, second = (replace(later(60.0 * minute, 0), refused=True) for minute in (1, 2))
+    first, second = (later(60.0 * minute, 0)._replace(refused=True) for minute in (1, 2))
     assert reason_to_alert(first, second) == ""
 
 
 def test_another_server_is_a_reason() -> None:
-    reason = reason_to_alert(SEEN, replace(later(1, 5001), server=OTHER))
+    reason = reason_to_alert(SEEN, later(1, 5001)._replace(server=OTHER))
     assert reason == "gateway changed: 192.168.1.254 answers in place of 192.168.1.1"
 
 

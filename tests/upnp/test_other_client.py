@@ -1,6 +1,5 @@
 """Entries that lead to another host than this one: made for it, never taken from it."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ __all__ = ["mapper"]
 TCP = Protocol.TCP
 NEIGHBOUR = IPv4Address("192.168.1.50")
 THEIRS = "portmap:bad0d0:x"  # made by portmap of another host
-FOR_NEIGHBOUR = replace(WANTED, client=NEIGHBOUR, to_us=False)
+FOR_NEIGHBOUR = WANTED._replace(client=NEIGHBOUR, to_us=False)
 
 
 def listed(description: str, lease: int = 600) -> dict[str, str]:
@@ -130,7 +129,7 @@ def test_an_entry_of_ours_for_this_host_is_not_moved_to_the_client(mapper: "Port
 def test_a_client_with_a_new_address_takes_its_entry_along(mapper: "PortMapper", scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, listed(MARK)], ADD: [YES]})
     opens(mapper, igd, FOR_NEIGHBOUR)
-    moved = replace(FOR_NEIGHBOUR, client=IPv4Address("192.168.1.51"))
+    moved = FOR_NEIGHBOUR._replace(client=IPv4Address("192.168.1.51"))
     igd, gateway = scripted({GET: [listed(MARK), entry("192.168.1.51", description=MARK)], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd, moved).external_port == 30303
     assert gateway.heard == [GET, DELETE, ADD, GET]

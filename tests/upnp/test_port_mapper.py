@@ -1,6 +1,5 @@
 """What the mapper makes of each router's ways; the wire is real, the gateway follows a script."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ US = IPv4Address("192.168.1.5")
 HOST = "c0ffee"
 MARK = "portmap:c0ffee:x"
 WANTED = PortForward(Protocol.TCP, 30303, US, 30303)
-ANYWHERE = replace(WANTED, external_port=0)
+ANYWHERE = WANTED._replace(external_port=0)
 ADD, GET, DELETE = "AddPortMapping", "GetSpecificPortMappingEntry", "DeletePortMapping"
 ANY, LIST = "AddAnyPortMapping", "GetGenericPortMappingEntry"
 YES: dict[str, str] = {}
@@ -150,13 +149,13 @@ def test_a_port_lost_to_a_quicker_host_leads_to_another_port(mapper: PortMapper,
 def test_the_usual_port_is_the_one_held_or_else_the_internal_one(mapper: PortMapper, scripted: "Scripted") -> None:
     assert mapper.with_usual_port(ANYWHERE) == WANTED
     opens(mapper, scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})[0])
-    assert mapper.with_usual_port(ANYWHERE) == replace(WANTED, external_port=40001)
-    assert mapper.with_usual_port(replace(ANYWHERE, protocol=Protocol.UDP)).external_port == 30303
-    assert mapper.with_usual_port(replace(ANYWHERE, to_us=False)).external_port == 30303
+    assert mapper.with_usual_port(ANYWHERE) == WANTED._replace(external_port=40001)
+    assert mapper.with_usual_port(ANYWHERE._replace(protocol=Protocol.UDP)).external_port == 30303
+    assert mapper.with_usual_port(ANYWHERE._replace(to_us=False)).external_port == 30303
 
 
 def test_a_port_lost_to_another_host_is_no_longer_the_usual_one(mapper: PortMapper, scripted: "Scripted") -> None:
-    held = replace(WANTED, external_port=40009)
+    held = WANTED._replace(external_port=40009)
     opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0], held)
     with pytest.raises(Conflict):
         opens(mapper, scripted({GET: [THEIRS]})[0], held)
@@ -209,7 +208,7 @@ def test_402_to_a_permanent_mapping_too_is_a_refusal(mapper: PortMapper, scripte
 
 def test_a_gateway_that_wants_the_same_port_inside_gets_it(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, 714, entry()], ADD: [724, YES]})
-    assert opens(mapper, igd, replace(WANTED, external_port=443)) == Grant(30303, 600)
+    assert opens(mapper, igd, WANTED._replace(external_port=443)) == Grant(30303, 600)
 
 
 def test_a_gateway_that_wants_the_same_port_and_has_it_taken_is_a_conflict(
@@ -273,7 +272,7 @@ def test_what_we_left_at_an_address_without_a_host_is_replaced(scripted: "Script
 def test_what_we_have_just_made_ourselves_at_our_old_address_is_replaced_unasked(
     mapper: PortMapper, scripted: "Scripted"
 ) -> None:
-    before = replace(WANTED, client=IPv4Address("192.168.1.4"))
+    before = WANTED._replace(client=IPv4Address("192.168.1.4"))
     opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], before)
     igd, gateway = scripted({GET: [OLD, entry()], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
@@ -291,7 +290,7 @@ def test_a_gateway_that_keeps_what_we_left_behind_gives_another_port_and_that_is
 
 
 def test_what_we_left_behind_is_deleted_on_the_way_out_too(mapper: PortMapper, scripted: "Scripted") -> None:
-    opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], replace(WANTED, client=IPv4Address("192.168.1.4")))
+    opens(mapper, scripted({GET: [714, OLD], ADD: [YES]})[0], WANTED._replace(client=IPv4Address("192.168.1.4")))
     igd, gateway = scripted({GET: [OLD, 714], DELETE: [YES]})
     closes(mapper, igd)
     assert gateway.heard == [GET, DELETE, GET]

@@ -8,7 +8,6 @@ Nothing else depends on what another portmap says: the gateway alone says whethe
 import logging
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from portmap.backends.nat import Nat
@@ -65,7 +64,7 @@ class SharedNat(Nat):
                 self._claims.remove(claim.key)
             _name_in(error, other)
             raise
-        self._keep(replace(claim, gateway=self._claimed_at(client)), grant)
+        self._keep(claim._replace(gateway=self._claimed_at(client)), grant)
         return grant
 
     def delete_mapping(
@@ -82,7 +81,7 @@ class SharedNat(Nat):
         key = protocol, internal_port
         held = self._claimed.pop(key, None) or Claim(self._claimed_at(client), protocol, internal_port)
         self._claims.remove(key)
-        claim = replace(held, external_port=external_port)
+        claim = held._replace(external_port=external_port)
         other = self._claims.other_holder(claim)
         try:
             if other is not None and (other.sender.is_trusted or not claim.permanent):
@@ -150,7 +149,7 @@ class SharedNat(Nat):
         if not claim.gateway or grant.static:
             self._claims.remove(claim.key)
             return
-        granted = replace(claim, external_port=grant.external_port, token=grant.token, permanent=grant.lifetime == 0)
+        granted = claim._replace(external_port=grant.external_port, token=grant.token, permanent=grant.lifetime == 0)
         if self._claimed.get(claim.key) != granted:
             self._claimed[claim.key] = granted
             self._claims.add(granted)

@@ -68,7 +68,7 @@ class PortMapping:
         self._others: tuple[PortMapping, ...] = ()
         self._lost = False
         if setup.optional:
-            policy = replace(policy or Policy(), optional=True)
+            policy = (policy or Policy())._replace(optional=True)
         self._path = self._choose(policy, setup.state)
         self._thread = threading.Thread(target=self._run, name=f"portmap {self.nat.name}", daemon=True)
 

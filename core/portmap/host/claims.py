@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -30,8 +29,7 @@ OTHER_USERS_PAUSE = 30.0  # seconds between two messages of other users that are
 _log = logging.getLogger("portmap.claims")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One port that we hold or ask for. `external_port` 0: not granted yet. `permanent`: it has no lease."""
 
     gateway: str

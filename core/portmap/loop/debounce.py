@@ -4,8 +4,8 @@ The pause is a second. It doubles with each round that changed nothing, up to a 
 the gateway, with spoofed announcements for example, makes us send no more than that. Pure.
 """
 
-from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from portmap.backoff import backoff
 
@@ -13,8 +13,7 @@ PAUSE = 1.0  # seconds between two rounds at the least
 MAX_PAUSE = 60.0  # seconds between two rounds at the most, however many of them changed nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Debounce:
+class Debounce(NamedTuple):
     """`due`: when the next round is to be made. `last`: when the last one was, `signal`: the last signal.
 
     `fruitless`: how many rounds in a row changed nothing, as far as is known.
@@ -28,8 +27,9 @@ class Debounce:
     def signalled(self, now: float, *, certain: bool = False) -> "Debounce":
         """With a round to be made. `certain`: no other host can cause it, and it waits a second at the most."""
         fruitless = 0 if now - max(self.last, self.signal) >= MAX_PAUSE else self.fruitless
-        pause = PAUSE if certain else backoff(max(fruitless - 1, 0), PAUSE, MAX_PAUSE)
-        return replace(self, due=min(self.due, self.last + pause), signal=now, fruitless=fruitless)
+        wasted = max(fruitless - 1, 0)
+        pause = PAUSE if certain else backoff(wasted, PAUSE, MAX_PAUSE)
+        return self._replace(due=min(self.due, self.last + pause), signal=now, fruitless=fruitless)
 
     def done(self, now: float) -> "Debounce":
         """The round is made; that it changed something is told by `changed`."""
@@ -37,4 +37,4 @@ class Debounce:
 
     def changed(self) -> "Debounce":
         """The last round had an effect: the next signal is worth as much as the first."""
-        return replace(self, fruitless=0)
+        return self._replace(fruitless=0)

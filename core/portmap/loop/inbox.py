@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from portmap.model import Key, PortRequest
 from portmap.reachability.mend_step import MendStep
@@ -23,44 +23,38 @@ POLL_INTERVAL = 5.0  # seconds; a wait does not count the time of a suspended ma
 SUSPEND_THRESHOLD = 1.0  # seconds; less is no suspension but two clocks read one after the other
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
+class Register(NamedTuple):
     """Keep this port open from now on."""
 
     request: PortRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Unregister:
+class Unregister(NamedTuple):
     """Close this port."""
 
     key: Key
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayAlert:
+class GatewayAlert(NamedTuple):
     """The gateway may have forgotten us. `certain`: when we asked for a mapping, it had none."""
 
     reason: str
     certain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkAlert:
+class NetworkAlert(NamedTuple):
     """Link, address or route changed on our side, or the machine was suspended. The gateway may be another one."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recheck:
+class Recheck(NamedTuple):
     """The session's other path learnt something that may concern this one: ask for everything again."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mend:
+class Mend(NamedTuple):
     """A proof from outside failed: the mapping is listed, and forwards nothing. Take this step."""
 
     key: Key

@@ -4,7 +4,6 @@ Stateless; LeaseManager decides what to call.
 """
 
 import logging
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from portmap.backends.nat import Nat
@@ -21,15 +20,13 @@ class Granted(NamedTuple):
     grant: Grant
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The gateway refused, or answered with nonsense."""
 
     error: NATError | PluginError
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(NamedTuple):
     """No gateway, or no answer in time. Without an answer the call may have had an effect all the same."""
 
     error: NATError

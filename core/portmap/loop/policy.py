@@ -1,8 +1,8 @@
 """How the loop behaves: the numbers that its owner may choose. Pure."""
 
 import logging
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from portmap.model import CALL_DEADLINE
 
@@ -18,8 +18,7 @@ class OnConflict(Enum):
     """Give it back: the mapping has failed with a Conflict, and is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """Times are in seconds.
 
     `ip_interval`: between two checks of the gateway. A check asks for the external address and for one mapping in turn.

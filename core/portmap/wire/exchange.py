@@ -12,9 +12,8 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import inf
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
@@ -42,8 +41,7 @@ class Question(Protocol[T_co]):
         """The datagram as an answer, good or refusing. Raises Garbled if it is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimedAnswer(Generic[T_co]):
+class TimedAnswer(NamedTuple, Generic[T_co]):
     """An answer, and when on our clock the question was first sent and the answer received."""
 
     answer: T_co
@@ -51,8 +49,7 @@ class TimedAnswer(Generic[T_co]):
     heard_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """How long to wait, in seconds: for the first answer, doubled with each packet (RFC 6886 §3.1), and in all.
 
     The RFCs' packets take 128 s and more, the last wait 64 s. Eight are sent here, in 3.75 s: after that a gateway on

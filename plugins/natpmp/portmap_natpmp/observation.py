@@ -5,16 +5,15 @@ listener; its lock is held for an assignment, never during I/O.
 """
 
 import threading
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from portmap.wire import TimedAnswer
 from portmap_natpmp.epoch import Epoch
 from portmap_natpmp.packets import AddressAnswer, Answer, Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One answer: by whom, its epoch, the external address where it states one, and whether it says no.
 
     `since`: the first epoch of this gateway since it is known to have restarted; the pace of its clock is measured
@@ -32,7 +31,7 @@ class Observation:
         if before is None or before.gateway != self.gateway:
             return self
         since = None if before.epoch.is_restarted(self.epoch) else before.since or before.epoch
-        return replace(self, external_ip=self.external_ip or before.external_ip, since=since)
+        return self._replace(external_ip=self.external_ip or before.external_ip, since=since)
 
     @property
     def pace(self) -> float:

@@ -6,7 +6,6 @@ the packets out and check nothing: they only see bytes that are checked.
 
 import struct
 import warnings
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import ClassVar, NamedTuple, TypeAlias
 
@@ -59,7 +58,6 @@ class Refusal(NamedTuple):
 Answer: TypeAlias = AddressAnswer | MappingAnswer
 
 
-@dataclass(frozen=True, slots=True)
 class AddressRequest:
     """What is your external address? RFC 6886 §3.2."""
 
@@ -77,8 +75,7 @@ class AddressRequest:
         return AddressAnswer(response.sec_since_epoch, IPv4Address(response.ip_int))
 
 
-@dataclass(frozen=True, slots=True)
-class MappingRequest:
+class MappingRequest(NamedTuple):
     """Open a port or extend the lease; with external port 0 and lifetime 0 shut it. RFC 6886 §3.3 and §3.4.
 
     Never internal port 0 with lifetime 0: that would shut all our host's ports, other programs' too.

@@ -6,7 +6,7 @@ The RFC tolerates a difference of a sixteenth of the time; that hides a restart 
 shortfall counts, for asking again costs one exchange.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ROUNDING = 1.0  # seconds that are lost because an epoch is a whole number
 DRIFT = 0.01  # part of the time by which two clocks may differ; quartz differs by less than 0.0002
@@ -15,8 +15,7 @@ SLOWEST = 15 / 16  # pace of the slowest clock of a server that kept its state: 
 _MIN_MEASURED = 30.0  # seconds after which the pace of a server's clock can be told, to within rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(NamedTuple):
     """One answer's epoch: `seconds` as the server said, at some time from `asked_at` to `heard_at` on our clock.
 
     Our clock must count the time for which the machine is suspended, as the server's does: else waking up would look

@@ -4,8 +4,8 @@ Many PCP servers speak both on one port, as RFC 6887 appendix A has it. The ques
 """
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from portmap.errors import Garbled
 from portmap_pcp.packets import ANSWER, NATPMP_VERSION
@@ -17,8 +17,7 @@ _HEADER = struct.Struct("!BBHI")  # version, opcode, result, epoch
 _LENGTH = 12
 
 
-@dataclass(frozen=True, slots=True)
-class StatedAddress:
+class StatedAddress(NamedTuple):
     """The address, or None with the `result` that says why not, NO_ADDRESS for 0.0.0.0."""
 
     external_ip: IPv4Address | None
@@ -29,7 +28,6 @@ UNKNOWN = StatedAddress(None, -1)
 """There was no answer, or none that can be believed."""
 
 
-@dataclass(frozen=True, slots=True)
 class AddressQuestion:
     """Asks for the external address."""
 

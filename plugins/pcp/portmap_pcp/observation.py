@@ -5,7 +5,7 @@ listener; its lock is held for an assignment, never during I/O.
 """
 
 import threading
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from portmap.model import Address
 from portmap.wire import TimedAnswer
@@ -13,8 +13,7 @@ from portmap_pcp.epoch import Epoch
 from portmap_pcp.packets import Announced, Mapped, No, Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One answer: by whom, its epoch, the external address where it granted one, and whether it says no.
 
     `since`: the first epoch of this server since it is known to have restarted; the pace of its clock is measured from
@@ -45,7 +44,7 @@ class Observation:
             return self
         since = None if before.epoch.is_restarted(self.epoch) else before.since or before.epoch
         known = before.external_ip if self.continues(before) else None
-        return replace(self, external_ip=self.external_ip or known, since=since)
+        return self._replace(external_ip=self.external_ip or known, since=since)
 
     @property
     def pace(self) -> float:

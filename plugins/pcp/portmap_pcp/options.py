@@ -5,14 +5,13 @@ An answer's options are never trusted to be well laid out: what cannot be read i
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEAD = struct.Struct("!BxH")  # code, reserved, length: §7.3
 _OPTIONAL = 128  # codes from here on may be skipped by a server that does not know them: §7.3
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option; codes below 128 must be understood by the server, or it refuses."""
 
     code: int

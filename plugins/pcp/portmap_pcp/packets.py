@@ -8,7 +8,7 @@ maybe clear. Addresses are IPv6 on the wire, IPv4 as ::ffff:a.b.c.d (§5); here 
 import struct
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from portmap.errors import Garbled
 from portmap.model import Address, Protocol
@@ -30,15 +30,13 @@ _LONGEST = 1100  # bytes: §7
 _IANA = {Protocol.TCP: 6, Protocol.UDP: 17}
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(NamedTuple):
     """The server lives; `epoch`: for how many seconds it has kept its state (§8.5)."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """What became of a mapping; after a deletion only the lifetime, 0, means something."""
 
     epoch: int
@@ -47,8 +45,7 @@ class Mapped:
     external_ip: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A result code other than 0 (§7.4), and for how many seconds the server will say the same.
 
     `epoch` is None where another version's packet has it elsewhere. `has_nonce`: it answers a MAP and has its nonce,
@@ -156,8 +153,7 @@ def from_wire(packed: bytes) -> Address:
     return address.ipv4_mapped or address
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     result: int
     lifetime: int
     epoch: int

@@ -7,7 +7,6 @@ how a port is opened there.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import ClassVar
 
@@ -134,7 +133,7 @@ class Upnp:
                 if refusal.code == ACTION_FAILED:
                     check_has_public_address(wan, refusal)
                 raise explain(refusal, wanted) from refusal.__cause__
-            self._sample = replace(wanted, external_port=grant.external_port)
+            self._sample = wanted._replace(external_port=grant.external_port)
             return grant
 
         self._pace.before_call()

@@ -21,7 +21,7 @@ MAX_ELEMENTS = 8192  # the largest description seen in the field has about 500
 _ENCODING = re.compile(r"utf-?(8|16)|us-ascii|latin-?1|iso-?8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]", re.IGNORECASE)
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>", re.IGNORECASE)
 _EMPTY_DOCTYPE = re.compile(r"<!DOCTYPE(\s{1,9}[A-Za-z0-9:._-]{1,60})?\s{0,9}(\[\s{0,9}\]\s{0,9})?>", re.IGNORECASE)
-_NO_CHARACTER = re.compile("[^\t\r\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all but Char: XML 1.0 §2.2
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)")  # character references become text, too
 
 

@@ -3,8 +3,7 @@
 import os
 import shutil
 import textwrap
-from dataclasses import dataclass, replace
-from typing import Self, TextIO
+from typing import NamedTuple, Self, TextIO
 
 from portmap.cli.terminal import can_show
 from portmap.printable import printable
@@ -29,8 +28,7 @@ COLOURS = {
 _NARROWEST = 20  # columns of text; on a narrower terminal, lines are not wrapped
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """What a stream can show. `width`: its columns; 0: lines are as long as they are."""
 
     colour: bool = False
@@ -54,7 +52,7 @@ class Style:
 
     def narrower(self, columns: int) -> Self:
         """The same with fewer columns."""
-        return replace(self, width=max(0, self.width - columns))
+        return self._replace(width=max(0, self.width - columns))
 
 
 PLAIN = Style()

@@ -5,7 +5,6 @@ Raises portmap errors only. A call comes from the very address that shall be ope
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -32,12 +31,12 @@ class FirewallStatus(NamedTuple):
     allowed: bool
 
 
-@dataclass(frozen=True, slots=True)
 class FirewallControl:
     """The typed actions, through `soap`, which calls from our address `us`."""
 
-    soap: SoapClient
-    us: IPv6Address
+    def __init__(self, soap: SoapClient, us: IPv6Address) -> None:
+        self.soap = soap
+        self.us = us
 
     def status(self) -> FirewallStatus:
         """Whether the firewall is on, and whether pinholes are allowed."""

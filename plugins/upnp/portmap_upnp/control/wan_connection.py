@@ -5,7 +5,6 @@ Raises portmap errors only. What is sent is checked here; what is received is te
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import NamedTuple
 from typing import Protocol as Interface
@@ -95,11 +94,11 @@ class WanActions(Interface):
         """Delete an entry."""
 
 
-@dataclass(frozen=True, slots=True)
 class WanConnection:
     """The typed actions of one service, through `soap`. Every method raises portmap errors only."""
 
-    soap: SoapClient
+    def __init__(self, soap: SoapClient) -> None:
+        self.soap = soap
 
     def status(self) -> WanStatus:
         """ConnectionStatus and uptime."""

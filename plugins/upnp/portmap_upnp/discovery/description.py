@@ -8,7 +8,6 @@ Pure. Rules:
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from portmap.errors import Garbled
@@ -35,8 +34,7 @@ class Service(NamedTuple):
     events: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayDevice:
+class GatewayDevice(NamedTuple):
     """A device that maps ports. `services` is never empty, best first; `igd` is its version, "" if it does not say.
 
     `location` is where it describes itself, `boot` the BOOTID under which it was found there; "" for none. `maker` is
@@ -58,8 +56,7 @@ class GatewayDevice:
         return f"UPnP {self.host} (IGD:{self.igd})" if self.igd else f"UPnP {self.host}"
 
 
-@dataclass(frozen=True, slots=True)
-class FirewallDevice:
+class FirewallDevice(NamedTuple):
     """A device that opens IPv6 pinholes: where it describes itself, and the service that controls its firewall."""
 
     location: Location

@@ -7,7 +7,7 @@ which devices answered and why they would not do.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from ipaddress import IPv6Address
 from math import inf
@@ -186,7 +186,7 @@ def _search_after_hint(
 def _look(seen: DeviceSeen, discovery: "_Discovery[D]", failed: Event) -> None:
     try:
         device = discovery.fetch(seen.location)
-        discovery.inbox.put(replace(device, boot=seen.boot))
+        discovery.inbox.put(device._replace(boot=seen.boot))
     except NATError as error:
         discovery.inbox.put(_with_named(seen, error))
         failed.set()

@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from selectors import EVENT_READ, DefaultSelector
 from threading import Event
@@ -64,8 +64,7 @@ class DeviceSeen(NamedTuple):
     """It answered a question that only the default gateways were asked, maybe from another address of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """Where to ask and for how long (seconds). `multicast` None: only the gateways."""
 
     gateways: Callable[[], Sequence[Address]] = gateway_candidates
@@ -81,7 +80,7 @@ class Search:
 
     def at(self, host: Address) -> "Search":
         """The same at one host only."""
-        return replace(self, gateways=lambda: (host,), multicast=None)
+        return self._replace(gateways=lambda: (host,), multicast=None)
 
     def devices(self, stop: Event, ours: IPv6Address | None = None) -> Iterator[DeviceSeen]:
         """The devices that answer with a good LOCATION, each LOCATION once; ends at the timeout, or after `stop`.

@@ -11,7 +11,7 @@ Raises portmap errors only. Rules:
 """
 
 import logging
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from portmap.errors import Conflict, NATError, Refused, SpecError
 from portmap.model import Grant, Protocol
@@ -26,8 +26,7 @@ _NO_LIFETIMES = {code.ONLY_PERMANENT_LEASES, code.INVALID_ARGS}  # 402: ARRIS NV
 _log = logging.getLogger("portmap.upnp")
 
 
-@dataclass(frozen=True, slots=True)
-class MappingRequest:
+class MappingRequest(NamedTuple):
     """A forward with what else is asked for it."""
 
     forward: PortForward
@@ -36,7 +35,7 @@ class MappingRequest:
 
     def at(self, external_port: int) -> "MappingRequest":
         """The same at another external port."""
-        return replace(self, forward=replace(self.forward, external_port=external_port))
+        return self._replace(forward=self.forward._replace(external_port=external_port))
 
 
 class NoEffect(Refused):

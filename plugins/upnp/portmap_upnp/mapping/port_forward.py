@@ -1,7 +1,7 @@
 """PortForward: what shall lead where, and what the gateway's table says of it. Pure."""
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from portmap.errors import Conflict, Refused
 from portmap.model import Protocol
@@ -12,8 +12,7 @@ from portmap_upnp.mapping.client_text import parse_client
 _SECURE_MODE = (CONFLICT, NOT_AUTHORIZED)  # miniupnpd with secure_mode=yes: 718 of an IGD:1, 606 of an IGD:2
 
 
-@dataclass(frozen=True, slots=True)
-class PortForward:
+class PortForward(NamedTuple):
     """An external port that is to lead to a port of one host of the LAN, `client`. `to_us`: that is this host."""
 
     protocol: Protocol

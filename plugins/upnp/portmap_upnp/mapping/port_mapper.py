@@ -7,7 +7,6 @@ allows only some ports, it is asked to choose one (AddAnyPortMapping). EntryMake
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from portmap.errors import NotAuthorized, Refused
 from portmap.model import Grant
@@ -64,7 +63,7 @@ class PortMapper:
             for it in self._entries.held.values()
             if (it.protocol, it.internal_port, it.to_us) == (forward.protocol, forward.internal_port, forward.to_us)
         )
-        return replace(forward, external_port=forward.external_port or next(held, forward.internal_port))
+        return forward._replace(external_port=forward.external_port or next(held, forward.internal_port))
 
     def open(self, wan: WanActions, wanted: PortForward, name: str, lifetime: int) -> Grant:
         """Open or extend. Raises Conflict where no port could be had, else the gateway's own refusal."""

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from ipaddress import IPv4Address
 from math import inf
 from typing import TypeAlias
@@ -142,7 +141,7 @@ class GatewayWatch:
         ours = self._gateway is not None and sender == self._gateway.host
         match notice.says:
             case AdvertisementKind.UPDATE if ours and self._gateway:
-                self._gateway = replace(self._gateway, boot=notice.boot)
+                self._gateway = self._gateway._replace(boot=notice.boot)
             case AdvertisementKind.BYEBYE if ours and self._gateway and self._followed:
                 return self._check_goodbye(self._gateway)
             case AdvertisementKind.ALIVE:
@@ -173,7 +172,7 @@ class GatewayWatch:
             return bool(reason)
         gateway = self._describe(location)
         if gateway:
-            self._gateway = replace(gateway, boot=notice.boot)
+            self._gateway = gateway._replace(boot=notice.boot)
             self._adopt(self._gateway)
             self._confirm(f"{sender} {reason}")
         return True
@@ -195,7 +194,7 @@ class GatewayWatch:
         if before.boot and boot and before.boot != boot:
             return f"restarted: BOOTID {before.boot} → {boot}"
         if boot and not before.boot:
-            self._gateway = replace(before, boot=boot)
+            self._gateway = before._replace(boot=boot)
         return "" if location == before.location or location in self._aliases else _ELSEWHERE
 
     def _is_alias(self, location: Location) -> bool:
