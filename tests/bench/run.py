@@ -21,6 +21,7 @@ from tests.bench import (
     applications,
     cost,
     first_mapping,
+    first_open,
     in_process,
     loss,
     memory,
@@ -43,6 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IN_TURN: dict[str, Callable[[Lab], Sequence[Table | Grid]]] = {
     "first_mapping": first_mapping.measure,
     "in_process": in_process.measure,
+    "first_open": first_open.measure,
     "race": race.measure,
     "applications": lambda lab: [applications.measure(lab)],
     "remembered": lambda lab: [remembered.measure(lab)],

@@ -31,7 +31,12 @@ table inet filter {
 }
 table netdev lab {
     counter heard { }
-    chain port { type filter hook ingress device "host" priority 0; counter name heard; }
+    counter arp_heard { }
+    chain port {
+        type filter hook ingress device "host" priority 0;
+        counter name heard
+        ether type arp counter name arp_heard
+    }
 }
 """
 _NFTABLES = """

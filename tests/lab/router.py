@@ -119,7 +119,14 @@ class Router(Namespace):
 
     def packets_heard(self) -> int:
         """How many frames the first LAN host has sent so far, ARP included."""
-        told = json.loads(self.run(["nft", "-j", "list", "counter", "netdev", "lab", "heard"]))
+        return self._count("heard")
+
+    def arp_heard(self) -> int:
+        """How many of them were ARP: what its kernel asks before it sends, and its answers to the router's kernel."""
+        return self._count("arp_heard")
+
+    def _count(self, counter: str) -> int:
+        told = json.loads(self.run(["nft", "-j", "list", "counter", "netdev", "lab", counter]))
         return next(int(item["counter"]["packets"]) for item in told["nftables"] if "counter" in item)
 
     def wait_to_hear(self) -> None:
