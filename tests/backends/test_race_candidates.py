@@ -170,6 +170,12 @@ def test_a_backend_that_is_broken_or_needs_an_argument_or_has_no_preference_take
     assert loaded_names(installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)) == []
 
 
+def test_the_backends_with_the_shortest_names_are_loaded_first() -> None:
+    entries = [EntryPoint(name, f"no_such_module:{name}", BACKENDS) for name in ("miniupnpc", "pmp", "upnp", "pcp")]
+    candidates = installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)
+    assert [candidate.name for candidate in candidates] == ["pcp", "pmp", "upnp", "miniupnpc"]
+
+
 def test_the_preference_of_a_class_is_its_rank() -> None:
     runners = installed_candidates(
         Catalogue(BACKENDS, [EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS)]), without=AnyBackend

@@ -6,7 +6,7 @@ No host is contacted but the named servers; they learn the address that they see
 """
 
 import threading
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from portmap.errors import NoGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
@@ -14,8 +14,10 @@ from portmap.model import Address, Grant, Kind, Protocol
 from portmap.wire.exchange import Peer
 from portmap.wire.stun.servers import look_up
 from portmap_punch.argument import Argument, Forward, parse_argument
-from portmap_punch.engine import Engine
 from portmap_punch.redirect import Redirect
+
+if TYPE_CHECKING:
+    from portmap_punch.engine import Engine
 
 PROBE_PORT = 0  # the key of the opening that only learns the address
 LEASE = 120  # seconds; a mapping lives by its keep-alives, and the loop asks again at half of this
@@ -32,7 +34,7 @@ class Punch:
         self._argument = argument
         self._alerts: list[Alert] = []
         self._lock = threading.Lock()
-        self._engine = Engine(self._peers, self._alert, relayed=argument.forward is Forward.RELAY)
+        self._engine = self._make_engine()
         self._redirect = Redirect() if argument.forward is Forward.NFT else None
 
     @classmethod
@@ -80,6 +82,11 @@ class Punch:
         """What the servers saw."""
         endpoint = self._engine.endpoint
         return () if endpoint is None else (f"the STUN servers see {endpoint[0]}",)
+
+    def _make_engine(self) -> "Engine":
+        from portmap_punch.engine import Engine  # noqa: PLC0415  # asyncio takes 15 ms, and `any` looks at every backend
+
+        return Engine(self._peers, self._alert, relayed=self._argument.forward is Forward.RELAY)
 
     def _unwatch(self, alert: Alert) -> None:
         """The loop has ended: so has all that was kept for it."""

@@ -146,12 +146,13 @@ def installed_candidates(
 ) -> list[Candidate]:
     """Every installed plugin, not loaded yet, by its short name, but for those in the module of the class `without`.
 
-    `argument`: the address of a gateway. They are loaded in the order of the alphabet: the same from start to start,
-    whatever the metadata's order.
+    `argument`: the address of a gateway. They are loaded in the order of their names, the shortest first: the same from
+    start to start, whatever the metadata's order. The protocols that are raced have the short names. The backend
+    `miniupnpc` never is, and imports all of UPnP.
     """
     own = f"{without.__module__}:"
     plugins = (plugin for plugin in catalogue.plugins if not plugin.shadowed_by and not plugin.value.startswith(own))
-    return sorted((InstalledCandidate(plugin, constructor, argument) for plugin in plugins), key=_name)
+    return sorted((InstalledCandidate(plugin, constructor, argument) for plugin in plugins), key=_shortest_first)
 
 
 def installed_ipv6_candidates(catalogue: Catalogue, without: type) -> list[Candidate]:
@@ -219,5 +220,5 @@ def _require(backend_class: Any, constructor: str, name: str) -> None:
         raise SpecError(f"{name} speaks to no IPv6 firewall")
 
 
-def _name(candidate: Candidate) -> str:
-    return candidate.name
+def _shortest_first(candidate: Candidate) -> tuple[int, str]:
+    return len(candidate.name), candidate.name
