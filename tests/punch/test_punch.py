@@ -178,3 +178,8 @@ def test_without_a_watch_nothing_is_printed_at_the_end_of_the_program(peers: tup
     """)
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
     assert ended.stdout + ended.stderr == ""
+
+
+def test_the_look_at_the_backend_costs_no_asyncio() -> None:
+    code = "import sys, portmap_punch; sys.exit('asyncio' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)

@@ -1,7 +1,5 @@
 """The argument of `punch:`, what servers agree on, and the rules for nft: values in, values out."""
 
-import subprocess
-import sys
 from ipaddress import IPv4Address
 
 import pytest
@@ -64,8 +62,3 @@ def test_a_redirect_names_protocol_and_both_ports() -> None:
     redirect = Redirect()
     redirect._rules[Protocol.UDP, 25565] = 41000
     assert f"add rule inet {redirect.table} redirect_in udp dport 41000 redirect to :25565\n" in redirect.rules()
-
-
-def test_the_look_at_the_backend_costs_no_asyncio() -> None:
-    code = "import sys, portmap_punch; sys.exit('asyncio' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
