@@ -25,15 +25,16 @@ from portmap.model import Address, Protocol, Scope, scope_of
 
 JSON_VERSION = 1  # as in the JSON stream: fields are only ever added
 
-PortKey: TypeAlias = tuple[bool, Protocol, int]
-"""What identifies an open port for its whole life: whether it is a pinhole, protocol, internal port."""
+PortKey: TypeAlias = tuple[bool, Protocol, int, str]
+"""What identifies an open port for its whole life: whether it is a pinhole, protocol, internal port, host."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPort:
     """One port at which we can be reached: a mapping, or an IPv6 `pinhole`.
 
-    `follow`: the application is to listen on the external port. `static`: nothing was sent to open it.
+    `follow`: the application is to listen on the external port. `static`: nothing was sent to open it. `host`: the
+    neighbour that is reached there, empty for this host.
     """
 
     protocol: Protocol
@@ -44,11 +45,12 @@ class OpenPort:
     follow: bool = False
     static: bool = False
     pinhole: bool = False
+    host: str = ""
 
     @property
     def key(self) -> PortKey:
         """The identity of the port."""
-        return self.pinhole, self.protocol, self.internal_port
+        return self.pinhole, self.protocol, self.internal_port, self.host
 
     @property
     def scope(self) -> Scope:
@@ -62,6 +64,7 @@ class OpenPort:
             "external_ip": self.external_ip and str(self.external_ip),
             "external_port": self.external_port,
             "internal_port": self.internal_port,
+            "host": self.host,
             "scope": self.scope.value,
             "name": self.name,
             "follow": self.follow,
@@ -155,4 +158,5 @@ def _port(event: PortEvent) -> OpenPort | None:
         follow=bool(event.follow),
         static=bool(event.static),
         pinhole=event.kind == "pinhole",
+        host=event.host,
     )

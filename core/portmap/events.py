@@ -50,10 +50,9 @@ class GatewayEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayFound(GatewayEvent):
-    """The gateway gave its first good answer, or its first after having been lost.
+    """The gateway gave its first good answer, or its first after having been lost, within `ms` milliseconds.
 
-    `ms`: how long it took to find it and to get that answer. `evidence`: what the backend based its choice on, one
-    fact each - who answered and when, who did not and why.
+    `evidence`: what the backend based its choice on, one fact each - who answered and when, who did not and why.
     """
 
     _event: ClassVar[str] = "gateway.found"
@@ -63,10 +62,7 @@ class GatewayFound(GatewayEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLost(GatewayEvent):
-    """The gateway no longer answers, or was not found at all; everything is tried again with back-off.
-
-    `retry_in`: seconds until the next try; the later ones come less and less often.
-    """
+    """The gateway no longer answers, or was not found at all: tried again in `retry_in` seconds, then less often."""
 
     _event: ClassVar[str] = "gateway.lost"
     retry_in: float | None = None
@@ -114,12 +110,13 @@ class ExternalIPFailed(ExternalIPEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortEvent(Event):
-    """Something about one port of ours. `kind`, `protocol` and `internal_port` identify it.
+    """Something about one port of ours. `kind`, `protocol`, `internal_port` and `host` identify it.
 
     `kind` is "mapping", or "pinhole" for a port let through the gateway's IPv6 firewall: then the external address is
     our own global one. `external_port` is the open one, or where the port is lost or removed the one that was;
     `lifetime` is the granted number of seconds (0 = permanent); `static` is true where nothing was sent: forwarded by
-    hand, or no NAT at all. `follow`: the application is to listen on the external port.
+    hand, or no NAT at all. `follow`: the application is to listen on the external port. `host`: the neighbour that the
+    port leads to; empty for this host.
     """
 
     kind: PortKind = "mapping"
@@ -132,6 +129,7 @@ class PortEvent(Event):
     name: str = ""
     static: bool | None = None
     follow: bool | None = None
+    host: str = ""
     reason: str = ""
     error: str = ""
 
@@ -143,7 +141,7 @@ class PortEvent(Event):
     @property
     def key(self) -> Key:
         """The identity of the port among its kind."""
-        return self.protocol, self.internal_port
+        return Key(self.protocol, self.internal_port, self.host)
 
     @classmethod
     def of(cls, mapping: Mapping, *, kind: PortKind = "mapping", reason: str = "", error: str = "") -> Self:
@@ -159,6 +157,7 @@ class PortEvent(Event):
             name=mapping.name,
             static=mapping.static or None,
             follow=mapping.follow or None,
+            host=mapping.host,
             reason=reason,
             error=error,
         )
@@ -243,6 +242,7 @@ class ProofEvent(Event):
     external_port: int
     external_ip: Address | None = None
     name: str = ""
+    host: str = ""
     how: str = ""
     reason: str = ""
 
@@ -255,6 +255,7 @@ class ProofEvent(Event):
             external_port=mapping.external_port,
             external_ip=mapping.external_ip,
             name=mapping.name,
+            host=mapping.host,
             how=how,
             reason=reason,
         )

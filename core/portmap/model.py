@@ -6,7 +6,7 @@ Ports are 1 to 65535 (0 only where "any" is said), lifetimes are whole seconds (
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from portmap.errors import SpecError
 
@@ -81,8 +81,21 @@ def scope_of(address: Address | None) -> Scope:
     return Scope.PUBLIC if address.is_global and not address.is_multicast else Scope.RESERVED
 
 
-Key: TypeAlias = tuple[Protocol, int]
-"""What identifies a mapping for its whole life: protocol and internal port."""
+class Key(NamedTuple):
+    """What identifies a mapping for its whole life. `host`: the one that it leads to, empty for this host."""
+
+    protocol: Protocol
+    internal_port: int
+    host: str = ""
+
+    def __str__(self) -> str:
+        """The mapping for people, as in "TCP 8443" or "TCP 8443@nas.lan"."""
+        return f"{self.protocol} {self.internal_port}{at_host(self.host)}"
+
+
+def at_host(host: str) -> str:
+    """The host as it is written behind a port, as in "@nas.lan"; nothing for this host."""
+    return f"@{host}" if host else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,8 @@ class PortRequest:
     `external_port` 0 means: the gateway chooses, preferably the internal port. `lifetime` is the number of seconds
     to ask for. `paired`: the other protocol's request for the same internal port wants the same external port.
     `follow`: the application listens on whatever external port is granted; the internal port 0 then means that the
-    gateway needs none (VPN gateways). Raises SpecError for a port or a lifetime that cannot be.
+    gateway needs none (VPN gateways). `host`: the neighbour that the port leads to, its IPv4 address or its name; empty
+    for this host. Raises SpecError for a port or a lifetime that cannot be.
     """
 
     protocol: Protocol
@@ -102,8 +116,11 @@ class PortRequest:
     lifetime: int = DEFAULT_LIFETIME
     paired: bool = False
     follow: bool = False
+    host: str = ""
 
     def __post_init__(self) -> None:
+        if self.host and self.follow:
+            raise SpecError(f"an application on {self.host} cannot be told which port to follow: name its port")
         if not (0 if self.follow else 1) <= self.internal_port <= MAX_PORT:
             raise SpecError(f"internal port {self.internal_port} is out of range: use 1 to {MAX_PORT}")
         if not 0 <= self.external_port <= MAX_PORT:
@@ -114,7 +131,7 @@ class PortRequest:
     @property
     def key(self) -> Key:
         """The identity of the mapping that answers this request."""
-        return self.protocol, self.internal_port
+        return Key(self.protocol, self.internal_port, self.host)
 
     @property
     def suggested_port(self) -> int:
@@ -165,7 +182,8 @@ class Listed:
 class Mapping:
     """One open port as its users see it. `static`: nothing was sent, it is taken on trust or needs no NAT.
 
-    `follow`: the application is to listen on the external port.
+    `follow`: the application is to listen on the external port. `host`: the neighbour that it leads to, empty for this
+    host.
     """
 
     protocol: Protocol
@@ -176,8 +194,9 @@ class Mapping:
     name: str = ""
     static: bool = False
     follow: bool = False
+    host: str = ""
 
     @property
     def key(self) -> Key:
         """The identity of the mapping: that of the request it answers."""
-        return self.protocol, self.internal_port
+        return Key(self.protocol, self.internal_port, self.host)

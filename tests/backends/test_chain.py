@@ -23,7 +23,7 @@ from portmap.events import Event, PortAdded, PortChanged
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.loop.inbox import Message, Register
 from portmap.loop.loop import Loop
-from portmap.model import Address, Grant, Kind, PortRequest, Protocol
+from portmap.model import Address, Grant, Key, Kind, PortRequest, Protocol
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import ScriptedBackend
 
@@ -235,7 +235,7 @@ def test_the_grant_of_the_outermost_gateway_tells_the_address(chain: ChainNat, o
 def test_the_notes_of_all_hops_are_told_with_their_place(chain: ChainNat, inner: Gateway, outer: Gateway) -> None:
     inner.note, outer.note = "taken over", "not confirmed"
     add(chain)
-    assert chain.grant_note((TCP, 8080)) == "hop 1: taken over; hop 2: not confirmed"
+    assert chain.grant_note(Key(TCP, 8080)) == "hop 1: taken over; hop 2: not confirmed"
 
 
 # Renewal

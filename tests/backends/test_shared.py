@@ -10,13 +10,13 @@ from portmap.errors import Conflict, NotAuthorized
 from portmap.hookspecs import hookimpl
 from portmap.host.claims import Claim, OtherHolder, PortClaims
 from portmap.host.neighbours import Sender
-from portmap.model import Address, Grant, Protocol
+from portmap.model import Address, Grant, Key, Protocol
 from portmap.testing import loopback_address
 from portmap.testing.scripted import ScriptedBackend
 
 OURSELVES = Sender(12, os.geteuid())
 OTHER_USER = Sender(13, os.geteuid() + 1)
-TCP_8080 = (Protocol.TCP, 8080)
+TCP_8080 = Key(Protocol.TCP, 8080)
 ADDRESS = loopback_address()  # of each process its own: claims are seen by all on this host
 
 
@@ -136,14 +136,14 @@ def test_a_gateway_without_an_address_is_not_shared() -> None:
     backend = ScriptedBackend()
     nat = SharedNat(backend, "scripted")
     nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
-    assert nat.other_holder(*TCP_8080) is None
+    assert nat.other_holder(*TCP_8080[:2]) is None
     nat.close()
 
 
 def test_closing_releases_every_claim() -> None:
     nat, other = SharedNat(Gateway(), "scripted"), PortClaims()
     nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
-    claim = Claim(ADDRESS, *TCP_8080)
+    claim = Claim(ADDRESS, *TCP_8080[:2])
     assert other.other_holder(claim) is not None
     nat.close()
     assert other.other_holder(claim) is None
@@ -191,7 +191,7 @@ class Ready(Gateway):
 def test_what_needs_no_mapping_is_claimed_from_nobody() -> None:
     nat, other = SharedNat(Ready(), "scripted"), PortClaims()
     assert nat.add_mapping(Protocol.TCP, 0, 8080, "", 600).static
-    assert other.other_holder(Claim(ADDRESS, *TCP_8080)) is None
+    assert other.other_holder(Claim(ADDRESS, *TCP_8080[:2])) is None
     nat.close()
 
 

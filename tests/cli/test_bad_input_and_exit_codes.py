@@ -30,7 +30,7 @@ from portmap.errors import (
         (("0",), "port 0 is out of range: use 1 to 65535"),
         (("65536",), "port 65536 is out of range: use 1 to 65535"),
         (("80:99999",), "port 99999 is out of range"),
-        (("http",), "write [NAME=][EXT:]INT[/tcp|udp|both]"),
+        (("http",), "write [NAME=][EXT:]INT[@HOST][/tcp|udp|both]"),
         (("80/sctp",), "use tcp, udp or both"),
         (("a b=80",), "unusable name"),
         (("80", "80"), "TCP 80 is asked for twice: drop one"),

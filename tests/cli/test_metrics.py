@@ -23,12 +23,12 @@ from portmap.events import (
     PortRemoved,
     PortRenewed,
 )
-from portmap.model import Protocol, Scope
+from portmap.model import Key, Protocol, Scope
 
 RENEWED = PortRenewed(**TCP, external_port=80, lifetime=600, name="web")
 FAILED = PortFailed(**TCP, reason="taken", error="Conflict")
 LOST = PortLost(**TCP)
-PORT = PortLabels("", "mapping", (Protocol.TCP, 8080))
+PORT = PortLabels("", "mapping", Key(Protocol.TCP, 8080))
 MAPPINGS = SeriesLabels("", "mapping")
 
 
@@ -95,7 +95,7 @@ def test_pinholes_are_counted_apart() -> None:
         (0, PortAdded(kind="pinhole", **TCP, lifetime=60)),
         (1, PortFailed(kind="pinhole", **TCP, error="NotAuthorized")),
     )
-    assert told.leases.keys() == {PortLabels("", "pinhole", (Protocol.TCP, 8080))}
+    assert told.leases.keys() == {PortLabels("", "pinhole", Key(Protocol.TCP, 8080))}
     assert told.failures == {(SeriesLabels("", "pinhole"), "NotAuthorized"): 1}
 
 
@@ -113,7 +113,7 @@ def test_the_page_tells_what_is_up_and_for_how_long(metrics: Metrics, url: str, 
     clock.seconds += 60
     told = page(url)
     assert told['portmap_mappings_up{session=""}'] == 1
-    row = 'portmap_mapping_lease_seconds_left{internal_port="8080",name="web",protocol="tcp",session=""}'
+    row = 'portmap_mapping_lease_seconds_left{host="",internal_port="8080",name="web",protocol="tcp",session=""}'
     assert told[row] == 540
 
 

@@ -13,8 +13,8 @@ from portmap.cli.hold.summary import Summary
 from portmap.events import ExternalIPChanged, GatewayFound, GatewayLost, PortAdded, PortFailed, PortLost, PortRemoved
 from portmap.model import Key, Protocol, Scope
 
-WEB: Key = (Protocol.TCP, 8080)
-DNS: Key = (Protocol.UDP, 53)
+WEB: Key = Key(Protocol.TCP, 8080)
+DNS: Key = Key(Protocol.UDP, 53)
 HERE = "the gateway"
 
 

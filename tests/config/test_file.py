@@ -43,6 +43,12 @@ def test_maps_without_a_gateway_of_their_own_are_one_instance() -> None:
     ]
 
 
+def test_a_map_may_lead_to_another_host() -> None:
+    text = "[[map]]\nport = 8443\nexternal = 443\nhost = 'NAS.lan'\n\n[[map]]\nport = 8443\n"
+    (instance,) = parse_config(text).instances
+    assert [str(request.key) for request in instance.requests(600)] == ["TCP 8443@nas.lan", "TCP 8443"]
+
+
 def test_a_map_with_a_gateway_of_its_own_is_an_instance() -> None:
     instance = instances(FULL)["protonvpn"]
     assert (instance.nat, instance.publish) == ("protonvpn", ())
@@ -95,6 +101,10 @@ def test_instances_without_a_name_are_called_after_their_gateway() -> None:
         ("[[map]]\nport = 1\nexternal = 70000\n", 3, "port 70000 is out of range"),
         ("[[map]]\nport = 1\nname = 'we b'\n", 3, "unusable name 'we b'"),
         ("[[map]]\nport = 1\nprotocol = 'tpc'\n", 3, "protocol 'tpc' is unknown: use tcp, udp, both"),
+        ("[[map]]\nport = 1\nhost = 'a b'\n", 3, "host 'a b' is no IPv4 address and no name"),
+        ("[[map]]\nport = 1\nhost = '8.8.8.8'\n", 3, "host 8.8.8.8 is not of a private network"),
+        ("[[map]]\nport = 1\nhost = 5\n", 3, "host is 5, which is no text"),
+        ("[[map]]\nport = 'follow'\nhost = 'nas'\n", 2, "cannot be told which port to follow"),
         ("[[map]]\nport = 'follow'\nexternal = 4\n", 3, "with follow the gateway chooses it"),
         ("[[map]]\nport = 1\n[[map]]\nport = 1\n", 4, "TCP 1 is asked for twice"),
         ("[[map]]\nport = 1\n[[instance]]\n[[instance.map]]\nport = 1\n", 5, "TCP 1 is asked for twice"),

@@ -15,7 +15,7 @@ from portmap.config.settings import (
 )
 from portmap.errors import SpecError
 from portmap.loop.policy import OnConflict
-from portmap.model import Protocol
+from portmap.model import Key, Protocol
 
 # flags, environment, file
 
@@ -108,17 +108,17 @@ def test_what_has_not_changed_stays_untouched() -> None:
 
 def test_mappings_come_and_go() -> None:
     new = home(DNS, MappingText("22"))
-    assert diff([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 22),)),)
+    assert diff([HOME], [new]) == (Adjust(new, (Key(Protocol.TCP, 8443),), (Key(Protocol.TCP, 22),)),)
 
 
 def test_a_changed_mapping_goes_and_comes_back() -> None:
     new = home(MappingText("web=444:8443"), DNS)
-    assert diff([HOME], [new]) == (Adjust(new, ((Protocol.TCP, 8443),), ((Protocol.TCP, 8443),)),)
+    assert diff([HOME], [new]) == (Adjust(new, (Key(Protocol.TCP, 8443),), (Key(Protocol.TCP, 8443),)),)
 
 
 def test_a_longer_range_leaves_the_rest_alone() -> None:
     new = home(MappingText("10-13"))
-    assert diff([home(MappingText("10-12"))], [new]) == (Adjust(new, (), ((Protocol.TCP, 13),)),)
+    assert diff([home(MappingText("10-12"))], [new]) == (Adjust(new, (), (Key(Protocol.TCP, 13),)),)
 
 
 @pytest.mark.parametrize(

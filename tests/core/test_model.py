@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from portmap.errors import SpecError
-from portmap.model import PortRequest, Protocol, Scope, scope_of
+from portmap.model import Key, PortRequest, Protocol, Scope, scope_of
 
 TCP = Protocol.TCP
 
@@ -74,7 +74,7 @@ def test_a_request_wants_ten_minutes_and_whatever_port_the_gateway_likes() -> No
 
 
 def test_a_request_is_known_by_protocol_and_internal_port() -> None:
-    assert PortRequest(TCP, 80, 8080, "web").key == (TCP, 80)
+    assert PortRequest(TCP, 80, 8080, "web").key == Key(TCP, 80)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, 10**30])

@@ -16,7 +16,7 @@ from portmap.doctor.examine import examine
 from portmap.doctor.findings import PortHolder
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
 from portmap.errors import GatewayTimeout, SpecError
-from portmap.model import Protocol
+from portmap.model import Key, Protocol
 from portmap.storage.journal import Journal, JournalEntry
 from portmap.storage.journal_reader import SessionJournal
 from portmap.testing import Quirks, Router
@@ -96,7 +96,7 @@ def test_what_a_running_portmap_holds_is_not_tried(router: Router, tmp_path: Pat
     entry = JournalEntry("NAT-PMP", Protocol.TCP, PORT, PORT)
     running = SessionJournal(tmp_path, 4711, alive=True, written=0.0, journal=Journal((entry,)))
     findings = look(f"pmp:{router.address}", GAME, try_it=True, holdings=[running])
-    assert findings.holders == (PortHolder(4711, (Protocol.TCP, PORT), PORT),)
+    assert findings.holders == (PortHolder(4711, Key(Protocol.TCP, PORT), PORT),)
     assert "process 4711" in findings.attempts[0].skipped
     assert (router.heard.map, router.heard.unmap) == (0, 0)
 

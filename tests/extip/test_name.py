@@ -11,8 +11,9 @@ from tests.stopwatch import Stopwatch
 from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NATError, NoGateway, PluginError
 from portmap.model import Address
+from portmap.network.name_lookup import look_up
 from portmap_extip.backend import ExtIp
-from portmap_extip.hostname import Hostname, look_up
+from portmap_extip.hostname import Hostname
 
 LONG = 5.0  # seconds, that no test here waits out
 

@@ -125,9 +125,9 @@ def test_another_user_is_heeded_only_once_in_a_while_and_told_no_token(make: Mak
     mailbox = Mailbox(listed=False)
     other_user = Sender(1, os.geteuid() + 1)
     for _ in range(100):
-        released = json.dumps(["released", WEB.gateway, "TCP", 8080]).encode()
+        released = json.dumps(["released", WEB.gateway, "TCP", 8080, ""]).encode()
         holder._handle(Message(released, other_user, mailbox.address), mailbox)
-    question = json.dumps(["holds", WEB.gateway, "TCP", 8080]).encode()
+    question = json.dumps(["holds", WEB.gateway, "TCP", 8080, ""]).encode()
     holder._handle(Message(question, other_user, mailbox.address), mailbox)
     answer = mailbox.receive(5)
     mailbox.close()
@@ -178,9 +178,9 @@ def test_another_user_is_named_as_such() -> None:
         b"\xff",
         b"[]",
         b'["holds"]',
-        b'["holds", 1, 2, 3]',
-        b'["holds", "x", "TCP", 1e999]',
-        b'["holds", "x", [], {}]',
+        b'["holds", 1, 2, 3, ""]',
+        b'["holds", "x", "TCP", 1e999, ""]',
+        b'["holds", "x", [], {}, ""]',
         b"[" * 900,
         b'{"a": 1, "b": 2, "c": 3, "d": 4}',
     ],

@@ -66,9 +66,12 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def serve(self, port: int) -> None:
-        """Start the service that answers on this port of the LAN host, TCP and UDP, whatever the host's address."""
-        service = self.lan.inside(lambda: Service("::" if self._ipv6 else "", port))
+    def serve(self, port: int, host: Namespace | None = None) -> None:
+        """Start the service that answers on this port of the LAN host, TCP and UDP, whatever the host's address.
+
+        `host`: on this one instead.
+        """
+        service = (host or self.lan).inside(lambda: Service("::" if self._ipv6 else "", port))
         self._stack.callback(service.close)
 
     def bytes_arrive(self, protocol: str, external_port: int, *, within: float = 0, late: float = 0) -> bool:

@@ -31,16 +31,16 @@ class Town(ScriptedBackend):
     @hookimpl
     def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
         self._hear("add_mapping", protocol, external_port, internal_port, lifetime)
-        held = self.table.get((protocol, internal_port))
+        held = self.table.get(Key(protocol, internal_port))
         port = held or self._drawn(protocol, external_port or internal_port)
-        self.table[protocol, internal_port] = port
+        self.table[Key(protocol, internal_port)] = port
         self._suffer("the answer")
         return Grant(port, lifetime)
 
     def _next_free(self, protocol: Protocol, wanted: int) -> int:
-        ours = {(own, port) for (own, _), port in self.table.items()}
+        ours = {Key(own.protocol, port) for own, port in self.table.items()}
         ports = chain(range(wanted, 65536), range(1024, wanted))
-        return next(port for port in ports if (protocol, port) not in self.taken | ours)
+        return next(port for port in ports if Key(protocol, port) not in self.taken | ours)
 
 
 def never_the_same() -> Callable[[Protocol, int], int]:

@@ -14,7 +14,7 @@ from portmap.events import (
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Message
 from portmap.loop.policy import Policy
-from portmap.model import Grant, PortRequest, Protocol, Scope
+from portmap.model import Grant, Key, PortRequest, Protocol, Scope
 from portmap.testing import scripted
 from portmap.testing.scripted import ScriptedBackend
 
@@ -63,7 +63,7 @@ class Readable(ScriptedBackend):
     @hookimpl
     def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
         self._hear("has_mapping", protocol, external_port, internal_port)
-        return self.table.get((protocol, internal_port)) == external_port
+        return self.table.get(Key(protocol, internal_port)) == external_port
 
 
 RESTARTS = range(1, 360, 13)  # seconds: three rounds of checks, and a renewal

@@ -10,7 +10,7 @@ from portmap.events import PortEvent
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert
 from portmap.loop.policy import OnConflict, Policy
-from portmap.model import Grant, Protocol
+from portmap.model import Grant, Key, Protocol
 from portmap.testing.scripted import ScriptedBackend, play
 
 # following
@@ -52,7 +52,7 @@ def test_a_gateway_that_draws_another_port_is_followed_by_both_at_once() -> None
 
 
 def test_the_internal_port_is_taken_along_to_the_external_one() -> None:
-    town = Town((TCP, 6881))
+    town = Town(Key(TCP, 6881))
     told = play(town, wanted("6881=follow"), end=1)
     assert mappings(told) == ["added TCP 6882", "removed TCP 6882"]
     assert calls(town, "add_mapping") == [(TCP, 0, 6881), (TCP, 6882, 6882)]
@@ -60,9 +60,9 @@ def test_the_internal_port_is_taken_along_to_the_external_one() -> None:
 
 
 def test_the_mapping_keeps_the_name_that_it_was_asked_for_by() -> None:
-    ((_, event),) = play(Town((TCP, 6881)), wanted("bt=6881=follow"), end=1).of("mapping.added")
+    ((_, event),) = play(Town(Key(TCP, 6881)), wanted("bt=6881=follow"), end=1).of("mapping.added")
     assert isinstance(event, PortEvent)
-    assert (event.key, event.external_port, event.follow, event.name) == ((TCP, 6881), 6882, True, "bt")
+    assert (event.key, event.external_port, event.follow, event.name) == (Key(TCP, 6881), 6882, True, "bt")
 
 
 def test_where_the_first_answer_fits_nothing_is_moved() -> None:
@@ -72,7 +72,7 @@ def test_where_the_first_answer_fits_nothing_is_moved() -> None:
 
 
 def test_it_is_renewed_where_it_is() -> None:
-    town = Town((TCP, 6881))
+    town = Town(Key(TCP, 6881))
     play(town, wanted("6881=follow"), end=650, policy=RARELY)
     assert calls(town, "add_mapping")[2:] == [(TCP, 6882, 6882)] * 2
 
@@ -88,7 +88,7 @@ def test_where_no_port_leads_to_itself_it_leads_to_the_one_that_was_asked_for() 
 
 
 def test_no_other_port_of_ours_is_taken_over() -> None:
-    town = Town((TCP, 6881))
+    town = Town(Key(TCP, 6881))
     told = play(town, wanted("7000:6882", "6881=follow"), end=1)
     assert mappings(told, until=1) == ["added TCP 7000", f"added TCP {FRESH}"]
 
@@ -99,7 +99,7 @@ def test_a_mapping_that_follows_takes_any_external_port_under_on_conflict_fail()
 
 
 def test_an_unannounced_mapping_is_deleted_all_the_same() -> None:
-    town = Town((TCP, 6881))
+    town = Town(Key(TCP, 6881))
     play(town.silent(0, 1, hook="delete_mapping", after=5), wanted("6881=follow"), end=2)
     assert town.table == {}
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from portmap.loop.lease import Lease
 from portmap.loop.lease_table import LeaseTable
-from portmap.model import PortRequest, Protocol
+from portmap.model import Key, PortRequest, Protocol
 from portmap.testing.clock import ScriptedInbox
 
 
@@ -47,7 +47,7 @@ def test_what_was_put_again_counts_as_it_is_now() -> None:
 def test_a_removed_lease_is_never_first() -> None:
     table = new_table()
     table.put(lease(1, 1.0))
-    table.remove((Protocol.TCP, 1))
+    table.remove(Key(Protocol.TCP, 1))
     assert table.next_due() is None
 
 
@@ -60,7 +60,7 @@ def test_the_first_is_always_the_least(entries: list[tuple[int, float, bool]]) -
             table.put(plain[port])
         else:
             del plain[port]
-            table.remove((Protocol.TCP, port))
+            table.remove(Key(Protocol.TCP, port))
         first = table.next_due()
         assert (first.wake_at if first else None) == min((each.wake_at for each in plain.values()), default=None)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from portmap.loop.lease import Lease
 from portmap.loop.lease_parts import Held, PairState
 from portmap.loop.pairing import PortMove, aligned_with, fresh_port, next_move, partner, ports_in_use, settled
-from portmap.model import Grant, PortRequest, Protocol
+from portmap.model import Grant, Key, PortRequest, Protocol
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 
@@ -80,7 +80,7 @@ def test_the_partner_follows_what_was_granted_last_and_once_both_try_a_fresh_por
     moves: int, move: tuple[Protocol, int]
 ) -> None:
     protocol, port = move
-    assert next_move(half(UDP, 4005), half(TCP, 4002, moves=moves), 0.0) == PortMove((protocol, 4001), port, 4001)
+    assert next_move(half(UDP, 4005), half(TCP, 4002, moves=moves), 0.0) == PortMove(Key(protocol, 4001), port, 4001)
 
 
 def test_after_four_moves_it_is_enough() -> None:
@@ -141,20 +141,20 @@ def test_neither_the_wanted_port_nor_the_second_choice_is_moved(port: int) -> No
 
 @pytest.mark.parametrize("moves", [0, 1])
 def test_the_internal_port_is_made_the_external_one_twice_before_a_fresh_port_is_tried(moves: int) -> None:
-    assert next_move(single(40000, 6881, moves=moves), None, 0.0) == PortMove((TCP, 6881), 40000, 40000)
+    assert next_move(single(40000, 6881, moves=moves), None, 0.0) == PortMove(Key(TCP, 6881), 40000, 40000)
 
 
 def test_the_inner_port_follows_the_outer_one() -> None:
-    assert next_move(single(40000, 6881), None, 0.0) == PortMove((TCP, 6881), 40000, 40000)
+    assert next_move(single(40000, 6881), None, 0.0) == PortMove(Key(TCP, 6881), 40000, 40000)
 
 
 @pytest.mark.parametrize("moves", [2, 3])
 def test_if_that_is_not_granted_it_is_a_fresh_port_inside_and_outside(moves: int) -> None:
-    assert next_move(single(40000, 6881, moves), None, 0.0) == PortMove((TCP, 6881), 49152, 49152)
+    assert next_move(single(40000, 6881, moves), None, 0.0) == PortMove(Key(TCP, 6881), 49152, 49152)
 
 
 def test_no_other_mapping_of_ours_is_taken_over() -> None:
-    assert next_move(single(8080, 6881), None, 0.0, {8080}) == PortMove((TCP, 6881), 49152, 49152)
+    assert next_move(single(8080, 6881), None, 0.0, {8080}) == PortMove(Key(TCP, 6881), 49152, 49152)
 
 
 def test_ports_in_use_are_the_internal_ports_of_our_other_mappings() -> None:
@@ -164,7 +164,7 @@ def test_ports_in_use_are_the_internal_ports_of_our_other_mappings() -> None:
 
 
 def test_after_the_last_move_a_mapping_leads_to_the_requested_port_again() -> None:
-    assert next_move(single(40009, 40008, moves=4), None, 0.0) == PortMove((TCP, 6881), 40009, 6881)
+    assert next_move(single(40009, 40008, moves=4), None, 0.0) == PortMove(Key(TCP, 6881), 40009, 6881)
 
 
 def test_and_there_it_stays_with_the_reason() -> None:
@@ -177,10 +177,10 @@ def test_and_there_it_stays_with_the_reason() -> None:
 
 def test_a_pair_that_follows_moves_inside_and_outside() -> None:
     move = next_move(half(TCP, 40000, inner=40000), half(UDP, 40001, inner=40001), 0.0)
-    assert move == PortMove((UDP, 4001), 40000, 40000)
+    assert move == PortMove(Key(UDP, 4001), 40000, 40000)
 
 
 def test_where_the_internal_port_is_nominal_the_partner_is_asked_again_until_it_is_enough() -> None:
     tcp, udp = half(TCP, 40000, internal=1, inner=1), half(UDP, 40001, internal=1, inner=1)
     moves = [next_move(tcp, replace(udp, pair=PairState(moves=moves)), 0.0) for moves in range(5)]
-    assert moves == [PortMove((UDP, 1), 40000, 1)] * 4 + [None]
+    assert moves == [PortMove(Key(UDP, 1), 40000, 1)] * 4 + [None]

@@ -39,33 +39,33 @@ def test_a_pair_that_finds_its_port_free_is_asked_for_once_each() -> None:
 
 @pytest.mark.parametrize("text", ["4001/both", "4001:4001/both", "4001:8080/both"])
 def test_the_second_half_is_asked_for_at_the_port_that_the_first_was_given(text: str) -> None:
-    town = Town((TCP, 4001), drawn=None if ":" in text else lambda protocol, wanted: max(wanted, 4002))
+    town = Town(Key(TCP, 4001), drawn=None if ":" in text else lambda protocol, wanted: max(wanted, 4002))
     assert mappings(play(town, wanted(text), end=1), until=1) == ["added TCP 4002", "added UDP 4002"]
 
 
 def test_a_half_that_is_registered_later_is_asked_for_there_too() -> None:
     tcp, udp = parse_mappings(["4001/both"])
-    town = Town((TCP, 4001))
+    town = Town(Key(TCP, 4001))
     told = play(town, [(0, Register(tcp)), (50, Register(udp))], end=60)
     assert mappings(told, until=60) == ["added TCP 4002", "renewed TCP 4002", "added UDP 4002"]
 
 
 def test_where_the_second_half_cannot_be_there_the_first_one_moves_to_it() -> None:
-    town = Town((TCP, 4001), (UDP, 4002))
+    town = Town(Key(TCP, 4001), Key(UDP, 4002))
     told = play(town, wanted("4001/both"), end=1)
     assert mappings(told, until=1)[:3] == ["added TCP 4002", "added UDP 4003", "changed TCP 4003"]
     assert calls(town, "delete_mapping")[0] == (TCP, 4002, 4001)
 
 
 def test_after_a_move_both_halves_are_opened_anew_for_it_may_have_shut_the_one_that_stays() -> None:
-    town = Town((TCP, 4001), (UDP, 4002))
+    town = Town(Key(TCP, 4001), Key(UDP, 4002))
     told = play(town, wanted("4001/both"), end=1)
     assert mappings(told, until=1)[3:] == ["renewed TCP 4003", "renewed UDP 4003"]
     assert calls(town, "delete_mapping")[1:3] == [(TCP, 4003, 4001), (UDP, 4003, 4001)]
 
 
 def test_a_hole_that_neither_finds_alone_is_found_by_a_fresh_port() -> None:
-    taken = [(TCP, port) for port in range(4001, 4400, 2)] + [(UDP, port) for port in range(4002, 4400, 2)]
+    taken = [Key(TCP, port) for port in range(4001, 4400, 2)] + [Key(UDP, port) for port in range(4002, 4400, 2)]
     told = play(Town(*taken), wanted("4001/both"), end=1)
     changed = [line for line in mappings(told, until=1) if line.startswith("changed")]
     assert changed[-2:] == [f"changed UDP {FRESH}", f"changed TCP {FRESH}"]
@@ -101,26 +101,26 @@ def test_a_reboot_that_gives_one_half_away_takes_the_other_along() -> None:
 
 
 def test_two_ports_that_were_not_asked_for_together_stay_apart() -> None:
-    told = play(Town((TCP, 4001)), wanted("4001/tcp", "4001/udp"), end=1)
+    told = play(Town(Key(TCP, 4001)), wanted("4001/tcp", "4001/udp"), end=1)
     assert mappings(told, until=1) == ["added TCP 4002", "added UDP 4001"]
 
 
 def test_where_only_one_port_will_do_a_pair_waits_for_it_and_nothing_is_moved() -> None:
-    town = Town((TCP, 4001))
+    town = Town(Key(TCP, 4001))
     told = play(town, wanted("4001/both"), end=1, policy=Policy(on_conflict=OnConflict.FAIL))
     assert [event.event for _, event in told.events][2:4] == ["mapping.failed", "mapping.added"]
-    assert {(own, port) for (own, _), port in town.table.items()} <= {(UDP, 4001)}
+    assert {Key(own.protocol, port) for own, port in town.table.items()} <= {Key(UDP, 4001)}
 
 
 def test_what_cannot_be_deleted_stays_where_it_is_and_the_reason_is_told() -> None:
-    town = Town((TCP, 4001), (UDP, 4002))
+    town = Town(Key(TCP, 4001), Key(UDP, 4002))
     told = play(town.refuse(0, 10, hook="delete_mapping"), wanted("4001/both"), end=20)
     assert mappings(told, until=20) == ["added TCP 4002", "added UDP 4003", "renewed TCP 4002", "renewed UDP 4003"]
     assert reasons(told)[-1] == "TCP has 4002 and UDP 4003: the gateway gave no common port"
 
 
 def test_a_move_that_is_refused_is_a_loss_until_it_is_granted() -> None:
-    town = Town((TCP, 4001), (UDP, 4002))
+    town = Town(Key(TCP, 4001), Key(UDP, 4002))
     town.fails(0, 2, lambda: Conflict("taken"), "moved")
     town._drawn = lambda protocol, wanted: town._next_free(protocol, wanted) if not _moving(town) else _suffer(town)
     told = play(town, wanted("4001/both"), end=20)
@@ -138,21 +138,21 @@ def _suffer(town: Town) -> int:
 
 
 def test_a_stop_in_the_middle_of_a_move_leaves_nothing_behind() -> None:
-    town = Town((TCP, 4001), (UDP, 4002))
+    town = Town(Key(TCP, 4001), Key(UDP, 4002))
     play(town.silent(0, 1, hook="delete_mapping", after=5), wanted("4001/both"), end=2)
     assert town.table == {}
 
 
 def test_a_move_whose_answer_is_lost_leaves_nothing_behind() -> None:
-    town = Town((TCP, 4001), (UDP, 4002))
-    story = [*wanted("4001/both"), (100.0, Unregister((TCP, 4001)))]
+    town = Town(Key(TCP, 4001), Key(UDP, 4002))
+    story = [*wanted("4001/both"), (100.0, Unregister(Key(TCP, 4001)))]
     play(town.unheard(0.5, FOREVER), story, end=200)
     assert town.table == {}
 
 
 def test_a_half_that_is_let_go_leaves_the_other_where_it_is() -> None:
-    town = Town((TCP, 4001))
-    told = play(town, [*wanted("4001/both"), (50, Unregister((TCP, 4001)))], end=1000, policy=RARELY)
+    town = Town(Key(TCP, 4001))
+    told = play(town, [*wanted("4001/both"), (50, Unregister(Key(TCP, 4001)))], end=1000, policy=RARELY)
     assert mappings(told)[2:] == ["removed TCP 4002", *["renewed UDP 4002"] * 4, "removed UDP 4002"]
 
 
@@ -167,7 +167,7 @@ def test_whatever_the_neighbours_hold_every_pair_ends_on_one_port(
     town = Town(*taken)
     told = play(town, wanted(text), end=250, spread=spread)
     last = {event.key: event.external_port for _, event in told.events if isinstance(event, PortEvent)}
-    assert all(last[TCP, port] == last[UDP, port] for _, port in last)
+    assert all(last[Key(TCP, it.internal_port)] == last[Key(UDP, it.internal_port)] for it in last)
     assert not any("no common port" in reason or "to itself" in reason for reason in reasons(told))
     assert town.table == {}
 

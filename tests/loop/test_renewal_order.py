@@ -15,7 +15,7 @@ from portmap.errors import GatewayTimeout, NATError, Refused
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Register, Unregister
 from portmap.loop.loop import Loop
-from portmap.model import Grant, Protocol
+from portmap.model import Grant, Key, Protocol
 from portmap.syntax.mappings import parse_mappings
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import Recording, ScriptedBackend
@@ -179,7 +179,7 @@ def test_an_answer_that_was_lost_leaves_nothing_shut(chance: int) -> None:
 @pytest.mark.parametrize("gone", [TCP, UDP])
 def test_the_half_that_stays_is_open_when_the_other_is_let_go(soap: bool, gone: Protocol) -> None:
     gateway = Miniupnpd(soap=soap)
-    seen = live(gateway, (50, Unregister((gone, PORT))), end=2000)
+    seen = live(gateway, (50, Unregister(Key(gone, PORT))), end=2000)
     assert all(BOTH - {gone} <= is_open for at, is_open in seen.moments)
 
 

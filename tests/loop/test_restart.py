@@ -105,7 +105,7 @@ def test_where_only_one_port_will_do_memory_is_not_asked() -> None:
 
 def test_an_unwanted_leftover_is_deleted() -> None:
     backend = ScriptedBackend()
-    assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
+    assert play(backend, Journal((entry(7070),))) == [Key(Protocol.TCP, 7070)]
     assert asked(backend, "delete_mapping") == [(Protocol.TCP, 9090, 7070)]
 
 
@@ -160,7 +160,7 @@ def test_a_leftover_whose_lease_ran_out_needs_no_deleting() -> None:
 
 def test_a_silent_gateway_is_asked_to_delete_a_leftover_again_later() -> None:
     backend = ScriptedBackend().silent(0, 30, hook="delete_mapping")
-    assert play(backend, Journal((entry(7070),))) == [(Protocol.TCP, 7070)]
+    assert play(backend, Journal((entry(7070),))) == [Key(Protocol.TCP, 7070)]
 
 
 def test_a_refused_deletion_is_not_repeated() -> None:

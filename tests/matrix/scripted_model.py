@@ -187,7 +187,7 @@ class World(ScriptedBackend):
         """Grant what is held already, else the suggested port or the next free port."""
         self._hear("add_mapping", protocol, external_port, internal_port, lifetime)
         self._settle()
-        key = (protocol, internal_port)
+        key = Key(protocol, internal_port)
         held = [port for (_, port), (whose, _) in self.entries.items() if whose == key]
         suggested_port = (external_port or internal_port) + 1000 * self._is(self._other_ports)
         free = (port for port in range(suggested_port, MAX_PORT) if (protocol, port) not in self.entries)
@@ -202,6 +202,6 @@ class World(ScriptedBackend):
         """Forget a mapping; only the loop checks that it is ours."""
         self._hear("delete_mapping", protocol, external_port, internal_port)
         self._settle()
-        key = (protocol, internal_port)
+        key = Key(protocol, internal_port)
         self.trespasses += key not in {request.key for request in (*KEPT, GUEST)}
         self.entries = {slot: it for slot, it in self.entries.items() if it[0] != key}

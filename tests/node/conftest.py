@@ -22,7 +22,7 @@ def node(clock: Clock) -> LocalNode:
 def started(node: LocalNode) -> LocalNode:
     """A node as go-ethereum starts it: the loopback address and the local ports, committed."""
     node.set_fallback_ip(LOOPBACK)
-    node.expect_port(PortRequest(*P2P))
-    node.expect_port(PortRequest(*DISC))
+    node.expect_port(PortRequest(P2P.protocol, P2P.internal_port))
+    node.expect_port(PortRequest(DISC.protocol, DISC.internal_port))
     node.commit()
     return node

@@ -16,8 +16,8 @@ START = 1_700_000_000_000  # unix ms
 LOOPBACK = IPv4Address("127.0.0.1")
 PUBLIC = IPv4Address("1.2.3.4")
 PUBLIC_6 = IPv6Address("2606:4700::1")
-P2P: Key = (TCP, 30303)
-DISC: Key = (UDP, 30303)
+P2P: Key = Key(TCP, 30303)
+DISC: Key = Key(UDP, 30303)
 
 
 class Clock:

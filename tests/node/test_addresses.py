@@ -20,7 +20,7 @@ from portmap.model import Address, Key, PortRequest, scope_of
 from portmap.node.local_node import LocalNode
 
 PUBLIC_2 = IPv4Address("5.6.7.8")
-WEB: Key = (TCP, 8080)
+WEB: Key = Key(TCP, 8080)
 
 
 def lost(key: Key) -> Event:
@@ -234,8 +234,8 @@ def test_an_expected_port_that_is_no_longer_wanted_leaves_the_record(started: Lo
 
 
 def test_of_several_expected_ports_the_first_is_shown(node: LocalNode) -> None:
-    node.expect_port(PortRequest(*WEB))
-    node.expect_port(PortRequest(*P2P))
+    node.expect_port(PortRequest(WEB.protocol, WEB.internal_port))
+    node.expect_port(PortRequest(P2P.protocol, P2P.internal_port))
     assert shown(node) == {"tcp": 8080}
 
 

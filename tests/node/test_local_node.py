@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.node.nodes import DISC, P2P, PUBLIC, PUBLIC_6, START, Clock, added, at, changed, hear, shown
 
 from portmap.errors import SpecError
+from portmap.events import PortAdded
+from portmap.model import PortRequest, Protocol
 from portmap.node.local_node import LocalNode, Record, Value, unix_ms
 
 # Sequence numbers.
@@ -145,3 +147,9 @@ def test_the_record_knows_its_well_known_entries() -> None:
 def test_an_empty_record_has_none_of_them() -> None:
     record = Record(1)
     assert {record.ip, record.ip6, record.tcp, record.tcp6, record.udp, record.udp6} == {None}
+
+
+def test_the_ports_of_another_host_are_none_of_the_nodes(node: LocalNode) -> None:
+    node.expect_port(PortRequest(Protocol.TCP, 8080, host="192.168.1.50"))
+    node.apply(PortAdded(protocol=Protocol.TCP, internal_port=8080, external_port=80, external_ip=PUBLIC, host="nas"))
+    assert shown(node) == {}

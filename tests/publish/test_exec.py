@@ -76,6 +76,7 @@ def test_the_environment_tells_everything(folder: Path) -> None:
         "PORTMAP_EXTERNAL_IP=9.9.9.9",
         "PORTMAP_EXTERNAL_PORT=9090",
         "PORTMAP_GATEWAY=the gateway",
+        "PORTMAP_HOST=",
         "PORTMAP_INTERNAL_PORT=80",
         "PORTMAP_NAME=web",
         "PORTMAP_OLD_EXTERNAL_IP=8.8.8.8",

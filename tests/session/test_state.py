@@ -16,11 +16,11 @@ from portmap.events import (
     PortRemoved,
     PortRenewed,
 )
-from portmap.model import Mapping, Protocol, Scope
+from portmap.model import Key, Mapping, Protocol, Scope
 from portmap.session.state import SessionState
 
 PUBLIC = IPv4Address("1.2.3.4")
-WEB = (Protocol.TCP, 8080)
+WEB = Key(Protocol.TCP, 8080)
 OPEN = Mapping(Protocol.TCP, 8080, 80, 600, PUBLIC, "web")
 FAILED = PortFailed(protocol=Protocol.TCP, internal_port=8080, reason="taken", error="Conflict")
 LOST = GatewayLost(gateway="g", reason="no answer", error="NoGateway")
@@ -71,7 +71,7 @@ def test_a_grant_ends_a_failure(ledger: SessionState) -> None:
 def test_a_missing_ports_own_failure_says_more_than_a_lost_gateway(ledger: SessionState) -> None:
     ledger.apply(LOST)
     ledger.apply(FAILED)
-    assert isinstance(ledger.why_missing([(Protocol.UDP, 1), WEB]), Conflict)
+    assert isinstance(ledger.why_missing([Key(Protocol.UDP, 1), WEB]), Conflict)
 
 
 def test_a_lost_gateway_explains_every_missing_port(ledger: SessionState) -> None:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from portmap.errors import Garbled
-from portmap.model import Protocol
+from portmap.model import Key, Protocol
 from portmap.storage.journal import Journal, JournalEntry, from_text, merged, to_text
 
 HERE = "UPnP 192.168.1.1"
@@ -21,11 +21,11 @@ def test_an_empty_journal_reads_as_it_was_written() -> None:
 
 
 def test_a_mapping_is_found_by_its_key() -> None:
-    assert Journal((PERMANENT, TCP)).entry_of((Protocol.TCP, 30303)) == TCP
+    assert Journal((PERMANENT, TCP)).entry_of(Key(Protocol.TCP, 30303)) == TCP
 
 
 def test_a_key_that_is_not_in_the_journal_has_no_entry() -> None:
-    assert Journal((TCP,)).entry_of((Protocol.UDP, 30303)) is None
+    assert Journal((TCP,)).entry_of(Key(Protocol.UDP, 30303)) is None
 
 
 def test_a_lease_that_has_run_out_is_not_alive() -> None:

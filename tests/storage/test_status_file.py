@@ -22,7 +22,7 @@ from portmap.events import (
     PortRemoved,
     PortRenewed,
 )
-from portmap.model import Mapping, PortRequest, Protocol, Scope
+from portmap.model import Key, Mapping, PortRequest, Protocol, Scope
 from portmap.storage.status import PublisherStatus, SessionStatus, from_text, to_text
 from portmap.storage.status_file import StatusFile, live_sessions, status_folder
 
@@ -100,7 +100,7 @@ def test_beside_mappings_a_pinhole_has_no_row_before_anything_happened_to_it() -
 
 def test_a_port_that_is_wanted_no_more_has_no_row() -> None:
     assert NEW.without(WEB.key).ports == ()
-    assert NEW.without((Protocol.UDP, 8080)).ports == NEW.ports
+    assert NEW.without(Key(Protocol.UDP, 8080)).ports == NEW.ports
 
 
 def test_where_only_ipv6_is_wanted_the_pinhole_decides() -> None:

@@ -1,11 +1,11 @@
-"""Ring 1: `[NAME=][EXT:]INT[/tcp|udp|both]`, INT a port, a range or `[PORT=]follow`."""
+"""Ring 1: `[NAME=][EXT:]INT[@HOST][/tcp|udp|both]`, INT a port, a range or `[PORT=]follow`."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.errors import SpecError
-from portmap.model import PortRequest, Protocol
+from portmap.model import Key, PortRequest, Protocol
 from portmap.syntax.mappings import check_distinct, parse_mapping, parse_mappings, to_requests
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
@@ -48,7 +48,7 @@ def test_a_range_is_so_many_ports_in_a_row(text: str, ports: list[tuple[int, int
 
 def test_a_range_for_both_is_one_pair_after_the_other() -> None:
     requests = parse_mapping("game=1-2/both")
-    assert [request.key for request in requests] == [(TCP, 1), (UDP, 1), (TCP, 2), (UDP, 2)]
+    assert [request.key for request in requests] == [Key(TCP, 1), Key(UDP, 1), Key(TCP, 2), Key(UDP, 2)]
     assert {(request.paired, request.name) for request in requests} == {(True, "game")}
 
 
@@ -100,7 +100,7 @@ def test_to_follow_is_written_in_place_of_a_port_or_behind_the_one_to_start_at(
 def test_a_pair_can_follow_too() -> None:
     tcp, udp = parse_mapping("follow/both")
     assert parse_mapping("1=follow/both") == (tcp, udp)
-    assert (tcp.key, udp.key, tcp.paired, udp.follow) == ((TCP, 1), (UDP, 1), True, True)
+    assert (tcp.key, udp.key, tcp.paired, udp.follow) == (Key(TCP, 1), Key(UDP, 1), True, True)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_lifetime_is_asked_for_where_one_is_given() -> None:
 
 
 def test_several_mappings_make_one_list_in_order() -> None:
-    assert [request.key for request in parse_mappings(["80", "53/both"])] == [(TCP, 80), (TCP, 53), (UDP, 53)]
+    assert [request.key for request in parse_mappings(["80", "53/both"])] == [Key(TCP, 80), Key(TCP, 53), Key(UDP, 53)]
 
 
 def test_one_port_number_for_two_protocols_is_no_repetition() -> None:
@@ -227,7 +227,10 @@ def test_a_request_made_by_hand_is_taken_as_it_is() -> None:
     assert to_requests(request, lifetime=600) == (request,)
 
 
-@given(st.text() | st.from_regex(r"[a-z=:/0-9-]{0,20}|([a-z0-9]{0,3}=)?([0-9:-]{0,9}=?)follow"))
+@given(
+    st.text()
+    | st.from_regex(r"[a-z=:/0-9-]{0,20}|[0-9:-]{1,9}@[a-z0-9.@-]{0,12}(/tcp)?|([a-z0-9]{0,3}=)?([0-9:-]{0,9}=?)follow")
+)
 def test_any_text_is_a_request_or_a_spec_error(text: str) -> None:
     try:
         requests = parse_mapping(text)
@@ -240,3 +243,54 @@ def test_any_text_is_a_request_or_a_spec_error(text: str) -> None:
 def test_what_is_written_is_what_is_asked_for(external: int, internal: int, protocol: str) -> None:
     (request,) = parse_mapping(f"{external}:{internal}/{protocol}")
     assert (request.external_port, request.internal_port, request.protocol) == (external, internal, protocol.upper())
+
+
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        ("8123@192.168.1.50", (PortRequest(TCP, 8123, host="192.168.1.50"),)),
+        ("web=443:8443@nas.lan", (PortRequest(TCP, 8443, 443, "web", host="nas.lan"),)),
+        ("53@NAS/udp", (PortRequest(UDP, 53, host="nas"),)),
+        ("5-6@10.0.0.2", (PortRequest(TCP, 5, host="10.0.0.2"), PortRequest(TCP, 6, host="10.0.0.2"))),
+        ("80@127.0.0.5", (PortRequest(TCP, 80, host="127.0.0.5"),)),
+    ],
+)
+def test_a_port_may_be_that_of_another_host(text: str, requests: tuple[PortRequest, ...]) -> None:
+    assert parse_mapping(text) == requests
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("80@", "is no IPv4 address and no name"),
+        ("80@a b", "is no IPv4 address and no name"),
+        ("80@-nas", "is no IPv4 address and no name"),
+        ("80@nas..lan", "is no IPv4 address and no name"),
+        ("80@192.168.1", "is no IPv4 address and no name"),
+        ("80@192.168.1.300", "is no IPv4 address and no name"),
+        ("80@" + "a" * 64, "is no IPv4 address and no name"),
+        ("80@8.8.8.8", "is not of a private network"),
+        ("80@0.0.0.0", "is not of a private network"),
+        ("80@fd00::5", "needs no mapping"),
+        ("80@[fd00::5]", "needs no mapping"),
+        ("80@nas.lan/sctp", "unknown protocol"),
+        ("follow@nas.lan", "cannot be told which port to follow"),
+        ("80=follow@nas.lan", "cannot be told which port to follow"),
+        ("80@nas.lan@nas", "looks like the spec of a gateway or publisher"),
+    ],
+)
+def test_what_can_be_no_host_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(SpecError, match=why):
+        parse_mapping(text)
+
+
+def test_two_hosts_may_have_the_same_port_but_not_the_same_one_outside() -> None:
+    assert len(parse_mappings(["80", "81:80@nas.lan", "82:80@10.0.0.2"])) == 3
+    with pytest.raises(SpecError, match="two mappings want the external port TCP 80"):
+        parse_mappings(["80", "80@nas.lan"])
+    with pytest.raises(SpecError, match=r"TCP 80@nas\.lan is asked for twice"):
+        parse_mappings(["1:80@nas.lan", "2:80@nas.lan"])
+
+
+def test_a_key_says_for_people_where_it_leads() -> None:
+    assert [str(request.key) for request in parse_mappings(["80", "81@nas.lan"])] == ["TCP 80", "TCP 81@nas.lan"]

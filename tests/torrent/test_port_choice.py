@@ -45,3 +45,10 @@ def test_without_a_mapping_there_is_none() -> None:
 def test_a_port_at_which_no_client_could_be_reached_is_an_error() -> None:
     with pytest.raises(PortmapError, match="the gateway opened port 9 for TCP 6881, and a torrent client"):
         choice(replace(TCP, external_port=9))
+
+
+def test_a_mapping_to_another_host_counts_by_its_name_only() -> None:
+    nas = replace(NAMED, host="nas.lan")
+    assert choice(nas) is None
+    assert choice(nas, TCP) == 6881
+    assert choice(nas, TCP, name="bt") == 7000

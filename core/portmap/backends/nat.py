@@ -64,7 +64,7 @@ class Nat:
         self._wait: Wait = wait_uninterrupted
         self._backend = backend
         self._worker = Worker(name)
-        self._grant_notes: dict[Key, str] = {}
+        self._grant_notes: dict[tuple[Protocol, int], str] = {}  # of the last call: the loop makes one at a time
         self._running: Future[Any] | None = None
         self._latest: Future[Any] | None = None  # None again while an earlier call is waited for
 
@@ -199,13 +199,20 @@ class Nat:
         """Give the backend what `hint` said in an earlier life."""
         self._optional_hook(lambda: self._hook.take_hint(hint=hint), None)
 
-    def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # as below
+    def other_holder(
+        self,
+        protocol: Protocol,  # noqa: ARG002  # a plain Nat knows of no other
+        internal_port: int,  # noqa: ARG002  # as above
+        external_port: int = 0,  # noqa: ARG002  # as above
+        *,
+        client: Address | None = None,  # noqa: ARG002  # as above
+    ) -> OtherHolder | None:
         """Another portmap of this host that holds the port at this gateway."""
         return None
 
     def grant_note(self, key: Key) -> str:
         """What people should know about the last call for this mapping, told once; empty for nothing."""
-        return self._grant_notes.pop(key, "")
+        return self._grant_notes.pop(key[:2], "")
 
     def close(self) -> None:
         """The end of the session that used it."""

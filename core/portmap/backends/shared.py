@@ -31,7 +31,7 @@ class SharedNat(Nat):
         super().__init__(backend, name)
         self._claims = claims()
         self._claimed: dict[Key, Claim] = {}
-        self._notes: dict[Key, str] = {}
+        self._notes: dict[tuple[Protocol, int], str] = {}  # of the last call: the loop makes one at a time
         weakref.finalize(self, self._claims.close)
 
     def add_mapping(
@@ -48,7 +48,7 @@ class SharedNat(Nat):
         client: Address | None = None,
     ) -> Grant:
         """Open or renew. Raises as `Nat`; a refusal says so where another portmap of this host holds the port."""
-        claim = Claim(self._claimed_at(client), protocol, internal_port)
+        claim = self._claim_of(protocol, internal_port, client)
         held = self._claimed.get(claim.key)
         other = None
         if held is None:
@@ -64,7 +64,7 @@ class SharedNat(Nat):
                 self._claims.remove(claim.key)
             _name_in(error, other)
             raise
-        self._keep(claim._replace(gateway=self._claimed_at(client)), grant)
+        self._keep(claim._replace(gateway=gateway_address(str(self))), grant)
         return grant
 
     def delete_mapping(
@@ -78,15 +78,15 @@ class SharedNat(Nat):
         client: Address | None = None,
     ) -> None:
         """Shut the port, or leave it to another portmap that holds it. Raises NATError or PluginError."""
-        key = protocol, internal_port
-        held = self._claimed.pop(key, None) or Claim(self._claimed_at(client), protocol, internal_port)
-        self._claims.remove(key)
+        asked = self._claim_of(protocol, internal_port, client)
+        held = self._claimed.pop(asked.key, asked)
+        self._claims.remove(asked.key)
         claim = held._replace(external_port=external_port)
         other = self._claims.other_holder(claim)
         try:
             if other is not None and (other.sender.is_trusted or not claim.permanent):
-                self._notes[key] = f"left open for {other}"
-                _log.info("%s %d is left open for %s", *key, other)
+                self._notes[asked.key[:2]] = f"left open for {other}"
+                _log.info("%s is left open for %s", asked.key, other)
             else:
                 super().delete_mapping(protocol, external_port, internal_port, timeout, token, client=client)
         finally:
@@ -101,13 +101,16 @@ class SharedNat(Nat):
             raise Conflict(f"{other} holds it and would open it again: stop that one first")
         super().force_delete(protocol, external_port, internal_port, timeout)
 
-    def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:
+    def other_holder(
+        self, protocol: Protocol, internal_port: int, external_port: int = 0, *, client: Address | None = None
+    ) -> OtherHolder | None:
         """Another portmap of this host that holds the port at this gateway."""
-        return self._claims.other_holder(Claim(self._claimed_at(None), protocol, internal_port, external_port))
+        claim = self._claim_of(protocol, internal_port, client)
+        return self._claims.other_holder(claim._replace(external_port=external_port))
 
     def grant_note(self, key: Key) -> str:
         """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""
-        return "; ".join(filter(None, (super().grant_note(key), self._notes.pop(key, ""))))
+        return "; ".join(filter(None, (super().grant_note(key), self._notes.pop(key[:2], ""))))
 
     def watch(self, alert: Alert) -> Closer:
         """Start the backend's watch; another portmap that lets go of a mapping of ours is an alert, too."""
@@ -129,10 +132,9 @@ class SharedNat(Nat):
         self._claimed.clear()
         self._claims.close()
 
-    def _claimed_at(self, client: Address | None) -> str:
-        """The gateway of a claim. A mapping to another host is another one than that to this host."""
-        gateway = gateway_address(str(self))
-        return f"{gateway} for {client}" if gateway and client is not None else gateway
+    def _claim_of(self, protocol: Protocol, internal_port: int, client: Address | None) -> Claim:
+        """The claim of a mapping, before it is granted."""
+        return Claim(gateway_address(str(self)), protocol, internal_port, client=str(client or ""))
 
     def _claim(self, claim: Claim) -> OtherHolder | None:
         """Claim the port before the gateway is asked; who else holds it."""
@@ -141,8 +143,8 @@ class SharedNat(Nat):
         self._claims.add(claim)
         other = self._claims.other_holder(claim)
         if other is not None:
-            self._notes[claim.key] = f"{other} holds it, too"
-            _log.info("%s %d is held by %s, too", *claim.key, other)
+            self._notes[claim.key[:2]] = f"{other} holds it, too"
+            _log.info("%s is held by %s, too", claim.key, other)
         return other
 
     def _keep(self, claim: Claim, grant: Grant) -> None:

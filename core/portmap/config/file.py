@@ -15,8 +15,8 @@ from portmap.config.options import SETTINGS, OptionRow, Value, parse_lease
 from portmap.config.settings import ConfigFile, Instance, MappingText, SettingsLayer, default_name
 from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
-from portmap.model import DEFAULT_LIFETIME
-from portmap.syntax.mappings import DistinctPorts, parse_mapping
+from portmap.model import DEFAULT_LIFETIME, at_host
+from portmap.syntax.mappings import DistinctPorts, parse_host, parse_mapping
 from portmap.syntax.specs import quoted_name
 
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
@@ -24,7 +24,7 @@ MAX_MAPS = 2000  # in one file
 MAX_PORTS = 20_000  # in one file, ranges port by port; more than any gateway can hold
 KEYS = tuple(option.name for option in SETTINGS if option.in_file)
 MAP_OPTIONS = tuple(option for option in SETTINGS if option.in_map)
-MAP_KEYS = ("name", "port", "external", "protocol", *(option.name for option in MAP_OPTIONS), "lease")
+MAP_KEYS = ("name", "port", "external", "protocol", "host", *(option.name for option in MAP_OPTIONS), "lease")
 
 _LINE = re.compile(r"at line (\d+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}", re.ASCII)
@@ -131,7 +131,8 @@ class _ConfigReader:
             return None
         external = row.read("external", _mapping_part("{0}:", f"{{0}}:{port}")) or ""
         name = row.read("name", _mapping_part("{0}=", f"{{0}}={port}")) or ""
-        wanted = MappingText(f"{name}{external}{port}/{protocol}", lease)
+        host = at_host(row.read("host", _host) or "")
+        wanted = MappingText(f"{name}{external}{port}{host}/{protocol}", lease)
         row.read("port", lambda *_: self._take(layer.nat or "any", wanted))
         return wanted
 
@@ -219,6 +220,10 @@ def _number_or_text(value: object, key: str) -> str:
 
 def _lease(value: object, key: str) -> int:
     return parse_lease(_number_or_text(value, key), key)
+
+
+def _host(value: object, key: str) -> str:
+    return parse_host(_text(value, key))
 
 
 def _protocol(value: object, key: str) -> str:

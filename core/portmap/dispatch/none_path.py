@@ -15,8 +15,7 @@ def run_none_path(inbox: Inbox, node: LocalNode, listener: Listener) -> None:
     said = False
     while not isinstance(message := inbox.next_or_settle(inf, listener.on_settled), Stop):
         if isinstance(message, Unregister):
-            protocol, port = message.key
-            node.apply(PortRemoved(protocol=protocol, internal_port=port))
+            node.apply(PortRemoved(protocol=message.key.protocol, internal_port=message.key.internal_port))
         if isinstance(message, Register):
             node.expect_port(message.request)
             if not said:

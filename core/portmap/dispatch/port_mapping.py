@@ -81,7 +81,8 @@ class PortMapping:
 
     def accepts(self, request: PortRequest) -> bool:
         """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN chooses."""
-        return not (self.ipv6 and request.follow and is_nominal(request.internal_port))
+        chosen_elsewhere = request.follow and is_nominal(request.internal_port)
+        return not (self.ipv6 and (chosen_elsewhere or request.host))
 
     def register(self, request: PortRequest) -> None:
         """Keep this port open from now on."""

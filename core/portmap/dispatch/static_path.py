@@ -180,6 +180,7 @@ class StaticPath:
             name=request.name,
             static=True,
             follow=request.follow,
+            host=request.host,
         )
         event = PortChanged if mapping.key in self._mappings else PortAdded
         self._mappings[mapping.key] = mapping
@@ -199,7 +200,7 @@ class StaticPath:
         if self._failures.get(request.key) == kind:
             return
         self._failures[request.key] = kind
-        _log.warning("%s %d is not open: %s", request.protocol, request.internal_port, error)
+        _log.warning("%s is not open: %s", request.key, error)
         self._listener.on_event(lease_events.event_of_failure(Lease.of(request, self._inbox.now()), error))
 
     def _remove(self, key: Key) -> None:

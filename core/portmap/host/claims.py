@@ -30,7 +30,10 @@ _log = logging.getLogger("portmap.claims")
 
 
 class Claim(NamedTuple):
-    """One port that we hold or ask for. `external_port` 0: not granted yet. `permanent`: it has no lease."""
+    """One port that we hold or ask for. `external_port` 0: not granted yet. `permanent`: it has no lease.
+
+    `client`: the address of the host that it leads to, empty for this host.
+    """
 
     gateway: str
     protocol: Protocol
@@ -38,11 +41,12 @@ class Claim(NamedTuple):
     external_port: int = 0
     token: str = ""
     permanent: bool = True
+    client: str = ""
 
     @property
     def key(self) -> Key:
-        """Protocol and internal port."""
-        return self.protocol, self.internal_port
+        """What it leads to."""
+        return Key(self.protocol, self.internal_port, self.client)
 
 
 class OtherHolder(NamedTuple):
@@ -163,8 +167,8 @@ class PortClaims:
 
     def _handle(self, message: Message, mailbox: Mailbox) -> None:
         try:
-            what, gateway, protocol, internal_port = json.loads(message.text)
-            key = Protocol(protocol), int(internal_port)
+            what, gateway, protocol, internal_port, client = json.loads(message.text)
+            key = Key(Protocol(protocol), int(internal_port), str(client))
         except (ValueError, TypeError, OverflowError, RecursionError):
             return
         with self._lock:
@@ -174,7 +178,7 @@ class PortClaims:
         if what == "holds":
             mailbox.send(_answer(claim, message.sender), message.address)
         elif what == "released" and claim is not None and self._heeds(message.sender):
-            self._on_change(f"another portmap has let go of {claim.protocol} {claim.internal_port}")
+            self._on_change(f"another portmap has let go of {claim.key}")
 
     def _heeds(self, sender: Sender) -> bool:
         """Whether to act on what a sender says: for another user, only once in a while."""
@@ -188,7 +192,7 @@ class PortClaims:
 
 
 def _question(what: str, claim: Claim) -> bytes:
-    return json.dumps([what, claim.gateway, claim.protocol, claim.internal_port]).encode()
+    return json.dumps([what, claim.gateway, claim.protocol, claim.internal_port, claim.client]).encode()
 
 
 def _answer(claim: Claim | None, asked_by: Sender) -> bytes:

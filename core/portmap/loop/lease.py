@@ -7,6 +7,7 @@ Rules:
 """
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from math import inf
 
 from portmap.backoff import backoff
@@ -28,9 +29,10 @@ class Lease:
     """A request and what became of it. Times are seconds of the loop's clock.
 
     What to ask, and when: `attempt_at`, `requested_port` (0: any), `target_port` (the internal port that it leads to,
-    another than the request's where the application follows), `token`, `second_choice` (asked for where the wanted port
-    is taken, 0: none), `checked_at` (when the gateway was last asked about it), `suggested_tried_at` (when the wanted
-    port was last asked for in place of an open one).
+    another than the request's where the application follows), `client` (the address of the host that it leads to, as
+    last looked up; None for this host), `token`, `second_choice` (asked for where the wanted port is taken, 0: none),
+    `checked_at` (when the gateway was last asked about it), `suggested_tried_at` (when the wanted port was last asked
+    for in place of an open one).
     What is known: `at_gateway` (None: the port is not open), `trouble`, `doubt`, `pair`.
     """
 
@@ -38,6 +40,7 @@ class Lease:
     attempt_at: float
     requested_port: int
     target_port: int = 0
+    client: IPv4Address | None = None
     token: str = ""
     second_choice: int = 0
     checked_at: float = -inf
@@ -55,14 +58,15 @@ class Lease:
         remembered_port: int = 0,
         token: str = "",
         inner_port: int = 0,
+        client: IPv4Address | None = None,
         *,
         still_held: bool = False,
     ) -> "Lease":
         """A new request: due at once. `remembered_port`: the external port that it had in an earlier session, 0: none.
 
         `still_held`: the gateway may hold it there still. Then that port is asked for again, unless another one is
-        wanted by number. Else the wanted port goes first, the remembered one second. `inner_port`: to which it led
-        then, 0 where that is not known.
+        wanted by number. Else the wanted port goes first, the remembered one second. `inner_port`, `client`: where it
+        led then, 0 and None where that is not known.
         """
         sticky = still_held or request.follow
         wanted = request.external_port or (remembered_port if sticky else 0)
@@ -71,6 +75,7 @@ class Lease:
             attempt_at=now,
             requested_port=wanted,
             token=token,
+            client=client,
             target_port=request.internal_port,
             second_choice=0
             if request.follow or remembered_port in (wanted, request.suggested_port)
@@ -89,8 +94,7 @@ class Lease:
     @property
     def companion(self) -> Key:
         """The other protocol's mapping of the same internal port (the term is RFC 6886's, §3.3)."""
-        protocol, port = self.key
-        return (Protocol.UDP if protocol is Protocol.TCP else Protocol.TCP), port
+        return self.key._replace(protocol=Protocol.UDP if self.key.protocol is Protocol.TCP else Protocol.TCP)
 
     @property
     def held(self) -> bool:
@@ -141,6 +145,7 @@ class Lease:
             request.name,
             held.static,
             request.follow and self.ports_agree,
+            request.host,
         )
 
     def granted(self, grant: Grant, address: Address | None, now: float, spread: float) -> "Lease":
@@ -192,6 +197,10 @@ class Lease:
             doubt=self.doubt._replace(may_be_held=self.doubt.may_be_held or unsure),
             pair=self.pair._replace(companion_asked=False),
         )
+
+    def leading_to(self, client: IPv4Address) -> "Lease":
+        """Its host has this address now."""
+        return replace(self, client=client)
 
     def seen(self, now: float) -> "Lease":
         """The gateway listed it at `now`, when its table was read."""

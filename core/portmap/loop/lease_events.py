@@ -37,6 +37,7 @@ def event_of_failure(lease: Lease, error: PortmapError) -> PortFailed:
         internal_port=request.internal_port,
         external_port=lease.external_port or None,
         name=request.name,
+        host=request.host,
         reason=str(error),
         error=error_name(error),
     )

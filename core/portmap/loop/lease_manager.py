@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
-from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError
+from portmap.errors import SILENCE, Conflict, NATError, PluginError, PortmapError, Refused
 from portmap.events import Event
 from portmap.loop import pairing, renewal_order
 from portmap.loop.gateway_monitor import GatewayMonitor
@@ -72,7 +72,7 @@ class LeaseManager:
     def inner_port_of(self, key: Key) -> int:
         """The internal port by which the gateway knows this mapping: with `follow` it may be another than the key's."""
         lease = self._table.get(key)
-        return key[1] if lease is None else lease.target_port
+        return key.internal_port if lease is None else lease.target_port
 
     def add(self, request: PortRequest, earlier: "JournalEntry | None" = None, *, still_held: bool = False) -> None:
         """Keep this port open from now on; what is kept already is left as it is.
@@ -86,7 +86,8 @@ class LeaseManager:
             lease = Lease.of(request, now)
         else:
             port = 0 if self._requires_requested_port(request) else earlier.external_port
-            lease = Lease.of(request, now, port, earlier.token, earlier.inner_port, still_held=still_held)
+            client = earlier.client if still_held else None
+            lease = Lease.of(request, now, port, earlier.token, earlier.inner_port, client, still_held=still_held)
         partner = self._partner_of(lease)
         self._table.put(pairing.aligned_with(lease, partner) if partner else lease)
 
@@ -159,6 +160,11 @@ class LeaseManager:
         ):
             lease = lease.back_to_suggested_port(asked_at)
             self._table.put(lease)  # a stop during the call leaves it to the cleaning up
+        try:
+            lease = self._client.find_host(lease)
+        except Refused as refusal:
+            self._failed(lease, refusal)
+            return
         self._interrupted = lease  # until the call is over: a stop leaves it here
         outcome = self._client.add(lease, exact=self._requires_requested_port(lease.request))
         self._interrupted = None
@@ -277,7 +283,7 @@ class LeaseManager:
             self._client.delete(lease, timeout)
         except (NATError, PluginError) as failure:
             error = failure
-            _log.warning("%s %d could not be deleted: %s", *lease.key, error)
+            _log.warning("%s could not be deleted: %s", lease.key, error)
         if not quietly:
             self._table.record_removal(lease, error)
         return not isinstance(error, SILENCE)

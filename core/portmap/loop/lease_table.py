@@ -93,7 +93,7 @@ class LeaseTable:
         for lease in after:
             self.put(lease)
         if self._journal is not None:
-            self._journal.granted(after[0].mapping, after[0].token, after[0].target_port)
+            self._journal.granted(after[0].mapping, after[0].token, after[0].target_port, after[0].client)
         self._emit(lease_events.event_of_grant(before, after[0]))
         self.renew_companion(before)
 
@@ -105,14 +105,14 @@ class LeaseTable:
         self.put(lease.failed(reason, self._inbox.now(), self._random(), kind=kind, unsure=maybe, retry_after=wait))
         what = "renewed" if lease.held else "mapped"
         if kind == lease.trouble.kind:
-            _log.debug("%s %d is still not %s: %s", *lease.key, what, reason)
+            _log.debug("%s is still not %s: %s", lease.key, what, reason)
             return
-        _log.log(self._trouble_level, "%s %d is not %s: %s", *lease.key, what, reason)
+        _log.log(self._trouble_level, "%s is not %s: %s", lease.key, what, reason)
         self._emit(lease_events.event_of_failure(lease, error))
 
     def record_loss(self, lease: Lease, reason: str) -> Lease:
         """The port is shut. Returns what is left of the lease."""
-        _log.log(self._trouble_level, "%s %d is lost: %s", *lease.key, reason)
+        _log.log(self._trouble_level, "%s is lost: %s", lease.key, reason)
         lost = lease.lost()
         self.put(lost)
         self._note_gone(lease.key)

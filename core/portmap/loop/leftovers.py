@@ -55,13 +55,15 @@ class LeftoverCleaner:
         here = str(self._nat)
         entry = next(entry for entry in self._left if entry.gateway == here)
         try:
-            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.target_port, timeout, entry.token)
+            self._nat.delete_mapping(
+                entry.protocol, entry.external_port, entry.target_port, timeout, entry.token, client=entry.client
+            )
         except SILENCE:
             raise
         except (NATError, PluginError) as error:
-            _log.warning("%s %d of an earlier session could not be deleted: %s", *entry.key, error)
+            _log.warning("%s of an earlier session could not be deleted: %s", entry.key, error)
         else:
-            _log.info("%s %d of an earlier session is deleted", *entry.key)
+            _log.info("%s of an earlier session is deleted", entry.key)
             if self._journal is not None:
                 self._journal.leftover_deleted(entry.key)
         self._left.remove(entry)

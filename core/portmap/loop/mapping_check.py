@@ -65,7 +65,7 @@ class MappingCheck:
             if self._is_listed(missing) and not self._is_listed(last):
                 self._record_replaced(last, missing)
                 return
-        reason = f"{self._client} no longer lists {missing.key[0]} {missing.key[1]}"
+        reason = f"{self._client} no longer lists {missing.key}"
         self._inbox.put(GatewayAlert(reason, certain=True))
 
     def _is_listed(self, lease: Lease) -> bool:
@@ -80,6 +80,6 @@ class MappingCheck:
     def _record_replaced(self, lease: Lease, by: Lease) -> None:
         """The lease is lost, for the gateway put the other one in its place."""
         current = self._table.get(lease.key) or lease
-        reason = f"{by.key[0]} {by.key[1]} replaced it: {self._client} seems to hold one mapping a host"
+        reason = f"{by.key} replaced it: {self._client} seems to hold one mapping a host"
         error = OutOfResources(f"{reason}; close that one to have this one", retry_after=MAX_RETRY_AFTER)
         self._table.record_failure(self._table.record_loss(current, reason), error)

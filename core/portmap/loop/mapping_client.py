@@ -10,6 +10,7 @@ from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, GatewayTimeout, NATError, PluginError
 from portmap.loop.lease import Lease
 from portmap.model import Grant
+from portmap.network.lan_hosts import LanHosts
 
 _log = logging.getLogger("portmap.loop")
 
@@ -36,14 +37,29 @@ Outcome: TypeAlias = Granted | Failed | NoAnswer
 
 
 class MappingClient:
-    """`deadline`: for each call, in seconds."""
+    """`deadline`: for each call, in seconds. `lan_hosts` finds the hosts that mappings lead to."""
 
-    def __init__(self, nat: Nat, deadline: float) -> None:
+    def __init__(self, nat: Nat, deadline: float, lan_hosts: LanHosts | None = None) -> None:
         self._nat = nat
         self._deadline = deadline
+        self._lan_hosts = lan_hosts or LanHosts()
 
     def __str__(self) -> str:
         return str(self._nat)
+
+    def find_host(self, lease: Lease) -> Lease:
+        """The lease with its host's present address. What leads to an earlier one is deleted first.
+
+        Raises Refused where no mapping can lead to the host now.
+        """
+        host = lease.request.host
+        if not host:
+            return lease
+        client = self._lan_hosts.address_of(host, str(self._nat))
+        if lease.client not in (None, client):
+            _log.info("%s is at %s now, no longer at %s", host, client, lease.client)
+            self.try_delete(lease)
+        return lease.leading_to(client)
 
     def add(self, lease: Lease, *, exact: bool = False) -> Outcome:
         """Open the mapping or extend it. `exact`: no other external port will do. Raises Interrupted only."""
@@ -58,6 +74,7 @@ class MappingClient:
                 self._deadline,
                 lease.token,
                 exact=exact,
+                client=lease.client,
             )
         except SILENCE as error:
             return NoAnswer(error)
@@ -70,12 +87,17 @@ class MappingClient:
         request = lease.request
         try:
             return self._nat.has_mapping(
-                request.protocol, lease.external_port, lease.target_port, self._deadline, lease.token
+                request.protocol,
+                lease.external_port,
+                lease.target_port,
+                self._deadline,
+                lease.token,
+                client=lease.client,
             )
         except SILENCE:
             raise
         except (NATError, PluginError) as error:
-            _log.debug("%s %d cannot be looked up: %s", *lease.key, error)
+            _log.debug("%s cannot be looked up: %s", lease.key, error)
             return None
 
     def delete(self, lease: Lease, timeout: float | None = None) -> None:
@@ -87,7 +109,9 @@ class MappingClient:
             lease.requested_port if lease.doubt.may_be_held else 0
         )  # what was held is gone since, or is the same
         port = asked_last or lease.external_port or lease.requested_port or lease.target_port
-        self._nat.delete_mapping(lease.request.protocol, port, lease.target_port, timeout, lease.token)
+        self._nat.delete_mapping(
+            lease.request.protocol, port, lease.target_port, timeout, lease.token, client=lease.client
+        )
 
     def try_delete(self, lease: Lease) -> bool:
         """Delete a mapping that is to be opened elsewhere. Returns whether it is gone.
@@ -99,8 +123,6 @@ class MappingClient:
         try:
             self.delete(lease)
         except (NATError, PluginError) as error:
-            _log.warning(
-                "%s %d stays on port %d, for it could not be deleted: %s", *lease.key, lease.external_port, error
-            )
+            _log.warning("%s stays on port %d, for it could not be deleted: %s", lease.key, lease.external_port, error)
             return False
         return True

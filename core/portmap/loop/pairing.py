@@ -135,7 +135,7 @@ def _fault(lease: Lease, other: Lease | None) -> str:
         faults.append(f"the gateway maps no port to itself: let the application listen on {lease.target_port}")
     if other and _apart(lease, other):
         tcp, udp = sorted((lease, other), key=lambda half: half.key)
-        has = f"{tcp.key[0]} has {tcp.external_port} and {udp.key[0]} {udp.external_port}"
+        has = f"{tcp.key.protocol} has {tcp.external_port} and {udp.key.protocol} {udp.external_port}"
         faults.append(f"{has}: the gateway gave no common port")
     return "; ".join(faults)
 

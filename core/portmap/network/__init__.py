@@ -1,7 +1,9 @@
-"""The host's side of the network: routes, addresses and their changes. Sends nothing.
+"""The host's side of the network: routes, addresses and their changes. Sends nothing, but to look up a host's name.
 
 egress             whether our traffic leaves through the gateway
 listening_sockets  the sockets that listen on this host
+lan_hosts          LanHosts: the address of another host of our network that a mapping may lead to
 monitor            NetworkMonitor: notices that link, address or route changed
+name_lookup        NameLookup: the addresses of a host's name, within a time limit
 routes             default gateways and our own addresses, as the kernel tells them
 """

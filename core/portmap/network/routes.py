@@ -63,9 +63,14 @@ def local_address_to(peer: IPv4Address) -> IPv4Address:
 
 
 def is_on_link(address: IPv4Address) -> bool:
-    """Whether the address is in a network of one of our own interfaces, so that no router is in between.
+    """Whether the address is in a network of one of our own interfaces, so that no router is in between."""
+    return network_of(address) is not None
 
-    Where the system does not tell its routes: whether it shares the first three bytes with our own address there.
+
+def network_of(address: IPv4Address) -> IPv4Network | None:
+    """The network of one of our own interfaces that the address is in; None where it is in none.
+
+    Where the system does not tell its routes: the 256 addresses around our own address there.
     """
     try:
         networks = parse_connected_networks(_ROUTES.read_text(encoding="ascii", errors="replace"))
@@ -73,8 +78,8 @@ def is_on_link(address: IPv4Address) -> bool:
         try:
             networks = [IPv4Network((local_address_to(address), 24), strict=False)]
         except NoGateway:
-            return False
-    return any(address in network for network in networks)
+            return None
+    return next((network for network in networks if address in network), None)
 
 
 def own_public_address() -> IPv4Address | None:

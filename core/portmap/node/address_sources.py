@@ -33,7 +33,7 @@ class AddressSources:
     def mapping_opened(self, key: Key, port: int) -> None:
         """The mapping is up at this external port. The local port of its protocol is no longer used."""
         self._mapped[key] = port
-        self.fallback_ports.pop(key[0], None)
+        self.fallback_ports.pop(key.protocol, None)
 
     def mapping_closed(self, key: Key) -> None:
         """The mapping, if it is known, is no longer up."""
@@ -52,9 +52,8 @@ class AddressSources:
 
     def drop_local_port(self, key: Key) -> None:
         """Forget the local port as a start value: no mapping of it is wanted any more."""
-        protocol, internal_port = key
-        if self.fallback_ports.get(protocol) == internal_port:
-            del self.fallback_ports[protocol]
+        if self.fallback_ports.get(key.protocol) == key.internal_port:
+            del self.fallback_ports[key.protocol]
 
     def best(self, now: int) -> BestEndpoint:
         """The best of all sources at `now`, in milliseconds; a mapped port wins.
@@ -62,10 +61,10 @@ class AddressSources:
         Owner, gateway, our own address behind a pinhole, peers, fallback.
         """
         ip, ports = self._without_mappings(now)
-        for (protocol, _), (port, _) in reversed(self._pinholes.items()):
-            ports[protocol] = port
-        for (protocol, _), port in reversed(self._mapped.items()):
-            ports[protocol] = port
+        for key, (port, _) in reversed(self._pinholes.items()):
+            ports[key.protocol] = port
+        for key, port in reversed(self._mapped.items()):
+            ports[key.protocol] = port
         usable = ip if ip is not None and not ip.is_unspecified else None
         return BestEndpoint(usable, ports.get(Protocol.TCP), ports.get(Protocol.UDP))
 

@@ -106,7 +106,12 @@ class LocalNode:
                     family.fallback_ports[Protocol.UDP] = checked_port("udp", port)
 
     def expect_port(self, request: PortRequest) -> None:
-        """Take the request's local port as its protocol's start value, unless there is one already."""
+        """Take the request's local port as its protocol's start value, unless there is one already.
+
+        A port of another host is none of the node's.
+        """
+        if request.host:
+            return
         with self._lock:
             for family in self._families:
                 family.fallback_ports.setdefault(request.protocol, request.internal_port)
@@ -133,7 +138,9 @@ class LocalNode:
     # What the loop says.
 
     def apply(self, event: Event) -> None:
-        """Follow one event; those that say nothing about where we can be reached change nothing."""
+        """Follow one event; those that say nothing about where this host can be reached change nothing."""
+        if isinstance(event, PortEvent) and event.host:
+            return
         with self._lock:
             match event:
                 case ExternalIPChanged():

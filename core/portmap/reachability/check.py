@@ -54,9 +54,10 @@ def check_port(
 ) -> Reachability:
     """The verdict on one port. A failed probe is part of the verdict, never an error.
 
-    `loop_back`: whether the router's loop is tried as well.
+    `loop_back`: whether the router's loop is tried as well. What listens on another host cannot be seen from here, nor
+    what arrives there.
     """
-    found = sockets((request.internal_port,))
+    found = None if request.host else sockets((request.internal_port,))
     seen = Observations(
         request.protocol,
         request.internal_port,
@@ -65,6 +66,7 @@ def check_port(
         _listens(request, found),
         _program(request, found),
         gateway_error=endpoint.error,
+        host=request.host,
     )
     if seen.listens is Listens.LOOPBACK_ONLY:
         return judge(seen)
@@ -72,7 +74,7 @@ def check_port(
     with ExitStack() as stack:
         stand_in = _stand_in(seen, stack)
         seen = replace(seen, stood_in=stand_in is not None)
-        if loop_back and endpoint.address is not None and _can_loop(seen, stand_in):
+        if loop_back and not request.host and endpoint.address is not None and _can_loop(seen, stand_in):
             seen = replace(seen, loop=_loop(seen, endpoint.address, token, stand_in))
         if responder is not None:
             seen = replace(seen, word=_word(seen, responder, token, stand_in))
@@ -93,7 +95,7 @@ def _program(request: PortRequest, found: tuple[ListeningSocket, ...] | None) ->
 
 
 def _ours(request: PortRequest, found: tuple[ListeningSocket, ...]) -> list[ListeningSocket]:
-    return [it for it in found if (it.protocol, it.port) == request.key]
+    return [it for it in found if (it.protocol, it.port) == request.key[:2]]
 
 
 def _stand_in(seen: Observations, stack: ExitStack) -> StandIn | None:

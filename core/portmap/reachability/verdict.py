@@ -63,7 +63,8 @@ class Word:
 class Observations:
     """What was measured for one port. `word` is None where no responder was named, `loop` where it was not tried.
 
-    `stood_in`: a socket of ours listened, since no program did.
+    `stood_in`: a socket of ours listened, since no program did. `host`: the neighbour that the port leads to, empty for
+    this host.
     """
 
     protocol: Protocol
@@ -76,6 +77,7 @@ class Observations:
     loop: LoopbackResult | None = None
     word: Word | None = None
     gateway_error: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Reachability:
     """The verdict on one port.
 
     `how`: what proved it (open). `by`: what closes it (closed). `ms`: how long the proof took. `steps`: each probe and
-    its outcome, in the order in which they were run.
+    its outcome, in the order in which they were run. `host`: as in Observations.
     """
 
     protocol: Protocol
@@ -96,6 +98,7 @@ class Reachability:
     by: str = ""
     ms: int | None = None
     steps: tuple[str, ...] = ()
+    host: str = ""
 
     @property
     def open(self) -> bool:
@@ -107,6 +110,7 @@ class Reachability:
         told: dict[str, object] = {
             "protocol": str(self.protocol),
             "internal_port": self.internal_port,
+            "host": self.host,
             "external_port": self.external_port,
             "external_ip": None if self.external_ip is None else str(self.external_ip),
             "verdict": str(self.verdict),
@@ -121,7 +125,7 @@ class Reachability:
 
 def judge(seen: Observations) -> Reachability:
     """The verdict on what was seen."""
-    return replace(_judged(seen), steps=steps_of(seen))
+    return replace(_judged(seen), steps=steps_of(seen), host=seen.host)
 
 
 def _judged(seen: Observations) -> Reachability:

@@ -18,7 +18,7 @@ from typing import Generic, ParamSpec, Self, TypeVar
 from portmap.errors import PortmapError
 from portmap.events import Event
 from portmap.loading.time_limit import complete
-from portmap.model import Address, Key, Kind, Mapping, PortRequest
+from portmap.model import Address, Key, Kind, Mapping, PortRequest, Protocol
 from portmap.node.local_node import Record
 from portmap.publishers.health import PublisherHealth
 from portmap.reachability.verdict import Reachability
@@ -109,7 +109,7 @@ class AsyncSession:
         """Keep another port open; returns at once. Raises SpecError as `Session.add`."""
         self._session.add(mapping)
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: Key | tuple[Protocol, int]) -> None:
         """Let one mapping, (protocol, internal port), go; returns at once. Raises SpecError if never asked for."""
         self._session.remove(key)
         self._wakeup.wake()  # what is left may be complete

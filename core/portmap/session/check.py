@@ -32,7 +32,7 @@ def check(
     nat: str | Nat = "any",
     state: str | Path | None = None,
 ) -> tuple[Reachability, ...]:
-    """Check each port, `[EXT:]INT[/tcp|udp|both]`: `portmap.check(["25565"], via="https://echo.example.org")`.
+    """Check each port, `[EXT:]INT[@HOST][/tcp|udp|both]`: `portmap.check(["25565"], via="https://echo.example.org")`.
 
     `via` is the URL of a responder outside: echoip's interface, as `portmap echo` speaks it; or `stun:HOST[:PORT]`, a
     server of RFC 5780, for UDP ports on which no program listens. Without one, only what can
@@ -77,11 +77,11 @@ class _Endpoints:
 
     def _held(self, request: PortRequest) -> Endpoint | None:
         """The endpoint at which a running session of this host holds the port."""
-        wanted = (str(request.protocol), request.internal_port, False)
+        wanted = (request.protocol, request.internal_port, request.host, False)
         for session in live_sessions(self.state) if self.state is not None else ():
             for port in session.ports:
                 address = port.external_ip or session.external_ip
-                is_it = (port.protocol, port.internal_port, port.ipv6) == wanted and port.state == UP
+                is_it = (port.protocol, port.internal_port, port.host, port.ipv6) == wanted and port.state == UP
                 if is_it and address is not None and port.external_port is not None:
                     return Endpoint(ip_address(address), port.external_port)
         return None
@@ -109,15 +109,18 @@ class _GatewayView:
             return cls(address)  # its table is of use only where a port is mapped to another
 
     def port_of(self, request: PortRequest) -> int:
-        """The external port: the one named, that of the row that leads here, else the same number."""
+        """The external port: the one named, that of the row that leads to the host, else the same number."""
         if request.external_port:
             return request.external_port
-        rows = (row for row in self.table if (row.protocol, row.internal_port) == request.key and _leads_here(row))
+        port = request.protocol, request.internal_port
+        rows = (row for row in self.table if (row.protocol, row.internal_port) == port and _leads_to(row, request.host))
         return next((row.external_port for row in rows), request.internal_port)
 
 
-def _leads_here(row: Listed) -> bool:
-    """Whether the row's client is this host: the address that this host has on the way to it."""
+def _leads_to(row: Listed, host: str) -> bool:
+    """Whether the row's client is that host; for an empty one this host, by our address on the way to it."""
+    if host:
+        return row.client == host
     try:
         client = IPv4Address(row.client)
         return local_address_to(client) == client

@@ -44,9 +44,9 @@ def open(  # noqa: A001  # portmap.open reads best
 ) -> Session:
     """Open ports and keep them open: `with portmap.open("pmp:192.168.1.1", ["web=443:8443", "30303/both"]) as session`.
 
-    `nat` is a spec. `mappings` are texts `[NAME=][EXT:]INT[/tcp|udp|both]`, ports (TCP) or PortRequests; without any,
-    those that the backend has by default. `beyond` are the specs of the gateways beyond that one, where several stand
-    in a row. `publish` are publishers' specs. One mapping or spec needs no list. `lease`: the seconds to ask for.
+    `nat` is a spec. `mappings` are texts `[NAME=][EXT:]INT[@HOST][/tcp|udp|both]`, ports (TCP) or PortRequests; without
+    any, those that the backend has by default. `beyond` are the specs of the gateways beyond that one, where several
+    stand in a row. `publish` are publishers' specs. One mapping or spec needs no list. `lease`: the seconds to ask for.
     `ip_interval`: the seconds between two checks of the gateway. `node`: the caller's own LocalNode. `state`: a folder
     that remembers ports over restarts and crashes. `on_conflict`: "next" takes another external port where the wanted
     one is taken, "fail" gives it back and tries again.

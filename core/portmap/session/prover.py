@@ -92,7 +92,7 @@ class Prover:
 
     def _tell(self, mapping: Mapping, before: Proof, after: Proof, found: Reachability, step: MendStep | None) -> None:
         if step is not None:
-            _log.info("%s %d is not reachable: the mapping is %s", *mapping.key, step.value)
+            _log.info("%s is not reachable: the mapping is %s", mapping.key, step.value)
         if after.reachable == before.reachable:
             return
         kind = MappingReachable if after.reachable else MappingUnreachable
@@ -111,4 +111,4 @@ def _place(mapping: Mapping) -> tuple[object, int]:
 
 def _request_of(mapping: Mapping) -> PortRequest:
     port = mapping.external_port if mapping.follow else mapping.internal_port
-    return PortRequest(mapping.protocol, port, mapping.external_port, mapping.name)
+    return PortRequest(mapping.protocol, port, mapping.external_port, mapping.name, host=mapping.host)

@@ -15,7 +15,7 @@ from portmap.dispatch.port_mapping import PortMapping
 from portmap.errors import GatewayTimeout, PortmapError, SpecError
 from portmap.events import Event, PortEvent, ProofEvent, PublisherEvent
 from portmap.loop.policy import Policy
-from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest
+from portmap.model import DEFAULT_LIFETIME, Address, Key, Kind, Mapping, PortRequest, Protocol
 from portmap.node.local_node import LocalNode, Record
 from portmap.publishers.group import DRAIN, PublisherGroup
 from portmap.session.event_stream import EventStream, Subscriber
@@ -134,7 +134,7 @@ class Session:
 
     @property
     def reachability(self) -> "dict[Key, Reachability]":
-        """The last proof from outside of each open port, by (protocol, internal port); empty without `prove`."""
+        """The last proof from outside of each open port, by its key; empty without `prove`."""
         return {} if self._prover is None else self._prover.found
 
     @property
@@ -189,11 +189,12 @@ class Session:
             for request in wanted:
                 path.register(request)
 
-    def remove(self, key: Key) -> None:
+    def remove(self, key: Key | tuple[Protocol, int]) -> None:
         """Let one mapping, (protocol, internal port), go. Raises SpecError if it was never asked for."""
+        key = Key(*key)
         with self._changed:
             if self._requests.pop(key, None) is None:
-                raise SpecError(f"{key[0]} {key[1]} was never asked for")
+                raise SpecError(f"{key} was never asked for")
             self._state.forget_failure(key)
             self._changed.notify_all()  # what is left may be complete
         for path in self._paths:
@@ -295,6 +296,5 @@ class Session:
         reason = self._state.why_missing(missing)
         if reason is not None:
             return reason
-        protocol, port = missing[0]
         when = "before the session ended" if self._ended else f"within {timeout:g} s" if timeout else "yet"
-        return GatewayTimeout(f"{self.gateway} has not mapped {protocol} {port} {when}")
+        return GatewayTimeout(f"{self.gateway} has not mapped {missing[0]} {when}")

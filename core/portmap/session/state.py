@@ -97,6 +97,7 @@ def _mapping(event: PortEvent) -> Mapping:
         event.name,
         event.static or False,
         event.follow or False,
+        event.host,
     )
 
 

@@ -8,6 +8,7 @@ Rules:
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any
 
 from portmap.errors import Garbled
@@ -24,7 +25,8 @@ class JournalEntry:
     `expires` is unix time in seconds, None for a permanent mapping; `held` false: only the port matters any more.
     `token` is what the backend wants back with it. `inner_port`: the internal port by which the gateway knows it,
     where the application follows; 0: that is `internal_port`, or it was not noted. `spec`: the backend that opened
-    it, empty where it is the session's; `ipv6`: it is a pinhole.
+    it, empty where it is the session's; `ipv6`: it is a pinhole. `host`: the neighbour that it leads to as the user
+    wrote it, empty for this host; `client`: that one's address.
     """
 
     gateway: str
@@ -37,11 +39,13 @@ class JournalEntry:
     inner_port: int = 0
     spec: str = ""
     ipv6: bool = False
+    host: str = ""
+    client: IPv4Address | None = None
 
     @property
     def key(self) -> Key:
         """The identity of the mapping."""
-        return self.protocol, self.internal_port
+        return Key(self.protocol, self.internal_port, self.host)
 
     @property
     def target_port(self) -> int:
@@ -90,6 +94,7 @@ def to_text(journal: Journal) -> str:
             "token": entry.token,
             "inner_port": entry.inner_port,
             **({"spec": entry.spec, "ipv6": entry.ipv6} if entry.spec else {}),
+            **({"host": entry.host, "client": str(entry.client or "")} if entry.host else {}),
         }
         for entry in journal.entries
     ]
@@ -126,6 +131,8 @@ def _entry(row: Any) -> JournalEntry:
         _port(row.get("inner_port", 0), least=0),
         _text(row.get("spec", "")),
         bool(row.get("ipv6", False)),
+        _text(row.get("host", "")),
+        IPv4Address(client) if (client := _text(row.get("client", ""))) else None,
     )
 
 

@@ -8,6 +8,7 @@ Rules:
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from portmap.model import Key, Mapping
 from portmap.storage.journal import Journal, JournalEntry, merged
@@ -37,11 +38,16 @@ class JournalWriter:
         self._hints = dict(self.inherited.hints)
         self._entries: dict[Key, JournalEntry] = {entry.key: entry for entry in self.inherited.entries}
 
-    def granted(self, mapping: Mapping, token: str, target_port: int) -> None:
-        """The gateway opened or extended it. `target_port`: the internal port by which the gateway knows it."""
+    def granted(self, mapping: Mapping, token: str, target_port: int, client: IPv4Address | None = None) -> None:
+        """The gateway opened or extended it.
+
+        `target_port`, `client`: the internal port and the host by which the gateway knows it, None for this host.
+        """
         expires = self._clock() + mapping.lifetime if mapping.lifetime else None
         mapped = mapping.protocol, mapping.internal_port, mapping.external_port
-        entry = JournalEntry(self._gateway(), *mapped, expires, token=token, inner_port=target_port)
+        entry = JournalEntry(
+            self._gateway(), *mapped, expires, token=token, inner_port=target_port, host=mapping.host, client=client
+        )
         self._entries[entry.key] = entry
 
     def gone(self, key: Key) -> None:

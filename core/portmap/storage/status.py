@@ -35,7 +35,8 @@ UP, PENDING, FAILED, LOST = "up", "pending", "failed", "lost"
 class PortStatus:
     """One wanted port. `state`: up, pending (not tried yet), failed or lost; `expires` None: permanent, or not up.
 
-    `reachable`: the last proof from outside; None without one.
+    `reachable`: the last proof from outside; None without one. `host`: the neighbour that it leads to, empty for this
+    host.
     """
 
     protocol: str
@@ -49,6 +50,7 @@ class PortStatus:
     since: float = 0.0
     reason: str = ""
     reachable: bool | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class SessionStatus:
         """
         if ipv6 and any(not port.ipv6 for port in self.ports):
             return self
-        wanted = tuple(PortStatus(str(it.protocol), it.internal_port, it.name, ipv6) for it in requests)
+        wanted = tuple(PortStatus(str(it.protocol), it.internal_port, it.name, ipv6, host=it.host) for it in requests)
         return replace(self, ports=(*self.ports, *wanted))
 
     def after(self, event: Event, now: float) -> "SessionStatus":
@@ -122,7 +124,7 @@ class SessionStatus:
 
     def without(self, key: Key) -> "SessionStatus":
         """The same without a port that is wanted no more."""
-        kept = tuple(port for port in self.ports if (port.protocol, port.internal_port) != (str(key[0]), key[1]))
+        kept = tuple(port for port in self.ports if (port.protocol, port.internal_port, port.host) != key)
         return replace(self, ports=kept)
 
     def with_publisher(self, publisher: PublisherStatus, now: float) -> "SessionStatus":
@@ -138,19 +140,20 @@ class SessionStatus:
         return tuple((known | {_identity(port): kept}).values())
 
 
-_Identity: TypeAlias = tuple[str, int, bool]
+_Identity: TypeAlias = tuple[str, int, bool, str]
 
 
 def _identity(port: PortStatus) -> _Identity:
-    return port.protocol, port.internal_port, port.ipv6
+    return port.protocol, port.internal_port, port.ipv6, port.host
 
 
 def _is_of(port: PortStatus, event: PortEvent) -> bool:
-    return _identity(port) == (str(event.protocol), event.internal_port, event.kind == "pinhole")
+    return _identity(port) == (event.protocol, event.internal_port, event.kind == "pinhole", event.host)
 
 
 def _noticed(event: PortEvent, now: float) -> PortStatus:
-    port = PortStatus(str(event.protocol), event.internal_port, event.name, event.kind == "pinhole", since=now)
+    is_pinhole = event.kind == "pinhole"
+    port = PortStatus(str(event.protocol), event.internal_port, event.name, is_pinhole, since=now, host=event.host)
     match event:
         case PortFailed():
             return replace(port, state=FAILED, reason=event.reason)
@@ -168,7 +171,7 @@ def _noticed(event: PortEvent, now: float) -> PortStatus:
 
 def _proved(port: PortStatus, event: ProofEvent) -> PortStatus:
     """A proof from outside concerns the IPv4 mapping."""
-    if (port.protocol, port.internal_port, port.ipv6) != (str(event.protocol), event.internal_port, False):
+    if _identity(port) != (event.protocol, event.internal_port, False, event.host):
         return port
     return replace(port, reachable=isinstance(event, MappingReachable), reason=event.reason)
 

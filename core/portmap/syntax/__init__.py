@@ -1,6 +1,6 @@
 """What a user writes, as values: specs, mappings, durations. Pure.
 
 durations  10m, 2h, 1h30m <-> seconds
-mappings   [NAME=][EXT:]INT[/PROTO] -> port requests
+mappings   [NAME=][EXT:]INT[@HOST][/PROTO] -> port requests
 specs      NAME[:ARGUMENT], and lists of them -> Spec
 """

@@ -1,23 +1,30 @@
-"""What a user asks for: `[NAME=][EXT:]INT[/tcp|udp|both]` to port requests. INT is a port, a range or `[PORT=]follow`.
+"""What a user asks for: `[NAME=][EXT:]INT[@HOST][/tcp|udp|both]` to port requests. INT is a port, a range or
+`[PORT=]follow`; HOST is another host of our network.
 
 Pure. Every refusal names the fault and shows the form that would do. A number before `=follow` is a port, never a
-name.
+name. What may be the spec of a gateway or publisher in a wrong place is not repeated, for it may hold a password.
 """
 
 import re
 from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from portmap.errors import SpecError
-from portmap.model import DEFAULT_LIFETIME, MAX_PORT, PortRequest, Protocol
+from portmap.model import DEFAULT_LIFETIME, MAX_PORT, Key, PortRequest, Protocol, Scope, scope_of
 
 _FORM = (
-    "write [NAME=][EXT:]INT[/tcp|udp|both], as in 25565, web=443:8443, 27015-27030/udp or 30303/both; "
-    "INT=follow, or just follow, where the application shall listen on whatever external port it is given"
+    "write [NAME=][EXT:]INT[@HOST][/tcp|udp|both], as in 25565, web=443:8443, 27015-27030/udp or 30303/both; "
+    "8123@192.168.1.50 for another host; INT=follow, or just follow, where the application shall listen on whatever "
+    "external port it is given"
 )
 _PROTOCOL = r"(?:/(?P<protocol>[^/]*))?"
 _EXTERNAL = r"(?:(?P<external>[^:/=]*):)?"
 _MAPPING = re.compile(rf"(?:(?P<name>[^=]*)=)?{_EXTERNAL}(?P<internal>[^:/=]*){_PROTOCOL}", re.ASCII)
+_PORTS_AT = r"(?P<mapping>(?:[A-Za-z0-9_.-]*=)?(?:[0-9-]*:)?(?:[0-9-]+|(?:[0-9]+=)?follow))"
+_HOST = re.compile(rf"{_PORTS_AT}@(?P<host>[^@/]*)(?P<rest>/.*)?", re.ASCII)
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)  # RFC 1123 §2.1, RFC 2181 §11
 _FOLLOW = re.compile(
     rf"(?:(?=[^=]*[A-Za-z])(?P<name>[^=:/]*)=)?{_EXTERNAL}(?:(?P<internal>[0-9]+)=)?follow{_PROTOCOL}", re.ASCII
 )
@@ -50,6 +57,7 @@ def to_requests(mapping: MappingLike, lifetime: int = DEFAULT_LIFETIME) -> tuple
 
 def parse_mapping(text: str, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
     """The requests that a mapping's text stands for, port by port, TCP before UDP. Raises SpecError."""
+    text, host = _without_host(text)
     if _SPEC.match(text) or "@" in text or "//" in text:
         raise SpecError(f"a mapping looks like the spec of a gateway or publisher (--nat, --publish): {_FORM}")
     follow = _FOLLOW.fullmatch(text)
@@ -60,10 +68,42 @@ def parse_mapping(text: str, lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequ
     name = _name(parts["name"], text)
     ports = _followed(parts, text) if follow else _spans(parts["external"], parts["internal"], text)
     return tuple(
-        PortRequest(protocol, internal, external, name, lifetime, len(protocols) > 1, follow is not None)
+        PortRequest(protocol, internal, external, name, lifetime, len(protocols) > 1, follow is not None, host)
         for internal, external in ports
         for protocol in protocols
     )
+
+
+def parse_host(text: str) -> str:
+    """The host that a mapping leads to, as it is known from then on. Raises SpecError for what can be none.
+
+    A name is looked up when the gateway is asked; whether an address is one of our network is known only then, too.
+    """
+    try:
+        address = IPv4Address(text)
+    except AddressValueError:
+        if _is_ipv6(text):
+            raise SpecError(f"host {text} is an IPv6 address, which needs no mapping: name the IPv4 address") from None
+        if not _HOST_NAME.fullmatch(text) or text.replace(".", "").isdigit():
+            raise SpecError(f"host {text!r} is no IPv4 address and no name: write 192.168.1.50 or nas.lan") from None
+        return text.lower()
+    if scope_of(address) is not Scope.PRIVATE and not address.is_loopback:
+        raise SpecError(f"host {address} is not of a private network: a gateway forwards only to hosts of its own")
+    return str(address)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text.strip("[]"))
+    except AddressValueError:
+        return False
+    return True
+
+
+def _without_host(text: str) -> tuple[str, str]:
+    """The mapping without its host, and that; empty where it names none. Raises SpecError."""
+    parts = _HOST.fullmatch(text)
+    return (parts["mapping"] + (parts["rest"] or ""), parse_host(parts["host"])) if parts else (text, "")
 
 
 def parse_mappings(texts: Iterable[str], lifetime: int = DEFAULT_LIFETIME) -> tuple[PortRequest, ...]:
@@ -77,13 +117,13 @@ class DistinctPorts:
     """The ports of one gateway that are asked for so far."""
 
     def __init__(self) -> None:
-        self._internal: set[tuple[Protocol, int]] = set()
+        self._internal: set[Key] = set()
         self._external: set[tuple[Protocol, int]] = set()
 
     def add(self, request: PortRequest) -> None:
         """Raise SpecError where another request is for that internal port, or wants that external port."""
         if request.key in self._internal:
-            raise SpecError(f"{request.protocol} {request.internal_port} is asked for twice: drop one")
+            raise SpecError(f"{request.key} is asked for twice: drop one")
         self._internal.add(request.key)
         if request.follow and not request.external_port:
             return  # takes whatever port it is given

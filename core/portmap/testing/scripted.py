@@ -97,7 +97,7 @@ class ScriptedBackend:
         """Grant, as the script says."""
         self._hear("add_mapping", protocol, external_port, internal_port, lifetime)
         port = self._ports(external_port or internal_port)
-        self.table[protocol, internal_port] = port
+        self.table[Key(protocol, internal_port)] = port
         self._suffer(_ANSWER)
         return Grant(port, lifetime if self._lifetime is None else self._lifetime)
 
@@ -105,7 +105,7 @@ class ScriptedBackend:
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
         """Forget one mapping."""
         self._hear("delete_mapping", protocol, external_port, internal_port)
-        self.table.pop((protocol, internal_port), None)
+        self.table.pop(Key(protocol, internal_port), None)
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:

@@ -23,6 +23,7 @@ _VARIABLES = {
     "ip": "PORTMAP_EXTERNAL_IP",
     "port": "PORTMAP_EXTERNAL_PORT",
     "internal_port": "PORTMAP_INTERNAL_PORT",
+    "host": "PORTMAP_HOST",
     "old_ip": "PORTMAP_OLD_EXTERNAL_IP",
     "old_port": "PORTMAP_OLD_EXTERNAL_PORT",
     "gateway": "PORTMAP_GATEWAY",

@@ -30,6 +30,7 @@ class PortChange:
             "ip": _text(port.external_ip),
             "port": str(port.external_port),
             "internal_port": str(port.internal_port),
+            "host": port.host,
             "old_ip": _text(before.external_ip) if before else "",
             "old_port": str(before.external_port) if before else "",
             "gateway": self.gateway,

@@ -12,9 +12,11 @@ from portmap.model import Protocol
 def choose_port(state: Endpoints, name: str = "") -> int | None:
     """The port of the mapping of that name, else of the first that is to be followed, else of the first TCP one.
 
-    None while there is none. Raises PortmapError for one that no client could be reached at.
+    A mapping to another host counts only by its name. None while there is none. Raises PortmapError for one that no
+    client could be reached at.
     """
-    mappings = sorted((port for port in state.mappings if not name or port.name == name), key=_rank)
+    choice = (port for port in state.mappings if (port.name == name if name else not port.host))
+    mappings = sorted(choice, key=_rank)
     return _checked(mappings[0]) if mappings else None
 
 

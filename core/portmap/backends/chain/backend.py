@@ -32,7 +32,7 @@ class ChainBackend:
         for nat in nats[1:]:
             _check_is_outer_hop(nat)
         self._hops = Hops(nats)
-        self._mappings: dict[tuple[Key, Address | None], ChainMapping] = {}
+        self._mappings: dict[Key, ChainMapping] = {}
         self._alert: Alert | None = None
         self.default_lifetime = min(nat.default_lifetime for nat in nats)
         self.default_mappings = nats[0].default_mappings
@@ -138,7 +138,7 @@ class ChainBackend:
 
     def _mapping(self, protocol: Protocol, internal_port: int, client: Address | None, token: str) -> ChainMapping:
         """The mapping of that key; the first time what its token says."""
-        key = (protocol, internal_port), client
+        key = Key(protocol, internal_port, str(client or ""))
         if key not in self._mappings:
             self._mappings[key] = mapping = ChainMapping(self._hops, protocol, self._learn)
             mapping.take_over(token, client, internal_port)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from portmap.backends.chain.hop import Hop, Hops, TimeLeft
 from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
 from portmap.errors import SILENCE, Conflict, NATError, NotYet, PluginError, PortmapError, Refused
-from portmap.model import Address, Grant, Protocol, is_nominal
+from portmap.model import Address, Grant, Key, Protocol, is_nominal
 
 DELETE_TIME = 1.5  # seconds for an outer hop, so that the inner ones have time left when the session ends
 _log = logging.getLogger("portmap.chain")
@@ -231,7 +231,7 @@ class ChainMapping:
         """What the chain as a whole was granted: the outermost port, until the first lease ends."""
         leases = [grant.lifetime for grant in grants if grant.lifetime]
         held = [self._held[hop] for hop in self._hops.all if hop in self._held]
-        notes = ((hop, hop.nat.grant_note((self._protocol, it.internal_port))) for hop, it in self._held.items())
+        notes = ((hop, hop.nat.grant_note(Key(self._protocol, it.internal_port))) for hop, it in self._held.items())
         return Grant(
             grants[-1].external_port,
             min(leases, default=0),

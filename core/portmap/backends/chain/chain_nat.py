@@ -10,7 +10,7 @@ from portmap.backends.chain.backend import ChainBackend
 from portmap.backends.nat import Nat
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
-from portmap.model import Protocol
+from portmap.model import Address, Protocol
 
 
 class ChainNat(Nat):
@@ -31,9 +31,16 @@ class ChainNat(Nat):
 
         return close
 
-    def other_holder(self, protocol: Protocol, internal_port: int, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # the innermost gateway may have given another one
+    def other_holder(
+        self,
+        protocol: Protocol,
+        internal_port: int,
+        external_port: int = 0,  # noqa: ARG002  # the innermost gateway may have given another one
+        *,
+        client: Address | None = None,
+    ) -> OtherHolder | None:
         """Another portmap of this host that holds the port at the innermost gateway."""
-        return self._nats[0].other_holder(protocol, internal_port)
+        return self._nats[0].other_holder(protocol, internal_port, client=client)
 
     def close(self) -> None:
         """The end of the session that used it."""

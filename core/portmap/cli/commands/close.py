@@ -15,7 +15,7 @@ from portmap.cli.commands.gateway_table import GatewayTable, ask_for_table
 from portmap.cli.commands.port_results import print_closed, print_deleted, report_failures
 from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.host.claims import gateway_address
-from portmap.model import Listed, PortRequest
+from portmap.model import Key, Listed, PortRequest, at_host
 from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
@@ -40,8 +40,9 @@ def close_ports(
     try:
         entries = [entry for entry in open_ports.entries if mine or entry.key in wanted]
         if missing := wanted - {entry.key for entry in entries}:
-            protocol, port = min(missing)
-            raise SpecError(f"{port}/{protocol.lower()} was not opened by 'portmap open': see 'portmap ls'")
+            first = min(missing)
+            port = f"{first.internal_port}{at_host(first.host)}/{first.protocol.lower()}"
+            raise SpecError(f"{port} was not opened by 'portmap open': see 'portmap ls'")
         failures: list[tuple[JournalEntry, PortmapError]] = []
         groups = dict.fromkeys((entry.spec or nat or "any", entry.ipv6, entry.gateway) for entry in entries)
         for spec, ipv6, gateway in groups:
@@ -63,6 +64,8 @@ def force_close_ports(
         raise SpecError("--force needs the ports, one by one: see them with 'portmap ls'")
     logs.set_up(0)
     requests = parse_mappings(mappings)
+    if any(request.host for request in requests):
+        raise SpecError("--force deletes only what leads to this computer: leave @HOST out")
     open_ports = OpenPorts(folder)
     try:
         gateway = ask_for_table(nat or "any")
@@ -107,7 +110,7 @@ def _force_close(row: Listed, gateway: GatewayTable, open_ports: OpenPorts, *, a
     if gateway.nat is None:
         raise NoGateway(f"{gateway.answer.gateway} is gone")
     gateway.nat.force_delete(row.protocol, row.external_port, row.internal_port)
-    key = row.protocol, row.internal_port
+    key = Key(row.protocol, row.internal_port)
     open_ports.remove([it for it in open_ports.entries if it.key == key and it.external_port == row.external_port])
     print_deleted(row, gateway.answer.gateway, as_json=as_json)
 
@@ -127,7 +130,9 @@ def _close_group(
         try:
             if failures and isinstance(failures[-1][1], SILENCE):
                 raise failures[-1][1]
-            nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=entry.token)
+            nat.delete_mapping(
+                entry.protocol, entry.external_port, entry.internal_port, token=entry.token, client=entry.client
+            )
         except (NATError, PluginError) as error:
             failures.append((entry, error))
             continue

@@ -61,6 +61,8 @@ class DoctorArguments:
     ) -> Self:
         """Check the command line's words. Raises SpecError, or PluginError for a backend that is broken."""
         requests = parse_mapping(mapping) if mapping is not None else ()
+        if any(request.host for request in requests):
+            raise SpecError("doctor looks at this computer: leave @HOST out")
         if try_it and not requests:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun) if stun is not None else None

@@ -11,13 +11,14 @@ from portmap.cli.commands.gateway_table import ask_for_table
 from portmap.cli.exit_codes import print_error
 from portmap.cli.output.formats import print_json, print_table
 from portmap.errors import NoGateway
-from portmap.model import Listed
+from portmap.model import Listed, Protocol
 from portmap.network.routes import default_gateways, local_address_to
 from portmap.printable import printable
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
 from portmap.syntax.durations import format_lifetime
 
+_HERE = "this host"
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
 
 
@@ -43,15 +44,16 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
 
 
 def _marked(table: Iterable[Listed], remembered: Iterable[Listed]) -> tuple[Listed, ...]:
-    """The table, with what we made by a protocol that leaves no mark: it leads to us, and we remember it."""
-    ours = {(row.protocol, row.external_port, row.internal_port) for row in remembered}
-    here = set(_our_addresses())
+    """The table, with what we made by a protocol that leaves no mark: it leads where we remember it to lead."""
+    here = dict.fromkeys(_our_addresses(), _HERE)
+    ours = {_place(row, row.client) for row in remembered}
     return tuple(
-        replace(row, ours=True)
-        if row.client in here and (row.protocol, row.external_port, row.internal_port) in ours
-        else row
-        for row in table
+        replace(row, ours=True) if _place(row, here.get(row.client, row.client)) in ours else row for row in table
     )
+
+
+def _place(row: Listed, client: str) -> tuple[Protocol, int, str, int]:
+    return row.protocol, row.external_port, client, row.internal_port
 
 
 def _our_addresses() -> Iterator[str]:
@@ -72,7 +74,8 @@ def _rows(holding: SessionJournal, now: float) -> Iterable[Listed]:
     for entry in holding.open_entries(now):
         left = 0 if entry.expires is None else max(1, round(entry.expires - now))
         where = f"{entry.gateway}, by {who}"
-        yield Listed(entry.protocol, entry.external_port, "this host", entry.internal_port, left, where, ours=True)
+        client = _HERE if entry.client is None else str(entry.client)
+        yield Listed(entry.protocol, entry.external_port, client, entry.internal_port, left, where, ours=True)
 
 
 def _cells(row: Listed) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ A port that fails stops no other one; a gateway that does not answer stops all o
 
 import time
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from portmap.backends.any.backend import AnyBackend
@@ -20,7 +21,8 @@ from portmap.cli.signals import StopSignals
 from portmap.errors import SILENCE, NATError, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
-from portmap.model import Grant, Kind, PortRequest
+from portmap.model import Grant, Kind, PortRequest, at_host
+from portmap.network.lan_hosts import LanHosts
 from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
@@ -76,6 +78,7 @@ class _Opener:
         self._made: list[JournalEntry] = []
         self._failures: list[tuple[PortRequest, PortmapError]] = []
         self._address = "?"
+        self._lan_hosts = LanHosts()
 
     def open(self, requests: Sequence[PortRequest], *, optional: bool, as_json: bool) -> int:
         """Open them all and tell; the exit code. `optional`: only what could be opened is worth a word."""
@@ -87,7 +90,7 @@ class _Opener:
             if optional:
                 return OK
             raise
-        opened = self._open_all(requests)
+        opened = self._open_all([request for request in requests if not (self._nat.ipv6 and request.host)])
         for port in opened:
             if as_json:
                 print_opened(port, ipv6=self._nat.ipv6)
@@ -130,24 +133,26 @@ class _Opener:
 
     def _open_one(self, request: PortRequest, *, exact: bool) -> OpenedPort | None:
         """The open port; None where it failed. With `exact` a refusal is no failure yet."""
-        if held := self._held(request):
+        if not request.host and (held := self._held(request)):
             return held
         wanted_port = 0 if request.follow else request.suggested_port
         try:
+            client = self._lan_hosts.address_of(request.host, str(self._nat)) if request.host else None
             grant = self._nat.add_mapping(
                 request.protocol,
                 wanted_port,
                 request.internal_port,
                 request.name,
                 request.lifetime,
-                token=self._token_for(request, wanted_port),
+                token=self._token_for(request, wanted_port, client),
                 exact=exact,
+                client=client,
             )
         except (NATError, PluginError) as error:
             if not (exact and isinstance(error, Refused)):
                 self._failures.append((request, error))
             return None
-        self._note(request, grant)
+        self._note(request, grant, client)
         address = str(grant.external_ip) if grant.external_ip else self._address
         return OpenedPort(request, grant.external_port, grant.lifetime, address)
 
@@ -159,19 +164,27 @@ class _Opener:
         port = OpenedPort(request, other.external_port, 0, self._address, f"as long as {other} holds it")
         return port if port.as_asked else None
 
-    def _token_for(self, request: PortRequest, wanted_port: int) -> str:
-        """What the gateway wants back with this mapping. One at another port than the wanted one is deleted first."""
+    def _token_for(self, request: PortRequest, wanted_port: int, client: IPv4Address | None) -> str:
+        """What the gateway wants back with this mapping.
+
+        One at another port than the wanted one, or to another address of the host, is deleted first.
+        """
         entry = self._open_ports.entry_at(str(self._nat), request.key, ipv6=self._nat.ipv6)
         if entry is None:
             return ""
         token = f"{entry.spec} {entry.token}".rstrip() if self._in_token else entry.token
-        if wanted_port and entry.external_port != wanted_port:
-            self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=token)
+        if (wanted_port and entry.external_port != wanted_port) or entry.client != client:
+            self._delete(entry, token)
             self._open_ports.remove([entry])
             return ""
         return token
 
-    def _note(self, request: PortRequest, grant: Grant) -> None:
+    def _delete(self, entry: JournalEntry, token: str) -> None:
+        self._nat.delete_mapping(
+            entry.protocol, entry.external_port, entry.internal_port, token=token, client=entry.client
+        )
+
+    def _note(self, request: PortRequest, grant: Grant, client: IPv4Address | None) -> None:
         """Write a mapping down before anything else can go wrong."""
         spec, token, hint = self._spec, grant.token, self._nat.hint()
         if self._in_token:
@@ -188,6 +201,8 @@ class _Opener:
             token=token,
             spec=spec,
             ipv6=self._nat.ipv6,
+            host=request.host,
+            client=client,
         )
         self._made.append(entry)
         self._open_ports.add(entry, hint)
@@ -196,9 +211,10 @@ class _Opener:
         for entry in tuple(entries):
             token = f"{entry.spec} {entry.token}".rstrip() if self._in_token else entry.token
             try:
-                self._nat.delete_mapping(entry.protocol, entry.external_port, entry.internal_port, token=token)
+                self._delete(entry, token)
             except (NATError, PluginError) as error:
-                print_error(f"{entry.internal_port}/{entry.protocol.lower()} stays open until its lease ends: {error}")
+                port = f"{entry.internal_port}{at_host(entry.host)}/{entry.protocol.lower()}"
+                print_error(f"{port} stays open until its lease ends: {error}")
                 continue
             self._open_ports.remove([entry])
             self._made.remove(entry)

@@ -6,7 +6,7 @@ from portmap.cli.exit_codes import OK, exit_code_of, print_error
 from portmap.cli.output.formats import print_json
 from portmap.cli.output.open_ports import OpenedPort, closed_lines
 from portmap.errors import PortmapError
-from portmap.model import Listed, PortRequest
+from portmap.model import Listed, PortRequest, at_host
 from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 
@@ -17,7 +17,7 @@ def report_failures(failures: Sequence[tuple[PortRequest | JournalEntry, Portmap
     """Tell each failure; the highest exit code. Ports that failed for the same reason share a line."""
     ports: dict[str, list[str]] = {}
     for what, error in failures:
-        ports.setdefault(str(error), []).append(f"{what.internal_port}/{what.protocol.lower()}")
+        ports.setdefault(str(error), []).append(f"{what.internal_port}{at_host(what.host)}/{what.protocol.lower()}")
         if as_json:
             print_json(
                 event="error",
@@ -26,6 +26,7 @@ def report_failures(failures: Sequence[tuple[PortRequest | JournalEntry, Portmap
                 exit=exit_code_of(error),
                 protocol=what.protocol,
                 internal_port=what.internal_port,
+                **host_field(what.host),
             )
     for reason, names in ports.items():
         shown = (
@@ -41,6 +42,7 @@ def print_opened(port: OpenedPort, *, ipv6: bool) -> None:
         event="opened",
         protocol=port.request.protocol,
         internal_port=port.request.internal_port,
+        **host_field(port.request.host),
         requested_port=None if port.request.follow else port.request.suggested_port,
         external_ip=port.address,
         external_port=port.external_port,
@@ -61,9 +63,15 @@ def print_closed(entries: Sequence[JournalEntry], what: str, *, as_json: bool) -
             event="closed" if what == "closed" else "left",
             protocol=entry.protocol,
             internal_port=entry.internal_port,
+            **host_field(entry.host),
             ipv6=entry.ipv6,
             reason="" if what == "closed" else what,
         )
+
+
+def host_field(host: str) -> dict[str, str]:
+    """The field of another host in a JSON object; none for this host."""
+    return {"host": host} if host else {}
 
 
 def print_deleted(row: Listed, gateway: str, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from portmap.cli.output.style import Style
 from portmap.cli.signals import StopSignals
 from portmap.cli.state_folder import check_readable
 from portmap.errors import SpecError
+from portmap.model import at_host
 from portmap.printable import printable
 from portmap.storage.status import UP, PortStatus, SessionStatus
 from portmap.storage.status_file import live_sessions
@@ -143,7 +144,8 @@ def _remarks(sessions: Sequence[SessionStatus], now: float) -> Iterator[str]:
 
 def _port(port: PortStatus) -> str:
     name = f"{printable(port.name)} " if port.name else ""
-    return f"{name}{port.internal_port}/{port.protocol.lower()}{' IPv6' if port.ipv6 else ''}"
+    inside = f"{port.internal_port}{printable(at_host(port.host))}"
+    return f"{name}{inside}/{port.protocol.lower()}{' IPv6' if port.ipv6 else ''}"
 
 
 def _state(port: PortStatus) -> str:

@@ -116,12 +116,14 @@ class HumanMessages:
 
     def _unheard(self, requests: Sequence[PortRequest]) -> str:
         """That no program listens on some of the ports; empty where all are served, or this system does not tell."""
-        fixed = [request for request in requests if not request.follow]
+        fixed = [request for request in requests if not (request.follow or request.host)]
         sockets = self._sockets([request.internal_port for request in fixed])
         if sockets is None:
             return ""
         served = {(socket.protocol, socket.port) for socket in sockets}
-        unserved = [PortRequest(it.protocol, it.internal_port) for it in fixed if it.key not in served]
+        unserved = [
+            PortRequest(it.protocol, it.internal_port) for it in fixed if (it.protocol, it.internal_port) not in served
+        ]
         return f"no program listens on {ports_text(unserved)} of this computer yet" if unserved else ""
 
     def _once(self, instance: str, text: str) -> list[str]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
-from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, MetricTotals
+from portmap.cli.hold.metrics_totals import BUCKETS, KINDS, MetricTotals, PortLabels
 from portmap.cli.hold.page_server import Page, PageServer
 from portmap.errors import SpecError
 from portmap.events import Event
@@ -118,24 +118,27 @@ def _ports(totals: MetricTotals, now: float) -> Iterator["Metric"]:
         left = GaugeMetricFamily(
             f"portmap_{kind}_lease_seconds_left",
             "Seconds until the lease runs out; +Inf for a permanent one.",
-            labels=["session", "protocol", "internal_port", "name"],
+            labels=["session", "protocol", "internal_port", "host", "name"],
         )
         for instance in sorted({series.instance for series in totals.recoveries}):
             up.add_metric([instance], sum(port[:2] == (instance, kind) for port in totals.leases))
         for port, lease in totals.leases.items():
             if port.kind == kind:
-                row = [port.instance, port.key[0].lower(), str(port.key[1]), _shown(lease.name)]
-                left.add_metric(row, max(0.0, lease.until - now))
+                left.add_metric([*_labels(port), _shown(lease.name)], max(0.0, lease.until - now))
         yield up
         yield left
     reachable = GaugeMetricFamily(
         "portmap_mapping_reachable",
         "Whether a responder outside reached the port, at the last proof.",
-        labels=["session", "protocol", "internal_port"],
+        labels=["session", "protocol", "internal_port", "host"],
     )
     for port, reached in totals.reachable.items():
-        reachable.add_metric([port.instance, port.key[0].lower(), str(port.key[1])], float(reached))
+        reachable.add_metric(_labels(port), float(reached))
     yield reachable
+
+
+def _labels(port: PortLabels) -> list[str]:
+    return [port.instance, port.key.protocol.lower(), str(port.key.internal_port), port.key.host]
 
 
 def _counters(totals: MetricTotals) -> Iterator["Metric"]:

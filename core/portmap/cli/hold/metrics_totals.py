@@ -95,9 +95,8 @@ class MetricTotals:
                 kind, _, what = event.event.partition(".")
                 self._apply_port_event(PortLabels(instance, kind, event.key), what, event, now)
             case ProofEvent():
-                self.reachable[PortLabels(instance, MAPPING, (event.protocol, event.internal_port))] = isinstance(
-                    event, MappingReachable
-                )
+                key = Key(event.protocol, event.internal_port, event.host)
+                self.reachable[PortLabels(instance, MAPPING, key)] = isinstance(event, MappingReachable)
             case GatewayFound():
                 self.gateways[instance] = event.gateway
             case GatewayLost():

@@ -35,7 +35,7 @@ from portmap.events import (
     PublisherOk,
     RecordChanged,
 )
-from portmap.model import Address, meaning_of
+from portmap.model import Address, at_host, meaning_of
 from portmap.syntax.durations import format_lifetime
 
 DOCTOR = "`portmap doctor` says why"
@@ -130,7 +130,8 @@ def _port_head(event: PortEvent) -> str:
 
 def _proof(event: ProofEvent) -> str:
     port = f"{event.name} " if event.name else ""
-    port += f"{event.internal_port}/{event.protocol.lower()} at {event.external_ip}:{event.external_port}"
+    port += f"{event.internal_port}{at_host(event.host)}/{event.protocol.lower()}"
+    port += f" at {event.external_ip}:{event.external_port}"
     return f"{port}  reached by {event.how}" if isinstance(event, MappingReachable) else f"{port}  {event.reason}"
 
 
@@ -179,7 +180,7 @@ def _address(event: ExternalIPEvent) -> str:
 
 def _port(event: PortEvent, last: PortEvent) -> str:
     what = f"{event.name} " if event.name else ""
-    what += f"{span(event.internal_port, last.internal_port)}/{event.protocol.lower()}"
+    what += f"{span(event.internal_port, last.internal_port)}{at_host(event.host)}/{event.protocol.lower()}"
     if isinstance(event, PortFailed):
         over = " over IPv6" if event.kind == "pinhole" else ""
         return f"{what}{over}: {_short(event.reason)}"

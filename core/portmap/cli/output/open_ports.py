@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from portmap.model import PortRequest
+from portmap.model import PortRequest, at_host
 from portmap.storage.journal import JournalEntry
 from portmap.syntax.durations import format_duration
 
@@ -30,7 +30,7 @@ class OpenedPort:
             self.as_asked
             and before.as_asked
             and not (mine.follow or other.follow)
-            and (mine.protocol, mine.internal_port) == (other.protocol, other.internal_port + 1)
+            and mine.key == other.key._replace(internal_port=other.internal_port + 1)
             and self.external_port == before.external_port + 1
             and (self.lifetime, self.address, self.remark) == (before.lifetime, before.address, before.remark)
         )
@@ -50,7 +50,7 @@ def opened_lines(ports: Iterable[OpenedPort]) -> list[str]:
 def _opened_line(group: Sequence[OpenedPort]) -> str:
     first, last = group[0], group[-1]
     request = first.request
-    inside = _span(request.internal_port, last.request.internal_port)
+    inside = _span(request.internal_port, last.request.internal_port) + at_host(request.host)
     outside = _span(first.external_port, last.external_port)
     address = f"[{first.address}]" if ":" in first.address else first.address
     lease = format_duration(first.lifetime) if first.lifetime else ""
@@ -66,7 +66,10 @@ def closed_lines(entries: Iterable[JournalEntry], what: str = "closed") -> list[
     groups: list[list[JournalEntry]] = []
     for entry in sorted(entries, key=lambda entry: (entry.protocol, entry.ipv6)):
         before = groups[-1][-1] if groups else None
-        if before and (entry.key, entry.ipv6) == ((before.protocol, before.internal_port + 1), before.ipv6):
+        if before and (entry.key, entry.ipv6) == (
+            before.key._replace(internal_port=before.internal_port + 1),
+            before.ipv6,
+        ):
             groups[-1].append(entry)
         else:
             groups.append([entry])
@@ -77,7 +80,8 @@ def _closed_line(group: Sequence[JournalEntry], what: str) -> str:
     first, last = group[0], group[-1]
     verb = "are" if len(group) > 1 else "is"
     over = " over IPv6" if first.ipv6 else ""
-    return f"{_span(first.internal_port, last.internal_port)}/{first.protocol.lower()} {verb} {what}{over}"
+    inside = _span(first.internal_port, last.internal_port) + at_host(first.host)
+    return f"{inside}/{first.protocol.lower()} {verb} {what}{over}"
 
 
 def _span(first: int, last: int) -> str:

@@ -77,7 +77,7 @@ def _in_runs(events: Sequence[PortEvent]) -> list[Shown]:
 
 def _follows(before: PortEvent, after: PortEvent) -> bool:
     """Whether both say the same of ports that follow each other, inside and outside."""
-    if after.internal_port != before.internal_port + 1:
+    if (after.internal_port, after.host) != (before.internal_port + 1, before.host):
         return False
     ports = (before.external_port, after.external_port)
     if ports != (None, None) and (None in ports or (after.external_port or 0) - (before.external_port or 0) != 1):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from portmap.model import PortRequest
+from portmap.model import PortRequest, at_host
 
 MOST = 8  # items in a line; of more, the first and the last one are shown
 
@@ -34,7 +34,7 @@ def _text(first: PortRequest, last: PortRequest) -> str:
     name = f"{first.name} " if first.name else ""
     inner = span(first.internal_port, last.internal_port) if first.internal_port else "follow"
     outer = f"{span(first.external_port, last.external_port)}:" if first.external_port else ""
-    return f"{name}{outer}{inner}/{first.protocol.lower()}"
+    return f"{name}{outer}{inner}{at_host(first.host)}/{first.protocol.lower()}"
 
 
 def _runs(requests: Iterable[PortRequest]) -> Iterator[list[PortRequest]]:
@@ -51,9 +51,10 @@ def _runs(requests: Iterable[PortRequest]) -> Iterator[list[PortRequest]]:
 
 def _follows(before: PortRequest, after: PortRequest) -> bool:
     step = 1 if before.external_port else 0
-    return (after.protocol, after.name, after.internal_port, after.external_port) == (
+    return (after.protocol, after.name, after.host, after.internal_port, after.external_port) == (
         before.protocol,
         before.name,
+        before.host,
         before.internal_port + 1,
         before.external_port + step,
     )

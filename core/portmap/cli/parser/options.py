@@ -34,7 +34,7 @@ def complete_mapping(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name in commands if name.startswith(incomplete))
 
 
-MAPPING = "[NAME=][EXT:]INT[-INT][/tcp|udp|both]; or [INT=]follow, to listen where the gateway says"
+MAPPING = "[NAME=][EXT:]INT[-INT][@HOST][/tcp|udp|both]; or [INT=]follow, to listen where the gateway says"
 _COMPLETIONS = {"": None, "backend": complete_nat, "publisher": complete_publisher}
 _TYPES = {Value.TEXTS: list[str] | None, Value.SWITCH: bool, Value.OFF_SWITCH: bool, Value.COUNT: int}
 _DEFAULTS = {Value.SWITCH: False, Value.OFF_SWITCH: False, Value.COUNT: 0}  # others: None

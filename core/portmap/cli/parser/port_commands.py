@@ -62,7 +62,8 @@ def ip(
 
 def check(
     ports: Annotated[
-        list[str], typer.Argument(metavar="PORT...", help="[EXT:]INT[/tcp|udp|both], as in 25565.", show_default=False)
+        list[str],
+        typer.Argument(metavar="PORT...", help="[EXT:]INT[@HOST][/tcp|udp|both], as in 25565.", show_default=False),
     ],
     via: Annotated[
         str | None,

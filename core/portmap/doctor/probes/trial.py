@@ -56,7 +56,7 @@ def _held(nat: Nat, request: PortRequest, findings: Findings) -> str:
         return f"{other} holds it"
     here = (row for answer in findings.good for row in answer.table or () if answer.leads_here(row))
     for row in here:
-        if (row.protocol, row.internal_port) == request.key:
+        if (row.protocol, row.internal_port) == (request.protocol, request.internal_port):
             return f"it is open already, at external port {row.external_port}"
     return ""
 
