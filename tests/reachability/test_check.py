@@ -60,6 +60,26 @@ def test_a_listening_port_that_the_responder_reaches_is_open(service: int, respo
     assert (found.verdict, found.how) == (Verdict.OPEN, "a responder outside")
 
 
+def test_the_port_of_another_host_is_judged_from_outside_alone(service: int, responder: EchoClient) -> None:
+    def sockets(_: object) -> None:
+        pytest.fail("what listens here says nothing of another host")
+
+    request = PortRequest(Protocol.TCP, service, host="127.0.0.9")
+    found = check_port(request, Endpoint(HERE, service), responder, sockets=sockets)
+    assert (found.verdict, found.host, found.how) == (Verdict.OPEN, "127.0.0.9", "a responder outside")
+    assert found.steps[0] == "listens on 127.0.0.9: that cannot be seen from here"
+    assert len(found.steps) == 2
+
+
+def test_where_the_port_of_another_host_is_not_reached_that_host_may_be_why(
+    free_port: int, responder: EchoClient
+) -> None:
+    request = PortRequest(Protocol.TCP, free_port, host="127.0.0.9")
+    found = check_port(request, Endpoint(None, free_port), responder)
+    assert found.verdict is Verdict.CLOSED
+    assert "or nothing listens on 127.0.0.9" in found.reason
+
+
 def test_a_port_without_a_program_is_closed_by_this_host_and_the_way_is_told(
     free_port: int, responder: EchoClient
 ) -> None:

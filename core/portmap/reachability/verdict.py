@@ -178,6 +178,8 @@ def _not_reached(seen: Observations) -> Reachability:
     what = "nothing from outside arrives: the router does not forward it, or the provider filters it"
     if seen.listens is Listens.NO:
         what += f"; and {_nothing_listens(seen)}"
+    if seen.host:
+        what += f", or nothing listens on {seen.host}"
     return _closed(seen, Blame.ROUTER_OR_PROVIDER, what)
 
 
@@ -245,6 +247,8 @@ def steps_of(seen: Observations) -> tuple[str, ...]:
 
 
 def _listening_step(seen: Observations) -> str:
+    if seen.host:
+        return f"listens on {seen.host}: that cannot be seen from here"
     match seen.listens:
         case Listens.YES:
             return f"listens here: {seen.program or 'yes'}"

@@ -19,6 +19,6 @@ def check_is_seen_as(
     if client is None or (is_between and isinstance(client, IPv4Address) and not is_on_link(client)):
         return
     raise Refused(
-        f"NAT-PMP opens ports only for the host that asks (RFC 6886 §3.3), not for {client}: ask by UPnP or PCP, or on "
-        "that host"
+        f"NAT-PMP opens ports only for the host that asks, not for {client}: ask by UPnP or PCP, or on that host "
+        "(RFC 6886 §3.3)"
     )
