@@ -1,6 +1,7 @@
 """StunConnection: a TCP connection to a STUN server that stays (RFC 8489 §6.2.2). Engine thread only.
 
 A task reads: answers find their questions by the transaction id, and the end of the connection is noticed at once.
+When the task ends, for whatever reason, the socket is closed.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ class StunConnection:
     def start(self) -> None:
         """Read from now on."""
         self._reader = asyncio.create_task(self._read())
+        self._reader.add_done_callback(lambda _: self._reset())
 
     async def ask(self) -> Endpoint | None:
         """Where the server sees this connection come from; None for no answer."""
@@ -46,10 +48,13 @@ class StunConnection:
             del self._questions[request.transaction]
 
     async def close(self) -> None:
-        """End it by a reset: a normal end would keep its ports taken for a minute (TIME-WAIT)."""
+        """End it. Where this is cancelled, it ends soon after."""
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
+
+    def _reset(self) -> None:
+        """Close the socket by a reset: a normal end would keep its ports taken for a minute (TIME-WAIT)."""
         with suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.sock.close()

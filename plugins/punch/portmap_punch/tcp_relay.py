@@ -8,6 +8,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from portmap.wire.exchange import Peer
 
@@ -29,27 +30,32 @@ class TcpRelay:
 
     async def serve(self) -> None:
         """Accept until cancelled; connections above the bound wait in the backlog."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 if len(self._tasks) >= self.max_connections:
                     await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                await _until_readable(self.listener)
                 try:
-                    connection, _ = await loop.sock_accept(self.listener)
+                    connection, _ = self.listener.accept()  # not `sock_accept`: it loses one where it is cancelled
                 except OSError:  # the peer has gone already, or descriptors have run out
                     await asyncio.sleep(0.05)
                     continue
                 task = asyncio.create_task(self._relay(connection))
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(partial(self._end, connection))
         finally:
             for task in self._tasks:
                 task.cancel()
 
+    def _end(self, outer: socket.socket, task: "asyncio.Task[None]") -> None:
+        """The task has ended, maybe before it began."""
+        outer.close()
+        self._tasks.discard(task)
+
     async def _relay(self, outer: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        with outer, inner:
+        with inner:
             try:
                 for sock in (outer, inner):
                     sock.setblocking(False)
@@ -65,6 +71,21 @@ class TcpRelay:
         async with asyncio.timeout(self.idle) as limit, asyncio.TaskGroup() as group:
             for source, target in ((outer, inner), (inner, outer)):
                 group.create_task(_one_way(source, target, limit, self.idle))
+
+
+async def _until_readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(sock, _settle, readable)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(sock)
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def _one_way(source: socket.socket, target: socket.socket, limit: asyncio.Timeout, idle: float) -> None:
