@@ -29,6 +29,7 @@ from tests.bench import (
     race,
     record,
     recovery,
+    relay,
     remembered,
     restart,
     start_up,
@@ -49,6 +50,7 @@ IN_TURN: dict[str, Callable[[Lab], Sequence[Table | Grid]]] = {
     "applications": lambda lab: [applications.measure(lab)],
     "remembered": lambda lab: [remembered.measure(lab)],
     "start_up": start_up.measure,
+    "relay": relay.measure,
     "memory": lambda lab: [memory.measure(lab)],
 }
 THOUSAND = "thousand"

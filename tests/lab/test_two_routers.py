@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.lab.command import PORTMAP, Portmap
-from tests.lab.inner_router import INSIDE, InnerRouter
+from tests.lab.inner_router import BESIDE, INSIDE, InnerRouter
 from tests.lab.lab import Lab
 from tests.lab.router import LAN, WAN
 from tests.lab.slowdown import Slowdown
@@ -123,6 +123,20 @@ def test_a_dead_outer_router_does_not_delay_the_end_and_the_inner_port_is_closed
         code, seconds = portmap.stop()
         assert code == 0, portmap.story()
         control.judge("the end", seconds, 3.0, begun)
+    assert inner.router.entries == ()
+
+
+@pytest.mark.parametrize("protocol", OUTER)
+def test_a_chain_may_lead_to_another_host_behind_the_inner_router(lab: Lab, inner: InnerRouter, protocol: str) -> None:
+    inner.serve(PORT, inner.beside)
+    words = ("--nat", "upnp", "--beyond", beyond(lab, protocol), f"4080:{PORT}@{BESIDE}/both")
+    with Portmap(inner.far, *words) as portmap:
+        for each in BOTH:
+            portmap.wait_for("mapping.added", protocol=each, host=BESIDE, external_ip=WAN, external_port=4080)
+            assert lab.bytes_arrive(each, 4080, within=2)
+        assert {entry.internal_client for entry in inner.router.entries} == {BESIDE}
+        assert portmap.stop().code == 0, portmap.story()
+    assert lab.router.mappings() == []
     assert inner.router.entries == ()
 
 
