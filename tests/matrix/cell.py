@@ -86,7 +86,7 @@ class _Visit:
             with suppress(NATError):
                 ports = grant.external_port, self.internal_port
                 self._call(partial(self.nat.delete_mapping, protocol, *ports, token=grant.token))
-        return len(self.column.ours(self.router, self.internal_port)) if grants else 0
+        return self.column.left(self.router, self.internal_port) if grants else 0
 
     def _address(self) -> str:
         try:
@@ -158,7 +158,7 @@ def _for_a_while(column: Column, quirks: Quirks, row: Row, story: Story, interna
         outcome = Holds(inbox.gaps.longest) if arrived == [True] else Lost(", ".join(recorded.names()))
         reboots = any(what is Router.reboot for _, what in story.happenings)
         touched = NEIGHBOUR not in router.entries and not reboots
-        return Seen(outcome, 0.0, router.heard.trap, touched, len(column.ours(router, internal_port)))
+        return Seen(outcome, 0.0, router.heard.trap, touched, column.left(router, internal_port))
 
 
 def _shut_at(column: Column, router: Router, internal_port: int) -> float:

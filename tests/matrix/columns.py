@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from tests.matrix import lan
 from tests.matrix.rows import ALL, ONE_PORT, UPNP_ONLY
@@ -17,6 +17,7 @@ from tests.matrix.rows import ALL, ONE_PORT, UPNP_ONLY
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.candidates import Candidate
 from portmap.backends.any.race import Race
+from portmap.backends.chain.backend import ChainBackend
 from portmap.backends.nat import Nat
 from portmap.model import Protocol
 from portmap.simulator.pinhole_table import Pinhole
@@ -85,6 +86,7 @@ class Column:
     speaks: frozenset[str]
     igd: int = 1
     ipv6: bool = False
+    kind: type[Router] = Router
 
     @property
     def address(self) -> str:
@@ -103,10 +105,14 @@ class Column:
         """What is open for our service now."""
         return lan.pinholes(router, internal_port) if self.ipv6 else lan.ours(router, internal_port)
 
+    def left(self, router: Router, internal_port: int) -> int:
+        """How much is open for our service now."""
+        return len(self.ours(router, internal_port))
+
     def router(self, clock: Clock, quirks: Quirks, speaks: frozenset[str]) -> Router:
         """A router for it that speaks nothing but this; where it must hear searches by multicast, it does."""
         spoken = self.speaks & speaks
-        return Router(
+        return self.kind(
             loopback_address(),
             external_ip=ADDRESS,
             pmp="pmp" in spoken,
@@ -122,6 +128,49 @@ class Column:
         )
 
 
+class OuterRouter(Router):
+    """The outer one of two routers in a row; `inner` is in front of it, and does all as it should."""
+
+    inner: Router
+
+    def start(self) -> Self:
+        """Start both."""
+        outside = loopback_address()
+        self.inner = Router(
+            loopback_address(), outside=outside, external_ip=outside, upnp=False, uptime=UPTIME, clock=self._clock
+        )
+        self.inner.start()
+        return super().start()
+
+    def close(self) -> None:
+        """End both."""
+        super().close()
+        self.inner.close()
+
+
+def _chain(router: Router, clock: Clock) -> ChainBackend:
+    assert isinstance(router, OuterRouter)
+    inner = Nat(_pmp(router.inner, clock, given=True), "inner")
+    return ChainBackend([inner, Nat(upnp_backend(router, clock, given=True), "outer")])
+
+
+@dataclass(frozen=True, slots=True)
+class ChainColumn(Column):
+    """A chain, whose outer router is the one that the row is about."""
+
+    kind: type[Router] = OuterRouter
+
+    def ours(self, router: Router, internal_port: int) -> tuple[Entry | Pinhole, ...]:
+        """What the outer router forwards to the inner one."""
+        assert isinstance(router, OuterRouter)
+        return tuple(entry for entry in router.entries if entry.internal_client == router.inner.outside)
+
+    def left(self, router: Router, internal_port: int) -> int:
+        """What is open at both."""
+        assert isinstance(router, OuterRouter)
+        return len(self.ours(router, internal_port)) + len(router.inner.entries)
+
+
 COLUMNS = (
     Column("pmp", partial(_pmp, given=False), ONE_PORT),
     Column("pmp:ADDRESS", partial(_pmp, given=True), ONE_PORT),
@@ -131,6 +180,7 @@ COLUMNS = (
     Column("upnp, IGD:2", partial(upnp_backend, given=False), UPNP_ONLY, igd=2),
     Column("upnp:URL", partial(upnp_backend, given=True), UPNP_ONLY),
     Column("any", _any, ALL),
+    ChainColumn("pmp, beyond it upnp:URL", _chain, UPNP_ONLY),
     Column("pcp, IPv6", _pcp6, ONE_PORT, ipv6=True),
     Column("upnp, IPv6", _upnp6, UPNP_ONLY, igd=2, ipv6=True),
 )

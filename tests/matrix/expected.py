@@ -50,6 +50,7 @@ LISTED = Deceived("the router lists it as it should be")
 ONE_OF_TWO = Deceived("the second mapping replaces the first")
 ADDRESS_UNKNOWN = Works(address="Refused")
 NO_ADDRESS_YET = Works(address="NotYet")  # PCP tells it with a mapping only
+NOT_TRANSLATED = NotApplicable("on loopback the outer router sees us, where it would see the inner router")
 ONE_HOST = NotApplicable("on ::1 there is no multicast")
 OLDER_NAMES = NotApplicable("the old names are older than that")
 FIRST_ONE = NO_GATEWAY  # the first firewall that is described is believed: its 404 never makes us try the next
@@ -205,16 +206,16 @@ PAGES = {
 SOAP = {
     "upnp_error": upnp(Raises(Conflict)),
     "upnp_off": upnp(REFUSED),
-    "only_permanent": forwarding(PERMANENT, igd2=A_WEEK),
+    "only_permanent": forwarding(PERMANENT, igd2=A_WEEK, chain=WORKS),  # the inner lease ends
     "only_permanent for a while": forwarding(HOLDS, story=TEN_MINUTES_EACH),
-    "permanent_as_402": forwarding(PERMANENT, igd2=A_WEEK),
+    "permanent_as_402": forwarding(PERMANENT, igd2=A_WEEK, chain=WORKS),
     "no_infinite": forwarding(WORKS),
     "no_refresh": forwarding(HOLDS, story=A_WHILE),
     "no_overwrite": forwarding(HOLDS, story=A_WHILE),
     "same_port_required": forwarding(ELSEWHERE),
     "conflict_as_501 + conflict": forwarding(ELSEWHERE),
     "picky_description": forwarding(WORKS),
-    "secure_mode": forwarding(WORKS),
+    "secure_mode": forwarding(WORKS, chain=NOT_TRANSLATED),
     "throttle": upnp(WORKS),
     "list_ends_with": forwarding(WORKS),
     "add_answer": forwarding(WORKS),
@@ -239,7 +240,7 @@ SOAP = {
     "client_as=prefix": forwarding(WORKS),
     "client_as=blanks": forwarding(WORKS),
     "bad_rows": forwarding(ELSEWHERE),
-    "rubbish_faults + only_permanent": forwarding(PERMANENT, igd2=A_WEEK),
+    "rubbish_faults + only_permanent": forwarding(PERMANENT, igd2=A_WEEK, chain=WORKS),
     "rubbish_faults + conflict": forwarding(ELSEWHERE),
     "forbidden_as_718 + only_ports": forwarding(ELSEWHERE),
     "forgiving_delete": forwarding(WORKS),

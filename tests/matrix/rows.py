@@ -29,8 +29,9 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is promised of whom: `any` last of those that map ports, then those that open IPv6 pinholes.
+    """What is promised of whom: `any` and a chain last of those that map ports, then those that open IPv6 pinholes.
 
+    A chain does as its outer router's backend, `upnp_given`, unless `chain` says otherwise.
     `suggested_port`: the external port that is asked for, 0: any. `story`: the loop is run; without one, each hook is
     called once. `speaks`: of what its column's router speaks, this much.
     """
@@ -45,6 +46,7 @@ class Row:
     any: Outcome
     pcp6: Outcome = NO_IPV6
     upnp6: Outcome = NO_IPV6
+    chain: Outcome | None = None
     suggested_port: int = SUGGESTED_PORT
     story: Story | None = None
     speaks: frozenset[str] = ALL
@@ -53,7 +55,7 @@ class Row:
     def outcomes(self) -> tuple[Outcome, ...]:
         """In the order of the columns."""
         mappings = self.pmp, self.pmp_given, self.pcp, self.pcp_given, self.upnp, self.igd2, self.upnp_given, self.any
-        return (*mappings, self.pcp6, self.upnp6)
+        return (*mappings, self.chain or self.upnp_given, self.pcp6, self.upnp6)
 
 
 def for_all(
@@ -119,15 +121,14 @@ def upnp(
     igd2: Outcome | None = None,
     given: Outcome | None = None,
     upnp6: Outcome | None = None,
+    chain: Outcome | None = None,
     suggested_port: int = SUGGESTED_PORT,
     story: Story | None = None,
 ) -> Row:
     """A quirk of UPnP; `any` meets it at a router that speaks nothing else."""
     no = NotApplicable("it speaks no UPnP")
     igd = found, igd2 or found, given or found
-    return Row(
-        no, no, no, no, *igd, found, no, upnp6 or found, suggested_port=suggested_port, story=story, speaks=UPNP_ONLY
-    )
+    return Row(no, no, no, no, *igd, found, no, upnp6 or found, chain, suggested_port, story, UPNP_ONLY)
 
 
 def forwarding(found: Outcome, **others: Any) -> Row:
