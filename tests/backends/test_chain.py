@@ -412,13 +412,23 @@ def test_a_stop_while_the_outer_gateway_hangs_leaves_nothing_at_the_inner_one(
     chain, released = chain_of(inner, outer), threading.Event()
     close = chain.watch(lambda _: None)
     outer.hangs_until = released
-    asking = threading.Thread(target=add, args=(chain,))
+    refusals: list[Refused] = []
+
+    def ask() -> None:
+        try:
+            add(chain)
+        except Refused as error:
+            refusals.append(error)
+
+    asking = threading.Thread(target=ask)
     asking.start()
     eventually(lambda: any(entry[:2] == ("add", outer.name) for entry in outer.log))
     close()
     assert not inner.table
     released.set()
     asking.join()
+    assert "the session had ended" in str(refusals[0])
+    assert not outer.table
 
 
 @pytest.mark.parametrize("hook", ["external_ip", "add_mapping"])

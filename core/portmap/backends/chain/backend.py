@@ -171,7 +171,7 @@ class ChainBackend:
         There is no time to wait for a gateway that gives no answer. On any thread.
         """
         for mapping in tuple(self._mappings.values()):
-            mapping.delete(skip_silent=True)
+            mapping.end()
 
 
 def _check_is_hop(nat: Nat) -> None:

@@ -10,6 +10,7 @@ Rules:
 """
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
 from portmap.errors import SILENCE, Conflict, NATError, NotYet, PluginError, PortmapError, Refused
 from portmap.model import Address, Grant, Key, Protocol, is_nominal
 
+MOMENT = 0.3  # seconds; a gateway that answers does so by then
 DELETE_TIME = 1.5  # seconds for an outer hop, so that the inner ones have time left when the session ends
 _log = logging.getLogger("portmap.chain")
 
@@ -43,6 +45,8 @@ class ChainMapping:
         self._protocol = protocol
         self._learn = learn
         self._held: dict[Hop, HopMapping] = {}
+        self._opening = threading.Lock()
+        self._is_over = False
 
     def take_over(self, token: str, client: Address | None, internal_port: int) -> None:
         """Know what an earlier session held, if the token is that of a mapping to this port."""
@@ -52,6 +56,10 @@ class ChainMapping:
 
     def open(self, request: ChainRequest) -> Grant:
         """Open the port at every hop, or extend it there. Raises as the hook."""
+        with self._opening:
+            return self._open(request)
+
+    def _open(self, request: ChainRequest) -> Grant:
         left = TimeLeft()
         before = dict(self._held)
         grants: list[Grant] = []
@@ -70,6 +78,16 @@ class ChainMapping:
             self._take_back({})
             raise Conflict("the gateways gave different ports, and the application can listen on one only")
         return self._joined(grants)
+
+    def end(self) -> None:
+        """The session ends, on any thread: delete what is held; no gateway that is silent is waited for.
+
+        What a gateway is just opening is deleted here if it answers within a moment, else where it is opened.
+        """
+        self._is_over = True
+        if self._opening.acquire(timeout=MOMENT):
+            self._opening.release()
+        self.delete(skip_silent=True)
 
     def delete(self, *, skip_silent: bool = False) -> list[tuple[Hop, PortmapError]]:
         """Delete it at every hop, from the outside in; what could not be deleted, and why.
@@ -158,6 +176,8 @@ class ChainMapping:
             self._put(hop, had)
             raise
         self._held[hop] = HopMapping(client, port, grant.external_port, grant.token)
+        if self._is_over:
+            raise Refused(f"{hop} answered when the session had ended: what it opened is deleted")
         if grant.external_ip is not None:
             self._learn(hop, grant.external_ip)
         return grant
