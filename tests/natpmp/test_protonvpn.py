@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from ipaddress import IPv4Address
+from random import Random
 
 import pytest
 from tests.udp_peer import MakePeer, Peer
@@ -113,6 +114,13 @@ def test_a_refusal_is_told_with_what_to_check_and_keeps_its_code(talk: Talk) -> 
 # at a router
 
 
+class LowPorts(Random):
+    """Draws ports on which a test can listen: the kernel gives those from 32768 on to others (ip_local_port_range)."""
+
+    def randint(self, a: int, b: int) -> int:
+        return super().randint(20000, 32000)
+
+
 class Home:
     """Opens sessions at a simulated router, and closes them after the test."""
 
@@ -121,7 +129,8 @@ class Home:
 
     def router(self, **quirks: object) -> Router:
         chosen = Quirks(**quirks)  # type: ignore[arg-type]  # the test's own words
-        return self._stack.enter_context(Router(loopback_address(), pmp_port=0, upnp=False, quirks=chosen))
+        router = Router(loopback_address(), pmp_port=0, upnp=False, quirks=chosen, random=LowPorts())
+        return self._stack.enter_context(router)
 
     def open(
         self, router: Router, *mappings: str, kind: type[NatPmp] = ProtonVpn, on_conflict: OnConflict = OnConflict.NEXT

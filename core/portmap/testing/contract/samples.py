@@ -26,6 +26,7 @@ _VALUES: dict[str, Any] = {
     "protocol": Protocol.UDP,
     "internal_port": 30303,
     "external_port": 65535,
+    "host": "nas.lan",
     "lifetime": 0xFFFFFFFF,
     "name": "naïve; rm -rf /",
     "static": True,
