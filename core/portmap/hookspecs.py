@@ -50,6 +50,10 @@ What the class may declare beside its `kind`, each optional::
     def race_from_argument(cls, argument: str | None) -> "Acme":
         ...     # in place of `from_argument` where `any` races you beside others: leave to them what they do, too
 
+Each of the three constructors may take a second argument, `interface: str | None = None`: the network interface of this
+host to use, where the user chose one (`--interface`). A backend that does not take it is refused then, in words, and
+takes no part in `any`. `portmap.network.interface` has what is needed to obey.
+
 `--beyond auto` races the same backends, and gives each the IPv4 address of the gateway that it found as its argument: a
 backend of which that makes no sense raises SpecError, and takes no part.
 

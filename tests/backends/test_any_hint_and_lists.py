@@ -163,7 +163,7 @@ def test_a_list_of_backends_without_ipv6_is_refused() -> None:
 
 
 def test_on_a_host_without_ipv6_no_backend_is_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candidates, "global_ipv6_address", lambda: None)
+    monkeypatch.setattr(candidates, "global_ipv6_address", lambda _: None)
     backend = AnyBackend.ipv6_from_argument(None)
     backend.watch(lambda _: None)()
     with pytest.raises(NoGateway, match="no global IPv6 address"):

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 from tests.backends.scripted_gateways import NAME, TCP, A, B, Gateway, add
 
+from portmap.backends.any import backend
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.race import Race
 from portmap.backends.nat import Nat
@@ -19,6 +20,7 @@ from portmap.network.routes import own_public_address
 
 
 OURS = IPv4Address("11.22.33.4")
+PUBLIC_THERE = IPv4Address("12.34.56.4")
 
 
 @pytest.mark.parametrize(
@@ -27,12 +29,12 @@ OURS = IPv4Address("11.22.33.4")
 def test_our_own_address_counts_if_it_is_public(
     ours: str, public: IPv4Address | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "local_address_to", lambda _: IPv4Address(ours))
+    monkeypatch.setattr(routes, "local_address_to", lambda *_: IPv4Address(ours))
     assert own_public_address() == public
 
 
 def test_without_a_network_we_have_no_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_route(_: IPv4Address) -> IPv4Address:
+    def no_route(_peer: IPv4Address, _interface: str | None) -> IPv4Address:
         raise NoGateway("no route")
 
     monkeypatch.setattr(routes, "local_address_to", no_route)
@@ -96,8 +98,10 @@ def test_a_host_that_has_left_its_nat_does_not_hold_on_to_its_gateway(
     assert a.asked("delete_mapping") == 0
 
 
-def test_any_looks_at_our_own_address_and_a_list_never_does() -> None:
-    assert AnyBackend.from_argument(None)._own_address is own_public_address
+def test_any_looks_at_our_own_address_by_its_interface_and_a_list_never_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "own_public_address", {None: OURS, "eth1": PUBLIC_THERE}.get)
+    assert AnyBackend.from_argument(None).external_ip() == OURS
+    assert AnyBackend.from_argument(None, interface="eth1").external_ip() == PUBLIC_THERE
     assert AnyBackend.from_argument("pmp,upnp")._own_address() is None
 
 

@@ -18,6 +18,7 @@ from portmap.errors import (
     GatewayTimeout,
     NoGateway,
     PluginError,
+    SpecError,
 )
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
@@ -174,6 +175,36 @@ def test_the_backends_with_the_shortest_names_are_loaded_first() -> None:
     entries = [EntryPoint(name, f"no_such_module:{name}", BACKENDS) for name in ("miniupnpc", "pmp", "upnp", "pcp")]
     candidates = installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)
     assert [candidate.name for candidate in candidates] == ["pcp", "pmp", "upnp", "miniupnpc"]
+
+
+def test_only_a_backend_that_takes_an_interface_takes_part_where_one_is_chosen() -> None:
+    entries = [
+        EntryPoint("pmp", "portmap_natpmp:NatPmp", BACKENDS),
+        EntryPoint("old", f"{__name__}:Old", BACKENDS),
+    ]
+    found = installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend, interface="eth1")
+    CandidateLoader(found).resume()
+    wait([runner.loaded for runner in found])
+    old, pmp = found
+    assert str(pmp.nat) == "NAT-PMP"
+    assert pmp.name == "pmp"  # a token begins with it
+    with pytest.raises(SpecError, match="old uses no interface that can be chosen: leave out eth1"):
+        old.loaded.result()
+
+
+class Old(Runner):
+    """Of the time before interfaces."""
+
+    preference = 1
+
+    @classmethod
+    def from_argument(cls, argument: str | None) -> "Old":
+        return cls(argument or "1.1.1.1")
+
+
+def test_every_member_of_a_list_must_take_the_interface() -> None:
+    with pytest.raises(SpecError, match="miniupnpc connects as the routes say, not by eth1: use upnp"):
+        listed_candidates("pmp,miniupnpc", Catalogue(BACKENDS), without=AnyBackend, interface="eth1")
 
 
 def test_the_preference_of_a_class_is_its_rank() -> None:

@@ -143,6 +143,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "DIR": _FOLDERS,
     "FILE": _FILES,
     "next|fail": STRANGE,
+    "IFACE": (*_FOLDERS, " ", "\t\n", "\x1b[31m", "\udcff", "eth0 eth1", "eth0/1", "eth0:1", ".", "..", "x" * 16, LONG),
     "[HOST:]PORT": (*(word for word in STRANGE if word != "0"), "65536", ":80", "host:80", "1.2.3.4:", "[::1:80"),
     "IP": _ADDRESSES,
     "ADDR": (*(word for word in _ADDRESSES if word != "::1"), "127.0.0.1:80"),

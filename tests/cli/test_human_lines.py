@@ -207,11 +207,12 @@ def test_of_a_long_reason_the_details_in_brackets_are_left_to_the_doctor() -> No
 
 
 def running(*requests: PortRequest, kind: Kind = Kind.LOOP) -> Any:
-    return SimpleNamespace(name="any", session=SimpleNamespace(kind=kind, requests=requests))
+    session = SimpleNamespace(kind=kind, requests=requests)
+    return SimpleNamespace(name="any", session=session, instance=SimpleNamespace(gateway="any"))
 
 
 def messages(sockets: Sequence[ListeningSocket] | None = (), egress: str = "") -> HumanMessages:
-    return HumanMessages(sockets=lambda _: sockets, egress=lambda _: egress)
+    return HumanMessages(sockets=lambda _: sockets, egress=lambda *_: egress)
 
 
 def said(told: HumanMessages, session: Any, *events: Event) -> list[str]:

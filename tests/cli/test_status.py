@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
@@ -138,6 +139,12 @@ def test_every_line_fits_into_80_columns_and_what_was_cut_is_below() -> None:
     text = " ".join(" ".join(lines).split())
     assert "living-room: via UPnP 192.168.178.1 (IGD:2)" in text
     assert "[2a02:8071:22c1:1100:5054:ff:fe12:3456]:25565" in text
+
+
+def test_the_interface_that_was_chosen_stands_behind_the_gateway() -> None:
+    chosen = replace(WIDE, nat="any on eth1")
+    assert "  living-room: via UPnP 192.168.178.1 (IGD:2) on eth1" in status_lines([chosen], 10.0, 80)
+    assert "  living-room: via any on eth1" in status_lines([replace(chosen, gateway="")], 10.0, 80)
 
 
 def test_a_wide_terminal_shows_everything_in_the_table() -> None:

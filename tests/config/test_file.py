@@ -277,3 +277,15 @@ def test_no_fault_repeats_a_publishers_spec_or_a_backends_argument(text: str) ->
         parse_config(f"{text}\n[[map]]\nport = 80\n", "the file", check_spec)
     assert not [fault for fault in caught.value.faults if "canary" in fault.text]
     assert "canary" not in str(caught.value)
+
+
+def test_the_same_port_by_two_interfaces_makes_two_instances() -> None:
+    text = 'nat = "pmp"\n' + "".join(f'[[map]]\nport = 80\ninterface = "{name}"\n' for name in ("eth0", "eth1"))
+    assert [it.gateway for it in parse_config(text).instances] == ["pmp on eth0", "pmp on eth1"]
+
+
+@pytest.mark.parametrize("name", ["eth 0", "eth/0", "x" * 16])
+def test_an_interface_that_cannot_be_is_a_fault_with_its_line(name: str) -> None:
+    ((line, text),) = faults(f'interface = "{name}"\n[[map]]\nport = 80\n')
+    assert line == 1
+    assert "without blank, slash and colon" in text

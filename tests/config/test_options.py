@@ -26,6 +26,7 @@ OF_RUN = {"--wait", "--anyway"}
 SAMPLES = {
     "nat": "upnp",
     "beyond": "pmp:192.168.0.1",
+    "interface": "eth1",
     "lease": "2h",
     "ip_interval": "30s",
     "publish": "file:ports.txt",
@@ -34,7 +35,7 @@ SAMPLES = {
     "prove": "https://echo.example.org",
 }
 # Settings that other commands take, too, or that decide how a session is begun.
-SEEN_ELSEWHERE = {"nat", "lease", "publish", "state", "ipv4", "ipv6", "allow_private"}
+SEEN_ELSEWHERE = {"nat", "interface", "lease", "publish", "state", "ipv4", "ipv6", "allow_private"}
 BY_NAME = [pytest.param(option, id=option.name) for option in SETTINGS]
 WITH_VARIABLE = [pytest.param(option, id=option.name) for option in SETTINGS if option.variable]
 

@@ -39,6 +39,12 @@ def test_where_the_router_in_front_answers_the_command_is_told() -> None:
     assert steps(told)[0] == "open the port in both routers: portmap --nat upnp --beyond pmp:192.168.0.1 25565"
 
 
+def test_the_interface_that_was_chosen_is_part_of_the_command() -> None:
+    told = wanted(upnp(BEHIND), beyond=Beyond((OUTER,), (FRONT,)))
+    told = replace(told, network=replace(HOME, chosen="eth1"))
+    assert steps(told)[0].endswith(": portmap --interface eth1 --nat upnp --beyond pmp:192.168.0.1 25565")
+
+
 @pytest.mark.parametrize(
     ("requests", "port"),
     [

@@ -363,3 +363,12 @@ def test_the_outcomes_are_the_commands_exit_codes() -> None:
         "UNREACHABLE": exit_codes.UNREACHABLE,
         "PLUGIN": exit_codes.PLUGIN,
     }
+
+
+def test_where_answers_leave_by_another_interface_than_the_chosen_one_a_rule_is_named() -> None:
+    network = replace(HOME, chosen="eth1", outward=IPv4Address("192.168.77.2"), outward_interface="eth0")
+    told = diagnose(found(pmp("8.8.4.4"), network=network))
+    assert told.code == "traffic-elsewhere"
+    route, rule = told.next_steps[0].removeprefix("as root: ").split(" && ")
+    assert route == f"ip route add default via {GATEWAY} dev eth1 table 100"
+    assert rule == f"ip rule add from {US} lookup 100"

@@ -43,13 +43,13 @@ def test_two_addresses_of_ours_mean_two_ways_out(
 
 
 def routes(monkeypatch: pytest.MonkeyPatch, ours: dict[IPv4Address, IPv4Address], routers: list[IPv4Address]) -> None:
-    def local_address_to(peer: IPv4Address) -> IPv4Address:
+    def local_address_to(peer: IPv4Address, _interface: str | None) -> IPv4Address:
         if peer not in ours:
             raise NoGateway("no way")
         return ours[peer]
 
     monkeypatch.setattr(egress, "local_address_to", local_address_to)
-    monkeypatch.setattr(egress, "default_gateways", lambda: routers)
+    monkeypatch.setattr(egress, "default_gateways", lambda _: routers)
 
 
 def test_a_vpn_that_takes_the_traffic_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,3 +87,9 @@ def test_where_the_gateway_is_simulated_on_loopback_so_are_its_hosts() -> None:
         address_of("127.0.0.77", "NAT-PMP 127.0.0.77")
     with pytest.raises(Refused, match="is this computer"):
         address_of("127.0.0.1", "NAT-PMP 127.0.0.77")
+
+
+def test_by_a_chosen_interface_a_host_must_be_in_its_network() -> None:
+    hosts = LanHosts(look_up, routers=list, own_address_to=own_address_to, interface="lo")
+    with pytest.raises(Refused, match="is in no network that this computer is connected to by lo"):
+        hosts.address_of("192.168.1.50", GATEWAY)

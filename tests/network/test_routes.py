@@ -120,7 +120,7 @@ def our_address(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Where we are, without asking the machine that the tests run on."""
 
     def be_at(address: str) -> None:
-        monkeypatch.setattr(routes, "local_address_to", lambda peer: IPv4Address(address))
+        monkeypatch.setattr(routes, "local_address_to", lambda *_: IPv4Address(address))
 
     return be_at
 
@@ -190,7 +190,7 @@ def test_nothing_is_guessed_outside_private_nets_nor_ourselves(ours: str, our_ad
 
 @pytest.mark.usefixtures("no_table")
 def test_without_a_network_there_are_no_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(peer: IPv4Address) -> IPv4Address:
+    def nowhere(peer: IPv4Address, _interface: str | None) -> IPv4Address:
         raise NoGateway(f"no route to {peer}")
 
     monkeypatch.setattr(routes, "local_address_to", nowhere)

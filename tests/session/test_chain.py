@@ -97,7 +97,7 @@ def test_nothing_is_sent_for_a_chain_that_makes_no_sense(routers: TwoRouters) ->
     for beyond in ("none", "stun:192.168.0.1", "pcp:fe80::1%lo", "nonsense:"):
         with pytest.raises((SpecError, PluginError)):
             portmap.open(routers.nat, ["28444"], beyond=beyond)
-    with pytest.raises(SpecError, match="a chain is made of specs"):
+    with pytest.raises(SpecError, match="a chain, or an interface, needs the gateway as a spec"):
         portmap.open(portmap.load(routers.nat), ["28444"], beyond=routers.beyond)
     assert routers.inner.heard.address == 0
 

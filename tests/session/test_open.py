@@ -62,6 +62,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ip_interval": "60"}, r"ip_interval '60' makes no sense"),
     ({"ip_interval": 0}, r"ip_interval 0 makes no sense"),
     ({"ip_interval": float("nan")}, r"ip_interval nan makes no sense"),
+    ({"interface": "a b"}, r"the interface 'a b' cannot be: a name has up to 15 bytes"),
+    ({"interface": ""}, r"the interface '' cannot be"),
+    ({"interface": "nowhere0"}, r"there is no interface nowhere0: use one of|on Linux only"),
+    ({"interface": "eth1", "nat": "pmp on eth0"}, r"two interfaces are named, eth0 and eth1"),
+    ({"interface": "eth1", "nat": portmap.load("none")}, r"an interface, needs the gateway as a spec"),
 ]
 
 

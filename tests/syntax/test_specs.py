@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec, parse_spec_list, shown_spec, without_arguments
+from portmap.syntax.specs import (
+    Spec,
+    hop_texts,
+    on_interface,
+    parse_backend_spec,
+    parse_spec,
+    parse_spec_list,
+    shown_spec,
+    without_arguments,
+)
 
 
 def test_a_name_alone_has_no_argument() -> None:
@@ -165,3 +174,67 @@ def test_a_chain_is_shown_without_what_may_be_a_secret() -> None:
     assert shown_spec(text) == "upnp:… beyond pmp:192.168.0.1"
     assert without_arguments(text) == "upnp:… beyond pmp:…"
     assert str(parse_backend_spec(text)) == "upnp:… beyond pmp:…"
+
+
+# an interface
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("any on eth1", Spec("any", interface="eth1")),
+        ("pmp:192.168.2.1 on wlan0", Spec("pmp", "192.168.2.1", interface="wlan0")),
+        ("pcp,upnp on eth1", Spec("any", "pcp,upnp", interface="eth1")),
+        ("any on eth1 beyond auto", Spec("any", beyond=(Spec("auto"),), interface="eth1")),
+    ],
+)
+def test_the_word_behind_on_is_the_interface(text: str, spec: Spec) -> None:
+    assert parse_backend_spec(text) == spec
+    assert parse_backend_spec(spec.text) == spec
+
+
+def test_every_gateway_of_a_chain_is_reached_by_its_interface() -> None:
+    hops = parse_backend_spec("any on eth1 beyond pmp:10.0.0.1 beyond auto").hops
+    assert [(hop.name, hop.interface) for hop in hops] == [("any", "eth1"), ("pmp", "eth1"), ("auto", "eth1")]
+    assert hop_texts("any on eth1 beyond pmp:10.0.0.1") == ["any", "pmp:10.0.0.1"]
+
+
+@pytest.mark.parametrize("name", ["eth0.100", "wg0", "br-0a1b2c3d4e5f", "enx001122334455"[:15], "lté0", "veth@if3"])
+def test_any_name_that_linux_takes_is_an_interface(name: str) -> None:
+    assert parse_backend_spec(f"pmp on {name}").interface == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a/b", "eth0:1", ".", "..", "x" * 16, "é" * 8, "a\x1b[31m", "eth0 on eth1"]
+)
+def test_what_linux_takes_for_no_name_is_refused(name: str) -> None:
+    with pytest.raises(
+        SpecError, match="cannot be: a name has up to 15 bytes, without blank, slash and colon"
+    ) as caught:
+        parse_backend_spec(f"pmp on {name}")
+    assert str(caught.value).isprintable()
+
+
+def test_an_interface_behind_another_gateway_than_the_first_is_refused() -> None:
+    with pytest.raises(SpecError, match="behind the first gateway: write NAME on eth0 beyond NAME"):
+        parse_backend_spec("pmp beyond pmp:10.0.0.1 on eth1")
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [("any", "any on eth1"), ("any beyond auto", "any on eth1 beyond auto"), ("pmp on eth1", "pmp on eth1")],
+)
+def test_a_gateway_is_put_on_an_interface(spec: str, text: str) -> None:
+    assert on_interface(spec, "eth1") == text
+    assert on_interface(text, None) == text
+
+
+def test_two_interfaces_are_refused() -> None:
+    with pytest.raises(SpecError, match="two interfaces are named, eth0 and eth1: name one"):
+        on_interface("pmp on eth0 beyond auto", "eth1")
+
+
+def test_an_interface_is_shown_and_what_may_be_a_secret_is_not() -> None:
+    text = "upnp:http://user:secret@192.168.1.1/ on eth1 beyond pmp:192.168.0.1"
+    assert shown_spec(text) == "upnp:… on eth1 beyond pmp:192.168.0.1"
+    assert without_arguments(text) == str(parse_backend_spec(text)) == "upnp:… on eth1 beyond pmp:…"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from tests.stopwatch import Stopwatch
 
-from portmap_upnp.discovery.search import MAX_OTHER_HOSTS, PER_HOST, DeviceSeen, Search, _Quota, _RunningSearch
+from portmap_upnp.discovery.answer_quota import MAX_OTHER_HOSTS, PER_HOST, AnswerQuota
+from portmap_upnp.discovery.search import DeviceSeen, Search, _RunningSearch
 from portmap_upnp.discovery.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
@@ -205,19 +206,19 @@ def other_hosts(number: int) -> list[IPv4Address]:
 
 
 def test_other_hosts_in_turn_get_no_more_than_their_own_quota() -> None:
-    quota = _Quota()
+    quota = AnswerQuota()
     room = Counter(host for _ in range(10) for host in other_hosts(100) if quota.has_room(host, False, True))
     assert set(room.values()) == {PER_HOST}
 
 
 def test_ever_new_other_hosts_get_no_more_than_a_bounded_number_of_looks_and_questions() -> None:
-    quota = _Quota()
+    quota = AnswerQuota()
     assert sum(quota.has_room(host, False, True) for host in other_hosts(10_000)) == MAX_OTHER_HOSTS
     assert sum(quota.has_room_to_ask(host) for host in other_hosts(100) * 10) == MAX_OTHER_HOSTS
 
 
 def test_one_other_host_is_asked_no_more_often_than_it_may_answer() -> None:
-    quota = _Quota()
+    quota = AnswerQuota()
     assert sum(quota.has_room_to_ask(host) for host in other_hosts(1) * 100) == PER_HOST
 
 

@@ -1,6 +1,7 @@
 import itertools
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -219,3 +220,20 @@ def test_where_no_answer_is_certain_the_first_counts_soon_and_nothing_more_is_se
     assert found == FORGED
     assert gateway.heard_hex == ["0000"]
     assert watch.seconds < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an interface can be chosen on Linux only")
+def test_a_question_by_an_interface_is_answered_there_and_its_silence_names_it(
+    peer: "MakePeer", patient: Timeouts, impatient: Timeouts
+) -> None:
+    gateway = peer(GOOD)
+    assert exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP", interface="lo") == ANSWER
+    with pytest.raises(GatewayTimeout, match="by lo within"):
+        exchange(peer("").address, AddressRequest(), impatient, speaks="NAT-PMP", interface="lo")
+
+
+def test_a_question_by_an_interface_that_is_gone_is_not_sent(peer: "MakePeer", patient: Timeouts) -> None:
+    gateway = peer(GOOD)
+    with pytest.raises(NoGateway, match="gone0"):
+        exchange(gateway.address, AddressRequest(), patient, speaks="NAT-PMP", interface="gone0")
+    assert gateway.heard_hex == []

@@ -5,6 +5,7 @@ from portmap.backends.shared import SharedNat
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.construct import construct
+from portmap.network.interface import require_interface
 from portmap.syntax.specs import Spec, parse_backend_spec
 
 AUTO = Spec("auto")  # beyond another gateway: look for the next one
@@ -16,7 +17,7 @@ def load(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat:
 
     Raises SpecError for a spec that makes no sense, PluginError for a backend that is broken.
     """
-    parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
+    parsed = checked_spec(spec)
     catalogue = catalogue or Catalogue(BACKENDS)
     if parsed.beyond:
         from portmap.backends.chain.chain_nat import ChainNat  # noqa: PLC0415  # most sessions have one gateway
@@ -30,25 +31,36 @@ def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | Non
 
     Raises as `load`.
     """
-    parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
-    parsed = parsed.hops[0]
+    parsed = checked_spec(spec).hops[0]
     plugin = (catalogue or Catalogue(BACKENDS)).find(parsed)
     backend_class = plugin.load()
     if not callable(getattr(backend_class, IPV6_CONSTRUCTOR, None)):
         return None
-    return SharedNat(construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR), f"{plugin}, IPv6")
+    backend = construct(backend_class, parsed, str(plugin), IPV6_CONSTRUCTOR)
+    return SharedNat(backend, f"{plugin}, IPv6", interface=parsed.interface)
+
+
+def checked_spec(spec: str | Spec) -> Spec:
+    """The spec, once the interface that it names was found. Raises SpecError."""
+    parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
+    if parsed.interface is not None:
+        require_interface(parsed.interface)
+    return parsed
 
 
 def _load_hops(spec: Spec, catalogue: Catalogue) -> list[Nat]:
     from portmap.backends.chain.next_gateway import next_gateway  # noqa: PLC0415  # as above
 
+    inner, *outer = spec.hops
     beyond = [
-        next_gateway(place, catalogue) if hop == AUTO else _load_one(hop, catalogue)
-        for place, hop in enumerate(spec.beyond, 2)
+        next_gateway(place, catalogue, hop.interface)
+        if hop._replace(interface=None) == AUTO
+        else _load_one(hop, catalogue)
+        for place, hop in enumerate(outer, 2)
     ]
-    return [_load_one(spec.hops[0], catalogue), *beyond]
+    return [_load_one(inner, catalogue), *beyond]
 
 
 def _load_one(spec: Spec, catalogue: Catalogue) -> Nat:
     plugin = catalogue.find(spec)
-    return SharedNat(construct(plugin.load(), spec, str(plugin)), str(plugin))
+    return SharedNat(construct(plugin.load(), spec, str(plugin)), str(plugin), interface=spec.interface)

@@ -47,9 +47,9 @@ def wait_uninterrupted(call: "Future[Any]", timeout: float) -> None:
 
 
 class Nat:
-    """One backend, called safely. `waiting_with` sets how to wait for it."""
+    """One backend, called safely. `waiting_with` sets how to wait for it; `interface` is the one it was made for."""
 
-    def __init__(self, backend: Any, name: str) -> None:
+    def __init__(self, backend: Any, name: str, interface: str | None = None) -> None:
         declared = read_declarations(backend, name)
         self._hook = declared.hooks
         self._declared = declared
@@ -61,6 +61,7 @@ class Nat:
         self.default_lifetime = declared.default_lifetime
         self.default_mappings = declared.default_mappings
         self.name = name
+        self.interface = interface
         self._wait: Wait = wait_uninterrupted
         self._backend = backend
         self._worker = Worker(name)

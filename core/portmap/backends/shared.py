@@ -27,8 +27,9 @@ class SharedNat(Nat):
         backend: Any,
         name: str,
         claims: Callable[[], PortClaims] = PortClaims,
+        interface: str | None = None,
     ) -> None:
-        super().__init__(backend, name)
+        super().__init__(backend, name, interface)
         self._claims = claims()
         self._claimed: dict[Key, Claim] = {}
         self._notes: dict[tuple[Protocol, int], str] = {}  # of the last call: the loop makes one at a time

@@ -17,7 +17,7 @@ from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME, at_host
 from portmap.syntax.mappings import DistinctPorts, parse_host, parse_mapping
-from portmap.syntax.specs import quoted_name
+from portmap.syntax.specs import on_interface, quoted_name
 
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
 MAX_MAPS = 2000  # in one file
@@ -133,7 +133,7 @@ class _ConfigReader:
         name = row.read("name", _mapping_part("{0}=", f"{{0}}={port}")) or ""
         host = at_host(row.read("host", _host) or "")
         wanted = MappingText(f"{name}{external}{port}{host}/{protocol}", lease)
-        row.read("port", lambda *_: self._take(layer.nat or "any", wanted))
+        row.read("port", lambda *_: self._take(on_interface(layer.nat or "any", layer.interface), wanted))
         return wanted
 
     def _take(self, nat: str, wanted: MappingText) -> None:

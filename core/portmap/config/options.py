@@ -117,6 +117,13 @@ def _parse_backend(text: str, _what: str) -> str:
     return text
 
 
+def _parse_interface(text: str, what: str) -> str:
+    """The text, if a network interface can have that name. Raises SpecError."""
+    from portmap.syntax.specs import parse_interface  # noqa: PLC0415  # as above
+
+    return parse_interface(text, what)
+
+
 def _parse_publisher(text: str, _what: str) -> str:
     """The text, if it is a publisher's spec. Raises SpecError."""
     from portmap.syntax.specs import parse_spec  # noqa: PLC0415  # as above
@@ -167,6 +174,15 @@ SETTINGS = (
         in_map=True,
         spec_of="backend",
         secret=True,
+    ),
+    OptionRow(
+        "interface",
+        "The network interface of this host to use, where it has several, as in eth0; Linux only",
+        ("--interface",),
+        "IFACE",
+        parse=_parse_interface,
+        variable="PORTMAP_INTERFACE",
+        in_map=True,
     ),
     OptionRow(
         "lease",

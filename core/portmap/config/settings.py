@@ -12,7 +12,7 @@ from portmap.config.options import MAPPINGS_VARIABLE, SETTINGS, OptionRow
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.syntax.mappings import check_distinct, parse_mapping
-from portmap.syntax.specs import chain_text, parse_backend_spec
+from portmap.syntax.specs import chain_text, on_interface, parse_backend_spec
 
 
 class MappingText(NamedTuple):
@@ -35,6 +35,7 @@ class SettingsLayer(NamedTuple):
 
     nat: str | None = None
     beyond: tuple[str, ...] | None = None
+    interface: str | None = None
     lease: int | None = None
     ip_interval: int | None = None
     state: str | None = None
@@ -61,6 +62,7 @@ class Instance:
     name: str
     nat: str = "any"
     beyond: tuple[str, ...] = ()
+    interface: str | None = None
     mappings: tuple[MappingText, ...] = ()
     publish: tuple[str, ...] = ()
     lease: int | None = None
@@ -79,8 +81,8 @@ class Instance:
 
     @property
     def gateway(self) -> str:
-        """The spec of the gateway, or of the chain of gateways."""
-        return chain_text(self.nat, self.beyond)
+        """The spec of the gateway, or of the chain of gateways, by the interface that was chosen. Raises SpecError."""
+        return on_interface(chain_text(self.nat, self.beyond), self.interface)
 
     def requests(self, lifetime: int) -> tuple[PortRequest, ...]:
         """All requests. Raises SpecError, also for two that want the same port."""

@@ -4,6 +4,7 @@ One thread owns the path's state, reads one inbox and ends at a Stop.
 """
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from portmap.backends.nat import Nat
@@ -29,7 +30,7 @@ def run_loop_path(
     ipv6: bool = False,
 ) -> None:
     """Run the loop, with a monitor of our own side of the network and, where there is a state folder, the journal."""
-    view = current_view6 if ipv6 else current_view
+    view = partial(current_view6 if ipv6 else current_view, nat.interface)
     monitor = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason)), view).start()
     try:
         journal = None

@@ -8,6 +8,8 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
 
 from portmap.doctor.findings import Beyond, Findings, HostFirewall, HostNetwork, PortHolder
 from portmap.doctor.probes.backends import TIMEOUT, BackendProbe, ProbeTarget
@@ -20,6 +22,7 @@ from portmap.doctor.probes.trial import try_mappings
 from portmap.model import PortRequest
 from portmap.network.listening_sockets import ListeningSocket, listening
 from portmap.reachability.echo import EchoClient
+from portmap.reachability.nat_type import NatType
 from portmap.storage.journal_reader import SessionJournal
 from portmap.wire.stun.servers import Server
 
@@ -32,6 +35,16 @@ class HostProbes:
     sockets: Callable[[Iterable[int]], tuple[ListeningSocket, ...] | None] = listening
     firewall: Callable[[tuple[int, ...]], HostFirewall] = read_firewall
     beyond: Callable[[Findings], Beyond | None] = look_beyond
+    nat: Callable[[tuple[Server, ...]], NatType | str] = measure_nat
+
+    @classmethod
+    def on(cls, interface: str | None) -> Self:
+        """The usual ones, by this interface; None: as the routes say."""
+        return cls(
+            network=partial(read_host_network, interface),
+            beyond=partial(look_beyond, interface=interface),
+            nat=partial(measure_nat, interface=interface),
+        )
 
 
 def examine(
@@ -66,7 +79,7 @@ def examine(
         firewall=firewall,
         outside=seen[0] if seen else None,
         holders=(*_holders(holdings), *_left(left_open)),
-        nat=measure_nat(nat_servers) if len(nat_servers) > 1 else None,
+        nat=probes.nat(nat_servers) if len(nat_servers) > 1 else None,
     )
     findings = replace(findings, beyond=probes.beyond(findings))
     if responder is not None:

@@ -19,7 +19,8 @@ class HostNetwork:
     `us`: our address towards the first gateway, or towards the outside where there is none; `interface` has it.
     `outward`: our address towards the outside, as the kernel would choose it; `outward_interface` has it. It differs
     from `us` where a VPN takes the traffic. `ipv6`: our global IPv6 address.
-    `bridged`: we are in a container behind a bridge, which no multicast crosses.
+    `bridged`: we are in a container behind a bridge, which no multicast crosses. `chosen`: the interface that the user
+    chose, so that all of it is of its network; `outward` then differs from `us` where answers leave by another one.
     """
 
     gateways: tuple[IPv4Address, ...] = ()
@@ -30,6 +31,7 @@ class HostNetwork:
     outward: IPv4Address | None = None
     outward_interface: str = ""
     ipv6: IPv6Address | None = None
+    chosen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

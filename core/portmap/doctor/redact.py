@@ -127,6 +127,7 @@ def _network(network: HostNetwork) -> HostNetwork:
         outward=_masked4(network.outward),
         outward_interface=_interface(network.outward_interface),
         ipv6=None if network.ipv6 is None else MaskedIPv6(int(network.ipv6)),
+        chosen=_interface(network.chosen),
     )
 
 

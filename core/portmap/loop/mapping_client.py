@@ -42,7 +42,7 @@ class MappingClient:
     def __init__(self, nat: Nat, deadline: float, lan_hosts: LanHosts | None = None) -> None:
         self._nat = nat
         self._deadline = deadline
-        self._lan_hosts = lan_hosts or LanHosts()
+        self._lan_hosts = lan_hosts or LanHosts(interface=nat.interface)
 
     def __str__(self) -> str:
         return str(self._nat)

@@ -9,21 +9,28 @@ from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address
 
 from portmap.errors import NoGateway
+from portmap.network.interface import answers_leave_by
 from portmap.network.routes import default_gateways, local_address_to
 
 _OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
 
-def outward_address() -> IPv4Address | None:
-    """Our own address towards the outside; None where there is no way out."""
+def outward_address(interface: str | None = None) -> IPv4Address | None:
+    """Our own address towards the outside; None where there is no way out.
+
+    `interface`: its own, if what arrives by it is answered by it as well, as by a rule for its address (ip-rule(8)).
+    """
+    ours = address_towards(_OUTSIDE, interface)
+    if interface is None or ours is None or answers_leave_by(interface, ours, _OUTSIDE):
+        return ours
     return address_towards(_OUTSIDE)
 
 
-def address_towards(peer: IPv4Address | None) -> IPv4Address | None:
+def address_towards(peer: IPv4Address | None, interface: str | None = None) -> IPv4Address | None:
     """Our own address on the way to the peer; None where there is no way, or no peer."""
     try:
-        return None if peer is None else local_address_to(peer)
+        return None if peer is None else local_address_to(peer, interface)
     except NoGateway:
         return None
 
@@ -57,10 +64,15 @@ def is_beside(gateway: IPv4Address | None, routers: Sequence[IPv4Address], ours:
     return address_towards(routers[0]) == ours
 
 
-def egress_note(name: str) -> str:
+def egress_note(name: str, interface: str | None = None) -> str:
     """One line for people where our traffic does not leave through the gateway of this name; else empty."""
-    gateway, outward, routers = address_in(name), outward_address(), default_gateways()
-    ours = address_towards(gateway)
+    gateway, outward, routers = address_in(name), outward_address(interface), default_gateways(interface)
+    ours = address_towards(gateway, interface)
+    if leaves_elsewhere(outward, ours) and interface is not None:
+        return (
+            f"programs answer from {outward}, not by {interface}, until a rule says so: `portmap doctor --interface "
+            f"{interface}` says more"
+        )
     if leaves_elsewhere(outward, ours):
         return f"traffic leaves from {outward}, not through the gateway (a VPN?): `portmap doctor` says more"
     if is_beside(gateway, routers, ours):

@@ -6,29 +6,36 @@ gateways are, any other address of loopback is a neighbour.
 """
 
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
 from portmap.errors import SILENCE, NoGateway, Refused
 from portmap.model import Scope, scope_of
+from portmap.network import routes
 from portmap.network.egress import address_in
 from portmap.network.name_lookup import LookUp, NameLookup, look_up
-from portmap.network.routes import default_gateways, local_address_to, network_of
+from portmap.network.routes import default_gateways, local_address_to
 
 TIMEOUT = 2.0  # seconds for a name; below what the end of a session may take
 
 
 class LanHosts:
-    """Finds hosts by name or address. The functions are this system's unless a test gives others."""
+    """Finds hosts by name or address. The functions are this system's unless a test gives others.
+
+    A host must be in the network of the `interface`; None: in any of ours.
+    """
 
     def __init__(
         self,
         look_up: LookUp = look_up,
-        network_of: Callable[[IPv4Address], IPv4Network | None] = network_of,
+        network_of: Callable[[IPv4Address], IPv4Network | None] | None = None,
         routers: Callable[[], list[IPv4Address]] = default_gateways,
         own_address_to: Callable[[IPv4Address], IPv4Address] = local_address_to,
+        interface: str | None = None,
     ) -> None:
+        self._by = f" by {interface}" if interface else ""
         self._look_up = look_up
-        self._network_of = network_of
+        self._network_of = network_of or partial(routes.network_of, interface=interface)
         self._routers = routers
         self._own_address_to = own_address_to
         self._names: dict[str, NameLookup] = {}
@@ -72,7 +79,8 @@ class LanHosts:
             raise Refused(f"{address} is not of a private network: no mapping is made to it")
         network = self._network_of(address)
         if network is None:
-            raise Refused(f"{address} is in no network that this computer is connected to: no mapping is made to it")
+            connected = f"no network that this computer is connected to{self._by}"
+            raise Refused(f"{address} is in {connected}: no mapping is made to it")
         if network.prefixlen < 31 and address in (network.network_address, network.broadcast_address):
             raise Refused(f"{address} is no host of {network}, but its first or last address: name a host")
 

@@ -32,15 +32,18 @@ NetworkView: TypeAlias = tuple[tuple[Address, Address | None], ...]
 _log = logging.getLogger("portmap.links")
 
 
-def current_view() -> NetworkView:
-    """Each default gateway, and our own address towards it. No packet is sent."""
-    return tuple((gateway, _ours(gateway)) for gateway in default_gateways())
+def current_view(interface: str | None = None) -> NetworkView:
+    """Each default gateway, and our own address towards it. No packet is sent.
+
+    `interface`: of this one only, so that what becomes of another one changes nothing.
+    """
+    return tuple((gateway, _ours(gateway, interface)) for gateway in default_gateways(interface))
 
 
-def current_view6() -> NetworkView:
+def current_view6(interface: str | None = None) -> NetworkView:
     """The same over IPv6, where our own address is one and the same. No packet is sent."""
-    ours = global_ipv6_address()
-    return tuple((gateway, ours) for gateway in default_gateways6())
+    ours = global_ipv6_address(interface)
+    return tuple((gateway, ours) for gateway in default_gateways6(interface))
 
 
 def describe_change(before: NetworkView, after: NetworkView) -> str:
@@ -123,9 +126,9 @@ def _drain(news: object) -> None:
                 pass
 
 
-def _ours(gateway: IPv4Address) -> IPv4Address | None:
+def _ours(gateway: IPv4Address, interface: str | None) -> IPv4Address | None:
     try:
-        return local_address_to(gateway)
+        return local_address_to(gateway, interface)
     except NoGateway:
         return None
 

@@ -3,6 +3,9 @@
 Looking sends no packet and does not fail. The answer is a list of candidates, best first, maybe empty: with a VPN up,
 two uplinks or an unreadable table, only talking to them tells which is the gateway. IPv6 has the same
 (`default_gateways6`), and an address of our own that all hosts may know.
+
+`interface` is the name of one of this host's interfaces: the answer is then of its network alone. None: as the routes
+say. A socket that is to use it is bound by `bind_towards`, or by `portmap.network.interface.use_interface`.
 """
 
 import importlib
@@ -15,6 +18,7 @@ from typing import Literal, TypeVar
 
 from portmap.errors import NoGateway
 from portmap.model import Address, Scope, scope_of
+from portmap.network import interface as interfaces
 
 A = TypeVar("A", bound=Address)
 
@@ -27,11 +31,13 @@ _OUTSIDE6 = "2001:db8::1"  # RFC 3849: as above
 _ADDR_PREFERENCES, _PREFER_PUBLIC = 72, 0x2  # linux/in6.h, RFC 5014: no temporary address (RFC 8981), they end
 
 
-def default_gateways() -> list[IPv4Address]:
+def default_gateways(interface: str | None = None) -> list[IPv4Address]:
     """The default routes' gateways, best metric first; [] where the system does not tell.
 
     Linux tells by itself. Elsewhere the extra `[gateway]` (netifaces) must be installed.
     """
+    if interface is not None:
+        return interfaces.default_gateways(interface)
     try:
         table = _ROUTES.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -39,60 +45,81 @@ def default_gateways() -> list[IPv4Address]:
     return parse_routes(table)
 
 
-def guessed_gateways() -> list[IPv4Address]:
+def guessed_gateways(interface: str | None = None) -> list[IPv4Address]:
     """Where no default route names a gateway: the usual address of a home router on our own subnet; else []."""
-    return [] if default_gateways() else list(_guesses())
+    return [] if default_gateways(interface) else list(_guesses(interface))
 
 
-def gateway_candidates() -> list[IPv4Address]:
+def gateway_candidates(interface: str | None = None) -> list[IPv4Address]:
     """Which addresses may be the gateway's, best first: the default gateways, or guesses where there is none."""
-    return default_gateways() or list(_guesses())
+    return default_gateways(interface) or list(_guesses(interface))
 
 
-def local_address_to(peer: IPv4Address) -> IPv4Address:
+def local_address_to(peer: IPv4Address, interface: str | None = None) -> IPv4Address:
     """Our own address on the way to the peer, as the kernel would choose it. No packet is sent.
 
     Raises NoGateway where there is no way.
     """
+    interfaces.check_has_ipv4(interface)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            interfaces.use_interface(probe, interface)
             probe.connect((str(peer), _DISCARD))
             return IPv4Address(probe.getsockname()[0])
     except OSError as error:
         raise NoGateway(f"no route to {peer}: {error.strerror}; is the network up?") from error
 
 
-def is_on_link(address: IPv4Address) -> bool:
+def bind_towards(
+    sock: socket.socket, peer: Address, interface: str | None, source: Address | None = None, port: int = 0
+) -> None:
+    """Have a socket send to the peer by the interface, from `source` or our address there. Raises NoGateway, OSError.
+
+    The address matters where rules choose the routing table by it (ip-rule(8)). With neither interface nor `source` nor
+    `port` the system chooses all of it.
+    """
+    interfaces.use_interface(sock, interface)
+    if source is None and interface is not None and isinstance(peer, IPv4Address):
+        source = local_address_to(peer, interface)
+    if source is not None or port:
+        anywhere = "0.0.0.0" if isinstance(peer, IPv4Address) else "::"  # noqa: S104  # the system chooses
+        sock.bind((anywhere if source is None else str(source), port))
+
+
+def is_on_link(address: IPv4Address, interface: str | None = None) -> bool:
     """Whether the address is in a network of one of our own interfaces, so that no router is in between."""
-    return network_of(address) is not None
+    return network_of(address, interface) is not None
 
 
-def network_of(address: IPv4Address) -> IPv4Network | None:
+def network_of(address: IPv4Address, interface: str | None = None) -> IPv4Network | None:
     """The network of one of our own interfaces that the address is in; None where it is in none.
 
     Where the system does not tell its routes: the 256 addresses around our own address there.
     """
     try:
-        networks = parse_connected_networks(_ROUTES.read_text(encoding="ascii", errors="replace"))
+        table = _ROUTES.read_text(encoding="ascii", errors="replace")
+        networks = parse_connected_networks(table, interface=interface)
     except OSError:
         try:
-            networks = [IPv4Network((local_address_to(address), 24), strict=False)]
+            networks = [IPv4Network((local_address_to(address, interface), 24), strict=False)]
         except NoGateway:
             return None
     return next((network for network in networks if address in network), None)
 
 
-def own_public_address() -> IPv4Address | None:
+def own_public_address(interface: str | None = None) -> IPv4Address | None:
     """Our own address on the way outside, if it is a public one: then there is no NAT. No packet is sent."""
     try:
-        ours = local_address_to(_OUTSIDE)
+        ours = local_address_to(_OUTSIDE, interface)
     except NoGateway:
         return None
     return ours if scope_of(ours) is Scope.PUBLIC else None
 
 
-def default_gateways6() -> list[IPv6Address]:
+def default_gateways6(interface: str | None = None) -> list[IPv6Address]:
     """The same for IPv6: the default routers, those on the link with their zone, as fe80::1%eth0."""
+    if interface is not None:
+        return interfaces.default_gateways6(interface)
     try:
         table = _ROUTES6.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -100,11 +127,13 @@ def default_gateways6() -> list[IPv6Address]:
     return parse_routes6(table)
 
 
-def global_ipv6_address() -> IPv6Address | None:
+def global_ipv6_address(interface: str | None = None) -> IPv6Address | None:
     """Our own address in the IPv6 internet, rather a lasting one than a temporary one; None where we have none.
 
     It is the one that the kernel would use towards any host outside. No packet is sent.
     """
+    if interface is not None:
+        return interfaces.global_ipv6_address(interface)
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             if sys.platform == "linux":
@@ -135,9 +164,15 @@ def parse_routes(table: str, byteorder: Literal["little", "big"] = sys.byteorder
     return _unique(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
 
 
-def parse_connected_networks(table: str, byteorder: Literal["little", "big"] = sys.byteorder) -> list[IPv4Network]:
-    """The networks in a `/proc/net/route` text that are reached without a gateway; pure. No default route is one."""
-    networks = (_connected_network(line.split(), byteorder) for line in table.splitlines()[1:])
+def parse_connected_networks(
+    table: str, byteorder: Literal["little", "big"] = sys.byteorder, interface: str | None = None
+) -> list[IPv4Network]:
+    """The networks in a `/proc/net/route` text that are reached without a gateway; pure. No default route is one.
+
+    `interface`: of this one only.
+    """
+    rows = (line.split() for line in table.splitlines()[1:])
+    networks = (_connected_network(row, byteorder) for row in rows if interface in (None, *row[:1]))
     return [network for network in networks if network is not None]
 
 
@@ -205,10 +240,10 @@ def _gateways_by_netifaces() -> list[IPv4Address]:
         return []
 
 
-def _guesses() -> Iterator[IPv4Address]:
+def _guesses(interface: str | None) -> Iterator[IPv4Address]:
     """The first host of the private /24 that we have an address in, unless that is ourselves."""
     try:
-        ours = local_address_to(_OUTSIDE)
+        ours = local_address_to(_OUTSIDE, interface)
     except NoGateway:
         return
     first = IPv4Address(int(ours) & 0xFFFFFF00 | 1)

@@ -51,11 +51,12 @@ def check_port(
     *,
     sockets: Sockets = listening,
     loop_back: bool = True,
+    interface: str | None = None,
 ) -> Reachability:
     """The verdict on one port. A failed probe is part of the verdict, never an error.
 
-    `loop_back`: whether the router's loop is tried as well. What listens on another host cannot be seen from here, nor
-    what arrives there.
+    `loop_back`: whether the router's loop is tried as well, by the `interface`; None: as the routes say. What listens
+    on another host cannot be seen from here, nor what arrives there.
     """
     found = None if request.host else sockets((request.internal_port,))
     seen = Observations(
@@ -75,7 +76,7 @@ def check_port(
         stand_in = _stand_in(seen, stack)
         seen = replace(seen, stood_in=stand_in is not None)
         if loop_back and not request.host and endpoint.address is not None and _can_loop(seen, stand_in):
-            seen = replace(seen, loop=_loop(seen, endpoint.address, token, stand_in))
+            seen = replace(seen, loop=_loop(seen, endpoint.address, token, stand_in, interface))
         if responder is not None:
             seen = replace(seen, word=_word(seen, responder, token, stand_in))
     return judge(seen)
@@ -114,12 +115,14 @@ def _can_loop(seen: Observations, stand_in: StandIn | None) -> bool:
     return stand_in is not None or (seen.protocol is Protocol.TCP and seen.listens is not Listens.NO)
 
 
-def _loop(seen: Observations, address: Address, token: str, stand_in: StandIn | None) -> LoopbackResult:
+def _loop(
+    seen: Observations, address: Address, token: str, stand_in: StandIn | None, interface: str | None
+) -> LoopbackResult:
     external = (address, seen.external_port)
     if seen.protocol is Protocol.TCP:
-        return loop_tcp(external, seen.internal_port, stand_in)
+        return loop_tcp(external, seen.internal_port, stand_in, interface)
     assert stand_in is not None  # noqa: S101  # `_can_loop` saw to it
-    return loop_udp(external, token.encode(), stand_in)
+    return loop_udp(external, token.encode(), stand_in, interface)
 
 
 def _word(seen: Observations, responder: RemoteHost, token: str, stand_in: StandIn | None) -> Word:

@@ -47,14 +47,15 @@ class EchoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EchoClient:
-    """One responder, by its URL."""
+    """One responder, by its URL. `interface`: the one of this host to ask it by; None: as the routes say."""
 
     site: Site
+    interface: str | None = None
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, interface: str | None = None) -> Self:
         """Take the URL. Raises SpecError, which does not repeat it."""
-        return cls(Site.parse(url))
+        return cls(Site.parse(url), interface)
 
     def __str__(self) -> str:
         return str(self.site)
@@ -62,7 +63,8 @@ class EchoClient:
     def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
         """Have the port tried from outside. Raises PortmapError: no answer, a refusal, an answer without sense."""
         query = f"?protocol=udp&token={token}" if protocol is Protocol.UDP else ""
-        response = request(self.site, f"{self._base}/port/{port}{query}", headers=_JSON, deadline=DEADLINE)
+        path = f"{self._base}/port/{port}{query}"
+        response = request(self.site, path, headers=_JSON, deadline=DEADLINE, interface=self.interface)
         if not response.good:
             raise Refused(self._refusal(response), code=response.status)
         return EchoAnswer.parse(response.json(), port, protocol)

@@ -8,8 +8,10 @@ import socket
 import time
 from contextlib import closing
 
+from portmap.errors import NoGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.listening_sockets import Connection, connections_to
+from portmap.network.routes import bind_towards
 from portmap.reachability.stand_in import StandIn
 from portmap.reachability.verdict import LoopbackResult
 
@@ -17,16 +19,19 @@ CONNECT = 2.0  # seconds; the router is one hop away
 ARRIVAL = 0.5  # seconds until the host's table shows what arrived
 
 
-def loop_tcp(external: tuple[Address, int], internal_port: int, stand_in: StandIn | None) -> LoopbackResult:
-    """Connect to the external address. Where no program listens, `stand_in` tells whether the connection arrived."""
+def loop_tcp(
+    external: tuple[Address, int], internal_port: int, stand_in: StandIn | None, interface: str | None = None
+) -> LoopbackResult:
+    """Connect to the external address. Where no program listens, `stand_in` tells whether the connection arrived.
+
+    `interface`: the one of this host to connect by; None: as the routes say.
+    """
     before = connections_to(internal_port)
     began = time.monotonic()
     try:
-        link = socket.create_connection((str(external[0]), external[1]), CONNECT)
-    except OSError as error:
-        return LoopbackResult(
-            proved=False, detail=f"no connection ({error.strerror or error}): many routers do not loop back"
-        )
+        link = _socket(socket.SOCK_STREAM, external, interface)
+    except (OSError, NoGateway) as error:
+        return LoopbackResult(proved=False, detail=f"no connection ({_words(error)}): many routers do not loop back")
     with closing(link):
         ms = round((time.monotonic() - began) * 1000)
         if stand_in is not None:
@@ -44,18 +49,40 @@ def loop_tcp(external: tuple[Address, int], internal_port: int, stand_in: StandI
     )
 
 
-def loop_udp(external: tuple[Address, int], token: bytes, stand_in: StandIn) -> LoopbackResult:
-    """Send a datagram with the token to the external address; `stand_in` tells whether it arrived."""
-    family = socket.AF_INET if external[0].version == 4 else socket.AF_INET6
+def loop_udp(
+    external: tuple[Address, int], token: bytes, stand_in: StandIn, interface: str | None = None
+) -> LoopbackResult:
+    """Send a datagram with the token to the external address; `stand_in` tells whether it arrived.
+
+    `interface`: the one of this host to send by; None: as the routes say.
+    """
     began = time.monotonic()
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sender:
-            sender.sendto(token, (str(external[0]), external[1]))
-    except OSError as error:
-        return LoopbackResult(proved=False, detail=f"no datagram could be sent ({error.strerror or error})")
+        with _socket(socket.SOCK_DGRAM, external, interface) as sender:
+            sender.send(token)
+    except (OSError, NoGateway) as error:
+        return LoopbackResult(proved=False, detail=f"no datagram could be sent ({_words(error)})")
     if stand_in.received(token, ARRIVAL):
         return LoopbackResult(proved=True, ms=round((time.monotonic() - began) * 1000))
     return LoopbackResult(proved=False, detail="the datagram did not arrive: many routers do not loop back")
+
+
+def _socket(kind: socket.SocketKind, external: tuple[Address, int], interface: str | None) -> socket.socket:
+    """A socket that is connected to the external address. Raises OSError and NoGateway."""
+    address, port = external
+    sock = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, kind)
+    try:
+        sock.settimeout(CONNECT)
+        bind_towards(sock, address, interface)
+        sock.connect((str(address), port))
+    except BaseException:  # a stop, too: no other code closes the socket
+        sock.close()
+        raise
+    return sock
+
+
+def _words(error: OSError | NoGateway) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _arrived(before: frozenset[Connection], port: int, external: Address, ours: tuple[str, int]) -> bool:

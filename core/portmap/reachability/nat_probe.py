@@ -13,6 +13,7 @@ from typing import Self
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
+from portmap.network.interface import use_interface
 from portmap.reachability.nat_type import Filtered, Mappings, NatType, nat_type
 from portmap.wire.exchange import Peer
 from portmap.wire.stun.message import BindingRequest, Endpoint, Reflection
@@ -23,12 +24,16 @@ _LONGEST = 2048  # bytes of a datagram
 
 
 class ProbeSocket:
-    """A UDP socket that asks several servers from one local port. A context manager."""
+    """A UDP socket that asks several servers from one local port. A context manager.
 
-    def __init__(self, source: Address) -> None:
+    `interface`: the one of this host to ask by; None: as the routes say.
+    """
+
+    def __init__(self, source: Address, interface: str | None = None) -> None:
         self._sock = socket.socket(socket.AF_INET if source.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
         try:
             self._sock.setblocking(False)
+            use_interface(self._sock, interface)
             self._sock.bind((str(source), 0))
         except OSError as error:
             self._sock.close()
@@ -97,10 +102,11 @@ class NatProbe:
     first: Peer
     second: Peer | None
     source: Address
+    interface: str | None = None
 
     def measure(self) -> NatType:
         """The judgement. Raises GatewayTimeout where the first server does not answer."""
-        with ProbeSocket(self.source) as sock:
+        with self._socket() as sock:
             mappings, other = self._mappings(sock)
         filtered = self._filtered() if other is not None else Filtered()
         return nat_type(mappings, filtered, loops_back=self._loops_back())
@@ -122,7 +128,7 @@ class NatProbe:
 
     def _filtered(self) -> Filtered:
         """From a port of its own: nothing was sent to the server's other address from there."""
-        with ProbeSocket(self.source) as sock:
+        with self._socket() as sock:
             self._first(sock)
             elsewhere = sock.ask(self.first, BindingRequest(change_ip=True, change_port=True)) is not None
             port = sock.ask(self.first, BindingRequest(change_port=True)) is not None
@@ -130,11 +136,14 @@ class NatProbe:
 
     def _loops_back(self) -> bool:
         """Whether a datagram to our own external address arrives here."""
-        with ProbeSocket(self.source) as listener, ProbeSocket(self.source) as sender:
+        with self._socket() as listener, self._socket() as sender:
             external = self._first(listener).endpoint
             request = BindingRequest()
             sender.send((str(external[0]), external[1]), request)
             return listener.hears(request, ANSWER)
+
+    def _socket(self) -> ProbeSocket:
+        return ProbeSocket(self.source, self.interface)
 
     def _first(self, sock: ProbeSocket) -> Reflection:
         answer = sock.ask(self.first, BindingRequest(), seconds=2 * ANSWER)

@@ -1,6 +1,6 @@
 """ProveSetting: `URL[,every=DUR]`, as `--prove`, the file and the variable have it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portmap.errors import SpecError
 from portmap.reachability.echo import EchoClient
@@ -30,3 +30,7 @@ class ProveSetting:
         if every < LEAST:
             raise SpecError(f"{what} every={option} is too often: use {LEAST}s or more")
         return cls(EchoClient.parse(url), every)
+
+    def by(self, interface: str | None) -> "ProveSetting":
+        """The same, with the responder asked by this interface; None: as the routes say."""
+        return replace(self, responder=replace(self.responder, interface=interface))

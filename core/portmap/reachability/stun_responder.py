@@ -23,14 +23,15 @@ _TRANSACTION = 12  # bytes: RFC 8489 §5
 
 @dataclass(frozen=True, slots=True)
 class StunResponder:
-    """One server, by its name."""
+    """One server, by its name. `interface`: the one of this host to ask it by; None: as the routes say."""
 
     server: Server
+    interface: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, interface: str | None = None) -> Self:
         """Take `stun:HOST[:PORT]`. Raises SpecError."""
-        return cls(parse_servers(text.removeprefix(PREFIX))[0])
+        return cls(parse_servers(text.removeprefix(PREFIX))[0], interface)
 
     def __str__(self) -> str:
         return f"STUN {self.server}"
@@ -40,7 +41,8 @@ class StunResponder:
         if protocol is not Protocol.UDP:
             raise Refused("a STUN server proves UDP only: name a responder for TCP, as in --via https://HOST")
         peer = self._peer()
-        with ProbeSocket(local_address_to(IPv4Address(peer[0]))) as sock:
+        ours = local_address_to(IPv4Address(peer[0]), self.interface)
+        with ProbeSocket(ours, self.interface) as sock:
             seen = sock.ask(peer, BindingRequest())
             if seen is None:
                 raise NoGateway(f"{self} does not answer: is it a STUN server?")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
-from portmap.backends.load import load
+from portmap.backends.load import checked_spec, load
 from portmap.backends.nat import Nat
 from portmap.errors import PortmapError, SpecError
 from portmap.model import Address, Listed, PortRequest
@@ -21,6 +21,7 @@ from portmap.reachability.verdict import Reachability
 from portmap.storage.status import UP
 from portmap.storage.status_file import live_sessions
 from portmap.syntax.mappings import check_distinct, to_requests
+from portmap.syntax.specs import on_interface
 
 MAX_PORTS = 16  # a check takes seconds, and a responder checks one port a second
 
@@ -30,6 +31,7 @@ def check(
     *,
     via: str | None = None,
     nat: str | Nat = "any",
+    interface: str | None = None,
     state: str | Path | None = None,
 ) -> tuple[Reachability, ...]:
     """Check each port, `[EXT:]INT[@HOST][/tcp|udp|both]`: `portmap.check(["25565"], via="https://echo.example.org")`.
@@ -37,7 +39,7 @@ def check(
     `via` is the URL of a responder outside: echoip's interface, as `portmap echo` speaks it; or `stun:HOST[:PORT]`, a
     server of RFC 5780, for UDP ports on which no program listens. Without one, only what can
     be seen from inside is judged. `nat` is asked for the external address where no session below the folder `state`
-    holds the port.
+    holds the port. `interface`: the one of this host to ask all of them by; None: as the routes say.
 
     Raises SpecError for what makes no sense; what goes wrong afterwards is part of the verdict.
     """
@@ -47,13 +49,18 @@ def check(
         raise SpecError(f"{len(requests)} ports cannot be checked at once: name 1 to {MAX_PORTS}")
     if any(request.follow for request in requests):
         raise SpecError("follow names no port: name the port that was granted")
-    responder = _responder(via) if via is not None else None
-    endpoints = _Endpoints(nat, None if state is None else Path(state))
-    return tuple(check_port(request, endpoints.of(request), responder) for request in requests)
+    if interface is not None and not isinstance(nat, str):
+        raise SpecError("an interface needs the gateway as a spec: write it so, as in 'any'")
+    gateway = on_interface(nat, interface) if isinstance(nat, str) else nat
+    interface = checked_spec(gateway).interface if isinstance(gateway, str) else gateway.interface
+    responder = _responder(via, interface) if via is not None else None
+    endpoints = _Endpoints(gateway, None if state is None else Path(state))
+    return tuple(check_port(request, endpoints.of(request), responder, interface=interface) for request in requests)
 
 
-def _responder(via: str) -> EchoClient | StunResponder:
-    return StunResponder.parse(via) if via.startswith(PREFIX) else EchoClient.parse(via)
+def _responder(via: str, interface: str | None) -> EchoClient | StunResponder:
+    kind = StunResponder if via.startswith(PREFIX) else EchoClient
+    return kind.parse(via, interface)
 
 
 def _text(port: str | int | PortRequest) -> str | PortRequest:

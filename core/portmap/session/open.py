@@ -16,7 +16,7 @@ from portmap.node.local_node import LocalNode
 from portmap.session.session import Session
 from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
-from portmap.syntax.specs import chain_text, shown_spec
+from portmap.syntax.specs import chain_text, on_interface, shown_spec
 
 if TYPE_CHECKING:
     from portmap.publishers.runner import PublisherRunner
@@ -30,6 +30,7 @@ def open(  # noqa: A001  # portmap.open reads best
     mappings: Iterable[MappingLike] | MappingLike = (),
     *,
     beyond: Iterable[str] | str = (),
+    interface: str | None = None,
     lease: int | None = None,
     ip_interval: float = CHECK_INTERVAL,
     publish: Iterable[str] | str = (),
@@ -46,10 +47,11 @@ def open(  # noqa: A001  # portmap.open reads best
 
     `nat` is a spec. `mappings` are texts `[NAME=][EXT:]INT[@HOST][/tcp|udp|both]`, ports (TCP) or PortRequests; without
     any, those that the backend has by default. `beyond` are the specs of the gateways beyond that one, where several
-    stand in a row. `publish` are publishers' specs. One mapping or spec needs no list. `lease`: the seconds to ask for.
-    `ip_interval`: the seconds between two checks of the gateway. `node`: the caller's own LocalNode. `state`: a folder
-    that remembers ports over restarts and crashes. `on_conflict`: "next" takes another external port where the wanted
-    one is taken, "fail" gives it back and tries again.
+    stand in a row. `interface`: the network interface of this host by which they are reached, where it has several.
+    `publish` are publishers' specs. One mapping or spec needs no list. `lease`: the seconds to ask for. `ip_interval`:
+    the seconds between two checks of the gateway. `node`: the caller's own LocalNode. `state`: a folder that remembers
+    ports over restarts and crashes. `on_conflict`: "next" takes another external port where the wanted one is taken,
+    "fail" gives it back and tries again.
 
     `ipv6`: where this host has a global IPv6 address and the gateway can be asked, each port is let through its IPv6
     firewall as well. Without `ipv4` only that is done. `allow_private`: an address given by hand need not be public.
@@ -60,9 +62,9 @@ def open(  # noqa: A001  # portmap.open reads best
     plugin.
     """
     policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict), allow_private=allow_private)
-    proof = None if prove is None else _proof(prove)
-    nat = _chained(nat, (beyond,) if isinstance(beyond, str) else tuple(beyond))
+    nat = _chained(nat, (beyond,) if isinstance(beyond, str) else tuple(beyond), interface)
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
+    proof = None if prove is None else _proof(prove, backends[0].interface)
     lifetime = _lifetime(lease, backends[0])
     wanted = _each(mappings) or backends[0].default_mappings
     requests = tuple(request for mapping in wanted for request in to_requests(mapping, lifetime))
@@ -74,10 +76,10 @@ def open(  # noqa: A001  # portmap.open reads best
     return Session(setups, requests, publishers, policy, node, lifetime, status, proof)
 
 
-def _proof(text: str) -> "ProveSetting":
+def _proof(text: str, interface: str | None) -> "ProveSetting":
     from portmap.reachability.prove_setting import ProveSetting  # noqa: PLC0415  # only `prove` needs it
 
-    return ProveSetting.parse(text, "prove")
+    return ProveSetting.parse(text, "prove").by(interface)
 
 
 def default_mappings(nat: str) -> tuple[str, ...]:
@@ -121,13 +123,13 @@ def path_setups(backends: tuple[Nat, ...], *, ipv4: bool, state: Path | None) ->
     )
 
 
-def _chained(nat: str | Nat, beyond: tuple[str, ...]) -> str | Nat:
-    """The gateway, or the chain of all of them. Raises SpecError."""
-    if not beyond:
+def _chained(nat: str | Nat, beyond: tuple[str, ...], interface: str | None) -> str | Nat:
+    """The gateway, or the chain of all of them, by the interface. Raises SpecError."""
+    if not beyond and interface is None:
         return nat
     if not isinstance(nat, str):
-        raise SpecError("a chain is made of specs: write the first gateway as one, too, as in 'any'")
-    return chain_text(nat, beyond)
+        raise SpecError("a chain, or an interface, needs the gateway as a spec: write it so, as in 'any'")
+    return on_interface(chain_text(nat, beyond), interface)
 
 
 def _each(mappings: Iterable[MappingLike] | MappingLike) -> tuple[MappingLike, ...]:

@@ -63,7 +63,8 @@ class AnnouncementListener:
     addresses of its link announced (none if it announced something itself), and with the function to receive its
     answer by, which raises WaiterClosed once the listener is closed. Other addresses count only while exactly one
     gateway is expected: a router may announce itself by another address than its clients know. All are called on the
-    thread. `rest` seconds follow; what comes meanwhile is verified after it.
+    thread. `rest` seconds follow; what comes meanwhile is verified after it. `interface`: what comes by another one is
+    not received.
     """
 
     def __init__(
@@ -74,14 +75,18 @@ class AnnouncementListener:
         verify: Verify[A],
         delay: Callable[[], float],
         rest: float = REST,
+        interface: str | None = None,
     ) -> None:
+        self._interface = interface
         self._expected = expected
         self._parse = parse
         self._verify: Verify[Any] = verify  # of what `expected` gives: the two belong together
         self._delay = delay
         self._rest = rest
         self._sockets: dict[socket.socket, str] = {
-            sock: group for group, port in addresses if (sock := multicast.open_multicast_socket(group, port))
+            sock: group
+            for group, port in addresses
+            if (sock := multicast.open_multicast_socket(group, port, interface))
         }
         self._joined: set[Address | int] = set()
         self._waiter = Waiter()
@@ -90,7 +95,7 @@ class AnnouncementListener:
 
     def join_towards(self, gateway: Address) -> None:
         """Join the groups on the network that leads to the gateway. Linux receives 224.0.0.1 without."""
-        network = multicast.interface_towards(gateway)
+        network = multicast.interface_towards(gateway, self._interface)
         if network is not None and network not in self._joined:
             self._joined.add(network)
             for sock, group in self._sockets.items():

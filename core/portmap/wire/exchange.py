@@ -12,11 +12,13 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from math import inf
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
+from portmap.network.routes import bind_towards
 
 log = logging.getLogger("portmap.wire")
 
@@ -78,17 +80,19 @@ def exchange(
     *,
     speaks: str,
     source: Address | None = None,
+    interface: str | None = None,
     is_certain: Callable[[T], bool] = lambda _: True,
 ) -> T:
     """The peer's answer, good or refusing. `speaks` names the protocol in errors, `source` is our own address.
 
+    `interface`: the one to send by and to receive from; None: as the routes say.
     After an answer that is not certain, which another host may have made up, `first_wait` seconds remain for one that
     is. Raises NoGateway if no program answers there, GatewayTimeout for silence, Garbled if only garbage came; and what
     `receive` raises, if that is no OSError.
     """
-    name = _name(peer)
+    name = _name(peer) if interface is None else f"{_name(peer)} by {interface}"
     try:
-        with connected(peer, source) as sock:
+        with connected(peer, source, interface) as sock:
             datagrams = _Datagrams(sock, question.to_bytes(), timeouts, clock, receive, name)
             return _first_answer(datagrams, question, is_certain, speaks)
     except ConnectionError as error:  # an ICMP "port unreachable" came back, at once: RFC 6886 §3.1 says to believe it
@@ -97,13 +101,13 @@ def exchange(
         raise NoGateway(f"{name} cannot be reached: {error.strerror or error}; is the network up?") from error
 
 
-def connected(peer: Peer, source: Address | None = None) -> socket.socket:
-    """A UDP socket that receives from the peer only. Raises OSError."""
+def connected(peer: Peer, source: Address | None = None, interface: str | None = None) -> socket.socket:
+    """A UDP socket that receives from the peer only. Raises OSError, and NoGateway for an interface without use."""
     family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        if source is not None:
-            sock.bind((str(source), 0))
+        if source is not None or interface is not None:
+            bind_towards(sock, ip_address(peer[0]), interface, source)
         sock.connect(_numeric(peer, family))
     except BaseException:  # a stop, too: no other code closes the socket
         sock.close()

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Generic, TypeVar
 
 from portmap.errors import NATError, NoGateway, Refused
+from portmap.network.interface import describe_no_route
 
 log = logging.getLogger("portmap.wire")
 
@@ -60,8 +61,15 @@ class FanOut(Generic[C, T]):
             self._outcomes.put((candidate, error))
 
 
-def first_good(candidates: Sequence[C], ask: Callable[[C], T], *, speaks: str, grace: float = GRACE) -> tuple[C, T]:
-    """The best candidate that gives `ask` a good answer, and that answer. `speaks` names the protocol in errors.
+def first_good(
+    candidates: Sequence[C],
+    ask: Callable[[C], T],
+    *,
+    speaks: str,
+    grace: float = GRACE,
+    interface: str | None = None,
+) -> tuple[C, T]:
+    """The best candidate that gives `ask` a good answer, and that answer. Errors name the protocol and the interface.
 
     Candidates are given best first. After a good answer the better ones have `grace` seconds to answer, too.
     Raises Refused if a candidate speaks the protocol but said no, else NoGateway, which names all and why not.
@@ -82,15 +90,16 @@ def first_good(candidates: Sequence[C], ask: Callable[[C], T], *, speaks: str, g
         if best is not None and not pending.intersection(order[: order.index(best[0])]):
             break
     if best is None:
-        raise _most_telling(failures, speaks)
+        raise _most_telling(failures, speaks, interface)
     return best
 
 
-def _most_telling(failures: Sequence[NATError], speaks: str) -> NATError:
+def _most_telling(failures: Sequence[NATError], speaks: str, interface: str | None) -> NATError:
     """A refusal, if there is one: it proves that there is a gateway."""
     for failure in failures:
         if isinstance(failure, Refused):
             return failure
     if not failures:
-        return NoGateway("no gateway to ask: the routing table names none; give its address, as in pmp:192.168.1.1")
+        why = "the routing table names none" if interface is None else describe_no_route(interface)
+        return NoGateway(f"no gateway to ask: {why}; give its address, as in pmp:192.168.1.1")
     return NoGateway(f"no {speaks} gateway found: " + "; ".join(map(str, failures)))

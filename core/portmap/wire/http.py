@@ -18,9 +18,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from portmap.errors import Garbled, PortmapError, Refused
+from portmap.network.routes import bind_towards
 from portmap.wire.site import Site
 
 if TYPE_CHECKING:
@@ -196,27 +198,31 @@ def request(
     *,
     method: str = "",
     deadline: float = DEADLINE,
+    interface: str | None = None,
 ) -> SiteResponse:
     """POST the body, or GET where there is none, `path` in the place of the site's own.
 
+    `interface`: the one of this host to connect by; None: as the routes say. The name is looked up as the system does.
     Raises PortmapError where no answer comes within `deadline` seconds, or none that can be trusted; Garbled for what
     is no HTTP or too long.
     """
     until = time.monotonic() + deadline
     told = {"User-Agent": "portmap", **(headers or {})}
     asked = HttpRequest(method or ("GET" if body is None else "POST"), path or site.path, told, body)
-    with _portmap_errors(site, until, deadline), closing(_connected(site, until)) as link:
+    with _portmap_errors(site, until, deadline), closing(_connected(site, until, interface)) as link:
         answer = exchange(link, site.authority, asked, deadline=until)
         return SiteResponse(answer.status, answer.headers, answer.body, answer.cookies, site=site)
 
 
-def _connected(site: Site, until: float) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one. Raises OSError."""
+def _connected(site: Site, until: float, interface: str | None) -> socket.socket:
+    """A connection to the first of the host's addresses that takes one. Raises OSError, NoGateway for the interface."""
     failure: OSError = OSError("the name has no address")
     for family, kind, number, _, address in socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM):
         link = socket.socket(family, kind, number)
         try:
             link.settimeout(max(0.01, until - time.monotonic()))
+            if interface is not None:
+                bind_towards(link, ip_address(str(address[0])), interface)
             link.connect(address)
             link.settimeout(max(0.01, until - time.monotonic()))
             return site.connect(link)

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from portmap.errors import NoGateway
 from portmap.model import Address
 from portmap.network import routes
+from portmap.network.interface import use_interface
 
 log = logging.getLogger("portmap.wire")
 
@@ -23,11 +24,11 @@ _MAX_DATAGRAM = 65535
 _SHARED = [getattr(socket, name) for name in ("SO_REUSEADDR", "SO_REUSEPORT") if hasattr(socket, name)]
 
 
-def open_multicast_socket(group: str, port: int) -> socket.socket | None:
+def open_multicast_socket(group: str, port: int, interface: str | None = None) -> socket.socket | None:
     """A socket that receives on the group's port beside other programs of this host; None if it cannot be had.
 
-    Bound to the group itself, it takes no unicast from a server that shares the port. That does not work on Windows,
-    and an IPv6 group needs a network, which is not known yet.
+    `interface`: receive from this one only. Bound to the group itself, it takes no unicast from a server that shares
+    the port. That does not work on Windows, and an IPv6 group needs a network, which is not known yet.
     """
     ipv6 = ":" in group
     try:
@@ -41,6 +42,7 @@ def open_multicast_socket(group: str, port: int) -> socket.socket | None:
             sock.setsockopt(socket.SOL_SOCKET, option, 1)
         if ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        use_interface(sock, interface)
         anywhere = sys.platform == "win32" or (ipv6 and ip_address(group).is_multicast)
         sock.bind(("" if anywhere else group, port))
     except OSError as error:
@@ -50,15 +52,16 @@ def open_multicast_socket(group: str, port: int) -> socket.socket | None:
     return sock
 
 
-def interface_towards(gateway: Address) -> Address | int | None:
+def interface_towards(gateway: Address, interface: str | None = None) -> Address | int | None:
     """The network of the gateway, for `join_group`: our IPv4 address there, or the number of the IPv6 interface.
 
+    `interface`: the one that leads there; None: as the routes say.
     0 where an IPv6 gateway's address does not tell: the system then chooses. None where no route leads there.
     """
     if isinstance(gateway, IPv6Address):
-        return _index(gateway.scope_id)
+        return _index(gateway.scope_id or interface)
     try:
-        return routes.local_address_to(gateway)
+        return routes.local_address_to(gateway, interface)
     except NoGateway as error:
         log.debug("announcements may not be heard: %s", error)
         return None

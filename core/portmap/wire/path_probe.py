@@ -13,6 +13,9 @@ import sys
 import time
 from ipaddress import IPv4Address
 
+from portmap.errors import NoGateway
+from portmap.network.routes import bind_towards
+
 _OUTSIDE = ("192.0.2.1", 33434)  # TEST-NET-1, RFC 5737; the port of traceroute
 _IP_RECVERR = 11  # linux/in.h
 _MSG_ERRQUEUE = 0x2000  # linux/socket.h
@@ -25,16 +28,20 @@ _TRIES = 2
 _log = logging.getLogger("portmap.wire")
 
 
-def router_at(distance: int, timeout: float = TIMEOUT) -> IPv4Address | None:
-    """The router at this place on the way out, 1 for the first; None where it is silent, or the system cannot tell."""
+def router_at(distance: int, timeout: float = TIMEOUT, interface: str | None = None) -> IPv4Address | None:
+    """The router at this place on the way out, 1 for the first; None where it is silent, or the system cannot tell.
+
+    `interface`: the way out by this one; None: as the routes say.
+    """
     if sys.platform != "linux":
         return None
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            bind_towards(probe, IPv4Address(_OUTSIDE[0]), interface)
             probe.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
             probe.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, distance)
             return _ask(probe, timeout)
-    except OSError as error:
+    except (OSError, NoGateway) as error:
         _log.debug("the router at place %d cannot be asked for: %s", distance, error)
         return None
 

@@ -9,22 +9,16 @@ Rules:
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import IPv4Address
 from random import random
 from typing import ClassVar, TypeVar
 
-from portmap.errors import (
-    Garbled,
-    GatewayTimeout,
-    NATError,
-    NoGateway,
-    OutOfResources,
-    Refused,
-    UnverifiedGateway,
-)
+from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, OutOfResources, Refused, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.network import routes
+from portmap.network.interface import check_has_ipv4
 from portmap.wire import Peer, Question, Receive, TimedAnswer, Timeouts, boottime, exchange, first_good, receive
 from portmap_natpmp.announcement import ANNOUNCED_AT
 from portmap_natpmp.argument import hinted_gateway, parse_gateway
@@ -56,8 +50,9 @@ class NatPmp:
     """Speaks NAT-PMP to the given gateway, or to the first of `candidates` that answers.
 
     `guesses` are asked only while there are no candidates. An announcement that is received at one of the addresses
-    `announced_at` is verified after `random()` times `spread` seconds. `port`, `timeouts`, `candidates`, `guesses`,
-    `is_on_link` and `clock` are for tests and odd networks.
+    `announced_at` is verified after `random()` times `spread` seconds. `interface`: the one of this host to use; None:
+    as the routes say. `port`, `timeouts`, `candidates`, `guesses`, `is_on_link` and `clock` are for tests and odd
+    networks.
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
@@ -69,9 +64,10 @@ class NatPmp:
         port: int = PORT,
         *,
         timeouts: Timeouts = Timeouts(),  # noqa: B008  # frozen
-        candidates: Callable[[], Sequence[IPv4Address]] = routes.default_gateways,
-        guesses: Callable[[], Sequence[IPv4Address]] = routes.guessed_gateways,
-        is_on_link: Callable[[IPv4Address], bool] = routes.is_on_link,
+        interface: str | None = None,
+        candidates: Callable[[], Sequence[IPv4Address]] | None = None,
+        guesses: Callable[[], Sequence[IPv4Address]] | None = None,
+        is_on_link: Callable[[IPv4Address], bool] | None = None,
         clock: Callable[[], float] = boottime,
         announced_at: Sequence[Peer] = ANNOUNCED_AT,
         spread: float = SPREAD,
@@ -81,20 +77,21 @@ class NatPmp:
         self._gateway = gateway
         self._port = port
         self._timeouts = timeouts
-        self._candidates = candidates
-        self._guesses = guesses
-        self._is_on_link = is_on_link
+        self._interface = interface
+        self._candidates = partial(routes.default_gateways, interface) if candidates is None else candidates
+        self._guesses = partial(routes.guessed_gateways, interface) if guesses is None else guesses
+        self._is_on_link = is_on_link or partial(routes.is_on_link, interface=interface)
         self._clock = clock
         self._hinted: tuple[IPv4Address, ...] = ()  # gateways to ask, too, the next time that one is looked for
         self._is_named = gateway is not None  # by the user or by a default route
         self._watch = RestartWatch(
-            self._expected, self._exchange_address, announced_at, lambda: spread * random(), clock
+            self._expected, self._exchange_address, announced_at, lambda: spread * random(), clock, interface
         )
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "NatPmp":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "NatPmp":
         """`pmp` or `pmp:192.168.1.1`. Raises SpecError for an argument that is no gateway's IPv4 address."""
-        return cls(None if argument is None else parse_gateway(argument))
+        return cls(None if argument is None else parse_gateway(argument), interface=interface)
 
     def __str__(self) -> str:
         return "NAT-PMP" if self._gateway is None else f"NAT-PMP {self._gateway}"
@@ -223,10 +220,11 @@ class NatPmp:
 
     def _discover(self) -> tuple[IPv4Address, IPv4Address]:
         """Find the gateway; (its address, its external address)."""
+        check_has_ipv4(self._interface)
         candidates = tuple(self._candidates())
         others = (*(() if candidates else self._guesses()), *self._hinted)
         self._hinted = ()
-        gateway, timed = first_good((*candidates, *others), self._introduce, speaks=SPEAKS)
+        gateway, timed = first_good((*candidates, *others), self._introduce, speaks=SPEAKS, interface=self._interface)
         self._gateway, self._watch.answers = gateway, True
         self._is_named = gateway in candidates
         if not self._is_named:
@@ -291,7 +289,9 @@ class NatPmp:
     ) -> TimedAnswer[AnswerT | Refusal]:
         asked_at = self._clock()
         peer = str(gateway), self._port
-        answer = exchange(peer, question, self._timeouts, self._clock, receive, speaks=SPEAKS)
+        answer = exchange(
+            peer, question, self._timeouts, self._clock, receive, speaks=SPEAKS, interface=self._interface
+        )
         return TimedAnswer(answer, asked_at, self._clock())
 
     def _expected(self) -> Sequence[IPv4Address]:

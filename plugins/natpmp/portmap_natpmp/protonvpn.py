@@ -41,9 +41,10 @@ class ProtonVpn(NatPmp):
         super().__init__(gateway or GATEWAY, *positional, **named)
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "ProtonVpn":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "ProtonVpn":
         """`protonvpn` or `protonvpn:10.2.0.1`. Raises SpecError for an argument that is no gateway's IPv4 address."""
-        return cls(None if argument is None else parse_gateway(argument, "protonvpn:10.2.0.1"))
+        gateway = None if argument is None else parse_gateway(argument, "protonvpn:10.2.0.1")
+        return cls(gateway, interface=interface)
 
     def __str__(self) -> str:
         return f"ProtonVPN {self._gateway}"

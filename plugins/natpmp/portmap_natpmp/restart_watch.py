@@ -29,7 +29,8 @@ AskAddress: TypeAlias = Callable[[IPv4Address, Receive], TimedAnswer[Any]]
 class RestartWatch:
     """Remembers the gateway's last answer. `expected` are the gateways whose announcements count.
 
-    `ask_address` asks one of them on any thread, `delay` gives the seconds to wait before.
+    `ask_address` asks one of them on any thread, `delay` gives the seconds to wait before. Announcements are received
+    from the `interface`; None: from all.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class RestartWatch:
         announced_at: Sequence[Peer],
         delay: Callable[[], float],
         clock: Callable[[], float],
+        interface: str | None = None,
     ) -> None:
         self.answers = False
         """Whether the last question was answered: if not, an announcement is news by itself."""
@@ -47,6 +49,7 @@ class RestartWatch:
         self._announced_at = announced_at
         self._delay = delay
         self._clock = clock
+        self._interface = interface
         self._last = LastObservation()
         self._budget = AlertBudget()
         self._alert: Alert | None = None
@@ -74,7 +77,12 @@ class RestartWatch:
     def start(self, alert: Alert, gateway: IPv4Address | None) -> Closer:
         """Alert from now on; returns the function that ends it."""
         listener = AnnouncementListener(
-            self._announced_at, self._expected, read_announcement, self._verify, self._delay
+            self._announced_at,
+            self._expected,
+            read_announcement,
+            self._verify,
+            self._delay,
+            interface=self._interface,
         )
         self._alert, self._listener = alert, listener
         if gateway:

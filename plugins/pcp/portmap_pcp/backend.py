@@ -5,6 +5,7 @@ at each check: most PCP servers speak that as well. A gateway that speaks no PCP
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, TypeVar
 
@@ -43,32 +44,40 @@ class Pcp:
         gateway: IPv4Address | None = None,
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
-        candidates: Callable[[], Sequence[IPv4Address]] = routes.default_gateways,
-        guesses: Callable[[], Sequence[IPv4Address]] = routes.guessed_gateways,
-        own_address: Callable[[IPv4Address], IPv4Address] = routes.local_address_to,
+        candidates: Callable[[], Sequence[IPv4Address]] | None = None,
+        guesses: Callable[[], Sequence[IPv4Address]] | None = None,
+        own_address: Callable[[IPv4Address], IPv4Address] | None = None,
         fallback: Load | None = load_natpmp,
     ) -> None:
-        self._client = Client(gateway, candidates, guesses, own_address, ANNOUNCED_AT, settings)
+        interface = settings.interface
+        self._client = Client(
+            gateway,
+            partial(routes.default_gateways, interface) if candidates is None else candidates,
+            partial(routes.guessed_gateways, interface) if guesses is None else guesses,
+            own_address or partial(routes.local_address_to, interface=interface),
+            ANNOUNCED_AT,
+            settings,
+        )
         self._stated = StatedAddresses(settings)
         self._fallback = NatPmpFallback(fallback)
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "Pcp | PcpPinholes":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "Pcp | PcpPinholes":
         """`pcp` or `pcp:192.168.1.1`; to an IPv6 gateway there are pinholes only.
 
         Raises SpecError for an argument that is no gateway's address.
         """
-        return cls._made(argument, load_natpmp)
+        return cls._made(argument, interface, partial(load_natpmp, interface=interface))
 
     @classmethod
-    def race_from_argument(cls, argument: str | None) -> "Pcp | PcpPinholes":
+    def race_from_argument(cls, argument: str | None, interface: str | None = None) -> "Pcp | PcpPinholes":
         """The same for a race in which NAT-PMP takes part itself: there is no fallback for a gateway without PCP."""
-        return cls._made(argument, None)
+        return cls._made(argument, interface, None)
 
     @classmethod
-    def ipv6_from_argument(cls, argument: str | None) -> PcpPinholes:
+    def ipv6_from_argument(cls, argument: str | None, interface: str | None = None) -> PcpPinholes:
         """The IPv6 firewall of the default router, or of the given IPv6 gateway. Raises SpecError for an IPv4 one."""
-        return PcpPinholes.from_argument(argument)
+        return PcpPinholes.from_argument(argument, interface)
 
     def __str__(self) -> str:
         return str(self._fallback.backend or self._client)
@@ -137,9 +146,12 @@ class Pcp:
         return close
 
     @classmethod
-    def _made(cls, argument: str | None, fallback: Load | None) -> "Pcp | PcpPinholes":
+    def _made(cls, argument: str | None, interface: str | None, fallback: Load | None) -> "Pcp | PcpPinholes":
         gateway = None if argument is None else parse_gateway(argument)
-        return PcpPinholes(gateway) if isinstance(gateway, IPv6Address) else cls(gateway, fallback=fallback)
+        settings = Settings.on(interface)
+        if isinstance(gateway, IPv6Address):
+            return PcpPinholes(gateway, settings)
+        return cls(gateway, settings, fallback=fallback)
 
     def _either(self, by_pcp: Callable[[], T], by_natpmp: Callable[[Nat], T]) -> T:
         """By PCP, or, where the gateway does not speak it, by the fallback."""

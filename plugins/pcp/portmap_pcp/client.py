@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.model import Address, Grant, PortRequest, Protocol
+from portmap.network.interface import check_usable
 from portmap.wire import Peer, Question, TimedAnswer, first_good
 from portmap_pcp.exchanges import SPEAKS, Exchanges
 from portmap_pcp.mapped_host import MappedHost, mapped_host
@@ -181,7 +182,9 @@ class Client(Generic[A]):
         """The first candidate that answers. One that speaks NAT-PMP only has answered, too: raises SpeaksNatPmp."""
         candidates = tuple(self._candidates())
         asked = candidates or tuple(self._guesses())
-        server, timed = first_good(asked, self._introduce, speaks=SPEAKS)
+        interface = self._settings.interface
+        check_usable(interface)
+        server, timed = first_good(asked, self._introduce, speaks=SPEAKS, interface=interface)
         self.is_named = server in candidates
         if not self.is_named:
             log.warning("%s %s is used, although no default route names it", SPEAKS, server)

@@ -42,6 +42,7 @@ class Exchanges(Generic[A]):
             receive,
             speaks=SPEAKS,
             source=ours,
+            interface=settings.interface,
             is_certain=_is_certain,
         )
         return TimedAnswer(answer, asked_at, settings.clock())

@@ -19,9 +19,9 @@ log = logging.getLogger("portmap.pcp")
 Load: TypeAlias = Callable[[IPv4Address], Nat]
 
 
-def load_natpmp(gateway: IPv4Address) -> Nat:
+def load_natpmp(gateway: IPv4Address, interface: str | None = None) -> Nat:
     """The NAT-PMP backend. Raises SpecError where none is installed, PluginError for a broken one."""
-    return load(f"pmp:{gateway}")
+    return load(f"pmp:{gateway}" if interface is None else f"pmp:{gateway} on {interface}")
 
 
 class NatPmpFallback:

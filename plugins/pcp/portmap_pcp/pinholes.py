@@ -6,6 +6,7 @@ address nothing is sent.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import IPv6Address
 from typing import ClassVar
 
@@ -33,18 +34,20 @@ class PcpPinholes:
         gateway: IPv6Address | None = None,
         settings: Settings = Settings(),  # noqa: B008  # frozen
         *,
-        candidates: Callable[[], Sequence[IPv6Address]] = routes.default_gateways6,
-        own_address: Callable[[], IPv6Address | None] = routes.global_ipv6_address,
+        candidates: Callable[[], Sequence[IPv6Address]] | None = None,
+        own_address: Callable[[], IPv6Address | None] | None = None,
     ) -> None:
-        self._own_address = own_address
+        if candidates is None:
+            candidates = partial(routes.default_gateways6, settings.interface)
+        self._own_address = own_address or partial(routes.global_ipv6_address, settings.interface)
         self._client = Client(gateway, candidates, tuple, lambda _: self._ours(), ANNOUNCED_AT_6, settings)
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "PcpPinholes":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "PcpPinholes":
         """Nothing, or the gateway's IPv6 address as in fe80::1%eth0. Raises SpecError for anything else."""
         gateway = None if argument is None else parse_gateway(argument)
         if gateway is None or isinstance(gateway, IPv6Address):
-            return cls(gateway)
+            return cls(gateway, Settings.on(interface))
         raise SpecError(f"the gateway {gateway} is an IPv4 address: for pinholes write pcp, or pcp:fe80::1%eth0")
 
     def __str__(self) -> str:

@@ -69,7 +69,12 @@ class RestartWatch(Generic[A]):
     def start(self, alert: Alert, server: A | None) -> Closer:
         """Alert from now on; returns the function that ends it."""
         listener = AnnouncementListener(
-            self._announced_at, self._expected, read_announcement, self._verify, self._settings.delay
+            self._announced_at,
+            self._expected,
+            read_announcement,
+            self._verify,
+            self._settings.delay,
+            interface=self._settings.interface,
         )
         self._alert, self._listener = alert, listener
         if server:

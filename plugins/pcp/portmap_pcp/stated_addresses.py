@@ -49,7 +49,14 @@ class StatedAddresses:
     def _ask_once(self, server: IPv4Address) -> StatedAddress:
         peer = str(server), self._settings.port
         try:
-            return exchange(peer, AddressQuestion(), _TIMEOUTS, self._settings.clock, speaks="NAT-PMP")
+            return exchange(
+                peer,
+                AddressQuestion(),
+                _TIMEOUTS,
+                self._settings.clock,
+                speaks="NAT-PMP",
+                interface=self._settings.interface,
+            )
         except NATError as error:
             log.debug("%s states no address in NAT-PMP: %s", server, error)
             if self._last is None or self._last[0] != server:

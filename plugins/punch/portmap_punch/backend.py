@@ -30,17 +30,17 @@ class Punch:
     preference: ClassVar[int | None] = None  # a third party is asked: by name only
     default_lifetime: ClassVar[int] = LEASE
 
-    def __init__(self, argument: Argument) -> None:
+    def __init__(self, argument: Argument, interface: str | None = None) -> None:
         self._argument = argument
         self._alerts: list[Alert] = []
         self._lock = threading.Lock()
-        self._engine = self._make_engine()
+        self._engine = self._make_engine(interface)
         self._redirect = Redirect() if argument.forward is Forward.NFT else None
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "Punch":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "Punch":
         """`punch:SERVER[+SERVER][?forward=nft]`. Raises SpecError."""
-        return cls(parse_argument(argument))
+        return cls(parse_argument(argument), interface)
 
     def __str__(self) -> str:
         return f"hole punching by {self._argument}"
@@ -83,10 +83,11 @@ class Punch:
         endpoint = self._engine.endpoint
         return () if endpoint is None else (f"the STUN servers see {endpoint[0]}",)
 
-    def _make_engine(self) -> "Engine":
+    def _make_engine(self, interface: str | None) -> "Engine":
         from portmap_punch.engine import Engine  # noqa: PLC0415  # asyncio takes 15 ms, and `any` looks at every backend
 
-        return Engine(self._peers, self._alert, relayed=self._argument.forward is Forward.RELAY)
+        relayed = self._argument.forward is Forward.RELAY
+        return Engine(self._peers, self._alert, relayed=relayed, interface=interface)
 
     def _unwatch(self, alert: Alert) -> None:
         """The loop has ended: so has all that was kept for it."""

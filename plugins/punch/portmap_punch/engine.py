@@ -27,11 +27,15 @@ Key = tuple[Protocol, int]
 
 @dataclass(slots=True)
 class Engine:
-    """The openings, by protocol and the application's port. `relayed`: portmap hands packets on to it."""
+    """The openings, by protocol and the application's port. `relayed`: portmap hands packets on to it.
+
+    `interface`: the one of this host to open them at; None: as the routes say.
+    """
 
     servers: Callable[[], Sequence[Peer]]
     changed: Callable[[str], None]
     relayed: bool = True
+    interface: str | None = None
     _openings: dict[Key, Opening] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -87,8 +91,8 @@ class Engine:
         application = (HERE, internal_port) if self.relayed else None
         if suggested_port not in (0, internal_port):
             with suppress(NoGateway):  # taken: then any port
-                return start(application, self.changed, suggested_port)
-        return start(application, self.changed)
+                return start(application, self.changed, suggested_port, self.interface)
+        return start(application, self.changed, interface=self.interface)
 
     async def _shut(self, protocol: Protocol, internal_port: int) -> None:
         opening = self._openings.pop((protocol, internal_port), None)

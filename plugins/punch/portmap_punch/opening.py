@@ -38,10 +38,12 @@ class UdpOpening:
     _closed: bool = False
 
     @classmethod
-    def start(cls, application: Peer | None, changed: Callable[[str], None], port: int = 0) -> "UdpOpening":
+    def start(
+        cls, application: Peer | None, changed: Callable[[str], None], port: int = 0, interface: str | None = None
+    ) -> "UdpOpening":
         """Bind and keep alive. `application` None: it listens at the hole's port by itself. Raises NoGateway."""
         loop = asyncio.get_running_loop()
-        hole = UdpHole.bind(_drop, port)
+        hole = UdpHole.bind(_drop, port, interface)
         relay = UdpRelay(loop, application, hole.sock.sendto) if application is not None else None
         if relay is not None:
             hole.deliver = relay.deliver
@@ -86,9 +88,11 @@ class TcpOpening:
     _closed: bool = False
 
     @classmethod
-    def start(cls, application: Peer | None, changed: Callable[[str], None], port: int = 0) -> "TcpOpening":
+    def start(
+        cls, application: Peer | None, changed: Callable[[str], None], port: int = 0, interface: str | None = None
+    ) -> "TcpOpening":
         """Listen and keep alive. `application` None: the kernel redirects. Raises NoGateway."""
-        hole = TcpHole.bind(port)
+        hole = TcpHole.bind(port, interface)
         opening = cls(hole, changed)
         if application is not None:
             opening._tasks.append(asyncio.create_task(TcpRelay(hole.listener, application).serve()))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from portmap.errors import NoGateway
+from portmap.network.interface import use_interface
 from portmap.wire.exchange import Peer
 from portmap.wire.stun.message import Endpoint
 from portmap_punch.stun_connection import StunConnection
@@ -20,24 +21,26 @@ BACKLOG = 256
 
 @dataclass(slots=True)
 class TcpHole:
-    """The listener, and a connection to each server."""
+    """The listener, and a connection to each server; at the interface, if one is given."""
 
     listener: socket.socket
+    interface: str | None = None
     _kept: dict[Peer, StunConnection] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
 
     @classmethod
-    def bind(cls, port: int = 0) -> "TcpHole":
-        """A hole at a local port; 0: any. Raises NoGateway."""
+    def bind(cls, port: int = 0, interface: str | None = None) -> "TcpHole":
+        """A hole at a local port of the interface; 0: any port, None: every interface. Raises NoGateway."""
         listener = _socket()
         try:
+            use_interface(listener, interface)
             listener.bind(("", port))
             listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             raise NoGateway(f"TCP port {port} cannot be opened here: {error.strerror or error}") from error
-        return cls(listener)
+        return cls(listener, interface)
 
     @property
     def local_port(self) -> int:
@@ -94,6 +97,7 @@ class TcpHole:
     async def _connect(self, peer: Peer) -> StunConnection | None:
         sock = _socket()
         try:
+            use_interface(sock, self.interface)
             sock.bind(("", self.local_port))  # of a hole that is closed there is none: an OSError
             async with asyncio.timeout(CONNECT):
                 await asyncio.get_running_loop().sock_connect(sock, peer)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from portmap.errors import Garbled, NoGateway
+from portmap.network.interface import use_interface
 from portmap.wire.exchange import Peer
 from portmap.wire.stun.message import BindingRequest, Endpoint, Reflection
 
@@ -36,11 +37,12 @@ class UdpHole:
     _questions: dict[bytes, _Question] = field(default_factory=dict)
 
     @classmethod
-    def bind(cls, deliver: Deliver, port: int = 0) -> "UdpHole":
-        """A hole at a local port; 0: any. Raises NoGateway."""
+    def bind(cls, deliver: Deliver, port: int = 0, interface: str | None = None) -> "UdpHole":
+        """A hole at a local port of the interface; 0: any port, None: every interface. Raises NoGateway."""
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
+            use_interface(sock, interface)
             sock.bind(("", port))
         except OSError as error:
             sock.close()

@@ -26,25 +26,33 @@ DEFAULT_SERVERS = (
 
 
 class Stun:
-    """Asks all `servers` at once; the first good answer counts. `timeout` in seconds and `look_up` are for tests."""
+    """Asks all `servers` at once; the first good answer counts. `timeout` in seconds and `look_up` are for tests.
+
+    `interface`: the one of this host to ask by; None: as the routes say.
+    """
 
     kind: ClassVar[Kind] = Kind.STATIC
     opens_ports: ClassVar[bool] = False
     preference: ClassVar[int | None] = None  # a third party: asked only by name
 
     def __init__(
-        self, servers: Sequence[Server] = DEFAULT_SERVERS, *, timeout: float = TIMEOUT, look_up: LookUp = look_up
+        self,
+        servers: Sequence[Server] = DEFAULT_SERVERS,
+        *,
+        timeout: float = TIMEOUT,
+        look_up: LookUp = look_up,
+        interface: str | None = None,
     ) -> None:
         self._servers = tuple(servers)
-        self._pollster = ServerPoll(self._servers, timeout, look_up)
+        self._pollster = ServerPoll(self._servers, timeout, look_up, interface)
         self._evidence: tuple[str, ...] = ()
         self._discord = ""
         self._last: Address | None = None
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "Stun":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "Stun":
         """`stun`, `stun:HOST[:PORT]`, `stun:HOST[:PORT]+HOST[:PORT]`. Raises SpecError for anything else."""
-        return cls(parse_servers(argument)) if argument else cls()
+        return cls(parse_servers(argument) if argument else DEFAULT_SERVERS, interface=interface)
 
     def __str__(self) -> str:
         return SPEAKS if self._servers == DEFAULT_SERVERS else f"{SPEAKS} {'+'.join(map(str, self._servers))}"

@@ -30,9 +30,16 @@ LookUp: TypeAlias = Callable[[Server], Sequence[Peer]]
 
 
 class ServerPoll:
-    """Asks the servers, again and again. `look_up` is for tests."""
+    """Asks the servers, again and again, by the interface if one is given. `look_up` is for tests."""
 
-    def __init__(self, servers: Sequence[Server], timeout: float = TIMEOUT, look_up: LookUp = look_up) -> None:
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        timeout: float = TIMEOUT,
+        look_up: LookUp = look_up,
+        interface: str | None = None,
+    ) -> None:
+        self._interface = interface
         self._servers = servers
         self._timeout = timeout
         self._look_up = look_up
@@ -76,7 +83,7 @@ class ServerPoll:
     def _ask_at(self, peer: Peer, server: Server, end: float) -> Address:
         timeouts = Timeouts(FIRST_WAIT, end - SPARE - time.monotonic(), LONGEST_WAIT)
         try:
-            answer = exchange(peer, BindingRequest(), timeouts, speaks=SPEAKS)
+            answer = exchange(peer, BindingRequest(), timeouts, speaks=SPEAKS, interface=self._interface)
         except GatewayTimeout as error:
             raise self._silent(server) from error
         if isinstance(answer, Refusal):

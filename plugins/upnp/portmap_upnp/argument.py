@@ -7,15 +7,16 @@ from portmap.model import Scope, scope_of
 from portmap_upnp.location import Location, parse_url
 
 
-def parse_gateway(argument: str, name: str) -> IPv4Address | Location:
+def parse_gateway(argument: str, name: str, interface: str | None = None) -> IPv4Address | Location:
     """The gateway's address, at which its description is then searched for, or the URL of the description.
 
-    `name` is the backend's. Raises SpecError for anything else, and for an address that is no gateway's.
+    `name` is the backend's, `interface` the one to reach the URL by. Raises SpecError for anything else, and for an
+    address that is no gateway's.
     """
     form = f"write {name}, or {name}:192.168.1.1, or {name}:http://192.168.1.1:5000/rootDesc.xml"
     address = _address(argument)
     if address is None:
-        return _parse_location(argument, name, form)
+        return _parse_location(argument, name, form, interface)
     if scope_of(address) is Scope.PUBLIC or address.is_unspecified or address.is_multicast:
         raise SpecError(f"{name}: this is no address of a gateway; {form}")
     return address
@@ -29,9 +30,9 @@ def _address(argument: str) -> IPv4Address | None:
         return None
 
 
-def _parse_location(argument: str, name: str, form: str) -> Location:
+def _parse_location(argument: str, name: str, form: str, interface: str | None) -> Location:
     try:
-        location = parse_url(argument)
+        location = parse_url(argument, interface)
     except Garbled as error:
         raise SpecError(f"{name}: {error}; {form}") from error
     if not isinstance(location.host, IPv4Address):

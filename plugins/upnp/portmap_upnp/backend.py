@@ -7,6 +7,7 @@ how a port is opened there.
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address
 from typing import ClassVar
 
@@ -31,6 +32,7 @@ from portmap_upnp.discovery.search import Search
 from portmap_upnp.gateway_session import ActiveGateway, Connect, GatewaySession, connect_by_soap
 from portmap_upnp.location import Location, parse_url
 from portmap_upnp.mapping import table_listing
+from portmap_upnp.mapping.ownership import is_host_present
 from portmap_upnp.mapping.port_forward import PortForward, explain
 from portmap_upnp.mapping.port_mapper import PortMapper, random_port
 from portmap_upnp.mapping.rate_limit import PAUSE, RateLimiter
@@ -77,15 +79,16 @@ class Upnp:
         self._mappers: dict[IPv4Address, PortMapper] = {}
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "Upnp":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "Upnp":
         """From what follows the backend's name: nothing, an address, or the URL of a description. Raises SpecError."""
-        gateway = None if argument is None else parse_gateway(argument, cls.name)
-        return cls(search=Search().at(gateway)) if isinstance(gateway, IPv4Address) else cls(gateway)
+        gateway = None if argument is None else parse_gateway(argument, cls.name, interface)
+        search = Search.on(interface)
+        return cls(search=search.at(gateway)) if isinstance(gateway, IPv4Address) else cls(gateway, search=search)
 
     @classmethod
-    def ipv6_from_argument(cls, argument: str | None) -> UpnpPinholes:
+    def ipv6_from_argument(cls, argument: str | None, interface: str | None = None) -> UpnpPinholes:
         """The gateway's IPv6 firewall. Raises SpecError where the argument is the URL of a description by IPv4."""
-        return UpnpPinholes.from_argument(argument)
+        return UpnpPinholes.from_argument(argument, interface)
 
     @staticmethod
     def make_connect() -> Connect:
@@ -199,6 +202,7 @@ class Upnp:
             self._announced_at,
             self._still_has_our_entry,
             lambda: self._stated,
+            self._search.interface,
         )
         session.on_change, session.on_alert = watch.wake, alert
 
@@ -225,7 +229,7 @@ class Upnp:
     def take_hint(self, hint: str) -> None:
         """Look there at once beside the next search, if it is where a search's answer might have led us."""
         try:
-            location = parse_url(hint)
+            location = parse_url(hint, self._search.interface)
         except Garbled as error:
             _log.debug("the hint is not followed: %s", error)
             return
@@ -250,7 +254,8 @@ class Upnp:
         """The mapper that knows what we hold at this gateway."""
         host = active.us if not isinstance(active.gateway.host, IPv4Address) else active.gateway.host
         if host not in self._mappers:
-            self._mappers[host] = PortMapper(self._choose)
+            presence = partial(is_host_present, interface=self._search.interface)
+            self._mappers[host] = PortMapper(self._choose, is_host_present=presence)
         return self._mappers[host]
 
     def _external_ip(self, wan: WanActions, active: ActiveGateway) -> IPv4Address:

@@ -234,7 +234,7 @@ class GatewaySession:
 def _local_address(gateway: GatewayDevice) -> IPv4Address:
     if not isinstance(gateway.host, IPv4Address):
         raise NoGateway(f"{gateway} is not reached by IPv4")
-    return local_address_to(gateway.host)
+    return local_address_to(gateway.host, gateway.location.interface)
 
 
 def _nothing() -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from portmap import __version__
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap.model import Address
+from portmap.network.routes import bind_towards
 from portmap.wire.waiter import Waiter
 from portmap_upnp.location import Location
 
@@ -111,10 +112,9 @@ class _BoundedSocket(socket.socket):
         self._unsent = bytearray()
 
     def connect_soon(self, location: Location, source: Address | None) -> None:
-        """Connect within CONNECT_RETRY. Raises OSError, TimeoutError and WaiterClosed."""
+        """Connect within CONNECT_RETRY. Raises OSError, TimeoutError, NoGateway and WaiterClosed."""
         timeout = min(CONNECT_RETRY, self._left())
-        if source is not None:
-            self.bind((str(source), 0))
+        bind_towards(self, location.host, location.interface, source)
         address = location.to_dial
         if self._waiter is None:
             self.settimeout(timeout)

@@ -24,11 +24,15 @@ _SUBNET = 64  # bits
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A vetted http URL. `path` includes the query and starts with a slash; an IPv6 host has a zone if it needs one."""
+    """A vetted http URL. `path` includes the query and starts with a slash; an IPv6 host has a zone if it needs one.
+
+    `interface`: the one of this host by which it is reached; None: as the routes say.
+    """
 
     host: Address
     port: int
     path: str
+    interface: str | None = None
 
     def __str__(self) -> str:
         return f"http://{_bracketed(self.host)}:{self.port}{self.path}"
@@ -62,8 +66,8 @@ def without_zone(host: Address) -> Address:
     return IPv6Address(int(host)) if isinstance(host, IPv6Address) else host
 
 
-def parse_url(url: str) -> Location:
-    """Vet a URL that the user has given, of either family.
+def parse_url(url: str, interface: str | None = None) -> Location:
+    """Vet a URL that the user has given, of either family, to be reached by the interface.
 
     Raises Garbled, with the rule that it breaks; the URL, which may have a password in it, is not repeated.
     """
@@ -72,21 +76,24 @@ def parse_url(url: str) -> Location:
         host = _literal(parts)
         if isinstance(host, IPv4Address) and not _is_local(host):
             raise ValueError(f"{host} is not an address of a private network")  # noqa: TRY301  # one way for all faults
-        return Location(host, *_port_and_path(parts))
+        return Location(host, *_port_and_path(parts), interface)
     except ValueError as error:
         raise Garbled(f"this is no URL of a gateway: {error}") from None
 
 
-def parse_location(url: str, sender: Address, ours: IPv6Address | None = None) -> Location:
+def parse_location(
+    url: str, sender: Address, ours: IPv6Address | None = None, interface: str | None = None
+) -> Location:
     """The LOCATION in a message from `sender`, at the sender: its port and path, whatever host it names.
 
-    Real routers name another address of their own, a loopback address or "(null)". `ours` is our own IPv6 address.
+    Real routers name another address of their own, a loopback address or "(null)". `ours` is our own IPv6 address,
+    `interface` the one that the message came by.
     Raises Garbled for what is no http URL, and for a sender outside this network.
     """
     if not _is_local(sender, ours):
         raise Garbled(f"{sender} is not an address of this network: not followed")
     try:
-        return Location(sender, *_port_and_path(_split(url)))
+        return Location(sender, *_port_and_path(_split(url)), interface)
     except ValueError as error:
         raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
 
@@ -108,7 +115,7 @@ def resolve_control(control: str, base: str, location: Location) -> Location:
     if not names_host(url, location.host):
         raise Garbled(f"{location.host} points to another host for control, {url[:80]!r}: not followed")
     try:
-        return Location(location.host, *_port_and_path(_split(url)))
+        return Location(location.host, *_port_and_path(_split(url)), location.interface)
     except ValueError as error:
         raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
 

@@ -6,6 +6,7 @@ are the same; what the library itself fetches and parses is not guarded.
 
 from typing import ClassVar
 
+from portmap.errors import SpecError
 from portmap_upnp.backend import Upnp
 from portmap_upnp.control.miniupnpc_client import MiniupnpcClient
 from portmap_upnp.gateway_session import ActiveGateway, Connect
@@ -17,6 +18,13 @@ class Miniupnpc(Upnp):
 
     preference: ClassVar[int | None] = None
     name: ClassVar[str] = "miniupnpc"
+
+    @classmethod
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> Upnp:
+        """As `Upnp`. Raises SpecError for an interface: the library connects as the routes say."""
+        if interface is not None:
+            raise SpecError(f"{cls.name} connects as the routes say, not by {interface}: use upnp")
+        return super().from_argument(argument)
 
     @staticmethod
     def make_connect() -> Connect:

@@ -11,6 +11,7 @@ igd2-for-linux); so that is how we renew, and what we do before we delete. No to
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv6Address
 from typing import ClassVar, TypeVar
 
@@ -49,30 +50,31 @@ class UpnpPinholes:
         location: Location | None = None,
         *,
         search: Search | None = None,
-        here: Callable[[], IPv6Address | None] = global_ipv6_address,
+        here: Callable[[], IPv6Address | None] | None = None,
         timeout: float = TIMEOUT,
     ) -> None:
         self._location = location
         self._search = search or Search.for_firewalls()
-        self._here = here
+        self._here = here or partial(global_ipv6_address, self._search.interface)
         self._timeout = timeout
         self._pacing = CallPacing()
         self._device: FirewallDevice | None = None  # the one in use; None: to be found
         self._last_host = location.host if location else None  # the one used last: the name, for people
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "UpnpPinholes":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "UpnpPinholes":
         """From what follows `upnp:`: nothing, or the URL of a description by IPv6. Raises SpecError."""
+        search = Search.for_firewalls(interface)
         if argument is None:
-            return cls()
+            return cls(search=search)
         form = "for IPv6 write upnp, or upnp:http://[fe80::1%eth0]:5000/desc.xml"
         try:
-            location = parse_url(argument)
+            location = parse_url(argument, interface)
         except Garbled as error:
             raise SpecError(f"upnp: {error}; {form}") from error
         if not isinstance(location.host, IPv6Address):
             raise SpecError(f"upnp: this is no URL of a gateway by IPv6; {form}")
-        return cls(location)
+        return cls(location, search=search)
 
     def __str__(self) -> str:
         return f"UPnP IPv6 firewall {self._last_host}" if self._last_host else "UPnP IPv6 firewall"
@@ -118,7 +120,8 @@ class UpnpPinholes:
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
         """Alert when the firewall announces that it has restarted."""
-        return FirewallWatch(lambda: self._device, self._search.gateways, self._fetch_again, alert).close
+        interface = self._search.interface
+        return FirewallWatch(lambda: self._device, self._search.gateways, self._fetch_again, alert, interface).close
 
     def _fetch_again(self, device: FirewallDevice, waiter: Waiter) -> FirewallDevice:
         """The description of the firewall, from where it was. Called by the watch's thread."""

@@ -49,28 +49,28 @@ class AnyBackend:
         self._watch: CombinedWatch | None = None
 
     @classmethod
-    def from_argument(cls, argument: str | None) -> "AnyBackend":
+    def from_argument(cls, argument: str | None, interface: str | None = None) -> "AnyBackend":
         """Nothing, or a list; go-ethereum drops what makes no sense here silently, we do not.
 
         Raises SpecError, or PluginError for a member that is broken.
         """
         catalogue = Catalogue(BACKENDS)
         if argument is None:
-            return cls(Race(lambda: installed_candidates(catalogue, without=cls)), own_public_address)
-        candidates = listed_candidates(_list(argument), catalogue, without=cls)
+            race = Race(lambda: installed_candidates(catalogue, without=cls, interface=interface))
+            return cls(race, lambda: own_public_address(interface))
+        candidates = listed_candidates(_list(argument), catalogue, without=cls, interface=interface)
         return cls(Race(lambda: candidates), name=without_arguments(argument))
 
     @classmethod
-    def ipv6_from_argument(cls, argument: str | None) -> "AnyBackend":
-        """The same race between the IPv6 firewalls of those backends that know one.
+    def ipv6_from_argument(cls, argument: str | None, interface: str | None = None) -> "AnyBackend":
+        """The same race between the IPv6 firewalls of those backends that know one. Raises SpecError where none does.
 
-        Raises SpecError where none in the list does. What is installed is not known before it is loaded, so without a
-        list that is an error of the race.
+        What is installed is not known before it is loaded, so without a list that is an error of the race.
         """
         catalogue = Catalogue(BACKENDS)
         if argument is None:
-            return cls(Race(lambda: installed_ipv6_candidates(catalogue, without=cls)))
-        candidates = listed_ipv6_candidates(_list(argument), catalogue, without=cls)
+            return cls(Race(lambda: installed_ipv6_candidates(catalogue, without=cls, interface=interface)))
+        candidates = listed_ipv6_candidates(_list(argument), catalogue, without=cls, interface=interface)
         return cls(Race(lambda: candidates), name=without_arguments(argument))
 
     def __str__(self) -> str:

@@ -68,13 +68,16 @@ class Candidate:
 class InstalledCandidate(Candidate):
     """An installed plugin: it takes part if it is a LOOP backend that needs no argument and wants to be raced.
 
-    With an `argument`, the address of a gateway, it raises SpecError where that makes no sense.
+    With an `argument`, the address of a gateway, it raises SpecError where that makes no sense; with an `interface`
+    where the plugin knows none.
     """
 
-    def __init__(self, plugin: Plugin, constructor: str, argument: str | None = None) -> None:
+    def __init__(
+        self, plugin: Plugin, constructor: str, argument: str | None = None, interface: str | None = None
+    ) -> None:
         spec = Spec(min(plugin.names, key=lambda name: (len(name), name)), argument)
-        super().__init__(spec.text)
-        self._spec = spec
+        super().__init__(spec.text)  # without the interface: a token begins with the name, which has no blank
+        self._spec = spec._replace(interface=interface)
         self._plugin = plugin
         self._constructor = constructor
 
@@ -142,37 +145,45 @@ def race_constructor(backend_class: Any) -> str:
 
 
 def installed_candidates(
-    catalogue: Catalogue, without: type, constructor: str = FROM_ARGUMENT, argument: str | None = None
+    catalogue: Catalogue,
+    without: type,
+    constructor: str = FROM_ARGUMENT,
+    argument: str | None = None,
+    interface: str | None = None,
 ) -> list[Candidate]:
     """Every installed plugin, not loaded yet, by its short name, but for those in the module of the class `without`.
 
-    `argument`: the address of a gateway. They are loaded in the order of their names, the shortest first: the same from
-    start to start, whatever the metadata's order. The protocols that are raced have the short names. The backend
-    `miniupnpc` never is, and imports all of UPnP.
+    `argument`: the address of a gateway; `interface`: the one to use, None: as the routes say. They are loaded in the
+    order of their names, the shortest first: the same from start to start, whatever the metadata's order. The protocols
+    that are raced have the short names. The backend `miniupnpc` never is, and imports all of UPnP.
     """
     own = f"{without.__module__}:"
     plugins = (plugin for plugin in catalogue.plugins if not plugin.shadowed_by and not plugin.value.startswith(own))
-    return sorted((InstalledCandidate(plugin, constructor, argument) for plugin in plugins), key=_shortest_first)
+    found = (InstalledCandidate(plugin, constructor, argument, interface) for plugin in plugins)
+    return sorted(found, key=_shortest_first)
 
 
-def installed_ipv6_candidates(catalogue: Catalogue, without: type) -> list[Candidate]:
+def installed_ipv6_candidates(catalogue: Catalogue, without: type, interface: str | None = None) -> list[Candidate]:
     """The same for the IPv6 firewalls. Raises NoGateway where this host has no IPv6: then nothing is loaded."""
-    if global_ipv6_address() is None:
-        raise NoGateway("this host has no global IPv6 address, so there is no IPv6 firewall to speak to")
-    return installed_candidates(catalogue, without, IPV6_CONSTRUCTOR)
+    if global_ipv6_address(interface) is None:
+        here = "this host" if interface is None else f"the interface {interface}"
+        raise NoGateway(f"{here} has no global IPv6 address, so there is no IPv6 firewall to speak to")
+    return installed_candidates(catalogue, without, IPV6_CONSTRUCTOR, interface=interface)
 
 
-def listed_candidates(text: str, catalogue: Catalogue, without: type) -> list[Candidate]:
+def listed_candidates(text: str, catalogue: Catalogue, without: type, interface: str | None = None) -> list[Candidate]:
     """The members of a list, the first one preferred. Raises SpecError, or PluginError for one that is broken."""
-    members = _members(text, catalogue, without)
+    members = _members(text, catalogue, without, interface)
     return [member.candidate(FROM_ARGUMENT, -place) for place, member in enumerate(members)]
 
 
-def listed_ipv6_candidates(text: str, catalogue: Catalogue, without: type) -> list[Candidate]:
+def listed_ipv6_candidates(
+    text: str, catalogue: Catalogue, without: type, interface: str | None = None
+) -> list[Candidate]:
     """The IPv6 firewalls of those members that have one. Raises SpecError if none has, and as `listed_candidates`."""
     candidates = []
     reasons = []
-    for place, member in enumerate(_members(text, catalogue, without)):
+    for place, member in enumerate(_members(text, catalogue, without, interface)):
         try:
             candidates.append(member.candidate(IPV6_CONSTRUCTOR, -place))
         except SpecError as error:
@@ -192,21 +203,23 @@ class _Member:
     spec: Spec
     plugin: Plugin
     backend_class: Any
+    interface: str | None
 
     def candidate(self, constructor: str, rank: int) -> Candidate:
         origin = str(self.plugin)
         _require(self.backend_class, constructor, origin)
-        nat = Nat(construct(self.backend_class, self.spec, origin, constructor), origin)
+        spec = self.spec._replace(interface=self.interface)
+        nat = Nat(construct(self.backend_class, spec, origin, constructor), origin)
         return Candidate.of(nat, rank, self.spec.text)
 
 
-def _members(text: str, catalogue: Catalogue, without: type) -> list[_Member]:
+def _members(text: str, catalogue: Catalogue, without: type, interface: str | None) -> list[_Member]:
     found = [(spec, catalogue.find(spec)) for spec in parse_spec_list(text)]
     known = [(plugin.distribution, plugin.value, spec.argument) for spec, plugin in found]
     shown = without_arguments(text)
     if twice := next((spec for place, (spec, _) in enumerate(found) if known[place] in known[:place]), None):
         raise SpecError(f"the list {shown!r} names {twice} twice: write each backend once")
-    members = [_Member(spec, plugin, plugin.load()) for spec, plugin in found]
+    members = [_Member(spec, plugin, plugin.load(), interface) for spec, plugin in found]
     for member in members:
         if member.backend_class.kind is not Kind.LOOP or member.backend_class is without:
             raise SpecError(

@@ -18,7 +18,7 @@ class ChainNat(Nat):
 
     def __init__(self, nats: Sequence[Nat], name: str) -> None:
         self._chain = ChainBackend(nats)
-        super().__init__(self._chain, name)
+        super().__init__(self._chain, name, nats[0].interface)
         self._nats = tuple(nats)
 
     def watch(self, alert: Alert) -> Closer:

@@ -208,14 +208,15 @@ class NextGatewayNat(Nat):
         self._gateway.inner_address = address
 
 
-def next_gateway(place: int, catalogue: Catalogue) -> NextGatewayNat:
-    """The gateway at this place on the way out, asked with every installed protocol."""
-    return NextGatewayNat(NextGateway(place, partial(candidates_at, catalogue)))
+def next_gateway(place: int, catalogue: Catalogue, interface: str | None = None) -> NextGatewayNat:
+    """The gateway at this place on the way out by the interface, asked with every installed protocol."""
+    find = partial(router_at, interface=interface)
+    return NextGatewayNat(NextGateway(place, partial(candidates_at, catalogue, interface=interface), find))
 
 
-def candidates_at(catalogue: Catalogue, gateway: IPv4Address) -> list[Candidate]:
+def candidates_at(catalogue: Catalogue, gateway: IPv4Address, interface: str | None = None) -> list[Candidate]:
     """Every installed backend that takes the address of a gateway, for this one."""
-    return installed_candidates(catalogue, AnyBackend, argument=str(gateway))
+    return installed_candidates(catalogue, AnyBackend, argument=str(gateway), interface=interface)
 
 
 def _nothing() -> None:

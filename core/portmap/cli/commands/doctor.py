@@ -17,7 +17,7 @@ from portmap.cli.state_folder import SERVICE_FOLDER, default_state_folder, path_
 from portmap.doctor.capture import Capture
 from portmap.doctor.diagnose import diagnose
 from portmap.doctor.diagnosis import Outcome
-from portmap.doctor.examine import examine
+from portmap.doctor.examine import HostProbes, examine
 from portmap.doctor.findings import Findings
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
 from portmap.doctor.redact import redacted_findings
@@ -31,6 +31,7 @@ from portmap.reachability.echo import EchoClient
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
 from portmap.syntax.mappings import parse_mapping
+from portmap.syntax.specs import on_interface, parse_backend_spec
 from portmap.wire.stun.servers import Server, parse_servers
 
 _OUTSIDE_BACKEND = "stun"  # the backend that --stun HOST:PORT stands for
@@ -47,6 +48,7 @@ class DoctorArguments:
     responder: EchoClient | None
     try_it: bool
     capture: Path | None
+    interface: str | None = None
 
     @classmethod
     def read(
@@ -60,18 +62,19 @@ class DoctorArguments:
         via: str | None = None,
     ) -> Self:
         """Check the command line's words. Raises SpecError, or PluginError for a backend that is broken."""
+        interface = parse_backend_spec(nat).interface
         requests = parse_mapping(mapping) if mapping is not None else ()
         if any(request.host for request in requests):
             raise SpecError("doctor looks at this computer: leave @HOST out")
         if try_it and not requests:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
-        outside = _outside(stun) if stun is not None else None
+        outside = _outside(stun, interface) if stun is not None else None
         servers = parse_servers(stun) if stun is not None else ()
-        responder = EchoClient.parse(via) if via is not None else None
+        responder = EchoClient.parse(via, interface) if via is not None else None
         if responder is not None and not requests:
             raise SpecError("--via needs a MAPPING to try, as in: portmap doctor 25565 --via URL")
         path = path_of(capture, "--capture") if capture is not None else None
-        return cls(probe_targets(nat), requests, outside, servers, responder, try_it, path)
+        return cls(probe_targets(nat), requests, outside, servers, responder, try_it, path, interface)
 
 
 def run_doctor(arguments: DoctorArguments, *, as_one_object: bool, report: bool) -> Outcome:
@@ -87,6 +90,7 @@ def run_doctor(arguments: DoctorArguments, *, as_one_object: bool, report: bool)
             holdings=_holdings(),
             left_open=_left_open(),
             try_it=arguments.try_it,
+            probes=HostProbes.on(arguments.interface),
             nat_servers=arguments.nat_servers,
             responder=arguments.responder,
         )
@@ -108,10 +112,10 @@ def _report(findings: Findings) -> str:
     return report_of(lines, portmap.__version__, [plugin.names[0] for plugin in ours], len(plugins) - len(ours))
 
 
-def _outside(server: str) -> ProbeTarget:
+def _outside(server: str, interface: str | None) -> ProbeTarget:
     if not server.rpartition(":")[0]:
         raise SpecError("--stun names no server: write one and its port, as in stun.example.org:3478")
-    nat = portmap.load(f"{_OUTSIDE_BACKEND}:{server}")
+    nat = portmap.load(on_interface(f"{_OUTSIDE_BACKEND}:{server}", interface))
     return ProbeTarget(_OUTSIDE_BACKEND, lambda: nat)
 
 

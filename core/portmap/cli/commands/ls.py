@@ -17,6 +17,7 @@ from portmap.printable import printable
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
 from portmap.syntax.durations import format_lifetime
+from portmap.syntax.specs import parse_backend_spec
 
 _HERE = "this host"
 _HEADS = ("PROTO", "EXT", "CLIENT", "INT", "LEASE", "DESCRIPTION", "OURS")
@@ -30,7 +31,8 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
     logs.set_up(0)
     remembered = () if folder is None else tuple(_remembered(folder))  # first: a wrong folder is a mistake
     answer = ask_for_table(nat).answer
-    rows = remembered if answer.table is None else _marked(answer.table, remembered)
+    ours = _our_addresses(parse_backend_spec(nat).interface)
+    rows = remembered if answer.table is None else _marked(answer.table, remembered, ours)
     shown = [row for row in rows if row.ours or not mine]
     if as_json:
         print_json(gateway=answer.gateway, complete=answer.table is not None, mappings=[asdict(row) for row in shown])
@@ -43,9 +45,9 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
         print_error(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
 
 
-def _marked(table: Iterable[Listed], remembered: Iterable[Listed]) -> tuple[Listed, ...]:
+def _marked(table: Iterable[Listed], remembered: Iterable[Listed], our_addresses: Iterable[str]) -> tuple[Listed, ...]:
     """The table, with what we made by a protocol that leaves no mark: it leads where we remember it to lead."""
-    here = dict.fromkeys(_our_addresses(), _HERE)
+    here = dict.fromkeys(our_addresses, _HERE)
     ours = {_place(row, row.client) for row in remembered}
     return tuple(
         replace(row, ours=True) if _place(row, here.get(row.client, row.client)) in ours else row for row in table
@@ -56,10 +58,10 @@ def _place(row: Listed, client: str) -> tuple[Protocol, int, str, int]:
     return row.protocol, row.external_port, client, row.internal_port
 
 
-def _our_addresses() -> Iterator[str]:
-    for gateway in default_gateways():
+def _our_addresses(interface: str | None) -> Iterator[str]:
+    for gateway in default_gateways(interface):
         with suppress(NoGateway):
-            yield str(local_address_to(gateway))
+            yield str(local_address_to(gateway, interface))
 
 
 def _remembered(folder: Path) -> Iterator[Listed]:

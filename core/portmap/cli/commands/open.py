@@ -27,7 +27,7 @@ from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
-from portmap.syntax.specs import parse_backend_spec, shown_spec
+from portmap.syntax.specs import hop_texts, on_interface, parse_backend_spec, shown_spec
 
 
 def open_ports(
@@ -78,7 +78,7 @@ class _Opener:
         self._made: list[JournalEntry] = []
         self._failures: list[tuple[PortRequest, PortmapError]] = []
         self._address = "?"
-        self._lan_hosts = LanHosts()
+        self._lan_hosts = LanHosts(interface=nat.interface)
 
     def open(self, requests: Sequence[PortRequest], *, optional: bool, as_json: bool) -> int:
         """Open them all and tell; the exit code. `optional`: only what could be opened is worth a word."""
@@ -172,7 +172,7 @@ class _Opener:
         entry = self._open_ports.entry_at(str(self._nat), request.key, ipv6=self._nat.ipv6)
         if entry is None:
             return ""
-        token = f"{entry.spec} {entry.token}".rstrip() if self._in_token else entry.token
+        token = self._token_of(entry)
         if (wanted_port and entry.external_port != wanted_port) or entry.client != client:
             self._delete(entry, token)
             self._open_ports.remove([entry])
@@ -184,6 +184,9 @@ class _Opener:
             entry.protocol, entry.external_port, entry.internal_port, token=token, client=entry.client
         )
 
+    def _token_of(self, entry: JournalEntry) -> str:
+        return f"{hop_texts(entry.spec)[0]} {entry.token}".rstrip() if self._in_token else entry.token
+
     def _note(self, request: PortRequest, grant: Grant, client: IPv4Address | None) -> None:
         """Write a mapping down before anything else can go wrong."""
         spec, token, hint = self._spec, grant.token, self._nat.hint()
@@ -191,6 +194,7 @@ class _Opener:
             spec, _, token = grant.token.partition(" ")
             name, _, hint = hint.partition(" ")
             hint = hint if name == spec else ""
+            spec = on_interface(spec, self._nat.interface)
         expires = time.time() + grant.lifetime if grant.lifetime else None
         entry = JournalEntry(
             str(self._nat),
@@ -209,7 +213,7 @@ class _Opener:
 
     def _take_back(self, entries: Sequence[JournalEntry]) -> None:
         for entry in tuple(entries):
-            token = f"{entry.spec} {entry.token}".rstrip() if self._in_token else entry.token
+            token = self._token_of(entry)
             try:
                 self._delete(entry, token)
             except (NATError, PluginError) as error:

@@ -23,6 +23,7 @@ from portmap.printable import printable
 from portmap.storage.status import UP, PortStatus, SessionStatus
 from portmap.storage.status_file import live_sessions
 from portmap.syntax.durations import format_duration, format_lifetime
+from portmap.syntax.specs import interface_in
 
 HEALTHY, UNHEALTHY = 0, 1  # a container's health check knows no other codes
 PERIOD = 1.0  # seconds between two looks of --watch
@@ -132,7 +133,7 @@ def _rows(sessions: Sequence[SessionStatus], now: float) -> Iterator[tuple[str, 
 def _remarks(sessions: Sequence[SessionStatus], now: float) -> Iterator[str]:
     """What the table has no column for: the gateway, reasons, publishers."""
     for session in sessions:
-        yield f"{_name(session)}: via {printable(session.gateway or session.nat)}"
+        yield f"{_name(session)}: via {_gateway(session)}"
         for port in session.ports:
             if port.reason:
                 yield f"{_port(port)}: {printable(port.reason)}"
@@ -140,6 +141,14 @@ def _remarks(sessions: Sequence[SessionStatus], now: float) -> Iterator[str]:
             since = _ago(publisher.since, now)
             trouble = f"failing for {since}: {printable(publisher.reason)}"
             yield f"{printable(publisher.name)}: {f'ok for {since}' if publisher.ok else trouble}"
+
+
+def _gateway(session: SessionStatus) -> str:
+    """The gateway as its backend names it, and the interface that was chosen."""
+    interface = interface_in(session.nat)
+    if not session.gateway or interface is None:
+        return printable(session.gateway or session.nat)
+    return printable(f"{session.gateway} on {interface}")
 
 
 def _port(port: PortStatus) -> str:

@@ -12,6 +12,7 @@ from portmap.cli.output.style import PLAIN, Style, format_line
 from portmap.config.settings import Instance
 from portmap.events import Event, GatewayFound, PortAdded
 from portmap.model import DEFAULT_LIFETIME, Key, Kind, PortRequest
+from portmap.syntax.specs import interface_in
 
 if TYPE_CHECKING:
     from portmap.network.listening_sockets import ListeningSocket
@@ -25,10 +26,10 @@ def _listening(ports: Iterable[int]) -> "Sequence[ListeningSocket] | None":
     return listening(ports)
 
 
-def _egress_note(gateway: str) -> str:
+def _egress_note(gateway: str, interface: str | None) -> str:
     from portmap.network.egress import egress_note  # noqa: PLC0415  # once the gateway has answered, as above
 
-    return egress_note(gateway)
+    return egress_note(gateway, interface)
 
 
 class HumanLines:
@@ -80,7 +81,7 @@ class HumanMessages:
         self,
         style: Style = PLAIN,
         sockets: Listening = _listening,
-        egress: Callable[[str], str] = _egress_note,
+        egress: Callable[[str, str | None], str] = _egress_note,
     ) -> None:
         self._style = style
         self._sockets = sockets
@@ -98,7 +99,7 @@ class HumanMessages:
         """After the line about an event."""
         match event:
             case GatewayFound() if running.session.kind is Kind.LOOP:
-                return self._once(running.name, self._egress(event.gateway))
+                return self._once(running.name, self._egress(event.gateway, interface_in(running.instance.gateway)))
             case PortAdded():
                 return self._on_opened(running, event.key)
         return []

@@ -83,6 +83,7 @@ def _parameter(name: str) -> Parameter:
 
 Mappings = Annotated[list[str], typer.Argument(metavar="MAPPING...", help=f"{MAPPING}.", show_default=False)]
 Nat = Annotated[str, option("nat", from_variable=True)]
+Interface = Annotated[str | None, option("interface", from_variable=True)]
 MaybeNat = Annotated[str | None, option("nat")]
 Lease = Annotated[str | None, option("lease")]
 State = Annotated[str | None, option("state", from_variable=True)]

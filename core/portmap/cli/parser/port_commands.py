@@ -7,6 +7,7 @@ import typer
 
 from portmap.cli.parser.bare_group import PlainCommand
 from portmap.cli.parser.options import (
+    Interface,
     Json,
     Lease,
     Mappings,
@@ -19,6 +20,7 @@ from portmap.cli.parser.options import (
     takes_options,
 )
 from portmap.errors import SpecError
+from portmap.syntax.specs import on_interface
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +42,7 @@ class RunCommand(PlainCommand):
 
 def ip(
     nat: Nat = "any",
+    interface: Interface = None,
     only_ipv4: Annotated[bool, typer.Option("-4", help="The IPv4 address; the default.")] = False,
     only_ipv6: Annotated[bool, typer.Option("-6", help="The IPv6 address.")] = False,
     allow_private: Annotated[
@@ -56,7 +59,9 @@ def ip(
 
     if only_ipv4 and only_ipv6:
         raise SpecError("-4 and -6 ask for two addresses: ask for one at a time")
-    code = print_external_ip(nat, ipv6=only_ipv6, allow_private=allow_private, as_json=json, verbosity=verbose)
+    code = print_external_ip(
+        on_interface(nat, interface), ipv6=only_ipv6, allow_private=allow_private, as_json=json, verbosity=verbose
+    )
     raise typer.Exit(code)
 
 
@@ -74,6 +79,7 @@ def check(
         ),
     ] = None,
     nat: Nat = "any",
+    interface: Interface = None,
     state: State = None,
     json: Json = False,
     verbose: Verbose = 0,
@@ -86,7 +92,9 @@ def check(
     from portmap.cli.commands.check import print_checks  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
 
-    raise typer.Exit(print_checks(ports, via, nat, state_folder(state), as_json=json, verbosity=verbose))
+    raise typer.Exit(
+        print_checks(ports, via, on_interface(nat, interface), state_folder(state), as_json=json, verbosity=verbose)
+    )
 
 
 @takes_options("run")
@@ -116,6 +124,7 @@ def run(
 def open_(
     mappings: Mappings,
     nat: Nat = "any",
+    interface: Interface = None,
     lease: Lease = None,
     state: State = None,
     only_ipv4: OnlyIPv4 = False,
@@ -135,7 +144,17 @@ def open_(
     if only_ipv4 and only_ipv6:
         raise SpecError("-4 and -6 exclude each other: leave out both to have IPv4 and IPv6")
     folder = state_folder(state)
-    raise typer.Exit(open_ports(nat, mappings, lifetime, folder, ipv4=not only_ipv6, ipv6=not only_ipv4, as_json=json))
+    raise typer.Exit(
+        open_ports(
+            on_interface(nat, interface),
+            mappings,
+            lifetime,
+            folder,
+            ipv4=not only_ipv6,
+            ipv6=not only_ipv4,
+            as_json=json,
+        )
+    )
 
 
 def close(
@@ -147,6 +166,7 @@ def close(
         bool, typer.Option("--force", help="The gateway's entries that lead to this host, ours or not.")
     ] = False,
     nat: MaybeNat = None,
+    interface: Interface = None,
     state: State = None,
     json: Json = False,
 ) -> None:
@@ -160,6 +180,8 @@ def close(
     from portmap.config.settings import environment_layer  # noqa: PLC0415  # as above
 
     nat = nat or environment_layer(os.environ).nat
+    if interface is not None:
+        nat = on_interface(nat or "any", interface)
     close_them = force_close_ports if force else close_ports
     raise typer.Exit(close_them(nat, mappings or [], state_folder(state), mine=mine, as_json=json))
 
@@ -185,6 +207,7 @@ def doctor(
         str | None, typer.Argument(metavar="[MAPPING]", help="The port to look at, as in 25565.", show_default=False)
     ] = None,
     nat: Nat = "any",
+    interface: Interface = None,
     stun: Annotated[
         str | None,
         typer.Option(
@@ -215,12 +238,13 @@ def doctor(
     """
     from portmap.cli.commands.doctor import DoctorArguments, run_doctor  # noqa: PLC0415  # only this command needs it
 
-    arguments = DoctorArguments.read(mapping, nat, stun, capture, try_it=try_it, via=via)
+    arguments = DoctorArguments.read(mapping, on_interface(nat, interface), stun, capture, try_it=try_it, via=via)
     raise typer.Exit(int(run_doctor(arguments, as_one_object=json, report=report)))
 
 
 def ls(
     nat: Nat = "any",
+    interface: Interface = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only what portmap made on this host.")] = False,
     state: State = None,
     json: Json = False,
@@ -229,4 +253,4 @@ def ls(
     from portmap.cli.commands.ls import print_gateway_table  # noqa: PLC0415  # only this command needs it
     from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
 
-    print_gateway_table(nat, state_folder(state), mine=mine, as_json=json)
+    print_gateway_table(on_interface(nat, interface), state_folder(state), mine=mine, as_json=json)

@@ -17,6 +17,7 @@ from typing import Any
 
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.candidates import race_constructor
+from portmap.backends.load import checked_spec
 from portmap.backends.nat import Nat
 from portmap.backends.shared import SharedNat
 from portmap.doctor.findings import BackendAnswer
@@ -26,7 +27,7 @@ from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
 from portmap.network.egress import address_towards
-from portmap.syntax.specs import Spec, parse_backend_spec, parse_spec_list, shown_spec
+from portmap.syntax.specs import Spec, parse_spec_list, shown_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class BackendProbe:
         except (NATError, PluginError) as error:
             return BackendAnswer(target.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
         answer = BackendAnswer(target.name, str(nat), _ms(began), address, evidence=nat.evidence())
-        return replace(answer, us=address_towards(answer.host), table=self._table(nat))
+        return replace(answer, us=address_towards(answer.host, nat.interface), table=self._table(nat))
 
     def _table(self, nat: Nat) -> tuple[Listed, ...] | None:
         """The gateway's table, if it can be had in time."""
@@ -123,19 +124,21 @@ def probe_targets(spec: str, catalogue: Catalogue | None = None) -> tuple[ProbeT
     Beside a backend that is named without its gateway's address, the others are asked to compare.
     """
     catalogue = catalogue or Catalogue(BACKENDS)
-    specs = _members(parse_backend_spec(spec), catalogue)
+    parsed = checked_spec(spec)
+    specs = _members(parsed, catalogue)
     named = [_named(member, catalogue) for member in specs]
     taken = {catalogue.find(member).value for member in specs}
     others = () if any(target.has_address for target in named) else catalogue.plugins
     rest = [it for it in others if not it.shadowed_by and it.value not in taken]
-    return (*named, *(ProbeTarget(it.names[0], _loader(it), chosen=not named) for it in rest))
+    return (*named, *(ProbeTarget(it.names[0], _loader(it, parsed.interface), chosen=not named) for it in rest))
 
 
 def _members(spec: Spec, catalogue: Catalogue) -> tuple[Spec, ...]:
     """The backends that a list names; nothing where all are meant."""
     if catalogue.find(spec).load() is not AnyBackend:
         return (spec,)
-    return parse_spec_list(spec.argument) if spec.argument else ()
+    members = parse_spec_list(spec.argument) if spec.argument else ()
+    return tuple(member._replace(interface=spec.interface) for member in members)
 
 
 def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
@@ -143,17 +146,19 @@ def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
     backend_class = plugin.load()
     if backend_class.kind is Kind.NONE:
         raise SpecError(f"{spec} names no gateway, so there is nothing to examine: use any, or name a gateway")
-    nat = SharedNat(construct(backend_class, spec, str(plugin)), str(plugin))
-    return ProbeTarget(spec.text, lambda: nat, has_address=spec.argument is not None)
+    nat = SharedNat(construct(backend_class, spec, str(plugin)), str(plugin), interface=spec.interface)
+    name = spec._replace(interface=None).text
+    return ProbeTarget(name, lambda: nat, has_address=spec.argument is not None)
 
 
-def _loader(plugin: Plugin) -> Callable[[], Nat | None]:
+def _loader(plugin: Plugin, interface: str | None) -> Callable[[], Nat | None]:
     def load() -> Nat | None:
         backend_class = plugin.load()
         if not _maps(backend_class):
             return None
-        backend = construct(backend_class, Spec(plugin.names[0]), str(plugin), race_constructor(backend_class))
-        return SharedNat(backend, str(plugin))
+        spec = Spec(plugin.names[0], interface=interface)
+        backend = construct(backend_class, spec, str(plugin), race_constructor(backend_class))
+        return SharedNat(backend, str(plugin), interface=interface)
 
     return load
 

@@ -14,7 +14,7 @@ from portmap.doctor.probes.backends import BackendProbe, ProbeTarget
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
 from portmap.model import Scope
-from portmap.wire.path_probe import router_at
+from portmap.wire import path_probe
 
 TIMEOUT = 3.0  # seconds; the two protocols by UDP answer within three tries, a search for UPnP takes 2.5
 _SECOND = 2  # its place on the way out
@@ -22,17 +22,21 @@ _SECOND = 2  # its place on the way out
 
 def look_beyond(
     findings: Findings,
-    router_at: Callable[[int], IPv4Address | None] = router_at,
+    router_at: Callable[[int], IPv4Address | None] | None = None,
     asked_at: Callable[[IPv4Address], Iterable[Candidate]] | None = None,
+    interface: str | None = None,
 ) -> Beyond | None:
-    """Who answers beyond the router; None where there is nothing to look for."""
+    """Who answers beyond the router; None where there is nothing to look for.
+
+    `interface`: the way out by this one; None: as the routes say.
+    """
     answer = next(iter(findings.good), None)
     if answer is None or answer.host not in findings.network.gateways[:1]:
         return None
     if answer.scope not in (Scope.PRIVATE, Scope.CGNAT):
         return None
-    places = places_of(_SECOND, answer.address, router_at)
-    backends_at = asked_at or partial(candidates_at, Catalogue(BACKENDS))
+    places = places_of(_SECOND, answer.address, router_at or partial(path_probe.router_at, interface=interface))
+    backends_at = asked_at or partial(candidates_at, Catalogue(BACKENDS), interface=interface)
     asked = [backend for place in places for backend in backends_at(place)]
     return Beyond(places, BackendProbe(map(_target, asked), TIMEOUT).answers())
 

@@ -10,11 +10,15 @@ from portmap.wire.exchange import Peer
 from portmap.wire.stun.servers import Server, look_up
 
 
-def measure_nat(servers: tuple[Server, ...]) -> NatType | str:
-    """What the first two servers show; a sentence where they do not answer. Over IPv4: IPv6 needs no NAT."""
+def measure_nat(servers: tuple[Server, ...], interface: str | None = None) -> NatType | str:
+    """What the first two servers show; a sentence where they do not answer. Over IPv4: IPv6 needs no NAT.
+
+    `interface`: the one of this host to ask them by; None: as the routes say.
+    """
     try:
         peers = [_ipv4(server) for server in servers[:2]]
-        return NatProbe(peers[0], peers[1], local_address_to(IPv4Address(peers[0][0]))).measure()
+        ours = local_address_to(IPv4Address(peers[0][0]), interface)
+        return NatProbe(peers[0], peers[1], ours, interface).measure()
     except PortmapError as error:
         return str(error)
 

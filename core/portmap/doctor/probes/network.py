@@ -26,11 +26,11 @@ _CONTAINER_GROUPS = ("docker", "containerd", "kubepods", "lxc", "libpod")
 _BRIDGES = tuple(IPv4Network(it) for it in ("172.16.0.0/12", "10.88.0.0/16"))  # the pools of Docker, of Podman
 
 
-def read_host_network() -> HostNetwork:
-    """Read it all."""
-    gateways = tuple(default_gateways())
-    outward = outward_address()
-    us = address_towards(gateways[0]) if gateways else outward
+def read_host_network(chosen: str | None = None) -> HostNetwork:
+    """Read it all; with a `chosen` interface the gateways of its network, and our addresses there."""
+    gateways = tuple(default_gateways(chosen))
+    outward = outward_address(chosen)
+    us = address_towards(gateways[0], chosen) if gateways else outward
     addresses = _addresses()
     ways = _default_interfaces()
     interface, outward_interface = (_interface_of(address, addresses) for address in (us, outward))
@@ -43,7 +43,8 @@ def read_host_network() -> HostNetwork:
         bridged=is_bridged(gateways, interface, in_container()),
         outward=outward,
         outward_interface=outward_interface,
-        ipv6=global_ipv6_address(),
+        ipv6=global_ipv6_address(chosen),
+        chosen=chosen or "",
     )
 
 

@@ -13,4 +13,5 @@ def reach_ports(findings: Findings, responder: EchoClient) -> Iterator[Reachabil
     for request in findings.rooted:
         opened = findings.opened(request)
         if opened is not None:
-            yield check_port(request, Endpoint(opened.address, opened.external_port), responder)
+            endpoint = Endpoint(opened.address, opened.external_port)
+            yield check_port(request, endpoint, responder, interface=findings.network.chosen or None)

@@ -9,6 +9,10 @@ from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.egress import leaves_elsewhere
 
+_WITH_A_VPN = (
+    "switch the VPN off, or let the program's traffic bypass it (split tunnelling)",
+    "or open the port at the VPN, if it forwards ports: --nat protonvpn, or --nat pmp:ADDRESS",
+)
 _INSTEAD = (
     "use IPv6, if you have it: it needs no mapping, only an open port in the router's IPv6 firewall",
     "or use a VPN with port forwarding, or a tunnel",
@@ -48,11 +52,17 @@ def traffic_elsewhere(findings: Findings) -> Diagnosis | None:
         f"This computer's traffic does not leave through {answer.gateway}.",
         f"Our address towards the Internet is {network.outward}{via}, towards the gateway {answer.us}: a VPN or a "
         "second line is on. What comes in at the gateway is answered by the other way, so no connection comes about.",
-        (
-            "switch the VPN off, or let the program's traffic bypass it (split tunnelling)",
-            "or open the port at the VPN, if it forwards ports: --nat protonvpn, or --nat pmp:ADDRESS",
-        ),
+        _answer_by(network.chosen, answer) if network.chosen else _WITH_A_VPN,
         Outcome.UNREACHABLE,
+    )
+
+
+def _answer_by(interface: str, answer: BackendAnswer) -> tuple[str, ...]:
+    """What has programs answer by the interface that the user chose: a rule for our address there (ip-rule(8))."""
+    route = f"ip route add default via {answer.host} dev {interface} table 100"
+    return (
+        f"as root: {route} && ip rule add from {answer.us} lookup 100",
+        f"or bind the program to {answer.us} or {interface}, if it has such a setting",
     )
 
 

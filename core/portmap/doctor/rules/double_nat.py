@@ -24,7 +24,9 @@ def commands_through(findings: Findings) -> tuple[str, ...]:
 
 
 def _command(findings: Findings, beyond: str, port: str) -> str:
-    return f"portmap --nat {_typed(findings.good[0])} --beyond {beyond} {port}"
+    chosen = findings.network.chosen
+    by = f" --interface {chosen}" if chosen else ""
+    return f"portmap{by} --nat {_typed(findings.good[0])} --beyond {beyond} {port}"
 
 
 def _typed(answer: BackendAnswer) -> str:

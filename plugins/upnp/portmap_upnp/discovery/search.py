@@ -8,8 +8,7 @@ Rules:
   the first and can forge answers to it; the port of the second is known to the asked host only;
 - an answer to the unicast socket is proof that the device is at its address. Without that proof only an answer from a
   default gateway counts, and only where its LOCATION has no query; any other sender is first asked by unicast itself;
-- each default gateway has a quota of its own, for answers with proof and for those without; so has each other host,
-  and no more than MAX_OTHER_HOSTS of them get one;
+- each sender has a quota (`AnswerQuota`);
 - a loopback address answers only where a loopback address was asked.
 
 The target that nearly every gateway answers goes a moment ahead of the others: miniupnpd takes 52 ms to answer it
@@ -19,10 +18,9 @@ alone and 70 to 140 ms when the other questions come with it.
 import logging
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from selectors import EVENT_READ, DefaultSelector
 from threading import Event
@@ -30,8 +28,10 @@ from typing import NamedTuple
 
 from portmap.errors import Garbled, NoGateway
 from portmap.model import Address
+from portmap.network.interface import check_has_ipv4, use_interface
 from portmap.network.routes import default_gateways6, gateway_candidates, local_address_to
 from portmap_upnp.discovery import ssdp
+from portmap_upnp.discovery.answer_quota import AnswerQuota
 from portmap_upnp.location import Location, names_host, parse_location
 
 SEND_TIMES = (
@@ -47,8 +47,6 @@ starting hears a later one."""
 
 SEND_TIMES6 = tuple((after, (ssdp.FIREWALL_TARGET,)) for after in (0.0, 0.35, 0.85, 1.4))
 
-PER_HOST = 4  # different LOCATIONs that one host may name; FRITZ!Boxes have two
-MAX_OTHER_HOSTS = 128  # hosts that are no default gateways, and questions to them, in one search
 MAX_LINKS = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
@@ -65,18 +63,27 @@ class DeviceSeen(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Where to ask and for how long (seconds). `multicast` None: only the gateways."""
+    """Where to ask and for how long (seconds). `multicast` None: only the gateways.
+
+    `interface`: the one of this host to ask by; None: as the routes say.
+    """
 
     gateways: Callable[[], Sequence[Address]] = gateway_candidates
     multicast: str | None = ssdp.ADDRESS
     port: int = ssdp.PORT
     timeout: float = 2.5
     send_times: tuple[tuple[float, tuple[str, ...]], ...] = SEND_TIMES
+    interface: str | None = None
 
     @classmethod
-    def for_firewalls(cls) -> "Search":
+    def on(cls, interface: str | None) -> "Search":
+        """The search by this interface."""
+        return cls(partial(gateway_candidates, interface), interface=interface)
+
+    @classmethod
+    def for_firewalls(cls, interface: str | None = None) -> "Search":
         """The search for devices that open IPv6 pinholes."""
-        return cls(default_gateways6, ssdp.ADDRESS6, send_times=SEND_TIMES6)
+        return cls(partial(default_gateways6, interface), ssdp.ADDRESS6, send_times=SEND_TIMES6, interface=interface)
 
     def at(self, host: Address) -> "Search":
         """The same at one host only."""
@@ -101,14 +108,14 @@ class _RunningSearch:
         self._ours = ours
         # We ask from our global IPv6 address and from our link-local one: a gateway answers from its own address of
         # that kind.
-        sources = ("0.0.0.0",) if ours is None else (str(ours), "::")  # noqa: S104  # any of ours
+        sources = (_source(search),) if ours is None else (str(ours), "::")
         with ExitStack() as undo:
-            self._unicast = [undo.enter_context(closing(_open(source))) for source in sources]
-            self._multicast = [undo.enter_context(closing(_open(source))) for source in sources]
+            self._unicast = [undo.enter_context(closing(_open(source, search.interface))) for source in sources]
+            self._multicast = [undo.enter_context(closing(_open(source, search.interface))) for source in sources]
             self._sockets = undo.pop_all()
         self._gateways: frozenset[Address] = frozenset()
         self._seen: dict[Location, None] = {}
-        self._quota = _Quota()
+        self._quota = AnswerQuota()
 
     def ask(self, targets: Sequence[str]) -> None:
         """Ask the gateways and the group for each of the targets."""
@@ -142,10 +149,10 @@ class _RunningSearch:
     def _ask_group(self, target: str, group: str, gateways: Sequence[Address]) -> None:
         request = self._request(target)
         if self._ours is None:
-            for egress in _egresses(gateways):
+            for egress in _egresses(gateways, self._search.interface):
                 _send(self._multicast[0], request, group, self._search.port, egress)
             return
-        for zone in _zones(gateways):
+        for zone in _zones(gateways) if self._search.interface is None else [self._search.interface]:
             for sock in self._multicast:
                 _send(sock, request, f"{group}%{zone}", self._search.port)
 
@@ -171,7 +178,7 @@ class _RunningSearch:
         is_gateway = host in self._gateways
         if host.is_loopback and not any(gateway.is_loopback for gateway in self._gateways):
             raise Garbled("a loopback address was not asked")
-        location = parse_location(answer.location, host, self._ours)
+        location = parse_location(answer.location, host, self._ours, self._search.interface)
         if location in self._seen:
             return None
         if not proves and (not is_gateway or location.has_query):
@@ -193,38 +200,6 @@ class _RunningSearch:
         return is_routed_by and not self._quota.was_asked(host)
 
 
-@dataclass(slots=True)
-class _Quota:
-    """How many LOCATIONs each sender may still name, and which other hosts may be asked. Bounded; gateways are few."""
-
-    _gateways: Counter[tuple[Address, bool]] = field(default_factory=Counter)
-    _other_hosts: Counter[Address] = field(default_factory=Counter)
-    _asked: Counter[Address] = field(default_factory=Counter)
-
-    def has_room(self, host: Address, is_gateway: bool, proves: bool) -> bool:
-        """Count one more LOCATION of this host, if it may have one."""
-        if is_gateway:
-            self._gateways[host, proves] += 1
-            return self._gateways[host, proves] <= PER_HOST
-        return _count(self._other_hosts, host)
-
-    def was_asked(self, host: Address) -> bool:
-        """Whether this host, no default gateway, got a question of its own."""
-        return host in self._asked
-
-    def has_room_to_ask(self, host: Address) -> bool:
-        """Count one more question to this host, if it may get one."""
-        return self._asked.total() < MAX_OTHER_HOSTS and _count(self._asked, host)
-
-
-def _count(by_host: Counter[Address], host: Address) -> bool:
-    """Count one more for this host, no default gateway, unless it had its share or there are too many such hosts."""
-    if by_host[host] >= PER_HOST or (host not in by_host and len(by_host) >= MAX_OTHER_HOSTS):
-        return False
-    by_host[host] += 1
-    return True
-
-
 def _sender(address: tuple[object, ...]) -> Address:
     """The sender of a datagram, with its zone."""
     if len(address) == 2:
@@ -232,7 +207,20 @@ def _sender(address: tuple[object, ...]) -> Address:
     return ip_address(socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0])  # type: ignore[arg-type]  # as recvfrom gives it
 
 
-def _open(source: str) -> socket.socket:
+def _source(search: Search) -> str:
+    """Our IPv4 address to ask from: by an interface the one towards its gateway, since rules may choose routes by it.
+
+    Raises NoGateway where the interface cannot be used.
+    """
+    anywhere = "0.0.0.0"  # noqa: S104  # any of ours
+    if search.interface is None:
+        return anywhere
+    check_has_ipv4(search.interface)
+    gateway = next((it for it in search.gateways() if isinstance(it, IPv4Address)), None)
+    return anywhere if gateway is None else str(local_address_to(gateway, search.interface))
+
+
+def _open(source: str, interface: str | None) -> socket.socket:
     is_ipv6 = ":" in source
     with ExitStack() as undo:
         try:
@@ -244,6 +232,7 @@ def _open(source: str) -> socket.socket:
             else:
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ssdp.TTL)
             sock.setblocking(False)
+            use_interface(sock, interface)
             sock.bind((source, 0))
         except OSError as error:
             raise NoGateway(f"no socket to search with: {error.strerror}; is the network up?") from error
@@ -251,13 +240,13 @@ def _open(source: str) -> socket.socket:
         return sock
 
 
-def _egresses(gateways: Sequence[Address]) -> list[IPv4Address]:
+def _egresses(gateways: Sequence[Address], interface: str | None) -> list[IPv4Address]:
     """Our own addresses on the ways to the gateways: a VPN or a container bridge must not swallow the multicast."""
     ours: dict[IPv4Address, None] = {}
     for gateway in gateways:
         try:
             if isinstance(gateway, IPv4Address):
-                ours[local_address_to(gateway)] = None
+                ours[local_address_to(gateway, interface)] = None
         except NoGateway as error:
             _log.debug("no search by multicast: %s", error)
     return list(ours) or [IPv4Address(0)]  # 0.0.0.0: as the system likes

@@ -25,12 +25,14 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 from typing import TypeAlias
 
 from portmap.model import Scope, scope_of
-from portmap.network.routes import is_on_link
+from portmap.network import routes
+from portmap.network.interface import use_interface
 from portmap_upnp.control.wan_connection import DESCRIPTION_LENGTH, PortMappingEntry
 from portmap_upnp.mapping.client_text import is_name_of, parse_client
 from portmap_upnp.mapping.port_forward import PortForward
@@ -157,25 +159,32 @@ def is_host_present(
     *,
     answers: Answers | None = None,
     arp: Path = _ARP,
-    is_on_link: Callable[[IPv4Address], bool] = is_on_link,
+    interface: str | None = None,
+    is_on_link: Callable[[IPv4Address], bool] | None = None,
 ) -> bool:
-    """Whether a host answers at this address, if only to refuse; `client` is what a gateway lists, any text."""
+    """Whether a host answers at this address, if only to refuse; `client` is what a gateway lists, any text.
+
+    `interface`: the one of this host that leads to it; None: as the routes say.
+    """
     try:
         address = IPv4Address(client)
     except AddressValueError:
         return True
+    is_on_link = is_on_link or partial(routes.is_on_link, interface=interface)
     if scope_of(address) is not Scope.PRIVATE or not is_on_link(address):
         return True
-    alive = (answers or answers_tcp)(address, port) or _has_answered_arp(address, arp)
+    answers = answers or partial(answers_tcp, interface=interface)
+    alive = answers(address, port) or _has_answered_arp(address, arp, interface)
     _log.debug("%s is %s", address, "present" if alive else "absent")
     return alive
 
 
-def answers_tcp(address: IPv4Address, port: int, timeout: float = TIMEOUT) -> bool:
+def answers_tcp(address: IPv4Address, port: int, timeout: float = TIMEOUT, interface: str | None = None) -> bool:
     """Whether a connection is accepted or refused, or cannot be tried, within `timeout` seconds."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.settimeout(timeout)
+            use_interface(probe, interface)
             probe.connect((str(address), port))
     except TimeoutError:
         return False
@@ -184,13 +193,14 @@ def answers_tcp(address: IPv4Address, port: int, timeout: float = TIMEOUT) -> bo
     return True
 
 
-def _has_answered_arp(address: IPv4Address, arp: Path) -> bool:
+def _has_answered_arp(address: IPv4Address, arp: Path, interface: str | None) -> bool:
     """A firewall may swallow the attempt, but the neighbour's ARP answer gives it away."""
     try:
         table = arp.read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
-    return any(_lists(line.split(), str(address)) for line in table.splitlines()[1:])
+    rows = (line.split() for line in table.splitlines()[1:])
+    return any(_lists(row, str(address)) for row in rows if interface in (None, *row[5:6]))
 
 
 def _lists(fields: list[str], address: str) -> bool:

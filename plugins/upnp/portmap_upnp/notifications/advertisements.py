@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from portmap.errors import Garbled, NoGateway
 from portmap.model import Address
+from portmap.network.interface import use_interface
 from portmap.network.routes import local_address_to
 from portmap_upnp.discovery.ssdp import MAX_DATAGRAM, Advertisement, parse_advertisement
 
@@ -25,12 +26,13 @@ _log = logging.getLogger("portmap.upnp")
 
 
 class AdvertisementReceiver:
-    """Listens at `where`, a group and port, until `close`."""
+    """Listens at `where`, a group and port, until `close`; by the interface only, if one is given."""
 
-    def __init__(self, where: Peer) -> None:
+    def __init__(self, where: Peer, interface: str | None = None) -> None:
         self._group = IPv4Address(where[0])
+        self._interface = interface
         self._joined: set[IPv4Address] = set()
-        self.sock = _open(where)
+        self.sock = _open(where, interface)
         """To wait on; None where nothing can be heard."""
 
     def join_towards(self, gateway: Address) -> None:
@@ -38,7 +40,7 @@ class AdvertisementReceiver:
         if self.sock is None or not self._group.is_multicast or not isinstance(gateway, IPv4Address):
             return
         try:
-            ours = local_address_to(gateway)
+            ours = local_address_to(gateway, self._interface)
             if ours not in self._joined:
                 self.sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, self._group.packed + ours.packed)
                 self._joined.add(ours)
@@ -59,7 +61,7 @@ class AdvertisementReceiver:
             self.sock.close()
 
 
-def _open(where: Peer) -> socket.socket | None:
+def _open(where: Peer, interface: str | None) -> socket.socket | None:
     """Bound to the group itself it takes no unicast from a server that shares the port; Windows knows no such thing."""
     host, port = where
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -67,6 +69,7 @@ def _open(where: Peer) -> socket.socket | None:
         sock.setblocking(False)
         for option in _SHARED:
             sock.setsockopt(socket.SOL_SOCKET, option, 1)
+        use_interface(sock, interface)
         sock.bind(("" if sys.platform == "win32" and IPv4Address(host).is_multicast else host, port))
     except OSError as error:
         sock.close()

@@ -13,6 +13,7 @@ from contextlib import closing
 from ipaddress import ip_address
 
 from portmap.model import Address
+from portmap.network.interface import use_interface
 from portmap.wire.waiter import Waiter
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
@@ -26,14 +27,15 @@ _log = logging.getLogger("portmap.upnp")
 
 
 class CallbackServer:
-    """Listens from the moment it is made until `close`. Raises OSError where it cannot."""
+    """Listens from the moment it is made until `close`; on the interface only, if one is given. Raises OSError."""
 
-    def __init__(self, us: Address, gateway: Address) -> None:
+    def __init__(self, us: Address, gateway: Address, interface: str | None = None) -> None:
         self._gateway = gateway
         self.path = f"/{os.urandom(8).hex()}"  # only the gateway is told
         self.sock = socket.create_server((str(us), 0), backlog=_BACKLOG)
         """To wait on."""
         self.sock.setblocking(False)
+        use_interface(self.sock, interface)  # an accepted connection is bound to it as well
 
     @property
     def url(self) -> str:

@@ -36,7 +36,10 @@ _log = logging.getLogger("portmap.upnp")
 
 
 class FirewallWatch:
-    """Watches from the moment it is made until `close`. `device` is the firewall in use, `alert` the core's."""
+    """Watches from the moment it is made until `close`. `device` is the firewall in use, `alert` the core's.
+
+    `interface`: what comes by another one is not received; None: as the routes say.
+    """
 
     def __init__(
         self,
@@ -44,13 +47,15 @@ class FirewallWatch:
         gateways: Callable[[], Sequence[Address]],
         fetch: Fetch,
         alert: Callable[[str], None],
+        interface: str | None = None,
     ) -> None:
         self._device = device
         self._gateways = gateways
         self._fetch = fetch
         self._alert = alert
         self._waiter = Waiter()
-        self._socket = open_multicast_socket(ssdp.ADDRESS6, ssdp.PORT)
+        self._interface = interface
+        self._socket = open_multicast_socket(ssdp.ADDRESS6, ssdp.PORT, interface)
         self._joined: set[Address | int] = set()
         self._known: FirewallDevice | None = None  # the one that `_boot` is of
         self._boot = ""
@@ -79,7 +84,8 @@ class FirewallWatch:
 
     def _join(self) -> None:
         """Join the group on the links of the default gateways."""
-        links = {link for gateway in self._gateways() if (link := interface_towards(gateway)) is not None}
+        towards = (interface_towards(gateway, self._interface) for gateway in self._gateways())
+        links = {link for link in towards if link is not None}
         for link in links - self._joined:
             if self._socket is not None:
                 join_group(self._socket, ssdp.ADDRESS6, link)

@@ -113,7 +113,8 @@ class EventSubscription:
         if renewed:
             headers = gena.renewal_headers(renewed.sid)
         else:
-            self._server = self._server or CallbackServer(contact.us, contact.gateway.host)
+            interface = contact.gateway.location.interface
+            self._server = self._server or CallbackServer(contact.us, contact.gateway.host, interface)
             headers = gena.subscribe_headers(self._server.url)
         reply = self._ask(contact.service.events, "SUBSCRIBE", headers, TIMEOUT, self._waiter)
         if renewed and reply.status in _GONE:

@@ -43,7 +43,8 @@ class GatewayWatch:
     """Watches from the moment it is made until `close`. `candidates` are listened to while there is no contact.
 
     `tell` is the core's alert, `where` the (group, port) for announcements, `stated` the external address that the
-    gateway last gave when it was asked.
+    gateway last gave when it was asked. `interface`: what comes by another one is not received; None: as the routes
+    say.
     """
 
     def __init__(
@@ -55,14 +56,16 @@ class GatewayWatch:
         where: Peer,
         has_our_entry: "Callable[[ActiveGateway], bool]" = lambda _: False,
         stated: "Callable[[], IPv4Address | None]" = lambda: None,
+        interface: str | None = None,
     ) -> None:
+        self._interface = interface
         self._has_our_entry = has_our_entry
         self._contact = contact
         self._candidates = candidates
         self._adopt = adopt
         self._tell = tell
         self._waiter = Waiter()
-        self._advertisements = AdvertisementReceiver(where)
+        self._advertisements = AdvertisementReceiver(where, interface)
         self._events = EventSubscription(self._waiter, stated)
         self._followed: ActiveGateway | None = None
         self._gateway: GatewayDevice | None = None  # the contact's gateway, or what it has become since
@@ -160,7 +163,7 @@ class GatewayWatch:
 
     def _check_alive(self, sender: Address, notice: Advertisement) -> bool:
         try:
-            location = parse_location(notice.location, sender)
+            location = parse_location(notice.location, sender, interface=self._interface)
         except Garbled as error:
             _log.debug("announcement ignored: %s", error)
             return False
