@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 LEASE = 20  # seconds, the least that miniupnpd gives here, by PCP too: it is its `min_lifetime`, 120 where not set
 LONGER = LEASE + 5.0
+AT_REST = 0.5  # seconds; what is stopped between its look at the clock and its wait waits 5 s (POLL_INTERVAL) after that
 WATCHED = 70  # seconds for which packets are lost
 A_CALL = 10.0  # seconds; what ran out while the gateway was asked is told when that call is over
 
@@ -83,6 +84,7 @@ def test_frozen_for_longer_than_the_lease_and_thawed_all_is_mapped_again(
     lab: Lab, control: Slowdown, spec: str
 ) -> None:
     with _hold(lab, spec) as portmap:
+        time.sleep(AT_REST)
         portmap.process.send_signal(signal.SIGSTOP)
         time.sleep(LONGER)
         assert not lab.router.mappings()
