@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(180)
 
 LEASE = 20  # seconds, the least that miniupnpd gives here, by PCP too: it is its `min_lifetime`, 120 where not set
 LONGER = LEASE + 5.0
-AT_REST = 0.5  # seconds; what is stopped between its look at the clock and its wait waits 5 s (POLL_INTERVAL) after that
+AT_REST = 0.5  # seconds; stopped between its look at the clock and its wait, a process waits POLL_INTERVAL after that
 WATCHED = 70  # seconds for which packets are lost
 A_CALL = 10.0  # seconds; what ran out while the gateway was asked is told when that call is over
 
