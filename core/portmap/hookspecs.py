@@ -131,6 +131,15 @@ class BackendSpec:
         `token` and `client` as in `add_mapping`; the token is empty where none is known.
         """
 
+    @hookspec(firstresult=True)
+    def local_port(self, protocol: Protocol, external_port: int, internal_port: int) -> int:  # type: ignore[empty-body]  # pluggy: a spec has no body
+        """Optional. The port of this host at which the backend itself listens for a mapping, and stays until its end.
+
+        Implement it where no gateway forwards to `internal_port`, but the backend hands on what arrives: then a gateway
+        nearer to this host can be asked to forward to that port (`--beyond`). Called before `add_mapping`; ended by
+        `delete_mapping`. Raises NoGateway where there is no such port.
+        """
+
     @hookspec
     def watch(self, alert: Alert) -> Closer:  # type: ignore[empty-body]  # pluggy: a spec has no body
         """Optional. Call `alert(reason)`, from any thread, whenever the gateway may have forgotten us.

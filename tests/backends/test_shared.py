@@ -136,7 +136,7 @@ def test_a_gateway_without_an_address_is_not_shared() -> None:
     backend = ScriptedBackend()
     nat = SharedNat(backend, "scripted")
     nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
-    assert nat.other_holder(*TCP_8080[:2]) is None
+    assert nat.other_holder(TCP_8080) is None
     nat.close()
 
 

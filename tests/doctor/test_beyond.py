@@ -108,7 +108,7 @@ def test_where_the_router_refuses_behind_another_that_is_why() -> None:
 @pytest.mark.parametrize(
     ("nat", "words"),
     [
-        (FULL_CONE, "portmap --nat punch:A+B 25565"),
+        (FULL_CONE, "portmap --nat upnp --beyond punch:A+B 25565"),
         (replace(FULL_CONE, filtering=ADDRESS), "for some peers only"),
         (replace(FULL_CONE, mapping=ADDRESS), "hole punching will not help: the NAT maps each destination"),
         ("no answer", "portmap doctor --stun A+B"),

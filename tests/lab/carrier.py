@@ -6,9 +6,9 @@ that were sent to may answer. Symmetric: another port for each destination.
 
 from tests.lab.lab import HOST, Lab
 
-FULL_CONE = f"""
-    add rule inet filter prerouting iifname "wan" ip protocol {{ tcp, udp }} dnat ip to {HOST}
-    insert rule inet filter forward iifname "wan" ip protocol {{ tcp, udp }} accept
+FULL_CONE = """
+    add rule inet filter prerouting iifname "wan" ip protocol { tcp, udp } dnat ip to HOST
+    insert rule inet filter forward iifname "wan" ip protocol { tcp, udp } accept
 """
 RESTRICTED_CONE = ""
 SYMMETRIC = """
@@ -17,6 +17,6 @@ SYMMETRIC = """
 """
 
 
-def become(lab: Lab, kind: str) -> None:
-    """Make the lab's router that kind of NAT."""
-    lab.router.run(["nft", "-f", "-"], stdin=kind)
+def become(lab: Lab, kind: str, host: str = HOST) -> None:
+    """Make the lab's router that kind of NAT, of which `host` is the only customer."""
+    lab.router.run(["nft", "-f", "-"], stdin=kind.replace("HOST", host))

@@ -144,7 +144,7 @@ def test_where_the_router_beyond_cannot_be_asked_the_reason_says_what_may_help(q
     with InnerRouter(quiet_lab) as inner, Portmap(inner.far, "--nat", "any", "--beyond", "auto", str(PORT)) as portmap:
         told = portmap.wait_for("mapping.failed")
         assert f"nothing that maps ports answers at {LAN}: " in told["reason"], portmap.story()
-        assert "--nat punch:A+B" in told["reason"]
+        assert "--beyond punch:A+B" in told["reason"]
         portmap.stop()
         assert inner.router.entries == ()
 

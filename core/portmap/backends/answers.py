@@ -74,6 +74,13 @@ def checked_list(answer: object, who: str) -> tuple[Listed, ...] | None:
     return answer[:MOST_LISTED]
 
 
+def checked_port(answer: object, who: str) -> int:
+    """A port of this host."""
+    if not isinstance(answer, int) or isinstance(answer, bool) or not 1 <= answer <= MAX_PORT:
+        raise PluginError(f"{who} answered {_shown(answer)} where a port was due")
+    return answer
+
+
 def checked_presence(answer: object, who: str) -> bool | None:
     """Whether a mapping is there; None where the backend cannot tell."""
     if answer is not None and not isinstance(answer, bool):

@@ -18,6 +18,7 @@ class Declarations(NamedTuple):
     """The attributes of `portmap.hookspecs`, the hooks, and the backend's own text.
 
     `maps_for_others`, `finds_for_others`: whether its hooks to map and delete, and to look, take a `client`.
+    `listens_itself`: whether it has the hook `local_port`.
     """
 
     hooks: pluggy.HookRelay
@@ -29,6 +30,7 @@ class Declarations(NamedTuple):
     default_mappings: tuple[str, ...]
     maps_for_others: bool
     finds_for_others: bool
+    listens_itself: bool
 
 
 def read_declarations(backend: Any, name: str) -> Declarations:
@@ -73,6 +75,7 @@ def _read(backend: Any, name: str) -> Declarations:
         mappings,
         all(_takes(hook, CLIENT) for hook in (hooks.add_mapping, hooks.delete_mapping)),
         _takes(hooks.has_mapping, CLIENT),
+        bool(hooks.local_port.get_hookimpls()),
     )
 
 

@@ -20,6 +20,7 @@ from portmap.backends.answers import (
     checked_grant,
     checked_hint,
     checked_list,
+    checked_port,
     checked_presence,
 )
 from portmap.backends.declarations import display_text, read_declarations
@@ -57,6 +58,7 @@ class Nat:
         self.kind = declared.kind
         self.opens_ports = declared.opens_ports
         self.maps_for_others = declared.maps_for_others
+        self.listens_itself = declared.listens_itself
         self.ipv6 = declared.ipv6
         self.default_lifetime = declared.default_lifetime
         self.default_mappings = declared.default_mappings
@@ -200,16 +202,14 @@ class Nat:
         """Give the backend what `hint` said in an earlier life."""
         self._optional_hook(lambda: self._hook.take_hint(hint=hint), None)
 
-    def other_holder(
-        self,
-        protocol: Protocol,  # noqa: ARG002  # a plain Nat knows of no other
-        internal_port: int,  # noqa: ARG002  # as above
-        external_port: int = 0,  # noqa: ARG002  # as above
-        *,
-        client: Address | None = None,  # noqa: ARG002  # as above
-    ) -> OtherHolder | None:
-        """Another portmap of this host that holds the port at this gateway."""
+    def other_holder(self, key: Key, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # a plain Nat knows of no other
+        """Another portmap of this host that holds the mapping at this gateway; the key's host is an address."""
         return None
+
+    def local_port(self, protocol: Protocol, external_port: int, internal_port: int, timeout: float) -> int:
+        """The port of this host at which the backend itself listens for it. Raises NATError or PluginError."""
+        asked = {"protocol": protocol, "external_port": external_port, "internal_port": internal_port}
+        return self._call(lambda: self._checked(checked_port, self._hook.local_port(**asked)), timeout)
 
     def grant_note(self, key: Key) -> str:
         """What people should know about the last call for this mapping, told once; empty for nothing."""

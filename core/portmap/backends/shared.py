@@ -97,17 +97,15 @@ class SharedNat(Nat):
         self, protocol: Protocol, external_port: int, internal_port: int, timeout: float = CALL_DEADLINE
     ) -> None:
         """As `Nat`, and Conflict where a portmap that runs on this host holds the mapping: it would open it again."""
-        other = self.other_holder(protocol, internal_port, external_port)
+        other = self.other_holder(Key(protocol, internal_port), external_port)
         if other is not None and other.sender.is_trusted:
             raise Conflict(f"{other} holds it and would open it again: stop that one first")
         super().force_delete(protocol, external_port, internal_port, timeout)
 
-    def other_holder(
-        self, protocol: Protocol, internal_port: int, external_port: int = 0, *, client: Address | None = None
-    ) -> OtherHolder | None:
-        """Another portmap of this host that holds the port at this gateway."""
-        claim = self._claim_of(protocol, internal_port, client)
-        return self._claims.other_holder(claim._replace(external_port=external_port))
+    def other_holder(self, key: Key, external_port: int = 0) -> OtherHolder | None:
+        """Another portmap of this host that holds the mapping at this gateway; the key's host is an address."""
+        claim = Claim(gateway_address(str(self)), key.protocol, key.internal_port, external_port, client=key.host)
+        return self._claims.other_holder(claim)
 
     def grant_note(self, key: Key) -> str:
         """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""

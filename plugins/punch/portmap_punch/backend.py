@@ -64,6 +64,11 @@ class Punch:
         return Grant(endpoint[1], min(lifetime, LEASE), endpoint[0])
 
     @hookimpl
+    def local_port(self, protocol: Protocol, external_port: int, internal_port: int) -> int:
+        """The local port that is to be opened. Raises NATError."""
+        return self._engine.local_port(protocol, internal_port, external_port)
+
+    @hookimpl
     def delete_mapping(self, protocol: Protocol, internal_port: int) -> None:
         """Shut the port; the NATs forget it soon after."""
         if self._redirect is not None:

@@ -49,6 +49,10 @@ class Engine:
         servers = self.servers()  # looked up on the caller's thread, which may wait
         return self._call(self._open(servers, protocol, internal_port, suggested_port))
 
+    def local_port(self, protocol: Protocol, internal_port: int, suggested_port: int = 0) -> int:
+        """The local port, open from now on; no server is asked. Raises NATError. `suggested_port`: as in `open`."""
+        return self._call(self._listen(protocol, internal_port, suggested_port))
+
     def close_port(self, protocol: Protocol, internal_port: int) -> None:
         """Shut the port; one that is not open is shut already."""
         if self._loop is not None:
@@ -75,16 +79,23 @@ class Engine:
     async def _open(
         self, servers: Sequence[Peer], protocol: Protocol, internal_port: int, suggested_port: int
     ) -> tuple[Endpoint, int]:
-        key = protocol, internal_port
-        opening = self._openings.get(key)
-        if opening is None:
-            opening = self._openings[key] = self._start(protocol, internal_port, suggested_port)
+        opening = self._opening(protocol, internal_port, suggested_port)
         try:
             return await opening.ask(servers), opening.local_port
         except BaseException:  # a cancellation, too
             if opening.endpoint is None:  # it was never open: nothing is left behind
                 await self._shut(protocol, internal_port)
             raise
+
+    async def _listen(self, protocol: Protocol, internal_port: int, suggested_port: int) -> int:
+        return self._opening(protocol, internal_port, suggested_port).local_port
+
+    def _opening(self, protocol: Protocol, internal_port: int, suggested_port: int) -> Opening:
+        """The opening, which is started the first time."""
+        key = protocol, internal_port
+        if key not in self._openings:
+            self._openings[key] = self._start(protocol, internal_port, suggested_port)
+        return self._openings[key]
 
     def _start(self, protocol: Protocol, internal_port: int, suggested_port: int) -> Opening:
         start = UdpOpening.start if protocol is Protocol.UDP else TcpOpening.start

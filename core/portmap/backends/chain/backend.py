@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from portmap.backends.any.combined_watch import CombinedWatch
-from portmap.backends.chain.chain_mapping import ChainMapping, ChainRequest
+from portmap.backends.chain.chain_mapping import ChainMapping
 from portmap.backends.chain.hop import Hop, Hops, TimeLeft
+from portmap.backends.chain.hop_mapping import ChainRequest
 from portmap.backends.nat import Nat
 from portmap.errors import NotYet, SpecError
 from portmap.hookspecs import Alert, Closer, hookimpl
@@ -29,6 +30,8 @@ class ChainBackend:
     def __init__(self, nats: Sequence[Nat]) -> None:
         for nat in nats:
             _check_is_hop(nat)
+        for nat in nats[:-1]:
+            _check_is_inner_hop(nat)
         for nat in nats[1:]:
             _check_is_outer_hop(nat)
         self._hops = Hops(nats)
@@ -182,7 +185,13 @@ def _check_is_hop(nat: Nat) -> None:
         raise SpecError(f"{nat} is an IPv6 firewall: where there is no NAT, nothing is beyond")
 
 
+def _check_is_inner_hop(nat: Nat) -> None:
+    """Raises SpecError for a backend that goes through every NAT on the way out."""
+    if nat.listens_itself:
+        raise SpecError(f"{nat} goes through every NAT on the way out, so nothing is beyond it: name it last")
+
+
 def _check_is_outer_hop(nat: Nat) -> None:
     """Raises SpecError for a backend that cannot be asked to forward to the gateway before it."""
-    if not nat.maps_for_others:
+    if not (nat.maps_for_others or nat.listens_itself):
         raise SpecError(f"{nat} opens ports for this host only, so it cannot be beyond another gateway")

@@ -5,6 +5,8 @@ Rules:
   its port all the same, so that is remembered for the deletion.
 - Where an inner gateway opens another port, or has another outer address, the mapping of the next one is moved: the old
   one is deleted first, as it holds the external port.
+- Where the outermost backend listens at a port of this host (`listener`), the gateways before it forward to that port,
+  each with the same number outside: so the backend's own packets leave by the port that is forwarded.
 - In a deletion each hop is tried, whatever became of the others. What leads to an old address of an inner gateway may
   be refused: many gateways let only the host itself delete, and that address is ours no more.
 """
@@ -13,28 +15,16 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from portmap.backends.chain.hop import Hop, Hops, TimeLeft
-from portmap.backends.chain.hop_mapping import HopMapping, from_token, to_token
+from portmap.backends.chain.hop_mapping import ChainRequest, HopMapping, from_token, to_token
 from portmap.errors import SILENCE, Conflict, NATError, NotYet, PluginError, PortmapError, Refused
 from portmap.model import Address, Grant, Key, Protocol, is_nominal
 
+LOCAL_PORTS = 3  # how many are tried where the outermost backend listens at one that a gateway does not give
 MOMENT = 0.3  # seconds; a gateway that answers does so by then
 DELETE_TIME = 1.5  # seconds for an outer hop, so that the inner ones have time left when the session ends
 _log = logging.getLogger("portmap.chain")
-
-
-class ChainRequest(NamedTuple):
-    """What is asked of the chain as a whole; the fields are those of the hook `add_mapping`."""
-
-    protocol: Protocol
-    external_port: int
-    internal_port: int
-    name: str
-    lifetime: int
-    exact: bool
-    client: Address | None
 
 
 class ChainMapping:
@@ -47,16 +37,26 @@ class ChainMapping:
         self._held: dict[Hop, HopMapping] = {}
         self._opening = threading.Lock()
         self._is_over = False
+        self._local_port = 0
 
     def take_over(self, token: str, client: Address | None, internal_port: int) -> None:
         """Know what an earlier session held, if the token is that of a mapping to this port."""
         hops = from_token(token, len(self._hops.all))
-        if hops and hops[0].leads_to(client, internal_port):
+        anchor = -1 if self._hops.listener is not None else 0
+        if hops and hops[anchor].leads_to(client, internal_port):
             self._held = dict(zip(self._hops.all, hops, strict=False))
 
     def open(self, request: ChainRequest) -> Grant:
         """Open the port at every hop, or extend it there. Raises as the hook."""
         with self._opening:
+            for _ in range(LOCAL_PORTS - 1):
+                try:
+                    return self._open(request)
+                except Conflict:  # with another local port there may be none
+                    if self._hops.listener is None:
+                        raise
+                    self._take_back({})
+                    request = request._replace(external_port=0)
             return self._open(request)
 
     def _open(self, request: ChainRequest) -> Grant:
@@ -64,6 +64,7 @@ class ChainMapping:
         before = dict(self._held)
         grants: list[Grant] = []
         self._find_way(left)
+        self._listen(request, left)
         for hop in self._hops.in_use:
             with hop.place_told():
                 hop.check_is_beyond()
@@ -149,6 +150,20 @@ class ChainMapping:
                 with suppress(NotYet):  # its mapping tells
                     self._know_address(hop.inner, left)
 
+    def _listen(self, request: ChainRequest, left: TimeLeft) -> None:
+        """Have the listener's local port, if there is a listener."""
+        listener = self._hops.listener
+        if listener is None:
+            return
+        if request.client is not None or is_nominal(request.internal_port):
+            raise Refused(f"{listener} hands on to a port of this host only: name one, without @HOST")
+        with listener.place_told():
+            self._local_port = listener.nat.local_port(
+                request.protocol, request.external_port, request.internal_port, left.seconds()
+            )
+        if listener not in self._held:
+            self._held[listener] = HopMapping(None, request.internal_port, self._local_port)
+
     def _leads_through(self, hop: Hop, left: TimeLeft) -> bool:
         """Whether the way out leads through this hop; where it does not any more, what it holds is deleted."""
         if hop.is_needed:
@@ -176,6 +191,8 @@ class ChainMapping:
             self._put(hop, had)
             raise
         self._held[hop] = HopMapping(client, port, grant.external_port, grant.token)
+        if hop is not self._hops.listener and self._hops.listener is not None and grant.external_port != port:
+            raise Conflict(f"{hop} gave port {grant.external_port} instead of {port}, which this host needs for itself")
         if self._is_over:
             raise Refused(f"{hop} answered when the session had ended: what it opened is deleted")
         if grant.external_ip is not None:
@@ -192,14 +209,17 @@ class ChainMapping:
                 request.lifetime,
                 timeout,
                 asked.token,
-                exact=request.exact and hop is self._hops.outermost,
+                exact=request.exact if hop is self._hops.outermost else self._hops.listener is not None,
                 client=asked.client,
             )
 
     def _target_of(self, hop: Hop, request: ChainRequest, left: TimeLeft) -> tuple[Address | None, int]:
         """Where this hop forwards to: what the one before it granted."""
+        listener = self._hops.listener
+        if hop is listener:
+            return None, request.internal_port
         if hop.inner is None:
-            return request.client, request.internal_port
+            return request.client, request.internal_port if listener is None else self._local_port
         self._know_address(hop.inner, left)
         return hop.inner.address, self._held[hop.inner].external_port
 
@@ -212,6 +232,8 @@ class ChainMapping:
     def _wish(self, hop: Hop, request: ChainRequest, port: int) -> int:
         """The external port to ask this hop for; 0: it may choose, rather the internal one."""
         if is_nominal(request.internal_port) and hop.inner is not None:
+            return port
+        if self._hops.listener not in (None, hop):
             return port
         if hop is self._hops.outermost:
             return request.external_port or request.internal_port

@@ -10,7 +10,7 @@ from portmap.backends.chain.backend import ChainBackend
 from portmap.backends.nat import Nat
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
-from portmap.model import Address, Protocol
+from portmap.model import Key
 
 
 class ChainNat(Nat):
@@ -31,16 +31,9 @@ class ChainNat(Nat):
 
         return close
 
-    def other_holder(
-        self,
-        protocol: Protocol,
-        internal_port: int,
-        external_port: int = 0,  # noqa: ARG002  # the innermost gateway may have given another one
-        *,
-        client: Address | None = None,
-    ) -> OtherHolder | None:
-        """Another portmap of this host that holds the port at the innermost gateway."""
-        return self._nats[0].other_holder(protocol, internal_port, client=client)
+    def other_holder(self, key: Key, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # the innermost gateway may have given another one
+        """Another portmap of this host that holds the mapping at the innermost gateway."""
+        return self._nats[0].other_holder(key)
 
     def close(self) -> None:
         """The end of the session that used it."""

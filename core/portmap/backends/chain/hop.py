@@ -105,6 +105,11 @@ class Hops:
         return tuple(hop for hop in self.all if hop.is_needed)
 
     @property
+    def listener(self) -> Hop | None:
+        """The outermost hop, if no gateway forwards there, but its backend itself listens at a port of this host."""
+        return self.all[-1] if self.all[-1].nat.listens_itself else None
+
+    @property
     def outermost(self) -> Hop:
         """The last one in use."""
         return self.in_use[-1]

@@ -1,5 +1,7 @@
 """HopMapping: what each hop holds of one mapping, and the token that keeps all of them over a restart. Pure.
 
+ChainRequest: what the chain as a whole is asked for.
+
 A token comes back from a file, or from another portmap: whatever makes no sense in it is no token.
 """
 
@@ -7,9 +9,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
-from portmap.model import MAX_PORT, Address
+from portmap.model import MAX_PORT, Address, Protocol
+
+
+class ChainRequest(NamedTuple):
+    """What is asked of the chain as a whole; the fields are those of the hook `add_mapping`."""
+
+    protocol: Protocol
+    external_port: int
+    internal_port: int
+    name: str
+    lifetime: int
+    exact: bool
+    client: Address | None
 
 
 @dataclass(frozen=True, slots=True)

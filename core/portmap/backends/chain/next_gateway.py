@@ -23,7 +23,7 @@ from portmap.loading.catalog import Catalogue
 from portmap.model import Address, Grant, Kind, Listed, Protocol, Scope, scope_of
 from portmap.wire.path_probe import router_at
 
-PUNCH = "a provider's NAT cannot be asked, but --nat punch:A+B may keep a port open there, by two STUN servers"
+PUNCH = "a provider's NAT cannot be asked, but --beyond punch:A+B may keep a port open there, by two STUN servers"
 _HOSTS = (1, 254)  # where routers stand in a network of 256 addresses
 _log = logging.getLogger("portmap.chain")
 

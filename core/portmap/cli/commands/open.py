@@ -158,7 +158,7 @@ class _Opener:
 
     def _held(self, request: PortRequest) -> OpenedPort | None:
         """The port, where a running portmap holds it as asked: another lease could only shorten that one's."""
-        other = self._nat.other_holder(request.protocol, request.internal_port)
+        other = self._nat.other_holder(request.key)
         if other is None or not other.sender.is_trusted or not other.external_port:
             return None
         port = OpenedPort(request, other.external_port, 0, self._address, f"as long as {other} holds it")

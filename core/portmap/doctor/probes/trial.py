@@ -52,7 +52,7 @@ def _held(nat: Nat, request: PortRequest, findings: Findings) -> str:
     """Why the request is not tried: this host holds it already; empty if it does not."""
     if holder := findings.holder(request):
         return f"{holder} holds it"
-    if other := nat.other_holder(request.protocol, request.internal_port):
+    if other := nat.other_holder(request.key):
         return f"{other} holds it"
     here = (row for answer in findings.good for row in answer.table or () if answer.leads_here(row))
     for row in here:

@@ -12,11 +12,11 @@ def commands_through(findings: Findings) -> tuple[str, ...]:
     """What to type; where nothing can be typed, why."""
     port = _port(findings)
     if not findings.good:
-        return f"{_NONE}: your router maps nothing while its own address is not public", _punch(findings.nat, port)
+        return f"{_NONE}: your router maps nothing while its own address is not public", _punch(findings, port)
     if (beyond := findings.beyond) is None:
         return (f"if the router in front can be asked, this opens both: {_command(findings, 'auto', port)}",)
     if (answer := beyond.best) is None:
-        return f"{_NONE}: {_why_not(beyond)}", _punch(findings.nat, port)
+        return f"{_NONE}: {_why_not(beyond)}", _punch(findings, port)
     beyond_it = _typed(answer)
     if answer.scope is Scope.PUBLIC:
         return (f"open the port in both routers: {_command(findings, beyond_it, port)}",)
@@ -41,15 +41,17 @@ def _why_not(beyond: Beyond) -> str:
     return f"nothing that maps ports answers at {places}; if it is yours, switch UPnP or NAT-PMP on in its settings"
 
 
-def _punch(nat: NatType | str | None, port: str) -> str:
+def _punch(findings: Findings, port: str) -> str:
     """Whether a port can be kept open through a NAT that cannot be asked."""
+    nat = findings.nat
+    command = _command(findings, "punch:A+B", port) if findings.good else f"portmap --nat punch:A+B {port}"
     if not isinstance(nat, NatType):
         return "find out whether a port can be kept open without asking: portmap doctor --stun A+B (two STUN servers)"
     if nat.mapping is not Behaviour.ENDPOINT_INDEPENDENT:
         return f"hole punching will not help: {nat.meaning}"
     if nat.filtering is Behaviour.ENDPOINT_INDEPENDENT:
-        return f"keep a port open through it, with the STUN servers that you named: portmap --nat punch:A+B {port}"
-    return f"portmap --nat punch:A+B {port} keeps a port open for some peers only: {nat.meaning}"
+        return f"keep a port open through it, with the STUN servers that you named: {command}"
+    return f"{command} keeps a port open for some peers only: {nat.meaning}"
 
 
 def _port(findings: Findings) -> str:
