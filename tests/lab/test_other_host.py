@@ -39,6 +39,17 @@ def test_bytes_arrive_at_the_other_host_and_nothing_is_left_at_the_end(open_lab:
     assert open_lab.router.mappings() == []
 
 
+def test_any_asks_by_upnp_where_pcp_lets_hosts_map_for_themselves_only(quiet_lab: Lab) -> None:
+    quiet_lab.router.start_miniupnpd(secure_mode="no")
+    quiet_lab.serve(4001, quiet_lab.neighbour)
+    with Portmap(quiet_lab.lan, "--nat", "any", f"4080:4001@{NEIGHBOUR}/both") as portmap:
+        for protocol in ("TCP", "UDP"):
+            portmap.wait_for("mapping.added", protocol=protocol, host=NEIGHBOUR, external_port=4080)
+            assert quiet_lab.bytes_arrive(protocol, 4080)
+        assert portmap.stop().code == 0, portmap.story()
+    assert quiet_lab.router.mappings() == []
+
+
 def test_one_port_of_two_hosts_is_two_mappings(open_lab: Lab) -> None:
     with Portmap(open_lab.lan, "--nat", "upnp", "4001", f"4080:4001@{NEIGHBOUR}") as portmap:
         portmap.wait_for("mapping.added", internal_port=4001, external_port=4001)
