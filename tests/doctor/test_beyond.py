@@ -13,6 +13,7 @@ from portmap.doctor.findings import BackendAnswer, Beyond, Findings
 from portmap.doctor.probes.beyond import look_beyond
 from portmap.doctor.redact import redacted_findings
 from portmap.doctor.report import report_lines
+from portmap.doctor.rules.double_nat import commands_through
 from portmap.errors import GatewayTimeout, NoPublicAddress
 from portmap.model import PortRequest, Protocol
 from portmap.reachability.nat_type import Behaviour, NatType
@@ -43,6 +44,8 @@ def test_the_interface_that_was_chosen_is_part_of_the_command() -> None:
     told = wanted(upnp(BEHIND), beyond=Beyond((OUTER,), (FRONT,)))
     told = replace(told, network=replace(HOME, chosen="eth1"))
     assert steps(told)[0].endswith(": portmap --interface eth1 --nat upnp --beyond pmp:192.168.0.1 25565")
+    silent = replace(told, answers=(failed("upnp", "UPnP", NoPublicAddress("no address")),), nat=FULL_CONE)
+    assert "portmap --interface eth1 --nat punch:A+B 25565" in commands_through(silent)[1]
 
 
 @pytest.mark.parametrize(

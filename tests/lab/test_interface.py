@@ -8,7 +8,7 @@ import pytest
 from tests.lab.carrier import FULL_CONE
 from tests.lab.command import PORTMAP, Portmap, Program
 from tests.lab.inner_router import InnerRouter
-from tests.lab.lab import HOST, HOST6, OTHER_HOST, OTHER_INTERNET, OTHER_LAN, OTHER_WAN, Lab
+from tests.lab.lab import HOST6, OTHER_HOST, OTHER_INTERNET, OTHER_LAN, OTHER_WAN, Lab
 from tests.lab.router import WAN, Entry, Router
 from tests.lab.second_uplink import OTHER, TWIN, Way, frames_sent, plug_in_decoy, plug_in_second, plug_in_twin
 from tests.lab.test_stun import coturn
@@ -245,7 +245,7 @@ def test_a_hole_is_punched_by_the_chosen_interface_and_peers_are_answered_by_it(
 ) -> None:
     lab.serve(PORT)
     lab.internet.ip("addr add 12.34.56.253/8 dev eth1")
-    second.run(["nft", "-f", "-"], stdin=FULL_CONE.replace(HOST, OTHER_HOST))
+    second.run(["nft", "-f", "-"], stdin=FULL_CONE.replace("HOST", OTHER_HOST))
     spec = f"punch:{OTHER_INTERNET}+12.34.56.253"
     with (
         coturn(lab.internet, tmp_path, OTHER_INTERNET, "12.34.56.253", discovery=True),

@@ -10,6 +10,7 @@ from tests.lab.inner_router import InnerRouter
 from tests.lab.lab import Lab
 from tests.lab.namespace import until
 from tests.lab.router import WAN
+from tests.lab.second_uplink import OTHER, frames_sent, plug_in_decoy
 from tests.lab.test_punch import PORT, SPEC, answers, servers
 
 __all__ = ["servers"]  # the fixture
@@ -73,3 +74,13 @@ def test_with_nft_the_kernel_hands_on_what_the_inner_router_forwards(servers: La
         assert servers.internet.inside(lambda: answers("TCP", port))
         assert portmap.stop().code == 0, portmap.story()
     assert "portmap_punch" not in inner.far.run(["nft", "list", "tables"])
+
+
+def test_by_a_chosen_interface_all_of_it_leaves_by_that_one(servers: Lab, inner: InnerRouter) -> None:
+    become(servers, FULL_CONE, inner.outside)
+    plug_in_decoy(inner.far)
+    words = ("--interface", "eth0", "--nat", "any", "--beyond", SPEC, f"{PORT}/udp")
+    with Portmap(inner.far, *words) as portmap:
+        port = int(portmap.wait_for("mapping.added", external_ip=WAN)["external_port"])
+        assert servers.internet.inside(lambda: answers("UDP", port))
+    assert frames_sent(inner.far, OTHER) == 0

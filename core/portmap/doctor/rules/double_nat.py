@@ -24,9 +24,12 @@ def commands_through(findings: Findings) -> tuple[str, ...]:
 
 
 def _command(findings: Findings, beyond: str, port: str) -> str:
-    chosen = findings.network.chosen
-    by = f" --interface {chosen}" if chosen else ""
-    return f"portmap{by} --nat {_typed(findings.good[0])} --beyond {beyond} {port}"
+    return f"{_portmap(findings)} --nat {_typed(findings.good[0])} --beyond {beyond} {port}"
+
+
+def _portmap(findings: Findings) -> str:
+    """The command with the interface that was chosen."""
+    return f"portmap --interface {findings.network.chosen}" if findings.network.chosen else "portmap"
 
 
 def _typed(answer: BackendAnswer) -> str:
@@ -44,7 +47,8 @@ def _why_not(beyond: Beyond) -> str:
 def _punch(findings: Findings, port: str) -> str:
     """Whether a port can be kept open through a NAT that cannot be asked."""
     nat = findings.nat
-    command = _command(findings, "punch:A+B", port) if findings.good else f"portmap --nat punch:A+B {port}"
+    alone = f"{_portmap(findings)} --nat punch:A+B {port}"
+    command = _command(findings, "punch:A+B", port) if findings.good else alone
     if not isinstance(nat, NatType):
         return "find out whether a port can be kept open without asking: portmap doctor --stun A+B (two STUN servers)"
     if nat.mapping is not Behaviour.ENDPOINT_INDEPENDENT:
