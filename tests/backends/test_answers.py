@@ -17,6 +17,7 @@ from portmap.backends.answers import (
     checked_grant,
     checked_hint,
     checked_list,
+    checked_port,
     checked_presence,
 )
 from portmap.errors import Garbled, GatewayTimeout, PluginError, Refused
@@ -177,3 +178,14 @@ def test_an_answer_of_another_type_is_the_plugin_authors_fault(
 ) -> None:
     with pytest.raises(PluginError, match=r"^acme answered .* was due$"):
         check(answer, "acme")
+
+
+@pytest.mark.parametrize("port", [1, MAX_PORT])
+def test_a_local_port_that_can_be_is_taken(port: int) -> None:
+    assert checked_port(port, "acme") == port
+
+
+@pytest.mark.parametrize("answer", [0, -1, MAX_PORT + 1, True, None, "443", 443.0])
+def test_what_is_no_local_port_is_the_plugin_authors_fault(answer: object) -> None:
+    with pytest.raises(PluginError, match=r"^acme answered .* where a port was due$"):
+        checked_port(answer, "acme")

@@ -164,6 +164,12 @@ def test_what_cannot_be_chosen_is_refused_with_what_can(links: Callable[..., Non
         require_interface(name, platform="linux")
 
 
+def test_where_none_can_be_chosen_that_is_said(links: Callable[..., None]) -> None:
+    links(THERE[0])
+    with pytest.raises(SpecError, match=r"^there is no interface eth7: this computer has none that leads elsewhere$"):
+        require_interface("eth7", platform="linux")
+
+
 def test_an_interface_that_is_there_can_be_chosen(links: Callable[..., None]) -> None:
     links(*THERE)
     require_interface("wlan0", platform="linux")

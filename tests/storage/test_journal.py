@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -14,6 +16,22 @@ PERMANENT = JournalEntry(HERE, Protocol.UDP, 30303, 30303, expires=None)
 def test_a_journal_reads_as_it_was_written() -> None:
     journal = Journal((TCP, PERMANENT))
     assert from_text(to_text(journal)) == journal
+
+
+def test_a_mapping_to_another_host_reads_as_it_was_written_and_is_another_one() -> None:
+    nas = replace(TCP, host="nas.lan", client=IPv4Address("192.168.1.50"))
+    journal = Journal((TCP, nas))
+    assert from_text(to_text(journal)) == journal
+    assert journal.entry_of(nas.key) == nas
+    assert '"host"' not in to_text(Journal((TCP,)))
+
+
+@pytest.mark.parametrize("fault", [{"client": "nas.lan"}, {"client": 5}, {"host": None}])
+def test_a_host_that_makes_no_sense_is_no_journal(fault: dict[str, object]) -> None:
+    content = json.loads(to_text(Journal((replace(TCP, host="nas.lan", client=IPv4Address("192.168.1.50")),))))
+    content["mappings"][0] |= fault
+    with pytest.raises(Garbled):
+        from_text(json.dumps(content))
 
 
 def test_an_empty_journal_reads_as_it_was_written() -> None:

@@ -29,9 +29,9 @@ def require_interface(name: str, platform: str = sys.platform) -> None:
     links = _links()
     link = next((link for link in links if link.name == name), None)
     if link is None:
-        raise SpecError(f"there is no interface {name}: use one of {_named(links)}")
+        raise SpecError(f"there is no interface {name}: {_named(links)}")
     if link.is_loopback:
-        raise SpecError(f"{name} leads to this host itself, so no gateway is there: use one of {_named(links)}")
+        raise SpecError(f"{name} leads to this host itself, so no gateway is there: {_named(links)}")
 
 
 def check_usable(name: str | None) -> None:
@@ -142,4 +142,6 @@ def _links() -> "list[Link]":
 def _named(links: "Iterable[Link]") -> str:
     """The interfaces that may be chosen, for people."""
     names = [link.name for link in links if not link.is_loopback]
-    return ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "") or "(there is none)"
+    if not names:
+        return "this computer has none that leads elsewhere"
+    return f"use one of {', '.join(names[:_MOST_NAMED])}{', …' if len(names) > _MOST_NAMED else ''}"
