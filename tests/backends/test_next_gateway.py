@@ -12,11 +12,12 @@ from portmap.backends.chain.next_gateway import NextGateway, NextGatewayNat, usu
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
 from portmap.errors import GatewayTimeout, NoGateway, NotYet, Refused
-from portmap.hookspecs import BACKENDS
+from portmap.hookspecs import BACKENDS, hookimpl
 from portmap.loading.catalog import Catalogue
-from portmap.model import Protocol
+from portmap.model import Listed, Protocol
 
 TCP = Protocol.TCP
+ROW = Listed(TCP, 443, "192.168.0.5", 8080, 600)
 INNER, OUTER = "192.168.1.1", IPv4Address("192.168.0.1")
 INNER_OUTSIDE, PUBLIC = IPv4Address("192.168.0.5"), IPv4Address("1.2.3.4")
 
@@ -261,3 +262,18 @@ def test_its_hint_is_that_of_the_gateway_that_was_found(chain: ChainNat, network
     later.take_hint(beyond.hint())
     later.external_ip()
     assert outer.hints == [f"hint of {OUTER}"]
+
+
+class ListingGateway(Gateway):
+    """A gateway that shows its table."""
+
+    @hookimpl
+    def list_mappings(self) -> tuple[Listed, ...]:
+        return (ROW,)
+
+
+def test_its_table_is_that_of_the_gateway_that_was_found(chain: ChainNat, network: Network, log: Log) -> None:
+    network.routers[2] = OUTER
+    network.gateways[OUTER] = ListingGateway(str(OUTER), PUBLIC, log)
+    chain.external_ip()
+    assert chain.list_mappings() == (ROW,)
