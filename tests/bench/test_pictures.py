@@ -25,6 +25,6 @@ def test_a_program_without_a_figure_has_a_full_bar_and_is_said_to_be_not_within_
     assert "not within the time" in drawn
 
 
-def test_the_table_of_restarts_in_readme_is_that_of_the_last_bench() -> None:
+def test_the_table_of_figures_in_readme_is_that_of_the_last_bench() -> None:
     text = (record.FILE.parents[1] / "README.md").read_text(encoding="utf-8")
     assert "\n".join(readme.lines()) in text, "print it anew: python -m tests.bench.readme"
