@@ -132,3 +132,24 @@ def test_a_restart_right_after_the_first_contact_is_heard_although_it_was_announ
 def test_a_gateway_that_comes_up_after_us_is_heard(house: House) -> None:
     house.alive()
     assert house.alert() == "127.0.0.1 announced itself"
+
+
+def test_what_a_gateway_repeats_that_is_not_used_is_not_asked_about_again(house: House) -> None:
+    house.alive()
+    assert house.alert() == "127.0.0.1 announced itself"
+    time.sleep(REST)
+    fetched = house.router.heard.description
+    house.alive()
+    assert house.alert(NEVER + REST) == ""
+    assert house.router.heard.description == fetched
+    house.alive(boot="1")
+    assert house.alert() == "127.0.0.1 announced itself"
+
+
+def test_what_was_said_before_the_gateway_was_lost_counts_anew(house: House) -> None:
+    house.alive()
+    assert house.alert() == "127.0.0.1 announced itself"
+    house.settle()
+    house.upnp._session._use(None)
+    house.alive()
+    assert house.alert() == "127.0.0.1 announced itself"

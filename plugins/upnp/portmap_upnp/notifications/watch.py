@@ -71,6 +71,7 @@ class GatewayWatch:
         self._gateway: GatewayDevice | None = None  # the contact's gateway, or what it has become since
         self._gone: GatewayDevice | None = None  # that has said goodbye: it says so for each of its services
         self._aliases: set[Location] = set()
+        self._told_without_contact: set[tuple[Location, str]] = set()  # of a gateway that is not used: no news twice
         self._told_at = self._looked_at = -REST
         self._rest = REST
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
@@ -120,6 +121,7 @@ class GatewayWatch:
         if self._followed is None:  # what was told before there was a contact delays no alert of it
             self._told_at = -REST
         self._followed = contact
+        self._told_without_contact.clear()
         if contact is not None:
             if self._gateway is None or contact.gateway.host != self._gateway.host:
                 self._aliases.clear()
@@ -170,6 +172,8 @@ class GatewayWatch:
         if location.has_query and (self._gateway is None or location != self._gateway.location):
             _log.debug("announcement ignored: %s has a query, which any host of the network can forge", location)
             return False
+        if self._followed is None and (location, notice.boot) in self._told_without_contact:
+            return False
         reason = self._reason(sender, location, notice.boot)
         if not reason or (reason == _ELSEWHERE and self._is_alias(location)):
             return bool(reason)
@@ -177,6 +181,8 @@ class GatewayWatch:
         if gateway:
             self._gateway = gateway._replace(boot=notice.boot)
             self._adopt(self._gateway)
+            if self._followed is None and len(self._told_without_contact) < _ALIASES:
+                self._told_without_contact.add((location, notice.boot))
             self._confirm(f"{sender} {reason}")
         return True
 
