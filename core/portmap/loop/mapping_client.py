@@ -1,16 +1,18 @@
 """Turns a lease into backend calls: to open or renew it, to look for it, to delete it.
 
-Stateless; LeaseManager decides what to call.
+LeaseManager decides what to call.
 """
 
 import logging
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, GatewayTimeout, NATError, PluginError
 from portmap.loop.lease import Lease
 from portmap.model import Grant
-from portmap.network.lan_hosts import LanHosts
+
+if TYPE_CHECKING:  # a session without mappings to other hosts does not import it
+    from portmap.network.lan_hosts import LanHosts
 
 _log = logging.getLogger("portmap.loop")
 
@@ -39,10 +41,10 @@ Outcome: TypeAlias = Granted | Failed | NoAnswer
 class MappingClient:
     """`deadline`: for each call, in seconds. `lan_hosts` finds the hosts that mappings lead to."""
 
-    def __init__(self, nat: Nat, deadline: float, lan_hosts: LanHosts | None = None) -> None:
+    def __init__(self, nat: Nat, deadline: float, lan_hosts: "LanHosts | None" = None) -> None:
         self._nat = nat
         self._deadline = deadline
-        self._lan_hosts = lan_hosts or LanHosts(interface=nat.interface)
+        self._lan_hosts = lan_hosts
 
     def __str__(self) -> str:
         return str(self._nat)
@@ -55,6 +57,10 @@ class MappingClient:
         host = lease.request.host
         if not host:
             return lease
+        if self._lan_hosts is None:
+            from portmap.network.lan_hosts import LanHosts  # noqa: PLC0415  # as above
+
+            self._lan_hosts = LanHosts(interface=self._nat.interface)
         client = self._lan_hosts.address_of(host, str(self._nat))
         if lease.client not in (None, client):
             _log.info("%s is at %s now, no longer at %s", host, client, lease.client)
