@@ -6,7 +6,7 @@ Ports are 1 to 65535 (0 only where "any" is said), lifetimes are whole seconds (
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 from portmap.errors import SpecError
 
@@ -91,6 +91,16 @@ class Key(NamedTuple):
     def __str__(self) -> str:
         """The mapping for people, as in "TCP 8443" or "TCP 8443@nas.lan"."""
         return f"{self.protocol} {self.internal_port}{at_host(self.host)}"
+
+    @classmethod
+    def to_client(cls, protocol: Protocol, internal_port: int, client: Address | None) -> Self:
+        """The key as backends have it: the host is an address, None for this host."""
+        return cls(protocol, internal_port, str(client or ""))
+
+    @property
+    def typed(self) -> str:
+        """The mapping as the user types it, as in "8443/tcp" or "8443@nas.lan/tcp"."""
+        return f"{self.internal_port}{at_host(self.host)}/{self.protocol.lower()}"
 
 
 def at_host(host: str) -> str:

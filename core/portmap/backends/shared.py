@@ -49,7 +49,7 @@ class SharedNat(Nat):
         client: Address | None = None,
     ) -> Grant:
         """Open or renew. Raises as `Nat`; a refusal says so where another portmap of this host holds the port."""
-        claim = self._claim_of(protocol, internal_port, client)
+        claim = self._claim_of(Key.to_client(protocol, internal_port, client))
         held = self._claimed.get(claim.key)
         other = None
         if held is None:
@@ -79,7 +79,7 @@ class SharedNat(Nat):
         client: Address | None = None,
     ) -> None:
         """Shut the port, or leave it to another portmap that holds it. Raises NATError or PluginError."""
-        asked = self._claim_of(protocol, internal_port, client)
+        asked = self._claim_of(Key.to_client(protocol, internal_port, client))
         held = self._claimed.pop(asked.key, asked)
         self._claims.remove(asked.key)
         claim = held._replace(external_port=external_port)
@@ -104,8 +104,7 @@ class SharedNat(Nat):
 
     def other_holder(self, key: Key, external_port: int = 0) -> OtherHolder | None:
         """Another portmap of this host that holds the mapping at this gateway; the key's host is an address."""
-        claim = Claim(gateway_address(str(self)), key.protocol, key.internal_port, external_port, client=key.host)
-        return self._claims.other_holder(claim)
+        return self._claims.other_holder(self._claim_of(key)._replace(external_port=external_port))
 
     def grant_note(self, key: Key) -> str:
         """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""
@@ -131,9 +130,9 @@ class SharedNat(Nat):
         self._claimed.clear()
         self._claims.close()
 
-    def _claim_of(self, protocol: Protocol, internal_port: int, client: Address | None) -> Claim:
+    def _claim_of(self, key: Key) -> Claim:
         """The claim of a mapping, before it is granted."""
-        return Claim(gateway_address(str(self)), protocol, internal_port, client=str(client or ""))
+        return Claim(gateway_address(str(self)), key.protocol, key.internal_port, client=key.host)
 
     def _claim(self, claim: Claim) -> OtherHolder | None:
         """Claim the port before the gateway is asked; who else holds it."""

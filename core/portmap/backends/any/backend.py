@@ -110,7 +110,7 @@ class AnyBackend:
         Where no gateway states an address, those that refused to are asked: many map all the same. Raises the first
         refusal; the winner's silence at once, without asking another: the loop then looks again.
         """
-        key = _key(protocol, internal_port, client)
+        key = Key.to_client(protocol, internal_port, client)
         if self._check_own_address():
             self._owners.forget(key)
             return _static_grant(internal_port or external_port, client)
@@ -141,7 +141,7 @@ class AnyBackend:
 
         One of these that is silent does not hold up the deletion of other mappings: it is asked once.
         """
-        key = _key(protocol, internal_port, client)
+        key = Key.to_client(protocol, internal_port, client)
         owner, others = self._owners.take(key)
         first = owner or self._winner
 
@@ -164,7 +164,7 @@ class AnyBackend:
         self, protocol: Protocol, external_port: int, internal_port: int, token: str, client: Address | None
     ) -> bool | None:
         """What the owner of the mapping says; None where it cannot tell."""
-        owner = self._owners.owner_of(_key(protocol, internal_port, client))
+        owner = self._owners.owner_of(Key.to_client(protocol, internal_port, client))
         if owner is None:
             return None
         own = self._strip_backend_name(owner, token)
@@ -286,10 +286,6 @@ def _list(argument: str) -> str:
     if "," not in argument:
         raise SpecError("any takes no argument but a list: write 'any' alone, or any:NAME,NAME")
     return argument
-
-
-def _key(protocol: Protocol, internal_port: int, client: Address | None) -> Key:
-    return Key(protocol, internal_port, str(client or ""))
 
 
 def _static_grant(port: int, client: Address | None) -> Grant:

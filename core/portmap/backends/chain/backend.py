@@ -141,7 +141,7 @@ class ChainBackend:
 
     def _mapping(self, protocol: Protocol, internal_port: int, client: Address | None, token: str) -> ChainMapping:
         """The mapping of that key; the first time what its token says."""
-        key = Key(protocol, internal_port, str(client or ""))
+        key = Key.to_client(protocol, internal_port, client)
         if key not in self._mappings:
             self._mappings[key] = mapping = ChainMapping(self._hops, protocol, self._learn)
             mapping.take_over(token, client, internal_port)

@@ -7,7 +7,7 @@ from portmap.cli import logs
 from portmap.cli.exit_codes import FAULT, OK, UNREACHABLE
 from portmap.cli.output.formats import print_json
 from portmap.cli.state_folder import check_readable
-from portmap.model import at_host
+from portmap.model import Key
 from portmap.printable import printable
 from portmap.reachability.verdict import Reachability, Verdict
 from portmap.session.check import check
@@ -33,7 +33,7 @@ def print_checks(
 
 
 def _lines(found: Reachability) -> list[str]:
-    name = f"{found.internal_port}{at_host(found.host)}/{found.protocol.lower()}"
+    name = Key(found.protocol, found.internal_port, found.host).typed
     where = "" if found.external_ip is None else f" at {_place(found)}"
     took = f", {found.ms} ms" if found.ms is not None else ""
     by = f" by {found.by}" if found.by else ""

@@ -15,7 +15,7 @@ from portmap.cli.commands.gateway_table import GatewayTable, ask_for_table
 from portmap.cli.commands.port_results import print_closed, print_deleted, report_failures
 from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.host.claims import gateway_address
-from portmap.model import Key, Listed, PortRequest, at_host
+from portmap.model import Key, Listed, PortRequest
 from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
@@ -40,9 +40,7 @@ def close_ports(
     try:
         entries = [entry for entry in open_ports.entries if mine or entry.key in wanted]
         if missing := wanted - {entry.key for entry in entries}:
-            first = min(missing)
-            port = f"{first.internal_port}{at_host(first.host)}/{first.protocol.lower()}"
-            raise SpecError(f"{port} was not opened by 'portmap open': see 'portmap ls'")
+            raise SpecError(f"{min(missing).typed} was not opened by 'portmap open': see 'portmap ls'")
         failures: list[tuple[JournalEntry, PortmapError]] = []
         groups = dict.fromkeys((entry.spec or nat or "any", entry.ipv6, entry.gateway) for entry in entries)
         for spec, ipv6, gateway in groups:

@@ -21,7 +21,7 @@ from portmap.cli.signals import StopSignals
 from portmap.errors import SILENCE, NATError, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
-from portmap.model import Grant, Kind, PortRequest, at_host
+from portmap.model import Grant, Kind, PortRequest
 from portmap.network.lan_hosts import LanHosts
 from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
@@ -217,8 +217,7 @@ class _Opener:
             try:
                 self._delete(entry, token)
             except (NATError, PluginError) as error:
-                port = f"{entry.internal_port}{at_host(entry.host)}/{entry.protocol.lower()}"
-                print_error(f"{port} stays open until its lease ends: {error}")
+                print_error(f"{entry.key.typed} stays open until its lease ends: {error}")
                 continue
             self._open_ports.remove([entry])
             self._made.remove(entry)

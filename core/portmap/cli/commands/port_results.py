@@ -6,7 +6,7 @@ from portmap.cli.exit_codes import OK, exit_code_of, print_error
 from portmap.cli.output.formats import print_json
 from portmap.cli.output.open_ports import OpenedPort, closed_lines
 from portmap.errors import PortmapError
-from portmap.model import Listed, PortRequest, at_host
+from portmap.model import Listed, PortRequest
 from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
 
@@ -17,7 +17,7 @@ def report_failures(failures: Sequence[tuple[PortRequest | JournalEntry, Portmap
     """Tell each failure; the highest exit code. Ports that failed for the same reason share a line."""
     ports: dict[str, list[str]] = {}
     for what, error in failures:
-        ports.setdefault(str(error), []).append(f"{what.internal_port}{at_host(what.host)}/{what.protocol.lower()}")
+        ports.setdefault(str(error), []).append(what.key.typed)
         if as_json:
             print_json(
                 event="error",

@@ -18,7 +18,7 @@ from portmap.events import (
     PortRemoved,
     PortRenewed,
 )
-from portmap.model import Address, Key, Scope, at_host, meaning_of
+from portmap.model import Address, Key, Scope, meaning_of
 
 
 class Summary:
@@ -54,7 +54,7 @@ class Summary:
                 self._note_mapping((session, event.key), event)
 
     def _note_mapping(self, place: tuple[str, Key], event: PortEvent) -> None:
-        self._names[place] = event.name or f"{event.internal_port}{at_host(event.host)}/{event.protocol.lower()}"
+        self._names[place] = event.name or event.key.typed
         match event:
             case PortAdded() | PortChanged() | PortRenewed():
                 self._wanted[place] = ""

@@ -35,7 +35,7 @@ from portmap.events import (
     PublisherOk,
     RecordChanged,
 )
-from portmap.model import Address, at_host, meaning_of
+from portmap.model import Address, Key, at_host, meaning_of
 from portmap.syntax.durations import format_lifetime
 
 DOCTOR = "`portmap doctor` says why"
@@ -130,7 +130,7 @@ def _port_head(event: PortEvent) -> str:
 
 def _proof(event: ProofEvent) -> str:
     port = f"{event.name} " if event.name else ""
-    port += f"{event.internal_port}{at_host(event.host)}/{event.protocol.lower()}"
+    port += Key(event.protocol, event.internal_port, event.host).typed
     port += f" at {event.external_ip}:{event.external_port}"
     return f"{port}  reached by {event.how}" if isinstance(event, MappingReachable) else f"{port}  {event.reason}"
 
