@@ -76,8 +76,15 @@ def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 @contextmanager
 def alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """In an empty folder, without variables of ours, and afterwards with logging as it was."""
+    """In an empty folder, and undisturbed."""
     monkeypatch.chdir(folder)
+    with undisturbed(folder, monkeypatch):
+        yield
+
+
+@contextmanager
+def undisturbed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No variable of ours is set, what is remembered goes to the folder, and logging is afterwards as it was."""
     for name in [name for name in os.environ if name.startswith("PORTMAP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))

@@ -4,14 +4,13 @@ Nothing here leaves the machine: where a gateway is named at all, it is `none`, 
 """
 
 import json
-import logging
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.canary import undisturbed
 from tests.cli.bad_invocations import commands, mistakes
 
 from portmap.cli.parser.app import main
@@ -47,14 +46,9 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No variable of ours is set, what is remembered goes to a folder of its own, and logging is as it was."""
-    for name in [name for name in os.environ if name.startswith("PORTMAP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    logger = logging.getLogger("portmap")
-    before = logger.propagate, logger.level, list(logger.handlers)
-    yield
-    logger.propagate, logger.level, logger.handlers[:] = before
+    """As a user who has set nothing."""
+    with undisturbed(tmp_path, monkeypatch):
+        yield
 
 
 Install = Callable[..., Path]

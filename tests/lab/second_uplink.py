@@ -49,12 +49,12 @@ def plug_in_twin(lab: Lab) -> Router:
 
 
 def plug_in_decoy(host: Namespace, *, ipv6: bool = False) -> None:
-    """The host has `eth1`, too, with the best default route: nobody is there, so whoever asks there is not answered."""
+    """The host has `eth1`, too, with the best default route: it leads to no other host, so no question is answered."""
     host.ip(
-        f"link add {OTHER} type veth peer name nobody",
+        f"link add {OTHER} type veth peer name unused",
         f"addr add {OTHER_HOST}/24 dev {OTHER}",
         f"link set {OTHER} up",
-        "link set nobody up",
+        "link set unused up",
     )
     routes = json.loads(host.run(["ip", "-j", "route", "show", "default"]))
     host.ip("route del default", f"route add default via {routes[0]['gateway']} dev eth0 metric 200")

@@ -68,7 +68,7 @@ def test_a_name_is_looked_up_and_its_first_address_that_will_do_is_taken() -> No
         ("127.0.0.5", "is not of a private network"),
         ("far.lan", "8.8.8.8 is not of a private network"),
         ("six.lan", "six.lan has no IPv4 address"),
-        ("nobody.lan", "nobody.lan has no address"),
+        ("gone.lan", "gone.lan has no address"),
     ],
 )
 def test_a_mapping_is_made_to_no_other_address_and_the_reason_is_told(host: str, why: str) -> None:
