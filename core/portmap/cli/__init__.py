@@ -16,19 +16,25 @@ parser/       The command line: signatures, options and help
 
 __all__ = ["main"]
 
+INTERRUPTED = 130  # the exit code after Ctrl-C: 128 + SIGINT, as a shell tells it
+
 
 def main() -> None:
     """Be the process `portmap`, to its end.
 
     Ctrl-C ends it without a message until a command handles signals: before that nothing has to be put in order.
-    Before that is arranged it would be a traceback; so nothing is imported before.
+    Before that is arranged it would be a traceback; so nothing is imported before. The import of `signal` itself takes
+    some milliseconds.
     """
-    import signal  # noqa: PLC0415  # nothing is imported before
+    try:
+        import signal  # noqa: PLC0415  # Ctrl-C during this import is heard below
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else our parent process wants it ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from portmap.cli import terminal  # noqa: PLC0415  # the line above comes first
-    from portmap.cli.parser import app  # noqa: PLC0415  # the line above comes first
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else our parent process wants it ignored
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    from portmap.cli import terminal  # noqa: PLC0415  # the lines above come first
+    from portmap.cli.parser import app  # noqa: PLC0415  # the lines above come first
 
     terminal.prepare_streams()
     app.main()

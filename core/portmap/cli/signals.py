@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-INTERRUPTED = 130  # the exit code of who was interrupted, as a shell tells SIGINT
 HANGUP_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 

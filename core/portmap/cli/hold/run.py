@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from portmap.cli import logs
+from portmap.cli import INTERRUPTED, logs
 from portmap.cli.hold.arguments import HoldArguments
 from portmap.cli.hold.child_process import ChildProcess, check_program
 from portmap.cli.hold.human_lines import HumanLines
 from portmap.cli.hold.sessions import session_opener
 from portmap.cli.output.events import as_json_line
 from portmap.cli.output.style import style_of
-from portmap.cli.signals import INTERRUPTED
 from portmap.cli.state_folder import state_folder
 from portmap.errors import NATError
 from portmap.events import Event
