@@ -69,7 +69,7 @@ THEIRS = Listed(TCP, 25565, "192.168.1.44", 25565, 0, "Sunshine")
 SEEN = BackendAnswer("stun", "STUN", 20, WORLD)
 
 REACHED = Reachability(TCP, 25565, 25565, PUBLIC, Proved.OPEN, "reached", how="a responder outside")
-UNREACHED = replace(REACHED, verdict=Proved.CLOSED, by=Blame.ROUTER_OR_PROVIDER)
+UNREACHED = replace(REACHED, verdict=Proved.CLOSED, by=Blame.ON_THE_WAY)
 UNMEASURED = replace(REACHED, verdict=Proved.UNKNOWN)
 
 TABLE: dict[str, tuple[Findings, str, Outcome]] = {

@@ -3,7 +3,8 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from ipaddress import IPv4Address
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from portmap.errors import PortmapError, SpecError
 from portmap.model import PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability.check import Endpoint, check_port
-from portmap.reachability.echo import EchoClient
+from portmap.reachability.echo import EchoAnswer, EchoClient
 from portmap.reachability.loopback import loop_tcp, loop_udp
 from portmap.reachability.responder.rate_limit import RateLimit
 from portmap.reachability.responder.server import Responder
@@ -45,6 +46,19 @@ def free_port() -> int:
     with closing(socket.create_server(("", 0))) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+@dataclass
+class Told:
+    """A responder that always says the same, and which IP versions it was asked over."""
+
+    reachable: bool
+    versions: list[int | None] = field(default_factory=list)
+
+    def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
+        del protocol, token
+        self.versions.append(version)
+        return EchoAnswer(IPv6Address("::1") if version == 6 else HERE, port, self.reachable)
 
 
 def tcp(port: int) -> PortRequest:
@@ -116,6 +130,62 @@ def test_a_port_that_listens_on_loopback_only_is_closed_before_anything_is_sent(
     assert (found.verdict, found.by, len(found.steps)) == (Verdict.CLOSED, Blame.HOST, 1)
 
 
+NEIGHBOURING = IPv4Address("127.0.0.9")
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint"),
+    [
+        (IPv4Address("10.9.9.9"), Endpoint(HERE, 25565, client=HERE)),
+        (IPv6Address("2001:db8::1"), Endpoint(HERE, 25565)),
+        (IPv6Address("2001:db8::1"), Endpoint(None, 25565, client=HERE)),
+        (ANYWHERE, Endpoint(IPv6Address("2001:db8::1"), 25565)),
+    ],
+)
+def test_a_program_at_an_address_that_the_port_does_not_lead_to_is_told(
+    address: IPv4Address | IPv6Address, endpoint: Endpoint
+) -> None:
+    only = ListeningSocket(Protocol.TCP, address, 25565, "java (1)")
+    found = check_port(tcp(25565), endpoint, Told(reachable=False), sockets=lambda _: (only,), loop_back=False)
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
+    assert f"java (1) listens on {address} only" in found.reason
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+@pytest.mark.parametrize("ipv6_only", [True, False])
+def test_a_program_that_listens_on_ipv6_only_is_told_apart_from_one_that_takes_both(
+    kind: socket.SocketKind, *, ipv6_only: bool
+) -> None:
+    with socket.socket(socket.AF_INET6, kind) as program:
+        program.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, ipv6_only)
+        program.bind(("::", 0))
+        if kind is socket.SOCK_STREAM:
+            program.listen()
+        port = program.getsockname()[1]
+        request = tcp(port) if kind is socket.SOCK_STREAM else udp(port)
+        found = check_port(request, Endpoint(HERE, port), None, loop_back=False)
+    assert ("listens on :: only, but the port leads to an IPv4 address" in found.reason) is ipv6_only
+
+
+def test_the_responder_is_asked_over_the_ip_version_of_the_external_address(service: int) -> None:
+    told = Told(reachable=True)
+    for address in (HERE, IPv6Address("::1"), None):
+        check_port(tcp(service), Endpoint(address, service), told, loop_back=False)
+    assert told.versions == [4, 6, None]
+
+
+def test_a_responder_without_an_address_of_that_ip_version_is_told_and_decides_nothing(service: int) -> None:
+    found = check_port(tcp(service), Endpoint(HERE, service), EchoClient.parse("http://[::1]:9"), loop_back=False)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "cannot be reached over IPv4" in found.reason
+
+
+def test_a_port_that_something_else_answers_is_not_this_hosts(free_port: int) -> None:
+    found = check_port(tcp(free_port), Endpoint(HERE, free_port), Told(reachable=True), loop_back=False)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "it was not this host" in found.reason
+
+
 def test_a_responder_that_is_gone_is_told_and_decides_nothing(service: int) -> None:
     found = check_port(tcp(service), Endpoint(None, service), EchoClient.parse("http://127.0.0.1:9"))
     assert found.verdict is Verdict.UNKNOWN
@@ -175,6 +245,15 @@ def test_check_asks_the_gateway_for_the_address_and_finds_the_mapping_in_its_tab
         portmap.load(spec).add_mapping(Protocol.TCP, 45678, service, "web", 600)
         (found,) = portmap.check([service], via=str(responder), nat=spec)
     assert (found.internal_port, found.external_port, str(found.external_ip)) == (service, 45678, "1.2.3.4")
+
+
+def test_check_tells_the_neighbour_that_the_gateway_forwards_the_port_to(service: int, responder: EchoClient) -> None:
+    with Router(loopback_address(), upnp=True, pmp=False, pcp=False) as router:
+        spec = f"upnp:{router.description_url}"
+        portmap.load(spec).add_mapping(Protocol.TCP, 45680, service, "web", 600, client=NEIGHBOURING)
+        (found,) = portmap.check([f"45680:{service}"], via=str(responder), nat=spec)
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.ROUTER)
+    assert f"to 127.0.0.9:{service}" in found.reason
 
 
 def test_check_uses_what_a_running_session_of_this_host_holds(

@@ -13,7 +13,7 @@ def found(verdict: Verdict, by: str = "") -> Reachability:
 
 
 OPEN, UNKNOWN = found(Verdict.OPEN), found(Verdict.UNKNOWN)
-SHUT, NO_PROGRAM = found(Verdict.CLOSED, Blame.ROUTER_OR_PROVIDER), found(Verdict.CLOSED, Blame.HOST)
+SHUT, NO_PROGRAM = found(Verdict.CLOSED, Blame.ON_THE_WAY), found(Verdict.CLOSED, Blame.HOST)
 
 
 def test_a_reached_port_is_checked_again_after_its_interval() -> None:

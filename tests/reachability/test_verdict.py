@@ -1,12 +1,13 @@
 """The verdict on a port: what was seen in, one word out."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
 from portmap.model import Protocol
-from portmap.reachability.verdict import Blame, Listens, LoopbackResult, Observations, Verdict, Word, judge
+from portmap.reachability.observations import Listens, LoopbackResult, Observations, Word
+from portmap.reachability.verdict import Blame, Verdict, judge
 
 PUBLIC, OTHER, PRIVATE, CGNAT = map(IPv4Address, ("11.22.33.1", "12.34.56.1", "192.168.1.2", "100.64.1.1"))
 SEEN = Observations(Protocol.TCP, 25565, 25565, PUBLIC, Listens.YES, "java (1)")
@@ -54,6 +55,63 @@ def test_the_word_on_another_address_than_the_mappings_proves_nothing(word: Word
     assert "sees this host at 12.34.56.1, but the gateway maps at 11.22.33.1" in found.reason
 
 
+@pytest.mark.parametrize("ours", [PUBLIC, PRIVATE, CGNAT])
+@pytest.mark.parametrize("reachable", [True, False])
+def test_the_word_over_another_ip_version_than_the_mappings_proves_nothing(ours: IPv4Address, reachable: bool) -> None:
+    word = Word(IPv6Address("2001:db8::1"), reachable)
+    found = judge(replace(SEEN, external_ip=ours, word=word))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "sees this host at 2001:db8::1, but the port is at" in found.reason
+
+
+NEIGHBOUR = "192.168.1.77:25565"
+
+
+@pytest.mark.parametrize("word", [None, YES, NO, Word(error="no answer")])
+def test_a_port_that_leads_to_another_host_by_the_table_is_closed_by_the_router(word: Word | None) -> None:
+    found = judge(replace(SEEN, leads_to=NEIGHBOUR, word=word))
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.ROUTER)
+    assert "forwards TCP port 25565 to 192.168.1.77:25565" in found.reason
+
+
+@pytest.mark.parametrize("seen", [replace(SEEN, loop=LOOPS), replace(UDP, listens=Listens.NO, stood_in=True, word=YES)])
+def test_what_arrived_here_outweighs_the_table(seen: Observations) -> None:
+    assert judge(replace(seen, leads_to=NEIGHBOUR)).verdict is Verdict.OPEN
+
+
+def test_what_answers_and_is_not_this_host_makes_no_port_of_this_host_open() -> None:
+    found = judge(replace(SEEN, listens=Listens.NO, stood_in=True, word=replace(YES, elsewhere=True)))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "it was not this host" in found.reason
+    assert found.steps[-1] == "from outside: something answers, but not this host"
+
+
+ELSEWHERE = replace(SEEN, listens=Listens.ELSEWHERE, listens_at=(OTHER,), client=PRIVATE)
+
+
+def test_a_program_at_another_address_than_the_port_leads_to_is_why_nothing_is_reached() -> None:
+    found = judge(replace(ELSEWHERE, word=NO))
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
+    assert "java (1) listens on 12.34.56.1 only, but the port leads to 192.168.1.2" in found.reason
+
+
+@pytest.mark.parametrize("seen", [ELSEWHERE, replace(ELSEWHERE, protocol=Protocol.UDP, word=SENT)])
+def test_a_program_at_another_address_is_told_where_nothing_can_be_measured(seen: Observations) -> None:
+    found = judge(seen)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "listens on 12.34.56.1 only" in found.reason
+
+
+def test_a_program_at_another_address_that_is_reached_all_the_same_is_open() -> None:
+    assert judge(replace(ELSEWHERE, word=YES)).verdict is Verdict.OPEN
+
+
+def test_where_nothing_arrives_a_firewall_of_this_host_may_be_why() -> None:
+    found = judge(replace(SEEN, word=NO))
+    assert "a firewall on this host drops it" in found.reason
+    assert "this host's firewall" in found.by
+
+
 @pytest.mark.parametrize("inner", [PRIVATE, CGNAT])
 def test_behind_two_nats_the_responders_address_is_the_one_that_matters(inner: IPv4Address) -> None:
     found = judge(replace(SEEN, external_ip=inner, word=YES))
@@ -64,11 +122,11 @@ def test_behind_two_nats_the_responders_address_is_the_one_that_matters(inner: I
     ("seen", "by"),
     [
         (replace(SEEN, word=NO, loop=LOOPS), Blame.PROVIDER),
-        (replace(SEEN, word=NO, loop=NO_LOOP), Blame.ROUTER_OR_PROVIDER),
+        (replace(SEEN, word=NO, loop=NO_LOOP), Blame.ON_THE_WAY),
         (replace(SEEN, listens=Listens.NO), Blame.HOST),
         (replace(SEEN, listens=Listens.NO, word=NO), Blame.HOST),
         (replace(SEEN, listens=Listens.LOOPBACK_ONLY), Blame.HOST),
-        (replace(SEEN, listens=Listens.NO, stood_in=True, word=NO), Blame.ROUTER_OR_PROVIDER),
+        (replace(SEEN, listens=Listens.NO, stood_in=True, word=NO), Blame.ON_THE_WAY),
     ],
 )
 def test_a_closed_port_names_what_closes_it(seen: Observations, by: Blame) -> None:

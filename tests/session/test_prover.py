@@ -20,7 +20,7 @@ from portmap.session.prover import Prover
 URL = "http://127.0.0.1:8080"
 WEB = Mapping(Protocol.TCP, 8443, 443, 600, IPv4Address("11.22.33.1"), "web")
 OPEN = Reachability(Protocol.TCP, 8443, 443, WEB.external_ip, Verdict.OPEN, "reached", how="a responder outside", ms=3)
-SHUT = replace(OPEN, verdict=Verdict.CLOSED, reason="nothing arrives", how="", by=Blame.ROUTER_OR_PROVIDER)
+SHUT = replace(OPEN, verdict=Verdict.CLOSED, reason="nothing arrives", how="", by=Blame.ON_THE_WAY)
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Scene:
             lambda: self.mappings,
             self.tell,
             lambda key, step: self.steps.append((key, step)),
+            lambda: "NAT-PMP 127.0.0.1",
             self.check,
             lambda: self.now,
         )

@@ -44,6 +44,11 @@ def address_in(gateway: str) -> IPv4Address | None:
         return None
 
 
+def client_of(gateway: str, interface: str | None = None) -> IPv4Address | None:
+    """Our own address that a gateway of this name maps ports to; None where the name tells no gateway's address."""
+    return address_towards(address_in(gateway), interface)
+
+
 def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address | None) -> bool:
     """Whether two addresses of ours, towards the outside and towards the gateway, are of two ways out. Pure.
 

@@ -5,6 +5,7 @@ echo        EchoClient: asks a responder (the interface of echoip)
 loopback    does the router loop back: a connection from inside to the external address
 nat_probe   NatProbe: asks STUN servers how the NAT treats UDP
 nat_type    NatType: how a NAT maps and filters, and what that means; pure
+observations  what was measured for one port
 proof  what follows from each check of a held port; pure
 prove_setting  ProveSetting: URL[,every=DUR]; pure
 stand_in    StandIn: a socket that listens where no program does

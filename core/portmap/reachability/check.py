@@ -18,11 +18,13 @@ from portmap.model import Address, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket, listening
 from portmap.reachability.echo import EchoAnswer
 from portmap.reachability.loopback import loop_tcp, loop_udp
+from portmap.reachability.observations import Listens, LoopbackResult, Observations, Word
 from portmap.reachability.stand_in import StandIn
-from portmap.reachability.verdict import Listens, LoopbackResult, Observations, Reachability, Word, judge
+from portmap.reachability.verdict import Reachability, judge
 
 HEARD = 2.0  # seconds that a datagram may take after the responder said that it was sent
 HEARD_BYTES = 12  # of the token: a STUN answer has room for no more (RFC 8489 §5)
+ACCEPTED = 0.5  # seconds until a connection that was made is seen at our own socket
 AGAIN = 1.1  # seconds; a responder of ours checks for an address once a second
 
 Sockets = Callable[[tuple[int, ...]], tuple[ListeningSocket, ...] | None]
@@ -31,17 +33,23 @@ Sockets = Callable[[tuple[int, ...]], tuple[ListeningSocket, ...] | None]
 class RemoteHost(Interface):
     """A host outside that tries a port: EchoClient, or StunResponder for UDP."""
 
-    def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
-        """Have the port tried. Raises PortmapError."""
+    def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
+        """Have the port tried, over this IP version, None: any. Raises PortmapError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a port is to be reached: the external address, None where it is not known (`error` says why), and port."""
+    """Where a port is to be reached: the external address, None where it is not known (`error` says why), and port.
+
+    `client`: our own address that it leads to; None where that is not known. `leads_to`: another host and port that it
+    leads to instead, by the gateway's table.
+    """
 
     address: Address | None
     port: int
     error: str = ""
+    client: Address | None = None
+    leads_to: str = ""
 
 
 def check_port(
@@ -64,10 +72,13 @@ def check_port(
         request.internal_port,
         endpoint.port,
         endpoint.address,
-        _listens(request, found),
+        _listens(request, found, endpoint),
         _program(request, found),
         gateway_error=endpoint.error,
         host=request.host,
+        listens_at=tuple(it.address for it in _ours(request, found or ())),
+        client=endpoint.client,
+        leads_to=endpoint.leads_to,
     )
     if seen.listens is Listens.LOOPBACK_ONLY:
         return judge(seen)
@@ -82,13 +93,42 @@ def check_port(
     return judge(seen)
 
 
-def _listens(request: PortRequest, found: tuple[ListeningSocket, ...] | None) -> Listens:
+def _listens(request: PortRequest, found: tuple[ListeningSocket, ...] | None, endpoint: Endpoint) -> Listens:
     if found is None:
         return Listens.UNKNOWN
-    addresses = [it.address for it in _ours(request, found)]
+    addresses = {it.address for it in _ours(request, found)}
     if not addresses:
         return Listens.NO
-    return Listens.LOOPBACK_ONLY if all(address.is_loopback for address in addresses) else Listens.YES
+    taking = {address for address in addresses if _takes(address, endpoint)}
+    if taking == {IPv6Address(0)} and _version(endpoint) == 4 and _is_free(request):
+        return Listens.ELSEWHERE  # it was told to take IPv6 only (IPV6_V6ONLY)
+    if taking:
+        return Listens.YES
+    return Listens.LOOPBACK_ONLY if all(address.is_loopback for address in addresses) else Listens.ELSEWHERE
+
+
+def _takes(address: Address, endpoint: Endpoint) -> bool:
+    """Whether a socket at this address may take what arrives by the endpoint: `::` takes IPv4 as well, as a rule."""
+    version = _version(endpoint)
+    if address.is_unspecified:
+        return address.version == 6 or version != 6
+    if version not in (None, address.version):
+        return False
+    return not address.is_loopback if endpoint.client is None else address == endpoint.client
+
+
+def _version(endpoint: Endpoint) -> int | None:
+    address = endpoint.address or endpoint.client
+    return None if address is None else address.version
+
+
+def _is_free(request: PortRequest) -> bool:
+    """Whether the port can be had for IPv4, for a moment."""
+    try:
+        with StandIn(request.protocol, request.internal_port):
+            return True
+    except PortmapError:
+        return False
 
 
 def _program(request: PortRequest, found: tuple[ListeningSocket, ...] | None) -> str:
@@ -127,23 +167,29 @@ def _loop(
 
 def _word(seen: Observations, responder: RemoteHost, token: str, stand_in: StandIn | None) -> Word:
     """The responder's word. A datagram may be lost: one that was not heard is sent a second time."""
-    listener = stand_in if seen.protocol is Protocol.UDP else None
-    word = _ask(seen, responder, token, listener)
-    if listener is not None and word.reachable is False:
+    word = _ask(seen, responder, token, stand_in)
+    if seen.protocol is Protocol.UDP and stand_in is not None and word.reachable is False:
         time.sleep(AGAIN)
-        second = _ask(seen, responder, token, listener)
+        second = _ask(seen, responder, token, stand_in)
         return word if second.error else second
     return word
 
 
-def _ask(seen: Observations, responder: RemoteHost, token: str, listener: StandIn | None) -> Word:
+def _ask(seen: Observations, responder: RemoteHost, token: str, stand_in: StandIn | None) -> Word:
+    version = None if seen.external_ip is None else seen.external_ip.version
     began = time.monotonic()
     try:
-        answer = _patiently(lambda: responder.check(seen.external_port, seen.protocol, token))
+        answer = _patiently(lambda: responder.check(seen.external_port, seen.protocol, token, version))
     except PortmapError as error:
         return Word(error=str(error))
-    reachable = answer.reachable if listener is None else listener.received(token.encode()[:HEARD_BYTES], HEARD)
-    return Word(answer.address, reachable, round((time.monotonic() - began) * 1000))
+    took = round((time.monotonic() - began) * 1000)
+    if stand_in is None:
+        return Word(answer.address, answer.reachable, took)
+    if seen.protocol is Protocol.UDP:
+        heard = stand_in.received(token.encode()[:HEARD_BYTES], HEARD)
+        return Word(answer.address, heard, round((time.monotonic() - began) * 1000))
+    elsewhere = answer.reachable is True and not stand_in.accepted(frozenset(), ACCEPTED)
+    return Word(answer.address, answer.reachable, took, elsewhere=elsewhere)
 
 
 def _patiently(ask: Callable[[], EchoAnswer]) -> EchoAnswer:

@@ -60,11 +60,14 @@ class EchoClient:
     def __str__(self) -> str:
         return str(self.site)
 
-    def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
-        """Have the port tried from outside. Raises PortmapError: no answer, a refusal, an answer without sense."""
+    def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
+        """Have the port tried from outside. Raises PortmapError: no answer, a refusal, an answer without sense.
+
+        `version`: of IP, to ask over, as the responder tries the address that asks; None: whichever the system takes.
+        """
         query = f"?protocol=udp&token={token}" if protocol is Protocol.UDP else ""
         path = f"{self._base}/port/{port}{query}"
-        response = request(self.site, path, headers=_JSON, deadline=DEADLINE, interface=self.interface)
+        response = request(self.site, path, headers=_JSON, deadline=DEADLINE, interface=self.interface, version=version)
         if not response.good:
             raise Refused(self._refusal(response), code=response.status)
         return EchoAnswer.parse(response.json(), port, protocol)

@@ -12,8 +12,8 @@ from portmap.errors import NoGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.listening_sockets import Connection, connections_to
 from portmap.network.routes import bind_towards
+from portmap.reachability.observations import LoopbackResult
 from portmap.reachability.stand_in import StandIn
-from portmap.reachability.verdict import LoopbackResult
 
 CONNECT = 2.0  # seconds; the router is one hop away
 ARRIVAL = 0.5  # seconds until the host's table shows what arrived

@@ -36,10 +36,15 @@ class StunResponder:
     def __str__(self) -> str:
         return f"STUN {self.server}"
 
-    def check(self, port: int, protocol: Protocol, token: str = "") -> EchoAnswer:
-        """Have a datagram with the token's first 12 letters sent to the port. Raises PortmapError."""
+    def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
+        """Have a datagram with the token's first 12 letters sent to the port. Raises PortmapError.
+
+        `version`: of IP; the server is asked over IPv4.
+        """
         if protocol is not Protocol.UDP:
             raise Refused("a STUN server proves UDP only: name a responder for TCP, as in --via https://HOST")
+        if version == 6:
+            raise Refused("a STUN server is asked over IPv4 only: name a responder for IPv6, as in --via https://HOST")
         peer = self._peer()
         ours = local_address_to(IPv4Address(peer[0]), self.interface)
         with ProbeSocket(ours, self.interface) as sock:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from portmap.model import Address, Protocol, Scope, meaning_of, scope_of
+from portmap.reachability.observations import Listens, Observations, Word
 
 
 class Verdict(StrEnum):
@@ -24,60 +25,9 @@ class Blame(StrEnum):
     """What closes a port, as far as it was seen."""
 
     HOST = "this host"
+    ROUTER = "the router"
     PROVIDER = "the provider"
-    ROUTER_OR_PROVIDER = "the router or the provider"
-
-
-class Listens(StrEnum):
-    """What the host's socket table says of the internal port."""
-
-    YES = "yes"
-    LOOPBACK_ONLY = "on a loopback address only"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class LoopbackResult:
-    """A connection from inside to the external address. `proved`: it arrived here; else `detail` says why not."""
-
-    proved: bool
-    ms: int = 0
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What a responder said, and for UDP what a socket of ours then received. `error`: why there is no word.
-
-    `reachable` is None where nothing can tell: a UDP datagram that only the program on the port can hear.
-    """
-
-    address: Address | None = None
-    reachable: bool | None = None
-    ms: int = 0
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Observations:
-    """What was measured for one port. `word` is None where no responder was named, `loop` where it was not tried.
-
-    `stood_in`: a socket of ours listened, since no program did. `host`: the neighbour that the port leads to, empty for
-    this host.
-    """
-
-    protocol: Protocol
-    internal_port: int
-    external_port: int
-    external_ip: Address | None = None
-    listens: Listens = Listens.UNKNOWN
-    program: str = ""
-    stood_in: bool = False
-    loop: LoopbackResult | None = None
-    word: Word | None = None
-    gateway_error: str = ""
-    host: str = ""
+    ON_THE_WAY = "the provider, the router or this host's firewall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +82,9 @@ def _judged(seen: Observations) -> Reachability:
     if seen.listens is Listens.LOOPBACK_ONLY:
         what = f"{_who(seen)} listens on a loopback address only: let it listen on 0.0.0.0 or on this host's address"
         return _closed(seen, Blame.HOST, what)
+    if seen.leads_to and not _arrived_here(seen):
+        place = f"{seen.protocol} port {seen.external_port}"
+        return _closed(seen, Blame.ROUTER, f"by its table the router forwards {place} to {seen.leads_to}, not here")
     if seen.word is not None and not seen.word.error:
         return _by_responder(seen, seen.word)
     return _loop_or(seen, seen.word.error if seen.word is not None else "no responder outside was named")
@@ -140,6 +93,8 @@ def _judged(seen: Observations) -> Reachability:
 def _by_responder(seen: Observations, word: Word) -> Reachability:
     if (mismatch := _wrong_address(seen, word)) is not None:
         return _unknown(seen, mismatch)
+    if word.elsewhere:
+        return _unknown(seen, _answered_elsewhere(seen))
     if word.reachable:
         return _reached(seen, "a responder outside", word.ms)
     return _loop_or(seen, _not_heard(seen)) if word.reachable is None else _not_reached(seen)
@@ -156,6 +111,8 @@ def _loop_or(seen: Observations, reason: str) -> Reachability:
         reason = f"{seen.external_ip} is not public: {meaning_of(scope)}; {reason}"
     if seen.listens is Listens.NO and seen.protocol is Protocol.TCP:
         return _closed(seen, Blame.HOST, _nothing_listens(seen))
+    if seen.listens is Listens.ELSEWHERE:
+        reason = f"{_listens_elsewhere(seen)}; {reason}"
     return _unknown(seen, reason)
 
 
@@ -172,22 +129,40 @@ def _reached(seen: Observations, how: str, ms: int) -> Reachability:
 def _not_reached(seen: Observations) -> Reachability:
     if seen.listens is Listens.NO and not seen.stood_in:
         return _closed(seen, Blame.HOST, _nothing_listens(seen))
+    if seen.listens is Listens.ELSEWHERE:
+        return _closed(seen, Blame.HOST, _listens_elsewhere(seen))
     if seen.loop is not None and seen.loop.proved:
         what = "the router forwards it, as a connection from inside proved, but nothing from outside arrives"
         return _closed(seen, Blame.PROVIDER, f"{what}: the provider or a second router filters it")
-    what = "nothing from outside arrives: the router does not forward it, or the provider filters it"
+    what = "nothing from outside arrives: the provider filters it, the router does not forward it, or "
+    what += f"nothing listens on {seen.host}" if seen.host else "a firewall on this host drops it"
     if seen.listens is Listens.NO:
         what += f"; and {_nothing_listens(seen)}"
-    if seen.host:
-        what += f", or nothing listens on {seen.host}"
-    return _closed(seen, Blame.ROUTER_OR_PROVIDER, what)
+    return _closed(seen, Blame.ON_THE_WAY, what)
+
+
+def _arrived_here(seen: Observations) -> bool:
+    """Whether a socket of this host received what was sent to the external port."""
+    word = seen.word
+    heard = word is not None and word.reachable is True and seen.stood_in and not word.elsewhere
+    return heard or (seen.loop is not None and seen.loop.proved)
+
+
+def _answered_elsewhere(seen: Observations) -> str:
+    place = f"{seen.protocol} port {seen.external_port}"
+    return (
+        f"something answers at {place}, but it was not this host, where portmap listened: the router forwards the port "
+        "to another host or answers itself, or a container took the connection"
+    )
 
 
 def _wrong_address(seen: Observations, word: Word) -> str | None:
     """Why the responder's word is about another address than that of the mapping; None where it is not."""
     ours, its = seen.external_ip, word.address
-    if ours is None or its is None or ours == its or ours.version != its.version:
+    if ours is None or its is None or ours == its:
         return None
+    if ours.version != its.version:
+        return f"the responder sees this host at {its}, but the port is at {ours}: nothing was proved"
     if scope_of(ours) is not Scope.PUBLIC:
         return None  # a second NAT: the responder sees the outermost address, which is the one that matters
     return (
@@ -197,6 +172,8 @@ def _wrong_address(seen: Observations, word: Word) -> str | None:
 
 
 def _not_heard(seen: Observations) -> str:
+    if seen.listens is Listens.ELSEWHERE:
+        return "a datagram was sent to the port"
     return f"a datagram was sent to the port; only {_who(seen)} can hear it, and portmap cannot see whether it did"
 
 
@@ -206,6 +183,13 @@ def _who(seen: Observations) -> str:
 
 def _nothing_listens(seen: Observations) -> str:
     return f"nothing listens on {seen.protocol} port {seen.internal_port} here: start the program, then check again"
+
+
+def _listens_elsewhere(seen: Observations) -> str:
+    addresses = ", ".join(map(str, seen.listens_at))
+    version = 4 if seen.external_ip is None else seen.external_ip.version
+    target = seen.client or f"an IPv{version} address"
+    return f"{_who(seen)} listens on {addresses} only, but the port leads to {target}: let it listen there, too"
 
 
 def _closed(seen: Observations, by: Blame, reason: str) -> Reachability:
@@ -254,14 +238,16 @@ def _listening_step(seen: Observations) -> str:
             return f"listens here: {seen.program or 'yes'}"
         case Listens.NO:
             return "listens here: no" + (", so portmap listened for the check" if seen.stood_in else "")
-        case Listens.LOOPBACK_ONLY:
-            return f"listens here: {seen.program or 'yes'}, {Listens.LOOPBACK_ONLY}"
+        case Listens.LOOPBACK_ONLY | Listens.ELSEWHERE:
+            return f"listens here: {seen.program or 'yes'}, {seen.listens}"
     return "listens here: this system does not tell"
 
 
 def _word_step(word: Word) -> str:
     if word.error:
         return f"not measured: {word.error}"
+    if word.elsewhere:
+        return "something answers, but not this host"
     if word.reachable:
         return f"yes, {word.ms} ms"
     return "no" if word.reachable is False else "sent, cannot be heard"

@@ -13,7 +13,8 @@ from portmap.backends.load import checked_spec, load
 from portmap.backends.nat import Nat
 from portmap.errors import PortmapError, SpecError
 from portmap.model import Address, Listed, PortRequest
-from portmap.network.routes import local_address_to
+from portmap.network.egress import client_of
+from portmap.network.routes import is_on_link, local_address_to
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
 from portmap.reachability.stun_responder import PREFIX, StunResponder
@@ -54,7 +55,7 @@ def check(
     gateway = on_interface(nat, interface) if isinstance(nat, str) else nat
     interface = checked_spec(gateway).interface if isinstance(gateway, str) else gateway.interface
     responder = _responder(via, interface) if via is not None else None
-    endpoints = _Endpoints(gateway, None if state is None else Path(state))
+    endpoints = _Endpoints(gateway, None if state is None else Path(state), interface)
     return tuple(check_port(request, endpoints.of(request), responder, interface=interface) for request in requests)
 
 
@@ -73,6 +74,7 @@ class _Endpoints:
 
     nat: str | Nat
     state: Path | None
+    interface: str | None = None
     _gateway: "_GatewayView | None" = None
 
     def of(self, request: PortRequest) -> Endpoint:
@@ -80,7 +82,10 @@ class _Endpoints:
         if (held := self._held(request)) is not None:
             return held
         self._gateway = self._gateway or _GatewayView.ask(self.nat)
-        return Endpoint(self._gateway.address, self._gateway.port_of(request), self._gateway.error)
+        port, client = self._gateway.port_of(request), client_of(self._gateway.name, self.interface)
+        return Endpoint(
+            self._gateway.address, port, self._gateway.error, client, self._gateway.other_target_of(request, port)
+        )
 
     def _held(self, request: PortRequest) -> Endpoint | None:
         """The endpoint at which a running session of this host holds the port."""
@@ -90,17 +95,19 @@ class _Endpoints:
                 address = port.external_ip or session.external_ip
                 is_it = (port.protocol, port.internal_port, port.host, port.ipv6) == wanted and port.state == UP
                 if is_it and address is not None and port.external_port is not None:
-                    return Endpoint(ip_address(address), port.external_port)
+                    client = client_of(session.gateway, self.interface)
+                    return Endpoint(ip_address(address), port.external_port, client=client)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _GatewayView:
-    """What the gateway says of itself: its address, and its table where it has one."""
+    """What the gateway says of itself: its name, its address, and its table where it has one."""
 
     address: Address | None = None
     table: tuple[Listed, ...] = ()
     error: str = ""
+    name: str = ""
 
     @classmethod
     def ask(cls, nat: str | Nat) -> "_GatewayView":
@@ -111,17 +118,47 @@ class _GatewayView:
         except PortmapError as error:
             return cls(error=str(error))
         try:
-            return cls(address, backend.list_mappings() or ())
+            return cls(address, backend.list_mappings() or (), name=str(backend))
         except PortmapError:
-            return cls(address)  # its table is of use only where a port is mapped to another
+            return cls(address, name=str(backend))  # its table is of use only where a port is mapped to another
 
     def port_of(self, request: PortRequest) -> int:
         """The external port: the one named, that of the row that leads to the host, else the same number."""
         if request.external_port:
             return request.external_port
-        port = request.protocol, request.internal_port
-        rows = (row for row in self.table if (row.protocol, row.internal_port) == port and _leads_to(row, request.host))
-        return next((row.external_port for row in rows), request.internal_port)
+        return next((row.external_port for row in self.table if _is_of(row, request)), request.internal_port)
+
+    def other_target_of(self, request: PortRequest, external_port: int) -> str:
+        """The neighbour and port that the external port leads to, where that is not what is asked about; else ""."""
+        port = request.protocol, external_port
+        rows = [row for row in self.table if (row.protocol, row.external_port) == port and _is_beside_us(row.client)]
+        if not rows or _is_name(request.host) or any(_is_of(row, request) for row in rows):
+            return ""
+        return f"{rows[0].client}:{rows[0].internal_port}"
+
+
+def _is_of(row: Listed, request: PortRequest) -> bool:
+    """Whether the row leads to the host and port that is asked about."""
+    port = request.protocol, request.internal_port
+    return (row.protocol, row.internal_port) == port and _leads_to(row, request.host)
+
+
+def _is_beside_us(client: str) -> bool:
+    """Whether it is an address of a network of ours: one behind another router says nothing here."""
+    try:
+        address = IPv4Address(client)
+    except ValueError:
+        return False
+    return address.is_loopback or is_on_link(address)
+
+
+def _is_name(host: str) -> bool:
+    """Whether the host is told by a name, which no table repeats."""
+    try:
+        IPv4Address(host or "0.0.0.0")  # noqa: S104  # nothing is bound: it stands for this host
+    except ValueError:
+        return True
+    return False
 
 
 def _leads_to(row: Listed, host: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from portmap.events import Event, MappingReachable, MappingUnreachable
 from portmap.model import Key, Mapping, PortRequest
+from portmap.network.egress import client_of
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
 from portmap.reachability.mend_step import MendStep
@@ -24,12 +25,16 @@ _log = logging.getLogger("portmap.prove")
 
 @dataclass(slots=True)
 class Prover:
-    """`mappings` gives the ports that are open now, `emit` tells an event, `mend` has the loop take a step."""
+    """`mappings` gives the ports that are open now, `emit` tells an event, `mend` has the loop take a step.
+
+    `gateway` gives the name of the gateway that they are open at.
+    """
 
     setting: ProveSetting
     mappings: Callable[[], Iterable[Mapping]]
     emit: Callable[[Event], None]
     mend: Callable[[Key, MendStep], None]
+    gateway: Callable[[], str]
     check: Callable[[PortRequest, Endpoint, EchoClient], Reachability] = lambda request, endpoint, responder: (
         check_port(request, endpoint, responder, loop_back=False)
     )
@@ -62,9 +67,9 @@ class Prover:
             return False
         key = min(due)[1]
         mapping, before = self._proofs[key]
-        found = self.check(
-            _request_of(mapping), Endpoint(mapping.external_ip, mapping.external_port), self.setting.responder
-        )
+        client = client_of(self.gateway(), self.setting.responder.interface)
+        endpoint = Endpoint(mapping.external_ip, mapping.external_port, client=client)
+        found = self.check(_request_of(mapping), endpoint, self.setting.responder)
         if self._over.is_set():
             return True
         after, step = before.after(found, self.clock())

@@ -199,25 +199,40 @@ def request(
     method: str = "",
     deadline: float = DEADLINE,
     interface: str | None = None,
+    version: int | None = None,
 ) -> SiteResponse:
     """POST the body, or GET where there is none, `path` in the place of the site's own.
 
-    `interface`: the one of this host to connect by; None: as the routes say. The name is looked up as the system does.
+    `interface`: the one of this host to connect by; None: as the routes say. `version`: of IP, to connect over; None:
+    any. The name is looked up as the system does.
     Raises PortmapError where no answer comes within `deadline` seconds, or none that can be trusted; Garbled for what
     is no HTTP or too long.
     """
     until = time.monotonic() + deadline
     told = {"User-Agent": "portmap", **(headers or {})}
     asked = HttpRequest(method or ("GET" if body is None else "POST"), path or site.path, told, body)
-    with _portmap_errors(site, until, deadline), closing(_connected(site, until, interface)) as link:
+    with _portmap_errors(site, until, deadline), closing(_connected(site, until, interface, version)) as link:
         answer = exchange(link, site.authority, asked, deadline=until)
         return SiteResponse(answer.status, answer.headers, answer.body, answer.cookies, site=site)
 
 
-def _connected(site: Site, until: float, interface: str | None) -> socket.socket:
+_FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def _addresses(site: Site, version: int | None) -> list[Any]:
+    """The host's addresses of this IP version, as getaddrinfo gives them. Raises OSError."""
+    try:
+        return socket.getaddrinfo(site.host, site.port, _FAMILIES[version], socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if version is None:
+            raise
+        raise PortmapError(f"{site} cannot be reached over IPv{version}, which is needed: {error.strerror}") from error
+
+
+def _connected(site: Site, until: float, interface: str | None, version: int | None) -> socket.socket:
     """A connection to the first of the host's addresses that takes one. Raises OSError, NoGateway for the interface."""
     failure: OSError = OSError("the name has no address")
-    for family, kind, number, _, address in socket.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM):
+    for family, kind, number, _, address in _addresses(site, version):
         link = socket.socket(family, kind, number)
         try:
             link.settimeout(max(0.01, until - time.monotonic()))

@@ -11,6 +11,7 @@ from portmap.cli.output.formats import print_json
 from portmap.cli.signals import StopSignals
 from portmap.errors import SpecError
 from portmap.model import MAX_PORT, Address
+from portmap.reachability.responder.answers import plain
 from portmap.reachability.responder.server import Responder, listen
 
 _LISTEN = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[0-9.]+):)?(?P<port>[0-9]{1,5})", re.ASCII)
@@ -34,7 +35,7 @@ def _address(host: str | None, text: str) -> str:
 def parse_proxy(text: str | None) -> Address | None:
     """The proxy's address. Raises SpecError."""
     try:
-        return None if text is None else ip_address(text)
+        return None if text is None else plain(ip_address(text))
     except ValueError:
         raise SpecError(f"--behind {text!r} is no address: name the proxy's, as in 127.0.0.1") from None
 

@@ -162,7 +162,7 @@ def echo(
     ] = "8080",
     behind: Annotated[
         str | None,
-        typer.Option(metavar="ADDR", help="The proxy whose X-Real-IP names the client.", show_default=False),
+        typer.Option(metavar="ADDR", help="The proxy whose headers name the client.", show_default=False),
     ] = None,
     for_: For = None,
     json: Json = False,

@@ -15,7 +15,7 @@ from portmap.model import MAX_PORT, Address, Protocol
 from portmap.reachability.responder.http import BadRequest, Request, Response, json_response
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
-_FORWARDED = ("x-real-ip", "x-forwarded-for")  # as nginx, Caddy and Traefik send them
+_FORWARDED = ("x-real-ip", "x-forwarded-for")  # nginx sets what it is told to, Caddy the second, Traefik both
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,19 @@ def answer_to(request: Request, client: Address) -> Response | Try:
 def client_of(request: Request, peer: Address, proxy: Address | None) -> Address:
     """The address that asks: the connection's, or where the named proxy speaks the last one that it states.
 
-    Raises BadRequest where the proxy states none.
+    A proxy that sets one of the two headers passes the other on as the client wrote it: so both have to agree.
+    Raises BadRequest where the proxy states none, or two.
     """
     if proxy is None or peer != proxy:
         return peer
-    for name in _FORWARDED:
-        if stated := request.headers.get(name, "").rpartition(",")[2].strip():
-            try:
-                return plain(ip_address(stated))
-            except ValueError:
-                break
-    raise BadRequest(HTTPStatus.BAD_GATEWAY, "the proxy does not say who asks: let it set X-Real-IP")
+    stated = {text for name in _FORWARDED if (text := request.headers.get(name, "").rpartition(",")[2].strip())}
+    try:
+        (client,) = {plain(ip_address(text)) for text in stated}
+    except ValueError:
+        raise BadRequest(
+            HTTPStatus.BAD_GATEWAY, "the proxy does not say who asks: let it set X-Real-IP and X-Forwarded-For"
+        ) from None
+    return client
 
 
 def plain(address: Address) -> Address:
