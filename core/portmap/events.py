@@ -185,7 +185,7 @@ class PortRenewed(PortEvent):
 
 
 class PortFailed(PortEvent):
-    """The gateway would not open or renew the port; `reason` says why. Told once a kind of error, retried for ever."""
+    """The gateway would not open or renew the port; `reason` says why. Told once per kind; tried again for ever."""
 
     __slots__ = ()
     _event: ClassVar[str] = "failed"

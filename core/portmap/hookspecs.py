@@ -48,7 +48,7 @@ What the class may declare beside its `kind`, each optional::
 
     @classmethod
     def race_from_argument(cls, argument: str | None) -> "Acme":
-        ...     # in place of `from_argument` where `any` races you beside others: leave to them what they do, too
+        ...     # in place of `from_argument` where `any` races you beside others: skip what they do as well
 
 Each of the three constructors may take a second argument, `interface: str | None = None`: the network interface of this
 host to use, where the user chose one (`--interface`). A backend that does not take it is refused then, in words, and
@@ -110,7 +110,7 @@ class BackendSpec:
         exact: bool,
         client: Address | None,
     ) -> Grant:
-        """Open the port, or extend it: asked again for what is already held, this renews.
+        """Open the port. If it is already open, this renews it.
 
         `external_port` 0: choose, preferably the internal port. `internal_port` 0: only for gateways that need none.
         `name` is the user's word for the mapping, free text and maybe empty: escape it. `lifetime` in seconds, never

@@ -90,13 +90,13 @@ def test_what_is_no_grant_is_the_plugin_authors_fault(answer: object) -> None:
 
 @pytest.mark.parametrize("port", [0, -1, MAX_PORT + 1])
 def test_a_granted_port_that_is_none_is_the_gateways_fault(port: int) -> None:
-    with pytest.raises(Garbled, match=f"acme granted port {port}, which is none"):
+    with pytest.raises(Garbled, match=f"acme granted port {port}, which is not a valid port"):
         checked_grant(replace(GRANT, external_port=port), "acme")
 
 
 @pytest.mark.parametrize("lifetime", [-1, MAX_LIFETIME + 1])
 def test_a_granted_lifetime_that_is_none_is_the_gateways_fault(lifetime: int) -> None:
-    with pytest.raises(Garbled, match=f"acme granted a lifetime of {lifetime} s, which is none"):
+    with pytest.raises(Garbled, match=f"acme granted a lifetime of {lifetime} s, which is not valid"):
         checked_grant(replace(GRANT, lifetime=lifetime), "acme")
 
 

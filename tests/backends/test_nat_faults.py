@@ -75,7 +75,7 @@ def test_a_grant_of_the_wrong_types_is_the_plugins_fault(answer: object) -> None
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_that_cannot_be_is_garbled(port: int) -> None:
-    with pytest.raises(Garbled, match=f"granted port {port}, which is none"):
+    with pytest.raises(Garbled, match=f"granted port {port}, which is not a valid port"):
         add(Nat(Answers(Grant(port, 600)), "odd"))
 
 

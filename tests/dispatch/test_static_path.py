@@ -63,7 +63,7 @@ def test_an_address_given_by_hand_that_is_not_public_is_refused_and_the_option_i
     assert told.records == []
     reason = str(told.events[0][1].to_dict()["reason"])
     assert "is not public: " in reason
-    assert reason.endswith("--allow-private announces it all the same")
+    assert reason.endswith("use --allow-private to announce it anyway")
 
 
 def test_a_static_port_can_be_let_go(start: Start, observer: Observer, eventually: Eventually) -> None:

@@ -24,7 +24,7 @@ class Exit(NamedTuple):
 
 
 class Program:
-    """A program in a namespace that tells what happens, one JSON object a line; leaves no process behind."""
+    """A program in a namespace that tells what happens, one JSON object per line; leaves no process behind."""
 
     def __init__(self, namespace: Namespace, *words: str) -> None:
         self.events: list[Event] = []

@@ -116,7 +116,7 @@ def test_where_one_mapping_replaces_the_other_the_one_that_is_shut_is_said_to_be
     told = play(OneMappingAHost(), wanted(*requests), end=700)
     lost = mapping_events(told, "mapping.lost")
     assert len({event.key for event in lost}) == len(requests) - 1
-    assert all("replaced it: the scripted gateway seems to hold one mapping a host" in event.reason for event in lost)
+    assert all("replaced it: the scripted gateway seems to hold one mapping per host" in event.reason for event in lost)
     assert not told.of("gateway.rebooted")
 
 

@@ -1,4 +1,4 @@
-"""A router that holds one mapping a host: what replaced what is found out and said, and nothing is left."""
+"""A router that holds one mapping per host: what replaced what is found out and said, and nothing is left."""
 
 from functools import partial
 
@@ -30,7 +30,7 @@ def test_that_one_mapping_replaced_the_other_is_said_within_two_checks(column: C
         (failed,) = [event for event in told.events if isinstance(event, PortFailed)]
         (removed,) = [event for event in told.events if isinstance(event, PortRemoved)]
         assert "replaced it" in lost.reason
-        assert "one mapping a host" in lost.reason
+        assert "one mapping per host" in lost.reason
         assert (failed.key, failed.error) == (lost.key, "OutOfResources")
         assert removed.key != lost.key
         assert "gateway.rebooted" not in told.names()

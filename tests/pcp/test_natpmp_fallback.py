@@ -65,7 +65,7 @@ def test_it_is_said_once(router: Router, make: Make, caplog: pytest.LogCaptureFi
         backend.external_ip()
         backend.add_mapping(TCP, 0, 30303, 600, "", exact=False, client=None)
     said = [record.getMessage() for record in caplog.records]
-    assert said == ["127.0.0.1 speaks NAT-PMP only, so that is what it is asked by"]
+    assert said == ["127.0.0.1 speaks NAT-PMP only, so NAT-PMP is used"]
 
 
 def test_the_fallback_is_the_installed_natpmp_backend() -> None:

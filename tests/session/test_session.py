@@ -108,7 +108,7 @@ def test_a_fault_of_ours_is_raised_as_one(start: Open, monkeypatch: pytest.Monke
         raise LookupError("oops")
 
     monkeypatch.setattr(SessionState, "apply", fail)
-    with pytest.raises(PortmapError, match=r"ended by a fault: LookupError\('oops'\)"):
+    with pytest.raises(PortmapError, match=r"ended because of an internal error: LookupError\('oops'\)"):
         start(ScriptedBackend(), WEB).wait(LONG)
 
 

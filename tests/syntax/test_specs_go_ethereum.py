@@ -87,7 +87,7 @@ TABLE: Final[tuple[tuple[str, str, Loads | str], ...]] = (
     ("stun:::1", "too many colons", "has too many colons"),
     ("stun:[::1]:3478", "stun([::1]:3478)", Loads(Kind.STATIC, "STUN [::1]:3478")),
     ("stun::3478", "accepted, useless", "the server's name is missing"),
-    ("stun:1.2.3.4:0", "accepted, useless", "has a port that is none"),
+    ("stun:1.2.3.4:0", "accepted, useless", "has a port that is not valid"),
 )
 REFUSED = [(text, words) for text, _, words in TABLE if isinstance(words, str)]
 

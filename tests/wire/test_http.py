@@ -154,5 +154,5 @@ def test_an_answer_that_is_no_http_is_an_error(answer: bytes, site: WebSite) -> 
 @pytest.mark.parametrize("body", [b"<html>", b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_json_is_an_error(body: bytes, site: WebSite) -> None:
     site.answer = b"HTTP/1.1 200 OK\r\n\r\n" + body
-    with pytest.raises(Garbled, match="is no JSON"):
+    with pytest.raises(Garbled, match="did not answer with JSON"):
         request(Site.parse(site.url)).json()

@@ -123,7 +123,7 @@ def test_a_wrong_fingerprint_is_not(datagram: bytes) -> None:
         (answer(), "no address"),
         (answer(UNKNOWN_OPTIONAL), "no address"),
         (answer(SIGNATURE, HIDDEN), "no address"),
-        (answer(HIDDEN, UNKNOWN), "0x7fff, which must be understood"),
+        (answer(HIDDEN, UNKNOWN), "0x7fff, which is mandatory"),
         (answer("002000100001a147e112a643"), "claims 16 bytes, more than there are"),
         (answer("0020ffff0001a147e112a643"), "claims 65535 bytes"),
         (answer("00200000"), "no known family"),
@@ -140,7 +140,7 @@ def test_a_wrong_fingerprint_is_not(datagram: bytes) -> None:
         (refusal("00090004 00000200"), "without an error code"),
         (refusal("00090004 00000700"), "without an error code"),
         (refusal("00090004 00000464"), "without an error code"),
-        (refusal("00090004 00000400", UNKNOWN), "must be understood"),
+        (refusal("00090004 00000400", UNKNOWN), "which is mandatory"),
     ],
 )
 def test_what_is_no_good_answer_is_refused_with_the_reason(datagram: bytes, words: str) -> None:

@@ -30,9 +30,9 @@ def checked_grant(answer: object, who: str) -> Grant:
     if not isinstance(answer, Grant) or not _is_well_typed(answer):
         raise PluginError(f"{who} answered {answer!r} where a Grant was due")
     if not 1 <= answer.external_port <= MAX_PORT:
-        raise Garbled(f"{who} granted port {answer.external_port}, which is none")
+        raise Garbled(f"{who} granted port {answer.external_port}, which is not a valid port")
     if not 0 <= answer.lifetime <= MAX_LIFETIME:
-        raise Garbled(f"{who} granted a lifetime of {answer.lifetime} s, which is none")
+        raise Garbled(f"{who} granted a lifetime of {answer.lifetime} s, which is not valid")
     return answer
 
 

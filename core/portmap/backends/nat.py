@@ -238,7 +238,7 @@ class Nat:
             return otherwise
 
     def watch(self, alert: Alert) -> Closer:
-        """Start the backend's watch, if it has one; the answer ends it. Raises NATError or PluginError."""
+        """Start the backend's watch, if it has one; the returned function ends it. Raises NATError or PluginError."""
         try:
             closers = self._call(lambda: self._hook.watch(alert=alert), CALL_DEADLINE)
         except BaseException:  # a stop, or an overrun: what still comes of it is closed where it runs
@@ -248,7 +248,7 @@ class Nat:
         return lambda: self._close(closers)
 
     def late_grant(self, timeout: float) -> Grant | None:
-        """What an interrupted `add_mapping` came to, if it ends within `timeout` seconds; None if not or badly."""
+        """What an interrupted `add_mapping` came to; None if it fails, or takes more than `timeout` seconds."""
         if self._latest is None:
             return None
         wait((self._latest,), timeout)

@@ -62,7 +62,7 @@ class StopSignals(SignalListener):
 
     With `reload`, SIGHUP calls that instead, unless it says that the terminal is gone. What is to be called may be
     named later, by `set_handlers`: a signal that came before is not lost. SIGHUP is left alone where it is ignored, as
-    under nohup; one that follows another changes nothing, for a shell repeats the kernel's.
+    under nohup; a second one is ignored, because the shell sends one after the kernel's.
     """
 
     def __init__(self, stop: Callable[[], object] | None = None, reload: Callable[[], object] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a new settlement changes in what already runs: as little as it can.
+"""What newly read settings change in what already runs: as little as they can.
 
 Pure. An instance is known by its name, a mapping by its protocol and internal port. What is as it was stays
 untouched.

@@ -1,4 +1,4 @@
-"""A configuration file: TOML to settled instances, or every fault with its line.
+"""A configuration file: TOML to instances, or every fault with its line.
 
 Pure. Nothing is guessed: an unknown key, a wrong type, a value that makes no sense is a fault, and all of them are
 told at once. A map with a gateway or publishers of its own makes an instance of its own.

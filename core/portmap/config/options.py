@@ -165,7 +165,7 @@ SETTINGS = (
     ),
     OptionRow(
         "beyond",
-        "The gateway beyond that one, where routers stand in a row; auto: look for it; repeatable",
+        "The next router towards the internet, behind several routers in a row; auto: look for it; repeatable",
         ("--beyond",),
         "SPEC",
         Value.TEXTS,
@@ -218,7 +218,7 @@ SETTINGS = (
     ),
     OptionRow(
         "state",
-        "The folder that remembers ports over restarts",
+        "The folder where portmap notes what it holds",
         ("--state",),
         "DIR|none",
         parse=check_path,
@@ -236,7 +236,7 @@ SETTINGS = (
     ),
     OptionRow(
         "prove",
-        "A responder on the internet that checks the ports again and again; without it no such host is asked",
+        "A responder on the internet that checks the ports again and again; if not given, no such host is asked",
         ("--prove",),
         "URL[,every=DUR]",
         parse=_parse_prove,
@@ -244,7 +244,7 @@ SETTINGS = (
         secret=True,
     ),
     OptionRow("ipv6", "IPv4 mappings only", ("-4",), value=Value.OFF_SWITCH),
-    OptionRow("ipv4", "IPv6 pinholes only", ("-6",), value=Value.OFF_SWITCH),
+    OptionRow("ipv4", "The IPv6 firewall only (pinholes)", ("-6",), value=Value.OFF_SWITCH),
     OptionRow("allow_private", "Announce an address that is not public", ("--allow-private",), value=Value.SWITCH),
 )
 """What can be set for a session. The order is that of `--help`."""
@@ -269,7 +269,7 @@ COMMAND_OPTIONS = (
         in_file=False,
         commands=("portmap", "service print"),
     ),
-    OptionRow("json", "Print JSON for programs, one object a line", ("--json",), value=Value.SWITCH, in_file=False),
+    OptionRow("json", "Print JSON for programs, one object per line", ("--json",), value=Value.SWITCH, in_file=False),
     OptionRow("quiet", "Print only what goes wrong", ("--quiet", "-q"), value=Value.SWITCH, in_file=False),
     OptionRow(
         "verbose",

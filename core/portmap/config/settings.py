@@ -91,7 +91,7 @@ class Instance:
         return requests
 
     def with_layer(self, layer: SettingsLayer) -> Self:
-        """The same with whatever the layer says; its lease is every mapping's."""
+        """The same with what the layer says; its lease then applies to all mappings."""
         changed = replace(self, **{name: value for name, value in layer._asdict().items() if value is not None})
         if layer.lease is None or layer.mappings is not None:
             return changed

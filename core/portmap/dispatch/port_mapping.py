@@ -179,7 +179,7 @@ class PortMapping:
         try:
             self._path()
         except BaseException as fault:  # noqa: BLE001  # a fault of ours: logged here, raised by Session.wait
-            _log.exception("port mapping through %s ended by a fault", self.nat.name)
+            _log.exception("port mapping through %s ended because of an internal error", self.nat.name)
             error = fault
         if self._observer is not None:
             self._observer.on_end(error)

@@ -114,7 +114,7 @@ class StaticPath:
         if not self._nat.opens_ports or scope is Scope.PUBLIC or self._policy.allow_private:
             return address
         meaning = f"{self._nat} is not public: {meaning_of(scope)}"
-        raise NoPublicAddress(f"{meaning}; --allow-private announces it all the same", external_ip=address)
+        raise NoPublicAddress(f"{meaning}; use --allow-private to announce it anyway", external_ip=address)
 
     def _address_reported(self, address: Address, now: float) -> None:
         previous, self._failure_kind = self._state.address, ""

@@ -39,7 +39,7 @@ class HostProbes:
 
     @classmethod
     def on(cls, interface: str | None) -> Self:
-        """The usual ones, by this interface; None: as the routes say."""
+        """The usual ones, by this interface; None: the routing table decides."""
         return cls(
             network=partial(read_host_network, interface),
             beyond=partial(look_beyond, interface=interface),

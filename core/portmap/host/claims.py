@@ -4,9 +4,9 @@ A gateway knows one mapping for a host, a protocol and an internal port, whichev
 that hold the same port hold the same mapping, and the one that ends first must leave it to the other.
 
 Rules:
-A port is claimed before the gateway is asked for it, and released before another portmap is asked about it: of two that
-end at the same time at least one deletes it.
-A claim of another user is not trusted. It opens nothing and renews nothing. It can only have us leave a
+A port is claimed before the gateway is asked for it, and released before another portmap is asked about it: if two
+portmaps end at the same time, at least one of them deletes the mapping.
+A claim of another user is not trusted. It opens nothing and renews nothing. It can only make us leave a
 mapping, which then ends with its lease, at the port that we had; a permanent mapping is never left to another user.
 A token proves to the gateway that a mapping is ours: only our own user and root are told it.
 """
@@ -111,7 +111,7 @@ class PortClaims:
             thread.join(1.0)
 
     def watch(self, alert: Callable[[str], None]) -> Callable[[], None]:
-        """Have `alert(reason)` called when another portmap has let go of a port that we hold; the answer ends it."""
+        """Call `alert(reason)` when another portmap has let go of a port that we hold. Returns what ends it."""
         self._on_change = alert
 
         def unwatch() -> None:

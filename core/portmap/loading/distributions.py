@@ -45,10 +45,10 @@ def _entries_of(distribution: Distribution, group: str) -> list[EntryPoint]:
     if not text or group not in text:
         return []
     if len(text) > MAX_TEXT:
-        raise ValueError(f"entry_points.txt has {len(text)} characters, and {MAX_TEXT} are read")
+        raise ValueError(f"entry_points.txt has {len(text)} characters; at most {MAX_TEXT} are read")
     entries = [entry for entry in distribution.entry_points if entry.group == group]
     if len(entries) > MAX_NAMES:
-        raise ValueError(f"{len(entries)} names in {group}, and {MAX_NAMES} are taken")
+        raise ValueError(f"{len(entries)} names in {group}; at most {MAX_NAMES} are accepted")
     return entries
 
 

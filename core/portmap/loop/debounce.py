@@ -25,7 +25,7 @@ class Debounce(NamedTuple):
     fruitless: int = 0
 
     def signalled(self, now: float, *, certain: bool = False) -> "Debounce":
-        """With a round to be made. `certain`: no other host can cause it, and it waits a second at the most."""
+        """After a signal another round is due. `certain`: no other host can cause it, and it waits at most a second."""
         fruitless = 0 if now - max(self.last, self.signal) >= MAX_PAUSE else self.fruitless
         wasted = max(fruitless - 1, 0)
         pause = PAUSE if certain else backoff(wasted, PAUSE, MAX_PAUSE)

@@ -151,8 +151,9 @@ class Lease:
     def granted(self, grant: Grant, address: Address | None, now: float, spread: float) -> "Lease":
         """The gateway said yes to what was asked at `now`.
 
-        Renewal is uniform in 1/2 .. 5/8 of the lifetime (RFC 6887 §11.2.1), of the asked one where more was granted;
-        a permanent mapping is asserted again just as often, for routers forget those too. So is what needed nothing.
+        The renewal is at a random time between 1/2 and 5/8 of the granted lifetime (RFC 6887 §11.2.1), or of the
+        requested one if more was granted. Permanent and static mappings are asked for again just as often, for routers
+        forget those too.
         """
         asked = self.request.lifetime
         lifetime = 0 if grant.static else grant.lifetime

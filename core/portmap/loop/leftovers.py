@@ -22,7 +22,7 @@ _log = logging.getLogger("portmap.loop")
 
 
 class LeftoverCleaner:
-    """The leftovers that `journal` inherited, one at a time, and notes in it that they are gone.
+    """Deletes the leftovers that `journal` inherited, one at a time, and notes each in the journal.
 
     `now` is unix time in seconds: what has run out by then needs no deleting.
     """

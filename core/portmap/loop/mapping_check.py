@@ -2,8 +2,9 @@
 
 Rules:
 - It is read back where the backend can do that, else asked for again.
-- Where it alone is gone, it is opened again at once. If that shuts another one, the gateway holds one mapping a host
-  (tinynatpmpd): the other one is lost, and is not tried for an hour. A restart would have shut both.
+- Where only the checked mapping is gone, it is opened again at once. If that closes another of our mappings, the
+  gateway holds one mapping per host (tinynatpmpd): the other one is lost, and is not tried again for an hour. A restart
+  of the gateway would have closed both.
 - Anything else that is gone is a GatewayAlert: everything is asked for again.
 """
 
@@ -80,6 +81,6 @@ class MappingCheck:
     def _record_replaced(self, lease: Lease, by: Lease) -> None:
         """The lease is lost, for the gateway put the other one in its place."""
         current = self._table.get(lease.key) or lease
-        reason = f"{by.key} replaced it: {self._client} seems to hold one mapping a host"
+        reason = f"{by.key} replaced it: {self._client} seems to hold one mapping per host"
         error = OutOfResources(f"{reason}; close that one to have this one", retry_after=MAX_RETRY_AFTER)
         self._table.record_failure(self._table.record_loss(current, reason), error)

@@ -64,7 +64,7 @@ def describe_no_route(name: str) -> str:
 
 
 def use_interface(sock: socket.socket, name: str | None) -> None:
-    """Have the socket send and receive by this interface alone; None: as the routes say. Raises OSError."""
+    """Have the socket send and receive by this interface alone; None: the routing table decides. Raises OSError."""
     if name is None:
         return
     if sys.platform != "linux":

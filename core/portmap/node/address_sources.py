@@ -1,7 +1,7 @@
 """One address family of the node: every source of its address and ports, and which source counts. Pure.
 
-There is one `Family` for IPv4 and one for IPv6, as go-ethereum's lnEndpoint (p2p/enode/localnode.go). A NAT's ports
-are no ports of the other family. The order of trust is decided in one place, `best`.
+There is one `AddressSources` for IPv4 and one for IPv6, as go-ethereum's lnEndpoint (p2p/enode/localnode.go). A NAT's
+ports are no ports of the other family. The order of trust is decided in one place, `best`.
 """
 
 from typing import NamedTuple

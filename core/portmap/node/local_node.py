@@ -12,11 +12,12 @@ Where each entry comes from, the best source first (go-ethereum's p2p/enode/loca
 - The address of a family: `set_static_ip`; what the gateway stated, if that is public; what peers agree on; the
   fallback address. A private or CGNAT address of a gateway is never published.
 - The port of a protocol: the mapping that is up, the first that came up if several are; for UDP what peers agree on,
-  together with their address; the local port (`expect`, `set_fallback_udp`).
+  together with their address; the local port (`expect_port`, `set_fallback_udp`).
 
 A local port is a start value. It is a claim about this host's own address, so it is never published beside an address
-that a gateway stated, and it is gone for good once a mapping of its protocol was up: a mapping that lapses leaves the
-record and no dead port behind. Without a NAT backend nothing of this happens and the record keeps the local ports.
+that a gateway stated, and it is gone for good once a mapping of its protocol was up: when that mapping
+lapses, its port is taken out of the record, and no dead port stays there. Without a NAT backend nothing of this happens
+and the record keeps the local ports.
 """
 
 import time
@@ -41,8 +42,9 @@ def unix_ms() -> int:
 class LocalNode:
     """The node's record in the making.
 
-    It starts empty. `clock` gives unix milliseconds; `seq` continues an earlier life of the same node, without it the
-    clock's milliseconds do: higher than any earlier life reached, as long as that changed less than once a millisecond.
+    It starts empty. `clock` gives unix milliseconds; `seq` is where an earlier run of the same node ended. Without
+    it the clock's milliseconds are the start: a higher number than before a restart, unless the record changed more
+    than once per millisecond.
     """
 
     def __init__(self, clock: Callable[[], int] = unix_ms, seq: int | None = None) -> None:

@@ -11,7 +11,7 @@ from portmap.events import PublisherEvent, PublisherFailed, PublisherOk
 
 @dataclass(frozen=True, slots=True)
 class PublisherHealth:
-    """`ok`: None before the first outcome, then whether the last call succeeded; since when, is `since`.
+    """`ok`: None before the first outcome, then whether the last call succeeded; `since`: since when.
 
     `has`: what the target has, in words for people (`56164`). `failures`: how many in a row. `retry_at`: when it is
     tried again, None if it is not. `busy_since`: since when the present call runs; a time long ago means that it hangs.

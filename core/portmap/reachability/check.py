@@ -63,8 +63,8 @@ def check_port(
 ) -> Reachability:
     """The verdict on one port. A failed probe is part of the verdict, never an error.
 
-    `loop_back`: whether the router's loop is tried as well, by the `interface`; None: as the routes say. What listens
-    on another host cannot be seen from here, nor what arrives there.
+    `loop_back`: whether the router's loop is tried as well, by the `interface`; None: the routing table decides. What
+    listens on another host cannot be seen from here, nor what arrives there.
     """
     found = None if request.host else sockets((request.internal_port,))
     seen = Observations(

@@ -47,7 +47,7 @@ class EchoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EchoClient:
-    """One responder, by its URL. `interface`: the one of this host to ask it by; None: as the routes say."""
+    """One responder, by its URL. `interface`: the one of this host to ask it by; None: the routing table decides."""
 
     site: Site
     interface: str | None = None

@@ -24,7 +24,7 @@ def loop_tcp(
 ) -> LoopbackResult:
     """Connect to the external address. Where no program listens, `stand_in` tells whether the connection arrived.
 
-    `interface`: the one of this host to connect by; None: as the routes say.
+    `interface`: the one of this host to connect by; None: the routing table decides.
     """
     before = connections_to(internal_port)
     began = time.monotonic()
@@ -54,7 +54,7 @@ def loop_udp(
 ) -> LoopbackResult:
     """Send a datagram with the token to the external address; `stand_in` tells whether it arrived.
 
-    `interface`: the one of this host to send by; None: as the routes say.
+    `interface`: the one of this host to send by; None: the routing table decides.
     """
     began = time.monotonic()
     try:

@@ -26,7 +26,7 @@ _LONGEST = 2048  # bytes of a datagram
 class ProbeSocket:
     """A UDP socket that asks several servers from one local port. A context manager.
 
-    `interface`: the one of this host to ask by; None: as the routes say.
+    `interface`: the one of this host to ask by; None: the routing table decides.
     """
 
     def __init__(self, source: Address, interface: str | None = None) -> None:

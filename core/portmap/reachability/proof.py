@@ -1,7 +1,7 @@
 """Proof: what follows from each check of a port that is held: an event, a step that may mend it, the next check. Pure.
 
 Rules:
-- An event is told once a change.
+- An event is told once per change.
 - Each step is proved before the next: ask for the mapping again; delete it and ask; another external port.
 - A full round of steps that helped nothing makes the pause grow, up to an hour.
 - Where no program listens, nothing at the gateway is at fault, so nothing is tried there.

@@ -32,5 +32,5 @@ class ProveSetting:
         return cls(EchoClient.parse(url), every)
 
     def by(self, interface: str | None) -> "ProveSetting":
-        """The same, with the responder asked by this interface; None: as the routes say."""
+        """The same, with the responder asked by this interface; None: the routing table decides."""
         return replace(self, responder=replace(self.responder, interface=interface))

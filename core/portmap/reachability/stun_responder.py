@@ -23,7 +23,7 @@ _TRANSACTION = 12  # bytes: RFC 8489 §5
 
 @dataclass(frozen=True, slots=True)
 class StunResponder:
-    """One server, by its name. `interface`: the one of this host to ask it by; None: as the routes say."""
+    """One server, by its name. `interface`: the one of this host to ask it by; None: the routing table decides."""
 
     server: Server
     interface: str | None = None

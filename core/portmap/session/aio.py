@@ -99,7 +99,7 @@ class AsyncSession:
         return self._session.record
 
     def raise_fault(self) -> None:
-        """Raise PortmapError if the session ended by a fault of ours or of a plugin."""
+        """Raise PortmapError if the session ended because of an internal error of ours or of a plugin."""
         self._session.raise_fault()
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""`portmap.check`: from a user's words to one verdict a port. Opens no port at the gateway.
+"""`portmap.check`: from a user's words to one verdict per port. Opens no port at the gateway.
 
 Where a running session of this host holds the port, its external address and port are taken from its status; else the
 gateway is asked for its address and, where it has a table, for the mapping.
@@ -40,7 +40,7 @@ def check(
     `via` is the URL of a responder outside: echoip's interface, as `portmap echo` speaks it; or `stun:HOST[:PORT]`, a
     server of RFC 5780, for UDP ports on which no program listens. Without one, only what can
     be seen from inside is judged. `nat` is asked for the external address where no session below the folder `state`
-    holds the port. `interface`: the one of this host to ask all of them by; None: as the routes say.
+    holds the port. `interface`: the one of this host to ask all of them by; None: the routing table decides.
 
     Raises SpecError for what makes no sense; what goes wrong afterwards is part of the verdict.
     """

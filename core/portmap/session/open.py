@@ -90,7 +90,7 @@ def default_mappings(nat: str) -> tuple[str, ...]:
 def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
     """The gateway's backends, the main one first. Raises SpecError where what was asked for cannot be had."""
     if not (ipv4 or ipv6):
-        raise SpecError("neither IPv4 nor IPv6 leaves nothing to do: allow one of them")
+        raise SpecError("IPv4 and IPv6 are both switched off, so there is nothing to do: allow one of them")
     if isinstance(nat, Nat):
         return (nat,)
     if not isinstance(nat, str):

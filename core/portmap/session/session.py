@@ -143,11 +143,11 @@ class Session:
         return self._node.record
 
     def raise_fault(self) -> None:
-        """Raise PortmapError if the session ended by a fault of ours or of a plugin, not by a stop."""
+        """Raise PortmapError if an internal error, ours or a plugin's, ended the session, and not a stop."""
         if isinstance(self._fault, PortmapError):
             raise self._fault
         if self._fault is not None:
-            raise PortmapError(f"the session ended by a fault: {self._fault!r}") from self._fault
+            raise PortmapError(f"the session ended because of an internal error: {self._fault!r}") from self._fault
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call a function with every event from the session's start (the last thousand of them), and None at its end.

@@ -77,7 +77,7 @@ class Quirks:
     only_ports: frozenset[int] = _has(
         _NO_NUMBERS, frozenset(range(5000, 5011)), "allows these external ports only; chooses one where it may"
     )
-    one_mapping: bool = _is("holds one mapping a host: the next one replaces it")
+    one_mapping: bool = _is("holds one mapping per host: the next one replaces it")
     vpn_gateway: bool = _is("leases of 60 s; draws the external port, each time anew; internal port 0 or 1: the same")
 
     # The line and the clock.

@@ -1,7 +1,7 @@
 """What outlives a process: the journal of what is held, and the status of each session.
 
 file_lock       try_lock
-journal         Journal and Entry: what a session holds; text <-> value
+journal         Journal and JournalEntry: what a session holds; text <-> value
 journal_reader  read every session's journal without disturbing it (ls, doctor)
 journal_store   JournalStore: this session's journal file, and taking over those of dead sessions
 journal_writer  JournalWriter: keeps the journal in step with the loop

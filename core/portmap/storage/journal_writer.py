@@ -1,7 +1,7 @@
 """JournalWriter: keeps a session's journal in step with its leases.
 
 Rules:
-- The file is written once a burst of changes, not once a change.
+- The file is written once per burst of changes, not once per change.
 - Kept is only what helps the next session: the external port, and whether the gateway may still hold the mapping.
 """
 

@@ -1,6 +1,6 @@
 """SessionStatus: what `portmap status` shows of a session: a value, its fold over events, its JSON.
 
-Pure; times are unix seconds and arguments. Whatever a file may hold, reading it gives a Notice or raises Garbled.
+Pure; times are unix seconds and arguments. Reading any file gives a SessionStatus or raises Garbled.
 """
 
 import json

@@ -38,7 +38,7 @@ class Spec(NamedTuple):
     """A spec, split. `argument` is None where there is no colon, and may be empty where there is one.
 
     `beyond`: the gateways beyond this one, from here outwards. `interface`: the one to use of this host's interfaces;
-    None: as the routes say.
+    None: the routing table decides.
     """
 
     name: str

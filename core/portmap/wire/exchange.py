@@ -85,7 +85,7 @@ def exchange(
 ) -> T:
     """The peer's answer, good or refusing. `speaks` names the protocol in errors, `source` is our own address.
 
-    `interface`: the one to send by and to receive from; None: as the routes say.
+    `interface`: the one to send by and to receive from; None: the routing table decides.
     After an answer that is not certain, which another host may have made up, `first_wait` seconds remain for one that
     is. Raises NoGateway if no program answers there, GatewayTimeout for silence, Garbled if only garbage came; and what
     `receive` raises, if that is no OSError.

@@ -83,7 +83,7 @@ class SiteResponse(HttpResponse):
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise Garbled(f"{self.site} answered what is no JSON: is that the right URL?") from None
+            raise Garbled(f"{self.site} did not answer with JSON: is that the right URL?") from None
 
     def refusal(self, retry_after: float = 0.0) -> Refused:
         """The error for a status that is none of success."""
@@ -203,10 +203,10 @@ def request(
 ) -> SiteResponse:
     """POST the body, or GET where there is none, `path` in the place of the site's own.
 
-    `interface`: the one of this host to connect by; None: as the routes say. `version`: of IP, to connect over; None:
-    any. The name is looked up as the system does.
+    `interface`: the one of this host to connect by; None: the routing table decides. `version`: of IP, to connect over;
+    None: any. The name is looked up as the system does.
     Raises PortmapError where no answer comes within `deadline` seconds, or none that can be trusted; Garbled for what
-    is no HTTP or too long.
+    is not HTTP or too long.
     """
     until = time.monotonic() + deadline
     told = {"User-Agent": "portmap", **(headers or {})}

@@ -55,7 +55,7 @@ def open_multicast_socket(group: str, port: int, interface: str | None = None) -
 def interface_towards(gateway: Address, interface: str | None = None) -> Address | int | None:
     """The network of the gateway, for `join_group`: our IPv4 address there, or the number of the IPv6 interface.
 
-    `interface`: the one that leads there; None: as the routes say.
+    `interface`: the one that leads there; None: the routing table decides.
     0 where an IPv6 gateway's address does not tell: the system then chooses. None where no route leads there.
     """
     if isinstance(gateway, IPv6Address):

@@ -31,7 +31,7 @@ _log = logging.getLogger("portmap.wire")
 def router_at(distance: int, timeout: float = TIMEOUT, interface: str | None = None) -> IPv4Address | None:
     """The router at this place on the way out, 1 for the first; None where it is silent, or the system cannot tell.
 
-    `interface`: the way out by this one; None: as the routes say.
+    `interface`: the way out by this one; None: the routing table decides.
     """
     if sys.platform != "linux":
         return None

@@ -92,7 +92,7 @@ def _bytes(item: Item, what: str) -> bytes:
 
 def _check_signature(enr: Enr, verify: Verify) -> None:
     if enr.pairs.get(b"id") != SCHEME:
-        raise Garbled(f"node record: identity scheme {enr.pairs.get(b'id')!r} is unknown, only {SCHEME!r} is not")
+        raise Garbled(f"node record: identity scheme {enr.pairs.get(b'id')!r} is not supported, only {SCHEME!r} is")
     public_key = _bytes(enr.pairs.get(b"secp256k1", b""), "public key")
     if not verify(public_key, content(enr.seq, enr.pairs), enr.signature):
         raise Garbled("node record: the signature is not that of its key")

@@ -30,7 +30,7 @@ class Hostname:
         choice = [address for address in usable if address.version == 4] or usable
         if not choice:
             told = ", ".join(sorted(set(map(str, found)))) or "nothing"
-            raise NoGateway(f"{self._name} is {told}, where no other host reaches you: mend its entry, or /etc/hosts")
+            raise NoGateway(f"{self._name} is {told}, where no other host reaches you: correct it in DNS or /etc/hosts")
         if self._last is None or self._last not in choice:  # name servers change the order at will
             self._last = choice[0]
         return self._last

@@ -56,7 +56,7 @@ class NatPmp:
     """
 
     kind: ClassVar[Kind] = Kind.LOOP
-    preference: ClassVar[int | None] = 2  # one datagram a mapping; PCP's requests say more
+    preference: ClassVar[int | None] = 2  # one datagram per mapping; PCP's requests say more
 
     def __init__(
         self,

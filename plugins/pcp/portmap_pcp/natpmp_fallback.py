@@ -56,7 +56,7 @@ class NatPmpFallback:
                 self._nat, self._gateway = self._load(gateway), gateway
             except (SpecError, PluginError) as error:
                 raise NoGateway(f"{why}, which cannot be had: {error}") from error
-            log.info("%s speaks NAT-PMP only, so that is what it is asked by", gateway)
+            log.info("%s speaks NAT-PMP only, so NAT-PMP is used", gateway)
             self._start_watch()
         return self._nat
 

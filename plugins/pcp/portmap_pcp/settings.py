@@ -17,7 +17,7 @@ class Settings:
 
     RFC 6887 §8.5 has up to 5 seconds, for networks larger than any home router serves. `announced_at` None: where PCP
     servers announce themselves. `is_on_link`: whether an address is in a network of our own interfaces. `interface`:
-    the one of this host to use; None: as the routes say.
+    the one of this host to use; None: the routing table decides.
     """
 
     port: int = PORT

@@ -29,7 +29,7 @@ Key = tuple[Protocol, int]
 class Engine:
     """The openings, by protocol and the application's port. `relayed`: portmap hands packets on to it.
 
-    `interface`: the one of this host to open them at; None: as the routes say.
+    `interface`: the one of this host to open them at; None: the routing table decides.
     """
 
     servers: Callable[[], Sequence[Peer]]

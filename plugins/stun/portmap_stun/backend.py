@@ -28,7 +28,7 @@ DEFAULT_SERVERS = (
 class Stun:
     """Asks all `servers` at once; the first good answer counts. `timeout` in seconds and `look_up` are for tests.
 
-    `interface`: the one of this host to ask by; None: as the routes say.
+    `interface`: the one of this host to ask by; None: the routing table decides.
     """
 
     kind: ClassVar[Kind] = Kind.STATIC

@@ -290,5 +290,5 @@ class Upnp:
         if status is not None and not status.is_up:
             shown = status.connection[:40]
             kind = WanDown if self._session.avoid_current() else Refused
-            raise kind(f"the gateway's WAN side is down ({shown!r}); look at its line", text=shown) from error
+            raise kind(f"the gateway's WAN side is down ({shown!r}); check its connection", text=shown) from error
         raise error

@@ -84,7 +84,7 @@ def _as_portmap_errors(location: Location, limit: int, timeout: float) -> Iterat
     except TimeoutError as error:
         raise GatewayTimeout(f"{location.host}:{location.port} did not answer within {timeout:.3g} s") from error
     except (HTTPException, ValueError, OverflowError) as error:  # the latter two: strange numbers in headers
-        raise Garbled(f"{location.host}:{location.port} answered what is no HTTP: {error}") from error
+        raise Garbled(f"{location.host}:{location.port} did not answer with HTTP: {error}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise NoGateway(f"{location.host}:{location.port} cannot be reached: {reason}") from error

@@ -26,7 +26,7 @@ _SUBNET = 64  # bits
 class Location:
     """A vetted http URL. `path` includes the query and starts with a slash; an IPv6 host has a zone if it needs one.
 
-    `interface`: the one of this host by which it is reached; None: as the routes say.
+    `interface`: the one of this host by which it is reached; None: the routing table decides.
     """
 
     host: Address
@@ -150,7 +150,7 @@ def _port_and_path(parts: SplitResult) -> tuple[int, str]:
     try:
         port = HTTP_PORT if parts.port is None else parts.port
     except ValueError:
-        raise ValueError("its port is none") from None
+        raise ValueError("its port is not valid") from None
     if port == 0:
         raise ValueError("port 0 is none")
     return port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -153,9 +153,9 @@ def installed_candidates(
 ) -> list[Candidate]:
     """Every installed plugin, not loaded yet, by its short name, but for those in the module of the class `without`.
 
-    `argument`: the address of a gateway; `interface`: the one to use, None: as the routes say. They are loaded in the
-    order of their names, the shortest first: the same from start to start, whatever the metadata's order. The protocols
-    that are raced have the short names. The backend `miniupnpc` never is, and imports all of UPnP.
+    `argument`: the address of a gateway; `interface`: the one to use, None: the routing table decides. They are loaded
+    in the order of their names, the shortest first: the same from start to start, whatever the metadata's order. The
+    protocols that are raced have the short names. The backend `miniupnpc` never is, and imports all of UPnP.
     """
     own = f"{without.__module__}:"
     plugins = (plugin for plugin in catalogue.plugins if not plugin.shadowed_by and not plugin.value.startswith(own))

@@ -151,7 +151,7 @@ class NextGateway:
         """Find the places to ask at. Raises NoGateway where there is none."""
         places = places_of(self._place, self.inner_address, self._router_at)
         if not places:
-            raise NoGateway(f"no router makes itself known: name it, as in --beyond pmp:192.168.0.1; {PUNCH}")
+            raise NoGateway(f"no router was found on the way out: name it, as in --beyond pmp:192.168.0.1; {PUNCH}")
         if self._found is None or places != self._places:
             self._places = places
             self._found = AnyBackend(Race(self._candidates), name="the next gateway")
@@ -180,7 +180,7 @@ class NextGateway:
 
 
 def places_of(place: int, inner_address: Address | None, router_at: RouterAt) -> tuple[IPv4Address, ...]:
-    """Where the gateway at this `place` may be asked: the router that tells itself, else the usual addresses."""
+    """Where the gateway at this `place` may be asked: the router that identifies itself, else the usual addresses."""
     told = router_at(place)
     return tuple(usual_places(inner_address)) if told is None else (told,)
 

@@ -30,7 +30,7 @@ def print_external_ip(nat: str, *, ipv6: bool, allow_private: bool, as_json: boo
         print(address)
     if scope is Scope.PUBLIC or allow_private:
         return exit_codes.OK
-    exit_codes.print_error(f"{address} is not public: {meaning_of(scope)}; --allow-private takes it all the same")
+    exit_codes.print_error(f"{address} is not public: {meaning_of(scope)}; use --allow-private to accept it anyway")
     return exit_codes.UNREACHABLE
 
 

@@ -1,4 +1,4 @@
-"""Holds several sessions at once, until a signal or the end of the time; SIGHUP settles anew what shall be held.
+"""Holds several sessions at once, until a signal or the end of the time; SIGHUP reads the settings again.
 
 The main thread alone starts and ends sessions and prints; every other thread only leaves it a message. A session
 that ends by a fault takes no other with it. All end together, within 3 seconds.
@@ -60,9 +60,9 @@ def supervise(
     seconds: float | None = None,
     consumers: Sequence[EventConsumer] = (),
 ) -> None:
-    """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: what the first instance fell by.
+    """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: the one that ended the first instance.
 
-    `ending`: who has been listening for signals since before. `show` gives the line for an event, None for none.
+    `ending`: the signal listener that runs already. `show` gives the line for an event, None for none.
     `reload` is asked at SIGHUP for the instances that shall run from then on; a SpecError of its leaves all as it was.
     `state` is the folder for instances that name none.
     """
@@ -79,7 +79,7 @@ def supervise(
 
 
 class Supervisor:
-    """One life of the command, in the main thread but for the two asking methods."""
+    """Runs the sessions. All in the main thread, except `ask_to_stop`, `end_of_time` and `ask_to_reload`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Events as lines: for people, changes only and aligned; for programs, one JSON object a line. Pure.
+"""Events as lines: for people, changes only and aligned; for programs, one JSON object per line. Pure.
 
 Where there are several instances, each line has its instance's name.
 """

@@ -3,6 +3,6 @@
 app            the bare form, and main
 bare_group     a command group whose bare form takes arguments
 options        the options that commands share; completion
-port_commands  signatures of run, ip, doctor, status, ls, open, close
-tool_commands  signatures of config, service, backends, plugins, demo, router
+port_commands  signatures of run, ip, check, doctor, status, ls, open, close
+tool_commands  signatures of config, service, backends, plugins, demo, router, echo
 """

@@ -39,7 +39,7 @@ Examples:
   portmap web=443:8443 27015-27030/udp     443 outside to 8443 here; 16 ports
   portmap --for 2h --lease 20m 6881/both   TCP and UDP for an evening
   portmap --nat pmp:192.168.1.1            an Ethereum node's 30303/both
-  portmap --json 8080 | jq .event          one JSON object a line
+  portmap --json 8080 | jq .event          one JSON object per line
   portmap run 25565 -- java -jar mc.jar    open while the server lives
   portmap ip                               print the external address
   portmap doctor 25565                     find out why it is closed
@@ -50,12 +50,12 @@ pmp, pmp:GATEWAY, protonvpn, extip:IP, extip:HOST, if:NAME, stun,
 stun:HOST:PORT, none; several as in pcp,upnp. 'portmap backends' lists what is
 installed.
 
-Variables: {", ".join(VARIABLES[:-1])} and {VARIABLES[-1]} replace options that are not given; NO_COLOR: no colours.
+Variables: {", ".join(VARIABLES[:-1])} and {VARIABLES[-1]} are used where the option is not given; NO_COLOR: no colours.
 
 \b
 Exit codes: 0 done, 2 usage, 3 no gateway, 4 refused, 5 conflict, 7 timeout,
-8 out of reach, 9 plugin; any other is a failure, and 130 means Ctrl-C. The
-bare form keeps trying rather than exit.
+8 out of reach, 9 plugin; any other is a failure, and 130 means Ctrl-C.
+'portmap MAPPING...' does not exit on these errors: it keeps trying.
 """
 
 app = typer.Typer(
@@ -85,7 +85,7 @@ def bare(
         list[str] | None,
         typer.Argument(
             metavar="[MAPPING]...",
-            help=f"{MAPPING}; with --nat, --publish or a file and none: 30303/both.",
+            help=f"{MAPPING}. If none is given, but --nat, --publish or a file is: 30303/both.",
             autocompletion=complete_mapping,
             show_default=False,
         ),

@@ -1,4 +1,4 @@
-"""The commands about this host's ports: `ip`, `run`, `open`, `close`, `ls`, `status`, `doctor`."""
+"""The commands about this host's ports: `ip`, `run`, `open`, `close`, `ls`, `status`, `check`, `doctor`."""
 
 import os
 from typing import Annotated, Any
@@ -159,11 +159,11 @@ def open_(
 
 def close(
     mappings: Annotated[
-        list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As they were opened.", show_default=False)
+        list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As written for open.", show_default=False)
     ] = None,
-    mine: Annotated[bool, typer.Option("--mine", help="All that 'portmap open' left open.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Close all that 'portmap open' left open.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="The gateway's entries that lead to this host, ours or not.")
+        bool, typer.Option("--force", help="Also delete entries of other programs that lead to this host.")
     ] = False,
     nat: MaybeNat = None,
     interface: Interface = None,
@@ -212,7 +212,7 @@ def doctor(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Ask this server for our external address; two, A:PORT+B:PORT: also how the NAT maps and filters.",
+            help="Ask this server for our external address; two (A:PORT+B:PORT) also tell how the NAT behaves.",
             show_default=False,
         ),
     ] = None,

@@ -117,7 +117,7 @@ def router(
     address: Annotated[
         str, typer.Option(metavar="IP", help="Where to listen: loopback, or a private address of this host.")
     ] = "127.0.0.1",
-    pmp: Annotated[bool, typer.Option("--pmp", help="Speak NAT-PMP; without any of the three: all.")] = False,
+    pmp: Annotated[bool, typer.Option("--pmp", help="Speak NAT-PMP; if none of these three is given: all.")] = False,
     pcp: Annotated[bool, typer.Option("--pcp", help="Speak PCP.")] = False,
     upnp: Annotated[bool, typer.Option("--upnp", help="Speak UPnP IGD.")] = False,
     igd: Annotated[int, typer.Option(metavar="1|2", help="The version of UPnP IGD.")] = 1,
@@ -158,7 +158,7 @@ def router(
 
 def echo(
     listen: Annotated[
-        str, typer.Option(metavar="[ADDR:]PORT", help="Where to answer; no address is every address.")
+        str, typer.Option(metavar="[ADDR:]PORT", help="Where to answer; without ADDR: on all addresses.")
     ] = "8080",
     behind: Annotated[
         str | None,

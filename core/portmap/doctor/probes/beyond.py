@@ -28,7 +28,7 @@ def look_beyond(
 ) -> Beyond | None:
     """Who answers beyond the router; None where there is nothing to look for.
 
-    `interface`: the way out by this one; None: as the routes say.
+    `interface`: the way out by this one; None: the routing table decides.
     """
     answer = next(iter(findings.good), None)
     if answer is None or answer.host not in findings.network.gateways[:1]:

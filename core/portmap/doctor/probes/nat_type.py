@@ -13,7 +13,7 @@ from portmap.wire.stun.servers import Server, look_up
 def measure_nat(servers: tuple[Server, ...], interface: str | None = None) -> NatType | str:
     """What the first two servers show; a sentence where they do not answer. Over IPv4: IPv6 needs no NAT.
 
-    `interface`: the one of this host to ask them by; None: as the routes say.
+    `interface`: the one of this host to ask them by; None: the routing table decides.
     """
     try:
         peers = [_ipv4(server) for server in servers[:2]]

@@ -137,7 +137,7 @@ def switched_off(findings: Findings) -> Diagnosis | None:
     who = f"{named}, the address that you named," if named else f"The router {_router(findings)}"
     return Diagnosis(
         code,
-        f"{who} answers no {what}: it is switched off, or the device has none.",
+        f"{who} does not answer {what}: it is switched off, or the device does not have it.",
         "Without it no program can open a port by itself; the router's owner can, by hand.",
         (*_right_address(named, off[0], findings), *_steps_to_switch_on(findings)),
         Outcome.NO_GATEWAY,

@@ -65,7 +65,7 @@ def read_attributes(message: bytes, start: int) -> dict[int, bytes]:
             _check_fingerprint(message, value, place)
         elif _SIGNATURES.isdisjoint(found):
             if kind < _OPTIONAL and kind not in _UNDERSTOOD:  # §6.3.3, §6.3.4
-                raise Garbled(f"the answer has attribute {kind:#06x}, which must be understood and is not")
+                raise Garbled(f"the answer has attribute {kind:#06x}, which is mandatory, and unknown to portmap")
             found.setdefault(kind, value)
     return found
 

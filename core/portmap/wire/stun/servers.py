@@ -92,7 +92,7 @@ def _host(host: str) -> str:
 
 def _port(port: str) -> int:
     if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= MAX_PORT):
-        raise SpecError(f"stun: the server has a port that is none: write 1 to {MAX_PORT}, or none for {PORT}")
+        raise SpecError(f"stun: the server has a port that is not valid: write 1 to {MAX_PORT}, or none for {PORT}")
     return int(port)
 
 

@@ -56,7 +56,7 @@ class FirewallControl:
         )
         unique_id = values.get("UniqueID", "")
         if not _UNIQUE_ID.fullmatch(unique_id):
-            raise Garbled(f"{self.soap.control.host} opened a pinhole under the id {unique_id[:40]!r}, which is none")
+            raise Garbled(f"{self.soap.control.host} opened a pinhole under the invalid id {unique_id[:40]!r}")
         return unique_id
 
     def delete(self, unique_id: str) -> None:

@@ -65,7 +65,7 @@ class DeviceSeen(NamedTuple):
 class Search(NamedTuple):
     """Where to ask and for how long (seconds). `multicast` None: only the gateways.
 
-    `interface`: the one of this host to ask by; None: as the routes say.
+    `interface`: the one of this host to ask by; None: the routing table decides.
     """
 
     gateways: Callable[[], Sequence[Address]] = gateway_candidates
@@ -177,7 +177,7 @@ class _RunningSearch:
         """The device that answered, if it is worth a look now. Raises Garbled."""
         is_gateway = host in self._gateways
         if host.is_loopback and not any(gateway.is_loopback for gateway in self._gateways):
-            raise Garbled("a loopback address was not asked")
+            raise Garbled("the answer came from a loopback address that was not asked")
         location = parse_location(answer.location, host, self._ours, self._search.interface)
         if location in self._seen:
             return None

@@ -164,7 +164,7 @@ def is_host_present(
 ) -> bool:
     """Whether a host answers at this address, if only to refuse; `client` is what a gateway lists, any text.
 
-    `interface`: the one of this host that leads to it; None: as the routes say.
+    `interface`: the one of this host that leads to it; None: the routing table decides.
     """
     try:
         address = IPv4Address(client)

@@ -71,7 +71,7 @@ class TableReader:
         return Reading(entry)
 
     def _cannot_read(self, error: Garbled) -> Reading:
-        """Another program's entry in odd characters; or where every port is answered so, an action of no use."""
+        """Either one entry has odd characters or, if every port is answered so, the action is useless."""
         _log.debug("an entry cannot be read: %s", error)
         self._illegible += 1
         if self._illegible > 1:

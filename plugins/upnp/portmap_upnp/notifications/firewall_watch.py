@@ -38,7 +38,7 @@ _log = logging.getLogger("portmap.upnp")
 class FirewallWatch:
     """Watches from the moment it is made until `close`. `device` is the firewall in use, `alert` the core's.
 
-    `interface`: what comes by another one is not received; None: as the routes say.
+    `interface`: what comes by another one is not received; None: the routing table decides.
     """
 
     def __init__(

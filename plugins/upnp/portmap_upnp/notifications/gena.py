@@ -42,7 +42,7 @@ def renewal_headers(sid: str) -> dict[str, str]:
 def parse_subscription(sid: str, timeout: str) -> Subscription:
     """From the headers SID and TIMEOUT of a 200. Raises Garbled for a SID that cannot be."""
     if not sid or len(sid) > _MAX_SID or not (sid.isascii() and sid.isprintable()):
-        raise Garbled(f"the gateway names a subscription {sid[:_SHOWN]!r}")
+        raise Garbled(f"the gateway gave the invalid subscription id {sid[:_SHOWN]!r}")
     digits = timeout.strip().lower().removeprefix("second-")
     known = re.fullmatch(r"[0-9]{1,9}", digits)
     return Subscription(sid, max(_LEAST, min(int(digits) if known else ASKED, _MOST)))
