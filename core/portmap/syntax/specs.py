@@ -108,7 +108,10 @@ def without_arguments(text: str) -> str:
 
 
 def shown_spec(text: str) -> str:
-    """A spec, a list of them or a chain as a message names it: of the arguments only IP addresses are shown."""
+    """A spec, a list of them or a chain as a message names it: of the arguments only IP addresses are shown.
+
+    The empty spec is called "none", as its backend is.
+    """
 
     def shown(hop: str) -> str:
         members = (member.partition(":") for member in _COMMA.split(hop))
@@ -117,7 +120,7 @@ def shown_spec(text: str) -> str:
             for name, colon, argument in members
         )
 
-    return _each_hop(text, shown)
+    return _each_hop(text, shown) or "none"
 
 
 def _each_hop(text: str, shown: Callable[[str], str]) -> str:

@@ -35,5 +35,5 @@ def _print_asked(instances: Sequence[Instance], remark: str = "") -> None:
     style = style_of(sys.stdout)
     for instance in instances:
         ports = asked_text(mapping.requests(DEFAULT_LIFETIME) for mapping in instance.mappings)
-        text = f"{ports} via {shown_spec(instance.gateway) or 'none'}{remark}"
+        text = f"{ports} via {shown_spec(instance.gateway)}{remark}"
         print(format_line("asked", text, time.time(), style), flush=True)

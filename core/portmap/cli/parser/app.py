@@ -71,6 +71,8 @@ tool_commands.register(app)
 _MAY_BE_SPEC = re.compile(r"[:@]|//")  # NAME:ARGUMENT, or a part of one
 _QUOTED = re.compile(r"(?<= )\(.*\)|'(?!-).*'|\".*\"", re.DOTALL)  # words that typer repeats, but for names of options
 
+_OWN_WORDS = ("Missing ", "No such option: ")  # what follows in quotes and brackets are names of ours
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -132,7 +134,9 @@ def _message_of(error: Exception, words: Sequence[str]) -> str:
     """What typer says. A word that may be a spec in a wrong place is not repeated: it may hold a password."""
     tell = getattr(error, "format_message", None)
     text = str(tell() if tell else error)
-    return _QUOTED.sub("(not shown)", text) if any(map(_MAY_BE_SPEC.search, words)) else text
+    if text.startswith(_OWN_WORDS) or not any(map(_MAY_BE_SPEC.search, words)):
+        return text
+    return _QUOTED.sub("(not shown)", text)
 
 
 def _help_for(error: Exception) -> str:
