@@ -52,6 +52,9 @@ from portmap.errors import (
         (("--nat",), "requires an argument"),
         (("ip", "80"), "unexpected extra argument"),
         (("--", "-80"), "write [NAME=]"),
+        (("open", "--nat", "pmp:127.0.0.1"), "Missing argument 'MAPPING...'"),
+        (("--nat", "pmp:127.0.0.1", "--verison"), "No such option: --verison (Possible options: --metrics, --ver"),
+        (("open", "80", "--nat", ""), "none opens no ports: choose a gateway, as in --nat any"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(run: Run, words: tuple[str, ...], told: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from portmap.backends.load import load
 from portmap.cli.commands.ls import print_gateway_table
+from portmap.cli.commands.open import open_ports
 from portmap.cli.state_folder import default_state_folder
 from portmap.errors import NoGateway, SpecError
 from portmap.model import Protocol
@@ -50,6 +51,16 @@ def test_mine_are_ours_alone(router: Router, capsys: pytest.CaptureFixture[str])
     load(f"pmp:{router.address}").add_mapping(Protocol.UDP, 0, 4002, "", 7200)
     (row,) = told(capsys, f"upnp:{router.description_url}", mine=True)["mappings"]
     assert (row["external_port"], row["ours"]) == (4001, True)
+
+
+def test_what_we_made_by_nat_pmp_is_ours_at_a_gateway_that_is_not_the_default_one(
+    router: Router, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_ports(f"pmp:{router.address}", ["8080"], 600, folder, ipv6=False)
+    load(f"pmp:{router.address}").add_mapping(Protocol.UDP, 0, 4002, "", 7200)
+    capsys.readouterr()
+    (row,) = told(capsys, f"upnp:{router.description_url}", mine=True)["mappings"]
+    assert (row["external_port"], row["ours"]) == (8080, True)
 
 
 def test_of_several_gateways_the_one_that_can_tell_tells(router: Router, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,16 @@
 """`portmap open` and `portmap close`: what is opened, remembered and closed again, each where it was opened."""
 
+import errno
 from pathlib import Path
 
 import pytest
-from tests.cli.opened_ports import Told, close, left, open_, outside, pmp, upnp
+from tests.cli.opened_ports import Told, close, left, note_expired, open_, outside, pmp, upnp, without_reader
 
 import portmap
 from portmap.backends.nat import Nat
+from portmap.cli.commands.close import close_ports
 from portmap.errors import NotAuthorized, SpecError
+from portmap.storage import journal_store
 from portmap.testing import Quirks, Router, loopback_address
 
 # What is there no more
@@ -34,6 +37,24 @@ def test_a_port_that_cannot_be_closed_is_told_and_noted_on(
     assert close(tmp_path) == 4
     assert told() == ["portmap: 80/tcp 81/tcp 82/tcp: not yours"]
     assert len(left(tmp_path)) == 3
+
+
+def test_without_a_state_folder_it_is_not_known_what_was_opened() -> None:
+    with pytest.raises(SpecError, match="without a state folder it is not known what 'portmap open' left"):
+        close_ports(None, [], None, mine=True)
+
+
+def test_a_port_that_could_not_be_noted_is_told(
+    router: Router, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journal_store, "write_file", full)
+    assert open_(pmp(router), tmp_path, "8080-8081") == 0
+    opened, warning = told()
+    assert opened == "8080-8081/tcp are open at 1.2.3.4:8080-8081 for 10m"
+    assert warning.startswith("portmap: 8080-8081/tcp: the state folder cannot be written to, so 'portmap close' ")
 
 
 # Where each was opened
@@ -77,9 +98,37 @@ def test_a_gateway_that_is_gone_keeps_no_other_one_open(router: Router, tmp_path
     assert len(left(tmp_path)) == 3
 
 
-def test_what_was_never_opened_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="80/tcp was not opened by 'portmap open'"):
-        close(tmp_path, "80")
+def test_what_was_never_opened_is_a_mistake(tmp_path: Path, told: Told) -> None:
+    assert close(tmp_path, "80") == 2
+    assert told() == ["portmap: 80/tcp: 'portmap open' left no such port open, or its lease is over: see 'portmap ls'"]
+
+
+def test_a_port_that_was_not_opened_keeps_no_other_one_open(router: Router, tmp_path: Path, told: Told) -> None:
+    open_(pmp(router), tmp_path, "8080")
+    told()
+    assert close(tmp_path, "8080", "8081-8082") == 2
+    assert outside(router) == []
+    closed, missing = told()
+    assert closed == "8080/tcp is closed"
+    assert missing.startswith("portmap: 8081/tcp 8082/tcp: 'portmap open' left no such port open")
+
+
+def test_what_ended_with_its_lease_is_closed(tmp_path: Path, told: Told) -> None:
+    note_expired(tmp_path, 8080, 8081)
+    assert close(tmp_path, "8080-8081") == 0
+    assert told() == ["8080-8081/tcp are closed: the lease has ended"]
+    assert close(tmp_path, "8080-8081") == 2
+
+
+def test_all_that_is_open_is_closed_though_nobody_reads_that(
+    router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Router(loopback_address()) as other:
+        open_(pmp(router), tmp_path, "8080")
+        open_(pmp(other), tmp_path, "8080")
+        with without_reader(monkeypatch), pytest.raises(BrokenPipeError):
+            close(tmp_path)
+        assert (outside(router), outside(other)) == ([], [])
 
 
 def test_what_a_running_portmap_holds_is_left_to_it(router: Router, tmp_path: Path, told: Told) -> None:

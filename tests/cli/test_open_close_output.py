@@ -121,14 +121,24 @@ def test_an_entry_of_another_program_that_leads_here_is_deleted_by_force_only(
     router: Router, tmp_path: Path, told: Told
 ) -> None:
     add_as_another_program(router, 5001, 4001)
-    with pytest.raises(SpecError):
-        close(tmp_path, "5001:4001", nat=upnp(router))
+    assert close(tmp_path, "5001:4001", nat=upnp(router)) == 2
     assert outside(router) == [5001]
+    told()
     assert force(router, tmp_path, "5001") == 0
     assert outside(router) == []
     (line,) = told()
     assert line.startswith("deleted at ")
     assert line.endswith(f"5001/tcp → {here(router)}:4001, made by another program (upnpc)")
+
+
+def test_what_portmap_open_made_by_nat_pmp_is_not_called_another_programs(
+    router: Router, tmp_path: Path, told: Told
+) -> None:
+    open_(pmp(router), tmp_path, "8080")
+    told()
+    assert force(router, tmp_path, "8080") == 0
+    (line,) = told()
+    assert line.endswith("made by portmap")
 
 
 @pytest.mark.parametrize("mapping", ["5001", "4001", "5001:4001"])

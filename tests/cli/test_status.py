@@ -164,6 +164,21 @@ def test_the_systems_service_is_found_without_naming_its_folder(
     assert "web 8080/tcp" not in called(capsys, "status", "--state", str(tmp_path / "other"))[1]
 
 
+def test_the_systems_service_is_found_by_a_user_whose_own_folder_cannot_be_read(
+    holding: "subprocess.Popen[str]",  # it runs
+    state: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(state_folder, "SERVICE_FOLDER", Path(state))
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "file"))
+    code, out, err = called(capsys, "status")
+    assert (code, "web 8080/tcp" in out) == (0, True)
+    assert err.startswith("portmap: what portmap holds for this user is not known: ")
+
+
 def test_a_service_whose_status_may_not_be_read_is_hinted_at(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +231,7 @@ def test_all_that_was_opened_is_closed_at_once(router: Router, state: str, capsy
 def test_what_was_not_opened_here_is_not_closed(router: Router, state: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = called(capsys, "close", "9000", "--nat", f"pmp:{router.address}", "--state", state)
     assert code == 2
-    assert "9000/tcp was not opened" in err
+    assert "9000/tcp: 'portmap open' left no such port open" in err
 
 
 @pytest.mark.parametrize(

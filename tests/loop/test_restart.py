@@ -34,8 +34,9 @@ class MemoryStore(JournalStore):
     def take_over(self) -> tuple[Journal, ...]:
         return (self._left,)
 
-    def save(self, journal: Journal) -> None:
+    def save(self, journal: Journal) -> bool:
         self.saved = journal
+        return True
 
 
 class Writer(JournalWriter):

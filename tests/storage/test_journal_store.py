@@ -115,12 +115,19 @@ def test_a_folder_that_cannot_be_used_is_the_users_to_mend(tmp_path: Path) -> No
         JournalStore(tmp_path / "file" / "portmap")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+@pytest.mark.parametrize("folder", ["/proc", "/proc/self"])
+def test_a_folder_in_which_no_file_can_be_made_is_the_users_to_mend(folder: str) -> None:
+    with pytest.raises(SpecError, match=f"the state folder {folder} cannot be used: .*; choose another with --state"):
+        JournalStore(Path(folder))
+
+
 def test_a_disk_that_fails_later_costs_a_warning_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     state = JournalStore(tmp_path / "gone")
     for file in (tmp_path / "gone").iterdir():
         file.unlink()
     (tmp_path / "gone").rmdir()
-    state.save(JOURNAL)
+    assert not state.save(JOURNAL)
     state.close()
     assert "cannot be written" in caplog.text
 

@@ -40,16 +40,30 @@ def state_folder(text: str | None) -> Path | None:
     return folder
 
 
+def folder_to_read(text: str | None) -> Path | None:
+    """Where ports were remembered, there or not; None for "none", and where the default folder cannot be read."""
+    if text is not None:
+        return None if text == "none" else path_of(text, "--state")
+    try:
+        folder = default_state_folder()
+        check_readable(folder)
+    except SpecError as error:
+        print_error(f"what portmap holds for this user is not known: {error}")
+        return None
+    return folder
+
+
 def status_folders(text: str | None) -> tuple[Path, ...]:
     """Where sessions of this host keep their status: our folder, then that of the system's service.
 
     A folder that was named stands alone. Raises SpecError for "none".
     """
-    folder = state_folder(text)
-    if folder is None:
-        raise SpecError("without a state folder there is no status to read: name one with --state")
-    chosen = text is not None or folder == SERVICE_FOLDER
-    return (folder,) if chosen else (folder, SERVICE_FOLDER)
+    folder = folder_to_read(text)
+    if text is not None:
+        if folder is None:
+            raise SpecError("without a state folder there is no status to read: name one with --state")
+        return (folder,)
+    return (SERVICE_FOLDER,) if folder in (None, SERVICE_FOLDER) else (folder, SERVICE_FOLDER)
 
 
 def check_readable(folder: Path) -> None:

@@ -116,6 +116,12 @@ def check_folder(folder: Path) -> None:
         raise PermissionError(errno.EPERM, f"other users can write to it: chmod 700 {folder}", str(folder))
 
 
+def check_writable(folder: Path) -> None:
+    """Raise OSError for a folder in which we may make no file: another's, or one of a file system that is read-only."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "it cannot be written to", str(folder))
+
+
 def _open(path: Path, flags: int, mode: int = PRIVATE) -> int:
     handle = os.open(path, flags | _FLAGS, mode)
     if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from portmap.errors import Garbled, SpecError
-from portmap.host.files import check_folder, open_for_lock, read_file, write_file
+from portmap.host.files import check_folder, check_writable, open_for_lock, read_file, write_file
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal import MAX_SIZE, Journal, from_text, to_text
 
@@ -37,10 +37,16 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         check_folder(folder)
+        check_writable(folder)
     except OSError as error:
-        raise SpecError(
-            f"the state folder {folder} cannot be used: {error.strerror}; choose another with --state, or none"
-        ) from error
+        raise unusable(folder, error) from error
+
+
+def unusable(folder: Path, error: OSError) -> SpecError:
+    """The error for a state folder in which no journal can be kept."""
+    return SpecError(
+        f"the state folder {folder} cannot be used: {error.strerror}; choose another with --state, or none"
+    )
 
 
 class JournalStore:
@@ -52,7 +58,10 @@ class JournalStore:
         self._written = ""
         self._inherited: dict[Path, IO[bytes]] = {}
         make_folder(folder)
-        self._lock = open_for_lock(_lock_of(self._path), create=True)
+        try:
+            self._lock = open_for_lock(_lock_of(self._path), create=True)
+        except OSError as error:
+            raise unusable(folder, error) from error
         try_lock(self._lock)
 
     def take_over(self) -> tuple[Journal, ...]:
@@ -64,18 +73,22 @@ class JournalStore:
                 journals.append(journal)
         return tuple(journals)
 
-    def save(self, journal: Journal) -> None:
-        """Write the session's journal, if it is another than before; then what was inherited is gone."""
+    def save(self, journal: Journal) -> bool:
+        """Write the session's journal, if it is another than before; then what was inherited is gone.
+
+        Whether it is written.
+        """
         text = to_text(journal)
         if text == self._written:
-            return
+            return True
         try:
             write_file(self._path, text.encode())
         except OSError as error:
             _log.warning("%s cannot be written, so the next session will not know these ports: %s", self._path, error)
-            return
+            return False
         self._written = text
         self._remove_taken_over()
+        return True
 
     def close(self) -> None:
         """The session is over: its journal is now the next one's to inherit."""

@@ -18,16 +18,19 @@ _Place: TypeAlias = tuple[str, bool, Key]
 
 
 class OpenPorts:
-    """The mappings that may still be open. Without a state folder nothing is remembered."""
+    """The mappings that may still be open. Without a state folder nothing is remembered.
+
+    `ended`: those whose lease has run out since; the next change forgets them.
+    """
 
     def __init__(self, state: Path | None) -> None:
         self._store = None if state is None else JournalStore(state / FOLDER)
         journals = () if self._store is None else self._store.take_over()
         now = time.time()
         self._hints = dict(hint for journal in journals for hint in journal.hints)
-        self._entries = {
-            _place(entry): entry for journal in journals for entry in journal.entries if entry.may_be_held(now)
-        }
+        known = {_place(entry): entry for journal in journals for entry in journal.entries}
+        self._entries = {place: entry for place, entry in known.items() if entry.may_be_held(now)}
+        self.ended = tuple(entry for place, entry in known.items() if place not in self._entries)
 
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
@@ -42,12 +45,12 @@ class OpenPorts:
         """The mapping of that key at that gateway."""
         return self._entries.get((gateway, ipv6, key))
 
-    def add(self, entry: JournalEntry, hint: str = "") -> None:
-        """Note a mapping, and its backend's hint."""
+    def add(self, entry: JournalEntry, hint: str = "") -> bool:
+        """Note a mapping, and its backend's hint; whether it could be written down."""
         self._entries[_place(entry)] = entry
         if hint:
             self._hints[entry.spec] = hint
-        self._save()
+        return self._save()
 
     def remove(self, entries: Iterable[JournalEntry]) -> None:
         """Forget mappings that are closed."""
@@ -60,9 +63,8 @@ class OpenPorts:
         if self._store is not None:
             self._store.close()
 
-    def _save(self) -> None:
-        if self._store is not None:
-            self._store.save(Journal(self.entries, tuple(sorted(self._hints.items()))))
+    def _save(self) -> bool:
+        return self._store is None or self._store.save(Journal(self.entries, tuple(sorted(self._hints.items()))))
 
 
 def _place(entry: JournalEntry) -> _Place:

@@ -1,7 +1,7 @@
 """`portmap close`: takes back what `portmap open` left, by the backend and at the gateway that opened it.
 
-A port that fails stops no other one. Only what `portmap open` noted is closed. With `--force` an entry of the
-gateway's table is deleted, ours or not, if it leads to this host.
+A port that fails stops no other one, nor does output that cannot be written. Only what `portmap open` noted is closed.
+With `--force` an entry of the gateway's table is deleted, ours or not, if it leads to this host.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ from portmap.backends.nat import Nat
 from portmap.cli import logs
 from portmap.cli.commands.gateway_table import GatewayTable, ask_for_table
 from portmap.cli.commands.port_results import print_closed, print_deleted, report_failures
+from portmap.cli.commands.remembered import remembered_rows
+from portmap.cli.terminal import OutputErrors
 from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.host.claims import gateway_address
 from portmap.model import Key, Listed, PortRequest
@@ -26,27 +28,42 @@ from portmap.syntax.specs import shown_spec
 def close_ports(
     nat: str | None, mappings: Sequence[str], folder: Path | None, *, mine: bool, as_json: bool = False
 ) -> int:
-    """Take back what `open` left; with `mine` all of it. The exit code: of what went worst.
+    """Take back what `open` left, as noted in the folder; with `mine` all of it. The exit code: of what went worst.
 
     `nat` is for a mapping of which it is not known which backend opened it. Raises SpecError.
     """
     if mine == bool(mappings):
         raise SpecError("name the mappings to close, or say --mine for all that 'portmap open' left")
+    if folder is None:
+        raise SpecError("without a state folder it is not known what 'portmap open' left: name it with --state")
     logs.set_up(0)
     if nat is not None:
         load(nat)
-    wanted = {request.key for request in parse_mappings(mappings)}
+    requests = parse_mappings(mappings)
+    wanted = {request.key for request in requests}
     open_ports = OpenPorts(folder)
     try:
         entries = [entry for entry in open_ports.entries if mine or entry.key in wanted]
-        if missing := wanted - {entry.key for entry in entries}:
-            raise SpecError(f"{min(missing).typed} was not opened by 'portmap open': see 'portmap ls'")
-        failures: list[tuple[JournalEntry, PortmapError]] = []
+        open_keys = {entry.key for entry in entries}
+        ended = [entry for entry in open_ports.ended if entry.key in wanted - open_keys]
+        known = open_keys | {entry.key for entry in ended}
+        failures: list[tuple[PortRequest | JournalEntry, PortmapError]] = [
+            (request, SpecError("'portmap open' left no such port open, or its lease is over: see 'portmap ls'"))
+            for request in requests
+            if request.key not in known
+        ]
+        output = OutputErrors()
         groups = dict.fromkeys((entry.spec or nat or "any", entry.ipv6, entry.gateway) for entry in entries)
         for spec, ipv6, gateway in groups:
             group = [it for it in entries if (it.spec or nat or "any", it.ipv6, it.gateway) == (spec, ipv6, gateway)]
-            failures += _close_group(spec, gateway, group, open_ports, as_json=as_json)
-        return report_failures(failures, as_json=as_json)
+            failures += _close_group(spec, gateway, group, open_ports, output, as_json=as_json)
+        if ended:
+            open_ports.remove(ended)
+            with output:
+                print_closed(ended, "closed", "the lease has ended", as_json=as_json)
+        code = report_failures(failures, as_json=as_json)
+        output.raise_first()
+        return code
     finally:
         open_ports.close()
 
@@ -64,17 +81,21 @@ def force_close_ports(
     requests = parse_mappings(mappings)
     if any(request.host for request in requests):
         raise SpecError("--force deletes only what leads to this computer: leave @HOST out")
+    remembered = () if folder is None else tuple(remembered_rows(folder))
     open_ports = OpenPorts(folder)
     try:
-        gateway = ask_for_table(nat or "any")
+        gateway = ask_for_table(nat or "any", remembered)
+        output = OutputErrors()
         failures: list[tuple[PortRequest, PortmapError]] = []
         for request in requests:
             try:
                 for row in _rows_of(request, gateway):
-                    _force_close(row, gateway, open_ports, as_json=as_json)
+                    _force_close(row, gateway, open_ports, output, as_json=as_json)
             except PortmapError as error:
                 failures.append((request, error))
-        return report_failures(failures, as_json=as_json)
+        code = report_failures(failures, as_json=as_json)
+        output.raise_first()
+        return code
     finally:
         open_ports.close()
 
@@ -103,18 +124,27 @@ def _rows_of(request: PortRequest, gateway: GatewayTable) -> tuple[Listed, ...]:
     raise SpecError(f"{answer.gateway} lists no such entry that leads to this host: see 'portmap ls'")
 
 
-def _force_close(row: Listed, gateway: GatewayTable, open_ports: OpenPorts, *, as_json: bool) -> None:
+def _force_close(
+    row: Listed, gateway: GatewayTable, open_ports: OpenPorts, output: OutputErrors, *, as_json: bool
+) -> None:
     """Delete the entry, and say so."""
     if gateway.nat is None:
         raise NoGateway(f"{gateway.answer.gateway} is gone")
     gateway.nat.force_delete(row.protocol, row.external_port, row.internal_port)
     key = Key(row.protocol, row.internal_port)
     open_ports.remove([it for it in open_ports.entries if it.key == key and it.external_port == row.external_port])
-    print_deleted(row, gateway.answer.gateway, as_json=as_json)
+    with output:
+        print_deleted(row, gateway.answer.gateway, as_json=as_json)
 
 
 def _close_group(
-    spec: str, gateway: str, entries: Sequence[JournalEntry], open_ports: OpenPorts, *, as_json: bool
+    spec: str,
+    gateway: str,
+    entries: Sequence[JournalEntry],
+    open_ports: OpenPorts,
+    output: OutputErrors,
+    *,
+    as_json: bool,
 ) -> list[tuple[JournalEntry, PortmapError]]:
     """Close what one backend opened at one gateway, and tell; what failed."""
     try:
@@ -137,8 +167,10 @@ def _close_group(
         note = nat.grant_note(entry.key)
         left.setdefault(note, []).append(entry) if note else closed.append(entry)
         open_ports.remove([entry])
-    for note, group in (("closed", closed), *left.items()):
-        print_closed(group, note, as_json=as_json)
+    with output:
+        print_closed(closed, "closed", as_json=as_json)
+        for note, group in left.items():
+            print_closed(group, "left", note, as_json=as_json)
     return failures
 
 

@@ -17,6 +17,7 @@ from portmap.cli import logs
 from portmap.cli.commands.port_results import print_opened, report_failures
 from portmap.cli.exit_codes import OK, print_error
 from portmap.cli.output.open_ports import OpenedPort, opened_lines
+from portmap.cli.output.ports import ports_text
 from portmap.cli.signals import StopSignals
 from portmap.errors import SILENCE, NATError, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS
@@ -28,6 +29,8 @@ from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
 from portmap.syntax.specs import hop_texts, on_interface, parse_backend_spec, shown_spec
+
+NOT_NOTED = "the state folder cannot be written to, so 'portmap close' will not know this and the lease has to run out"
 
 
 def open_ports(
@@ -77,6 +80,7 @@ class _Opener:
         self._in_token = in_token
         self._made: list[JournalEntry] = []
         self._failures: list[tuple[PortRequest, PortmapError]] = []
+        self._not_noted: list[PortRequest] = []
         self._address = "?"
         self._lan_hosts = LanHosts(interface=nat.interface)
 
@@ -96,6 +100,8 @@ class _Opener:
                 print_opened(port, ipv6=self._nat.ipv6)
         for line in () if as_json else opened_lines(opened):
             print(line, flush=True)
+        if self._not_noted:
+            print_error(f"{ports_text(self._not_noted)}: {NOT_NOTED}")
         return OK if optional else report_failures(self._failures, as_json=as_json)
 
     def _open_all(self, requests: Sequence[PortRequest]) -> list[OpenedPort]:
@@ -209,7 +215,8 @@ class _Opener:
             client=client,
         )
         self._made.append(entry)
-        self._open_ports.add(entry, hint)
+        if not self._open_ports.add(entry, hint):
+            self._not_noted.append(request)
 
     def _take_back(self, entries: Sequence[JournalEntry]) -> None:
         for entry in tuple(entries):

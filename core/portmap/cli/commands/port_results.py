@@ -52,20 +52,21 @@ def print_opened(port: OpenedPort, *, ipv6: bool) -> None:
     )
 
 
-def print_closed(entries: Sequence[JournalEntry], what: str, *, as_json: bool) -> None:
-    """What is closed, or `what` else it is."""
+def print_closed(entries: Sequence[JournalEntry], event: str, note: str = "", *, as_json: bool) -> None:
+    """What is "closed", or "left" to another portmap. `note`: why it is closed, or to whom it is left."""
     if not as_json:
+        what = note if event == "left" else f"closed: {note}" if note else "closed"
         for line in closed_lines(entries, what):
             print(line, flush=True)
         return
     for entry in entries:
         print_json(
-            event="closed" if what == "closed" else "left",
+            event=event,
             protocol=entry.protocol,
             internal_port=entry.internal_port,
             **host_field(entry.host),
             ipv6=entry.ipv6,
-            reason="" if what == "closed" else what,
+            reason=note,
         )
 
 

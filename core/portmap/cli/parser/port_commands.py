@@ -90,10 +90,10 @@ def check(
     No host on the internet is asked except the one that --via names.
     """
     from portmap.cli.commands.check import print_checks  # noqa: PLC0415  # only this command needs it
-    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
+    from portmap.cli.state_folder import folder_to_read  # noqa: PLC0415  # as above
 
     raise typer.Exit(
-        print_checks(ports, via, on_interface(nat, interface), state_folder(state), as_json=json, verbosity=verbose)
+        print_checks(ports, via, on_interface(nat, interface), folder_to_read(state), as_json=json, verbosity=verbose)
     )
 
 
@@ -251,6 +251,6 @@ def ls(
 ) -> None:
     """List the gateway's own table of mappings, and which are ours."""
     from portmap.cli.commands.ls import print_gateway_table  # noqa: PLC0415  # only this command needs it
-    from portmap.cli.state_folder import state_folder  # noqa: PLC0415  # as above
+    from portmap.cli.state_folder import folder_to_read  # noqa: PLC0415  # as above
 
-    print_gateway_table(on_interface(nat, interface), state_folder(state), mine=mine, as_json=json)
+    print_gateway_table(on_interface(nat, interface), folder_to_read(state), mine=mine, as_json=json)
