@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from portmap.reachability.responder.rate_limit import RateLimit
+from portmap.reachability.responder.rate_limit import Places, RateLimit
 
 CLIENT = IPv4Address("11.22.33.44")
 
@@ -29,3 +29,12 @@ def test_a_full_table_refuses_and_forgets_no_address_too_early() -> None:
     limit = RateLimit(capacity=100)
     assert sum(limit.allows(IPv4Address(number), 0) for number in range(1, 1000)) == 100
     assert limit.allows(CLIENT, 1)
+
+
+def test_a_place_that_was_left_can_be_had_again() -> None:
+    places = Places(2, 1)
+    assert [places.take(CLIENT), places.take(CLIENT)] == [True, False]
+    places.leave(CLIENT)
+    assert places.take(CLIENT)
+    assert places.take(IPv4Address("11.22.33.45"))
+    assert not places.take(IPv4Address("11.22.33.46"))

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from ipaddress import IPv4Address, ip_address
 
 import pytest
@@ -16,7 +16,7 @@ from portmap.reachability.echo import EchoClient
 from portmap.reachability.responder import server
 from portmap.reachability.responder.answers import Try, answer_to, client_of, plain
 from portmap.reachability.responder.http import BadRequest, Request, Response, parse_request
-from portmap.reachability.responder.rate_limit import RateLimit
+from portmap.reachability.responder.rate_limit import MAX_CONNECTIONS, MAX_OF_ONE, Places, RateLimit
 from portmap.reachability.responder.server import Responder, listen
 from portmap.reachability.responder.try_port import try_port
 
@@ -250,10 +250,29 @@ def test_a_client_that_says_nothing_is_let_go(port: int, monkeypatch: pytest.Mon
     assert talk(port, b"GET / HT").split(b" ")[1] == b"408"
 
 
-def test_more_connections_than_the_bound_are_told_that_it_is_busy(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
-    with closing(socket.create_connection(("127.0.0.1", port))), closing(socket.create_connection(("127.0.0.1", port))):
+@pytest.mark.parametrize("places", [Places(2, 9), Places(9, 2)])
+def test_more_connections_than_the_bound_are_told_that_it_is_busy(places: Places) -> None:
+    with running(Responder(places=places)) as port, ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
         assert b" 503 " in _until_busy(port)
+
+
+def test_one_address_that_holds_all_the_connections_it_can_keeps_nobody_else_from_being_answered(port: int) -> None:
+    with ExitStack() as held:
+        for _ in range(2 * MAX_CONNECTIONS):
+            silent = held.enter_context(closing(socket.socket()))
+            silent.bind(("127.0.0.66", 0))
+            silent.connect(("127.0.0.1", port))
+        assert talk(port, b"GET /ip HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_all_clients_of_the_named_proxy_count_apart_though_their_connections_come_from_one_address() -> None:
+    with running(Responder(PROXY)) as port, ExitStack() as held:
+        for _ in range(2 * MAX_OF_ONE):
+            held.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
+        asked = b"GET /ip HTTP/1.1\r\nX-Real-IP: 11.22.33.44\r\n\r\n"
+        assert talk(port, asked).endswith(b"\r\n11.22.33.44\n")
 
 
 def _until_busy(port: int) -> bytes:

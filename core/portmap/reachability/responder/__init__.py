@@ -2,7 +2,7 @@
 
 answers     a request to an answer or to a port to try; pure
 http        the little HTTP that this needs; pure
-rate_limit  RateLimit: one try a second for each address; bounded, pure
+rate_limit  what one address may take: one try a second, few connections at once; bounded, pure
 server      Responder: the sockets, with a bound on each of them
 try_port    one connection, or one datagram, to one port
 """

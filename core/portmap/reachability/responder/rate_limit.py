@@ -1,5 +1,9 @@
-"""RateLimit: one try a second for each address. Pure: the time is an argument. Bounded: a full table refuses."""
+"""What one address may take: one try a second (RateLimit), and few connections at once (Places).
 
+Pure: the time is an argument. Bounded: a full table refuses. An IPv6 host counts by its /64 network.
+"""
+
+from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
@@ -7,6 +11,8 @@ from portmap.model import Address
 
 PAUSE = 1.0  # seconds between two tries for one address
 MAX_ADDRESSES = 4096
+MAX_CONNECTIONS = 256  # at once
+MAX_OF_ONE = 16  # at once, of one address
 
 
 @dataclass(slots=True)
@@ -18,7 +24,7 @@ class RateLimit:
     _served: dict[IPv4Address | IPv6Network, float] = field(default_factory=dict)
 
     def allows(self, address: Address, now: float) -> bool:
-        """Whether this address may be served now, which is then recorded. An IPv6 host counts by its /64 network."""
+        """Whether this address may be served now, which is then recorded."""
         self._forget(now)
         key = _key(address)
         if key in self._served or len(self._served) >= self.capacity:
@@ -32,6 +38,27 @@ class RateLimit:
             if now - self._served[key] < self.pause:
                 return
             del self._served[key]
+
+
+@dataclass(slots=True)
+class Places:
+    """The connections that are open at once: `capacity` in all, `of_one` of one address."""
+
+    capacity: int = MAX_CONNECTIONS
+    of_one: int = MAX_OF_ONE
+    _taken: Counter[IPv4Address | IPv6Network] = field(default_factory=Counter)
+
+    def take(self, address: Address, *, shared: bool = False) -> bool:
+        """Take a place, if there is one. `shared`: the address is a proxy's, whose clients are many."""
+        key = _key(address)
+        if self._taken.total() >= self.capacity or (self._taken[key] >= self.of_one and not shared):
+            return False
+        self._taken[key] += 1
+        return True
+
+    def leave(self, address: Address) -> None:
+        """Give a place back that was taken."""
+        self._taken -= Counter([_key(address)])
 
 
 def _key(address: Address) -> IPv4Address | IPv6Network:

@@ -18,12 +18,11 @@ from portmap.errors import PortmapError
 from portmap.model import Address
 from portmap.reachability.responder.answers import Try, answer_to, client_of, plain
 from portmap.reachability.responder.http import MAX_HEAD, BadRequest, Response, error_response, parse_request
-from portmap.reachability.responder.rate_limit import RateLimit
+from portmap.reachability.responder.rate_limit import Places, RateLimit
 from portmap.reachability.responder.try_port import CONNECT, try_port
 
 HEAD_SECONDS = 3.0  # for the request to come
 BUSY_SECONDS = 0.2  # the same where there are too many connections: an answer before the request is lost
-MAX_CONNECTIONS = 256
 MAX_TRIES = 16  # at once
 _BACKLOG = 512
 
@@ -37,8 +36,8 @@ class Responder:
     proxy: Address | None = None
     clock: Callable[[], float] = time.monotonic
     limit: RateLimit = field(default_factory=RateLimit)
+    places: Places = field(default_factory=Places)
     connect_seconds: float = CONNECT
-    _connections: int = 0
     _tries: int = 0
 
     async def serve(self, listener: socket.socket, until: asyncio.Event) -> None:
@@ -48,20 +47,20 @@ class Responder:
             await until.wait()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        peer = plain(ip_address(writer.get_extra_info("peername")[0]))
+        has_place = self.places.take(peer, shared=peer == self.proxy)
         try:
             with suppress(OSError, TimeoutError):  # the client has gone, or is too slow to be served
                 async with asyncio.timeout(HEAD_SECONDS + self.connect_seconds + 1):
-                    response = await self._response(reader, writer)
+                    response = await self._response(reader, peer, busy=not has_place)
                     writer.write(response.to_bytes())
                     await writer.drain()
         finally:
-            self._connections -= 1
+            if has_place:
+                self.places.leave(peer)
             writer.close()
 
-    async def _response(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Response:
-        busy = self._connections > MAX_CONNECTIONS
-        peer = plain(ip_address(writer.get_extra_info("peername")[0]))
+    async def _response(self, reader: asyncio.StreamReader, peer: Address, *, busy: bool) -> Response:
         try:
             async with asyncio.timeout(BUSY_SECONDS if busy else HEAD_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
