@@ -75,6 +75,12 @@ def ways(*hops: tuple[int, IPv4Address]) -> bytes:
 # What the kernel lists
 
 
+def test_a_flood_of_router_advertisements_makes_eight_gateways_of_an_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    flood = [IPv6Address(f"fe80::bad:{number:x}") for number in range(2000)]
+    monkeypatch.setattr(netlink, "default_gateways", lambda _number, _family: flood)
+    assert default_gateways6("lo") == [IPv6Address(f"{address}%lo") for address in flood[:8]]
+
+
 def test_a_link_has_name_number_and_flags() -> None:
     assert parse_links([link("eth1", 3, UP | RUNNING)]) == [Link("eth1", 3, UP | RUNNING)]
 

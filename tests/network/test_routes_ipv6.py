@@ -52,6 +52,12 @@ def test_a_router_is_named_once_for_each_interface() -> None:
     assert parsed(*lines) == [ROUTER, IPv6Address("fe80::1%eth1")]
 
 
+def test_a_flood_of_router_advertisements_makes_eight_gateways_the_first_of_them_the_kernels() -> None:
+    flood = [route(f"fe80::bad:{number:x}") for number in range(2000)]
+    found = parsed(route(), *flood)
+    assert (found[0], len(found)) == (ROUTER, 8)
+
+
 def test_a_route_that_holds_for_one_prefix_of_ours_counts() -> None:
     assert parsed(route(source="40")) == [ROUTER]
 

@@ -18,6 +18,10 @@ from portmap.model import Address, Scope, scope_of
 if TYPE_CHECKING:
     from portmap.network.netlink import Link
 
+MOST_GATEWAYS = 8
+"""Default gateways that count, the best ones: each is asked, and any host of a link can announce itself as an IPv6
+router, by thousands of addresses (RFC 4861 §6.3.4)."""
+
 _MOST_NAMED = 16  # interfaces; a host of containers has hundreds
 _ONLY_LINUX = "an interface can be chosen on Linux only: leave it out, and name the gateway, as in pmp:192.168.1.1"
 
@@ -121,7 +125,7 @@ def _gateways(name: str, family: int) -> list[Address]:
 
     link = _link(name)
     try:
-        return [] if link is None else netlink.default_gateways(link.number, family)
+        return [] if link is None else netlink.default_gateways(link.number, family)[:MOST_GATEWAYS]
     except OSError:
         return []
 

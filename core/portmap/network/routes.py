@@ -151,7 +151,7 @@ def parse_routes6(table: str) -> list[IPv6Address]:
     Addresses stand there in the order of the network, lines have no head.
     """
     routes = filter(None, (_default_route6(line.split()) for line in table.splitlines()))
-    return _unique(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
+    return _first(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
 
 
 def parse_routes(table: str, byteorder: Literal["little", "big"] = sys.byteorder) -> list[IPv4Address]:
@@ -161,7 +161,7 @@ def parse_routes(table: str, byteorder: Literal["little", "big"] = sys.byteorder
     little-endian one. Routes on the link (no gateway, as with PPP) and lines that are no routes are skipped.
     """
     routes = filter(None, (_default_route(line.split(), byteorder) for line in table.splitlines()[1:]))
-    return _unique(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
+    return _first(gateway for _, gateway in sorted(routes, key=lambda route: route[0]))
 
 
 def parse_connected_networks(
@@ -223,7 +223,7 @@ def _gateways6_by_netifaces() -> list[IPv6Address]:
         table, family = netifaces.gateways(), netifaces.AF_INET6
         default = table.get("default", {}).get(family)
         routes = ([default] if default else []) + list(table.get(family, []))
-        return _unique(_on_link(IPv6Address(route[0]), route[1]) for route in routes)
+        return _first(_on_link(IPv6Address(route[0]), route[1]) for route in routes)
     except (ImportError, OSError, ValueError):
         return []
 
@@ -235,7 +235,7 @@ def _gateways_by_netifaces() -> list[IPv4Address]:
         table, family = netifaces.gateways(), netifaces.AF_INET
         default = table.get("default", {}).get(family)
         routes = ([default] if default else []) + list(table.get(family, []))
-        return _unique(IPv4Address(route[0]) for route in routes)
+        return _first(IPv4Address(route[0]) for route in routes)
     except (ImportError, OSError, ValueError):
         return []
 
@@ -251,6 +251,6 @@ def _guesses(interface: str | None) -> Iterator[IPv4Address]:
         yield first
 
 
-def _unique(addresses: Iterator[A]) -> list[A]:
-    """Each address once, in the order of first mention."""
-    return list(dict.fromkeys(addresses))
+def _first(addresses: Iterator[A]) -> list[A]:
+    """Each address once, in the order of first mention; of many the first ones."""
+    return list(dict.fromkeys(addresses))[: interfaces.MOST_GATEWAYS]
