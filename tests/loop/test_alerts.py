@@ -84,6 +84,16 @@ def test_a_change_of_our_own_network_is_followed_within_a_second_all_the_same() 
     assert seconds(told, "network.changed") == [100]
 
 
+def test_router_advertisements_that_change_our_ipv6_network_again_and_again_are_followed_less_and_less_often() -> None:
+    backend = ScriptedBackend()
+    flood: list[tuple[float, Message]] = [
+        (10 + tick / 10, NetworkAlert(f"router {tick}", certain=False)) for tick in range(3000)
+    ]
+    told = play(backend, [*wanted(WEB), *flood], end=310, policy=RARELY)
+    assert calls(backend) == [0, 10, 11, 13, 17, 25, 41, 73, 133, 193, 253]
+    assert len(told.of("network.changed")) <= 11
+
+
 def test_an_alert_is_no_reboot_while_nothing_is_mapped() -> None:
     backend = ScriptedBackend()
     told = play(backend, [(100, GatewayAlert("it announced itself"))], end=101)

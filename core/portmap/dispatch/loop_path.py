@@ -31,7 +31,7 @@ def run_loop_path(
 ) -> None:
     """Run the loop, with a monitor of our own side of the network and, where there is a state folder, the journal."""
     view = partial(current_view6 if ipv6 else current_view, nat.interface)
-    monitor = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason)), view).start()
+    monitor = NetworkMonitor(lambda reason: inbox.put(NetworkAlert(reason, certain=not ipv6)), view).start()
     try:
         journal = None
         if state is not None:

@@ -43,9 +43,13 @@ class GatewayAlert(NamedTuple):
 
 
 class NetworkAlert(NamedTuple):
-    """Link, address or route changed on our side, or the machine was suspended. The gateway may be another one."""
+    """Link, address or route changed on our side, or the machine was suspended. The gateway may be another one.
+
+    `certain`: no other host can cause it, as any on the link can by router advertisements (RFC 4861 §6.3.4).
+    """
 
     reason: str
+    certain: bool = True
 
 
 class Recheck(NamedTuple):

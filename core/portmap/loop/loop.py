@@ -143,8 +143,8 @@ class Loop:
             case GatewayAlert(reason, certain):
                 rebooted = GatewayRebooted(gateway=str(self._nat), reason=reason)
                 self._ask_again_soon(rebooted if self._leases.any_held else None, certain=certain)
-            case NetworkAlert(reason):
-                self._ask_again_soon(NetworkChanged(reason=reason), certain=True)
+            case NetworkAlert(reason, certain):
+                self._ask_again_soon(NetworkChanged(reason=reason), certain=certain)
             case Recheck():
                 self._ask_again_soon(None)
             case Mend(key, step):

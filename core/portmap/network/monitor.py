@@ -99,7 +99,7 @@ class NetworkMonitor:
         before, self._seen = self._seen, self._view()
         if self._seen != before:
             reason = describe_change(before, self._seen)
-            _log.info("%s", reason)
+            _log.debug("%s", reason)  # the loop tells it, and has a brake: any host of the link can cause it by IPv6
             self._tell(reason)
 
 
