@@ -9,8 +9,9 @@ from tests.stopwatch import Stopwatch
 from portmap.backends.nat import Nat
 from portmap.errors import NoGateway, UnverifiedGateway
 from portmap.model import Protocol
+from portmap.network.routes import default_gateways, guessed_gateways
 from portmap.simulator.quirk_options import parse_quirks
-from portmap.testing import Quirks, Router
+from portmap.testing import Heard, Quirks, Router
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import parse_url
@@ -123,6 +124,40 @@ def test_the_word_of_a_gateway_that_no_default_route_names_does_not_count_and_it
     with pytest.raises(UnverifiedGateway, match="name it: upnp:http://127"):
         upnp.external_ip()
     assert upnp.add_mapping(Protocol.TCP, 0, 4001, "", 600, client=None).external_port == 4001
+
+
+def test_the_word_of_a_guess_is_not_taken_and_it_is_said_that_it_is_used(
+    router: Router, caplog: pytest.LogCaptureFixture
+) -> None:
+    search = Search(
+        list, multicast=None, port=router.ssdp_port, timeout=0.5, guesses=lambda: [IPv4Address(router.address)]
+    )
+    upnp = Upnp(search=search, announced_at=("127.0.0.1", 0))
+    for _ in range(2):
+        with pytest.raises(UnverifiedGateway, match="name it: upnp:http://127"):
+            upnp.external_ip()
+    assert upnp.add_mapping(Protocol.TCP, 0, 4001, "", 600, client=None).external_port == 4001
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [f"{upnp} is used, although no default route names it"]
+
+
+def test_guesses_are_asked_only_without_a_default_route(router: Router) -> None:
+    search = Search(
+        lambda: [IPv4Address("127.0.0.9")],
+        multicast=None,
+        port=router.ssdp_port,
+        timeout=0.3,
+        guesses=lambda: [IPv4Address(router.address)],
+    )
+    with pytest.raises(NoGateway):
+        Upnp(search=search, announced_at=("127.0.0.1", 0)).external_ip()
+    assert router.heard == Heard()
+
+
+def test_a_search_guesses_as_the_other_protocols_do() -> None:
+    assert Search.on(None).gateways() == default_gateways()
+    assert Search.on(None).guesses() == guessed_gateways()
+    assert Search.on(None).at(IPv4Address("192.168.1.1")).guesses() == []
 
 
 def test_a_gateway_that_the_user_named_is_believed(router: Router) -> None:

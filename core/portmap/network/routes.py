@@ -50,11 +50,6 @@ def guessed_gateways(interface: str | None = None) -> list[IPv4Address]:
     return [] if default_gateways(interface) else list(_guesses(interface))
 
 
-def gateway_candidates(interface: str | None = None) -> list[IPv4Address]:
-    """Which addresses may be the gateway's, best first: the default gateways, or guesses where there is none."""
-    return default_gateways(interface) or list(_guesses(interface))
-
-
 def local_address_to(peer: IPv4Address, interface: str | None = None) -> IPv4Address:
     """Our own address on the way to the peer, as the kernel would choose it. No packet is sent.
 

@@ -68,7 +68,7 @@ class Upnp:
         pace: float = PAUSE,
         announced_at: Peer = (ssdp.ADDRESS, ssdp.PORT),
     ) -> None:
-        self._search = search or Search()
+        self._search = search or Search.on(None)
         self._session = GatewaySession(location, self._search, timeout, self.make_connect())
         self._choose = choose
         self._pace = RateLimiter(pace)
@@ -196,7 +196,7 @@ class Upnp:
         session = self._session
         watch = GatewayWatch(
             lambda: session.active,
-            self._search.gateways,
+            self._search.hosts,
             session.updates.put,
             alert,
             self._announced_at,

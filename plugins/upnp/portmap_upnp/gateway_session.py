@@ -82,6 +82,7 @@ class GatewaySession:
         self._timeout = timeout
         self._connect = connect
         self._avoided: Location | None = None  # the gateway that was passed over last
+        self._stranger: Address | None = None  # the device that was warned of
         self.hint: Location | None = None  # where to look at once, at the next search
         self.gateway: GatewayDevice | None = None  # the last one found: its name, for people
         self.active: ActiveGateway | None = None  # the one in use; None: to be found
@@ -173,10 +174,17 @@ class GatewaySession:
         if active is None:
             active = self._activate(self._find(deadline), deadline)
             self._use(active)
+            self._warn_of_stranger(active.gateway)
         elif (us := _local_address(active.gateway)) != active.us:
             active = ActiveGateway(active.gateway, active.service, us, active.pacing)
             self._use(active)
         return active
+
+    def _warn_of_stranger(self, gateway: GatewayDevice) -> None:
+        """Say it once where another device than the default gateway is used."""
+        if self.is_no_default_gateway() and gateway.host != self._stranger:
+            _log.warning("%s is used, although no default route names it", gateway)
+            self._stranger = gateway.host
 
     def _find(self, deadline: float) -> GatewayDevice:
         if self._location is None:

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from portmap.errors import Garbled, NoGateway
 from portmap.model import Address
 from portmap.network.interface import check_has_ipv4, use_interface
-from portmap.network.routes import default_gateways6, gateway_candidates, local_address_to
+from portmap.network.routes import default_gateways, default_gateways6, guessed_gateways, local_address_to
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.answer_quota import AnswerQuota
 from portmap_upnp.location import Location, names_host, parse_location
@@ -65,20 +65,23 @@ class DeviceSeen(NamedTuple):
 class Search(NamedTuple):
     """Where to ask and for how long (seconds). `multicast` None: only the gateways.
 
-    `interface`: the one of this host to ask by; None: the routing table decides.
+    `interface`: the one of this host to ask by; None: the routing table decides. `guesses` are asked only while there are no
+    gateways, and are believed no more than any other host.
     """
 
-    gateways: Callable[[], Sequence[Address]] = gateway_candidates
+    gateways: Callable[[], Sequence[Address]] = default_gateways
     multicast: str | None = ssdp.ADDRESS
     port: int = ssdp.PORT
     timeout: float = 2.5
     send_times: tuple[tuple[float, tuple[str, ...]], ...] = SEND_TIMES
     interface: str | None = None
+    guesses: Callable[[], Sequence[Address]] = list
 
     @classmethod
     def on(cls, interface: str | None) -> "Search":
         """The search by this interface."""
-        return cls(partial(gateway_candidates, interface), interface=interface)
+        guesses = partial(guessed_gateways, interface)
+        return cls(partial(default_gateways, interface), interface=interface, guesses=guesses)
 
     @classmethod
     def for_firewalls(cls, interface: str | None = None) -> "Search":
@@ -87,7 +90,11 @@ class Search(NamedTuple):
 
     def at(self, host: Address) -> "Search":
         """The same at one host only."""
-        return self._replace(gateways=lambda: (host,), multicast=None)
+        return self._replace(gateways=lambda: (host,), multicast=None, guesses=list)
+
+    def hosts(self) -> Sequence[Address]:
+        """Whom to ask: the gateways, or the guesses where there are none."""
+        return self.gateways() or self.guesses()
 
     def devices(self, stop: Event, ours: IPv6Address | None = None) -> Iterator[DeviceSeen]:
         """The devices that answer with a good LOCATION, each LOCATION once; ends at the timeout, or after `stop`.
@@ -114,18 +121,21 @@ class _RunningSearch:
             self._multicast = [undo.enter_context(closing(_open(source, search.interface))) for source in sources]
             self._sockets = undo.pop_all()
         self._gateways: frozenset[Address] = frozenset()
+        self._asked_loopback = False
         self._seen: dict[Location, None] = {}
         self._quota = AnswerQuota()
 
     def ask(self, targets: Sequence[str]) -> None:
         """Ask the gateways and the group for each of the targets."""
         gateways = self._search.gateways()
+        hosts = gateways or self._search.guesses()
         self._gateways = frozenset(gateways)
+        self._asked_loopback = any(host.is_loopback for host in hosts)
         for target in targets:
-            for gateway in gateways:
-                self._ask_host(gateway, target)
+            for host in hosts:
+                self._ask_host(host, target)
             if self._search.multicast:
-                self._ask_group(target, self._search.multicast, gateways)
+                self._ask_group(target, self._search.multicast, hosts)
 
     def answers(self, stop: Event) -> Iterator[DeviceSeen]:
         """The good answers as they come, with the further questions between them."""
@@ -176,7 +186,7 @@ class _RunningSearch:
     def _judge(self, host: Address, answer: ssdp.SearchAnswer, proves: bool) -> DeviceSeen | None:
         """The device that answered, if it is worth a look now. Raises Garbled."""
         is_gateway = host in self._gateways
-        if host.is_loopback and not any(gateway.is_loopback for gateway in self._gateways):
+        if host.is_loopback and not self._asked_loopback:
             raise Garbled("the answer came from a loopback address that was not asked")
         location = parse_location(answer.location, host, self._ours, self._search.interface)
         if location in self._seen:
@@ -216,7 +226,7 @@ def _source(search: Search) -> str:
     if search.interface is None:
         return anywhere
     check_has_ipv4(search.interface)
-    gateway = next((it for it in search.gateways() if isinstance(it, IPv4Address)), None)
+    gateway = next((it for it in search.hosts() if isinstance(it, IPv4Address)), None)
     return anywhere if gateway is None else str(local_address_to(gateway, search.interface))
 
 
