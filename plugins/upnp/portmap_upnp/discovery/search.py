@@ -65,8 +65,8 @@ class DeviceSeen(NamedTuple):
 class Search(NamedTuple):
     """Where to ask and for how long (seconds). `multicast` None: only the gateways.
 
-    `interface`: the one of this host to ask by; None: the routing table decides. `guesses` are asked only while there are no
-    gateways, and are believed no more than any other host.
+    `interface`: the one of this host to ask by; None: the routing table decides. `guesses` are asked only while there
+    are no gateways, and are believed no more than any other host.
     """
 
     gateways: Callable[[], Sequence[Address]] = default_gateways
