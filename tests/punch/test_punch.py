@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from textwrap import dedent
 
 import pytest
@@ -13,7 +14,7 @@ from tests.stopwatch import Stopwatch
 
 from portmap.errors import GatewayTimeout, NATError, Refused
 from portmap.model import Grant, Protocol
-from portmap_punch import Punch
+from portmap_punch import Punch, stun_connection
 from portmap_punch import opening as opening_module
 
 Eventually = Callable[[Callable[[], object]], None]
@@ -22,6 +23,10 @@ BOTH = pytest.mark.parametrize("protocol", list(Protocol))
 
 def open_(punch: Punch, protocol: Protocol, port: int) -> Grant:
     return punch.add_mapping(protocol, port, port, 600)
+
+
+def _are_more_than(seen: list[Place], count: int) -> bool:
+    return len(seen) > count
 
 
 @BOTH
@@ -142,6 +147,36 @@ def test_a_connection_that_falls_is_made_again_at_once(
         peers[0].cut()
         eventually(lambda: len(peers[0].asked) > before)
     assert watch.seconds < opening_module.KEEP_ALIVE[0]
+
+
+def test_servers_that_end_each_connection_are_not_asked_without_a_pause(
+    punch: Punch, peers: tuple[StunPeer, StunPeer], application: int, eventually: Eventually
+) -> None:
+    open_(punch, Protocol.TCP, application)
+    asked = peers[0].asked
+    with Stopwatch() as watch:
+        for times in (2, 3):
+            for peer in peers:
+                peer.cut()
+            eventually(partial(_are_more_than, asked, times - 1))
+    assert watch.seconds >= opening_module.RETRY
+
+
+def test_a_server_that_is_silent_does_not_delay_the_others(
+    peers: tuple[StunPeer, StunPeer], application: int, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stun_connection, "ANSWER", 30.0)
+    with StunPeer(lambda _: None) as silent:
+        servers = (silent, *peers)
+        backend = Punch.from_argument("+".join(f"{peer.address}:{peer.port}" for peer in servers))
+        closer = backend.watch(lambda _: None)
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(open_, backend, Protocol.TCP, application)
+            eventually(lambda: silent.asked and peers[0].asked and peers[1].asked)
+            assert not opening.done()
+            silent.cut()
+            assert opening.result(5).external_port
+        closer()
 
 
 def test_after_the_watch_has_ended_nothing_is_open(peers: tuple[StunPeer, StunPeer], application: int) -> None:

@@ -22,7 +22,7 @@ from portmap_punch.udp_relay import UdpRelay
 
 # Seconds between two keep-alives: RFC 8445 §11 has 15 at least; NATs forget UDP after 30 s and more (RFC 4787 §4.3).
 KEEP_ALIVE = (15.0, 25.0)
-RETRY = 2.0  # seconds after one that failed
+RETRY = 2.0  # seconds after one that failed; the least between two, as a server may end each connection that it answers
 
 
 @dataclass(slots=True)
@@ -138,9 +138,12 @@ async def _keep_alive(
     broken: Callable[[], Coroutine[object, object, None]] | None = None,
 ) -> None:
     """Ask again and again; tell when the endpoint is another, or is gone."""
-    failed = False
+    failed, loop = False, asyncio.get_running_loop()
     while True:
+        next_at = loop.time() + RETRY
         await _pause(RETRY if failed else random.uniform(*KEEP_ALIVE), None if failed else broken)  # noqa: S311
+        if broken is not None:
+            await asyncio.sleep(max(0.0, next_at - loop.time()))
         before = opening.endpoint
         try:
             endpoint = await opening.ask(opening.servers)

@@ -59,7 +59,7 @@ class TcpHole:
         async with self._turn:
             for peer in self._kept.keys() - set(peers):
                 await self._kept.pop(peer).close()
-            return [await self._see(peer) for peer in peers]
+            return await asyncio.gather(*map(self._see, peers))
 
     async def broken(self) -> None:
         """Wait until one of the kept connections ends."""
@@ -95,7 +95,10 @@ class TcpHole:
         return await self._ask_kept(peer)
 
     async def _connect(self, peer: Peer) -> StunConnection | None:
-        sock = _socket()
+        try:
+            sock = _socket()
+        except OSError:  # descriptors have run out
+            return None
         try:
             use_interface(sock, self.interface)
             sock.bind(("", self.local_port))  # of a hole that is closed there is none: an OSError

@@ -15,6 +15,7 @@ from portmap.wire.exchange import Peer
 CONNECT = 5.0  # seconds for the application to take a connection
 IDLE = 7440.0  # seconds without a byte either way: RFC 5382 §5, REQ-5: two hours and four minutes
 MAX_CONNECTIONS = 2048
+RESERVED = 96  # descriptors that relays leave to the rest of the process
 CHUNK = 64 * 1024  # bytes, for each direction of a connection
 
 
@@ -40,6 +41,9 @@ class TcpRelay:
                 except OSError:  # the peer has gone already, or descriptors have run out
                     await asyncio.sleep(0.05)
                     continue
+                if is_reserved(connection):
+                    connection.close()
+                    continue
                 task = asyncio.create_task(self._relay(connection))
                 self._tasks.add(task)
                 task.add_done_callback(partial(self._end, connection))
@@ -54,23 +58,32 @@ class TcpRelay:
 
     async def _relay(self, outer: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        with inner:
-            try:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as inner:
                 for sock in (outer, inner):
                     sock.setblocking(False)
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 async with asyncio.timeout(CONNECT):
                     await loop.sock_connect(inner, self.application)
                 await self._both_ways(outer, inner)
-            except* (OSError, TimeoutError):
-                pass  # one end has gone: both sockets are closed, which tells the other
+        except* (OSError, TimeoutError):
+            pass  # one end has gone, or descriptors have run out: both sockets are closed, which tells the other
 
     async def _both_ways(self, outer: socket.socket, inner: socket.socket) -> None:
         """Ends when both directions have ended, or one has failed, or nothing came for too long."""
         async with asyncio.timeout(self.idle) as limit, asyncio.TaskGroup() as group:
             for source, target in ((outer, inner), (inner, outer)):
                 group.create_task(_one_way(source, target, limit, self.idle))
+
+
+def is_reserved(sock: socket.socket) -> bool:
+    """Whether so many descriptors are in use that this one is not a relay's to have: the lowest free one is given."""
+    try:
+        import resource  # noqa: PLC0415  # Unix only
+    except ImportError:
+        return False
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return most != resource.RLIM_INFINITY and sock.fileno() >= most - RESERVED
 
 
 async def _until_readable(sock: socket.socket) -> None:

@@ -4,6 +4,7 @@ The application sees this host as their source: one local socket for each peer, 
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from portmap.wire.exchange import Peer
+from portmap_punch.tcp_relay import is_reserved
 
 IDLE = 120.0  # seconds: RFC 4787 §4.3, REQ-5
 MAX_PEERS = 1024
@@ -50,6 +52,9 @@ class UdpRelay:
             if len(self._sockets) >= self.max_peers:
                 self._forget(min(self._used, key=self._used.__getitem__))
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            if is_reserved(sock):
+                sock.close()
+                raise OSError(errno.EMFILE, "the other descriptors are not a relay's")
             sock.setblocking(False)
             sock.connect(self.application)
             self._sockets[peer] = sock
