@@ -1,5 +1,7 @@
 """Proof: the checks of a held port in, events, steps and pauses out. On scripted time."""
 
+from dataclasses import replace
+
 from portmap.model import Protocol
 from portmap.reachability.mend_step import MendStep
 from portmap.reachability.proof import LONGEST_PAUSE, MEND_STEPS, SETTLING, Proof
@@ -52,6 +54,15 @@ def test_rounds_that_help_nothing_come_less_often_up_to_an_hour() -> None:
 def test_where_no_program_listens_nothing_at_the_gateway_is_tried() -> None:
     proof, step = Proof(EVERY).after(NO_PROGRAM, 0.0)
     assert (proof.reachable, proof.check_at, step) == (False, EVERY, None)
+
+
+def test_the_port_of_another_host_is_asked_for_again_and_never_shut_or_moved() -> None:
+    proof, now, steps = Proof(EVERY), 0.0, []
+    for _ in range(4):
+        proof, step = proof.after(replace(SHUT, host="192.168.1.50"), now)
+        steps.append(step)
+        now = proof.check_at
+    assert steps == [MendStep.RENEW, None, MendStep.RENEW, None]
 
 
 def test_what_could_not_be_measured_changes_nothing() -> None:

@@ -5,6 +5,7 @@ Rules:
 - Each step is proved before the next: ask for the mapping again; delete it and ask; another external port.
 - A full round of steps that helped nothing makes the pause grow, up to an hour.
 - Where no program listens, nothing at the gateway is at fault, so nothing is tried there.
+- What listens on another host is not seen from here: its port is asked for again, and neither shut nor moved.
 """
 
 from dataclasses import dataclass, replace
@@ -37,8 +38,9 @@ class Proof:
         if found.verdict is Verdict.UNKNOWN or found.by == Blame.HOST:
             reachable = self.reachable if found.verdict is Verdict.UNKNOWN else False
             return replace(self, check_at=now + self.every, reachable=reachable), None
-        if self.tried < len(MEND_STEPS):
-            step = MEND_STEPS[self.tried]
+        steps = MEND_STEPS[:1] if found.host else MEND_STEPS
+        if self.tried < len(steps):
+            step = steps[self.tried]
             return replace(self, check_at=now + SETTLING, reachable=False, tried=self.tried + 1), step
         pause = min(LONGEST_PAUSE, 2 * (self.pause or self.every))
         return replace(self, check_at=now + pause, reachable=False, tried=0, pause=pause), None
