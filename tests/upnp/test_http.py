@@ -1,4 +1,5 @@
 import socket
+import struct
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,38 @@ def test_a_body_without_a_length_ends_with_the_connection(serve: "WebServers") -
 def test_a_body_shorter_than_announced_is_handed_on_since_routers_miscount(serve: "WebServers") -> None:
     miscounted = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"
     assert content(exchange(serve.raw(miscounted), Request(), limit=9, timeout=2)) == (200, b"hello")
+
+
+DOCUMENTS = [b"<root>x</root>", b"<s:Envelope>x</s:Envelope>\r\n", b"<ENVELOPE></ENVELOPE >"]
+ENDLESS = [
+    b"HTTP/1.1 200 OK\r\n\r\n%b",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n%b",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n",
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("response", ENDLESS, ids=["no length", "too long a length", "no last chunk"])
+@pytest.mark.parametrize("is_reset", [False, True], ids=["left open", "reset"])
+def test_a_document_that_is_complete_ends_a_body_that_has_no_end(
+    serve: "WebServers", document: bytes, response: bytes, *, is_reset: bool
+) -> None:
+    def visit(visitor: socket.socket, _: bytes) -> None:
+        visitor.sendall(response % ((len(document), document) if b"%x" in response else document))
+        if is_reset:
+            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            visitor.recv(1)  # until the client leaves
+
+    with Stopwatch() as watch:
+        reply = exchange(serve.visit(visit), Request(), limit=99, timeout=2)
+    assert content(reply) == (200, document)
+    assert watch.seconds < 1
+
+
+def test_a_document_that_comes_byte_by_byte_is_read_to_its_end(serve: "WebServers") -> None:
+    dripped = serve.drip(b"HTTP/1.0 200 OK\r\n\r\n<a>x</a><root>y</root>", every=0.001)
+    assert content(exchange(dripped, Request(), limit=99, timeout=2)) == (200, b"<a>x</a><root>y</root>")
 
 
 def test_a_body_is_posted_with_its_length_and_headers(serve: "WebServers") -> None:

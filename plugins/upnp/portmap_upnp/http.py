@@ -10,6 +10,7 @@ redirect is followed. The gateway is called by address: no name is ever looked u
 
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -26,12 +27,16 @@ from portmap.wire.waiter import Waiter
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, interim answers; real ones have 500
 CONNECT_TIMEOUT = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
 CONNECT_RETRY = 0.3  # seconds; sooner than TCP repeats a lost SYN (1 s, RFC 6298 §2)
 USER_AGENT = f"portmap/{__version__} UPnP/1.1"
+_COMPLETE = re.compile(rb"</(?:[\w.-]{1,20}:)?(?:root|Envelope)\s{0,9}>\s{0,9}\Z", re.IGNORECASE)
+_TAIL = 64  # bytes: more than the above has
 _log = logging.getLogger("portmap.wire.http")
 
 
@@ -191,11 +196,22 @@ def _ask(sock: _BoundedSocket, location: Location, request: Request, limit: int)
     connection.endheaders(request.body)
     _log_wire("out", location, f"{request.method} {location.path}", request.body or b"")
     with connection.getresponse() as response:
-        body = response.read(limit + 1)
-        if len(body) > limit:
-            raise _TooMuchData
+        body = _read_body(response, limit)
         _log_wire("in", location, str(response.status), body)
         return Reply(response.status, body, {name.lower(): value for name, value in response.getheaders()})
+
+
+def _read_body(response: "HTTPResponse", limit: int) -> bytes:
+    """The body, which ends with the response, or with a description or a SOAP reply that is complete.
+
+    Some routers count too many bytes, or give no length and leave the connection open, or reset it.
+    """
+    body = bytearray()
+    while not _COMPLETE.search(body, max(0, len(body) - _TAIL)) and (more := response.read1(limit + 1 - len(body))):
+        body += more
+        if len(body) > limit:
+            raise _TooMuchData
+    return bytes(body)
 
 
 def _log_wire(way: str, location: Location, head: str, body: bytes) -> None:
