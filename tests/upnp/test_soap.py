@@ -41,6 +41,27 @@ def test_an_odd_error_code_is_harmless(text: str, code: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["718 ConflictInMappingEntry", "718, conflict", " 718\n", "ConflictInMappingEntry", "718<!-- taken -->"]
+)
+def test_an_error_code_counts_with_words_beside_it_or_in_its_place(text: str) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", 500, fault(text))
+    assert caught.value.code == 718
+
+
+def test_where_there_is_no_error_code_the_standards_words_in_the_description_count() -> None:
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", 500, fault("").replace(b"Why", b"OnlyPermanentLeasesSupported"))
+    assert caught.value.code == 725
+
+
+def test_an_error_code_without_an_end_counts() -> None:
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", 200, fault("718").replace(b"</errorCode>", b""))
+    assert caught.value.code == 718
+
+
+@pytest.mark.parametrize(
     ("status", "body", "error"),
     [
         (404, b"<html>Not found</html>", NoGateway),

@@ -3,8 +3,10 @@
 Pure. Bounded: no DTD with content, no entities of its own, no namespaces, limits of depth and number of elements. The
 number of bytes is bounded by the receiver. What follows the root element is ignored: some routers send NUL bytes there.
 
-A document that is not well-formed is read a second time, mended: bytes that are no UTF-8 (ARRIS TG2492LG), a bare "&",
-control characters, an encoding that is declared and not used, an empty DOCTYPE. One bad field never costs the rest.
+A document that is not well-formed is read a second time, loosely, tag by tag: bytes that are no UTF-8 (ARRIS
+TG2492LG), a bare "&" or "<", control characters, an encoding that is declared and not used, an empty DOCTYPE, tags that
+are not closed or closed under another name (TP-Link Archer C9: home-assistant/core#71138), attributes without quotes or
+a blank between them. One bad field never costs the rest.
 """
 
 import re
@@ -19,10 +21,15 @@ MAX_DEPTH = 32  # a description of an IGD nests 9 deep
 MAX_ELEMENTS = 8192  # the largest description seen in the field has about 500
 # Else the sender chooses among all of Python's codecs, and some of them warn on stderr.
 _ENCODING = re.compile(r"utf-?(8|16)|us-ascii|latin-?1|iso-?8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]", re.IGNORECASE)
-_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}\?>", re.IGNORECASE)
 _EMPTY_DOCTYPE = re.compile(r"<!DOCTYPE(\s{1,9}[A-Za-z0-9:._-]{1,60})?\s{0,9}(\[\s{0,9}\]\s{0,9})?>", re.IGNORECASE)
+_DOCTYPE = re.compile("<!DOCTYPE", re.IGNORECASE)
+_MARKUP = re.compile(r"<(?=/?[A-Za-z_]|!--|!\[CDATA\[|!DOCTYPE|\?)", re.IGNORECASE)
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all but Char: XML 1.0 §2.2
-_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)")  # character references become text, too
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w:.-]*+)[^<>]*?(?P<empty>/?)>")
+_CDATA = "<![CDATA["
+_SECTIONS = {"<!--": "-->", _CDATA: "]]>", "<?": "?>"}  # what is no tag, and its end
+_ENTITY = re.compile("&(amp|lt|gt|quot|apos);")
+_CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 
 @dataclass(slots=True)
@@ -47,19 +54,19 @@ class Element:
 
 
 def parse(document: bytes) -> Element:
-    """Read a document. Raises Garbled for what cannot be read as moderate XML, even mended."""
+    """Read a document. Raises Garbled for what cannot be read as moderate XML, even loosely."""
     try:
         return _parse(document)
     except _Immoderate:
         raise
     except Garbled as error:
-        mended = _mend(document)
-        if mended is None:
-            raise
         try:
-            return _parse(mended)
-        except Garbled:
+            root = _parse_loosely(_NO_CHARACTER.sub("", _decode(document)))
+        except _Immoderate:
             raise error from None
+        if root is None:
+            raise
+        return root
 
 
 def _parse(document: bytes) -> Element:
@@ -76,13 +83,35 @@ def _parse(document: bytes) -> Element:
     return builder.root
 
 
-def _mend(document: bytes) -> bytes | None:
-    """The document as UTF-8 without what no XML may have; None where nothing looks like an element."""
-    if b"<" not in document:
-        return None
-    text = _NO_CHARACTER.sub("", _decode(document))
-    text = _EMPTY_DOCTYPE.sub("", _DECLARATION.sub("", text, count=1), count=1)
-    return _BARE_AMPERSAND.sub("&amp;", text).encode("utf-8")
+def _parse_loosely(text: str) -> Element | None:
+    """The tree of the first element; None where it does not end, or where there is a DTD."""
+    builder, at = _Builder(), 0
+    while not builder.complete:
+        if (found := _MARKUP.search(text, at)) is None:
+            return None
+        begin = found.start()
+        builder.add_text(_unescaped(text[at:begin]))
+        if (start := next((it for it in _SECTIONS if text.startswith(it, begin)), None)) is not None:
+            end = text.find(_SECTIONS[start], begin)
+            if end < 0:
+                return None
+            builder.add_text(text[begin + len(start) : end] if start == _CDATA else "")
+            at = end + len(_SECTIONS[start])
+        elif tag := _TAG.match(text, begin):
+            builder.add_tag(tag["name"], is_end=bool(tag["end"]), is_empty=bool(tag["empty"]))
+            at = tag.end()
+        elif doctype := _EMPTY_DOCTYPE.match(text, begin):
+            at = doctype.end()
+        elif _DOCTYPE.match(text, begin):
+            return None
+        else:
+            builder.add_text("<")
+            at = begin + 1
+    return builder.root
+
+
+def _unescaped(text: str) -> str:
+    return _ENTITY.sub(lambda found: _CHARACTERS[found[1]], text)
 
 
 def _decode(document: bytes) -> str:
@@ -100,7 +129,7 @@ class _Immoderate(Garbled):
 
 
 class _Builder:
-    """Builds the tree from expat's calls, and refuses early."""
+    """Builds the tree from expat's calls, or from single tags and texts, and refuses early."""
 
     def __init__(self) -> None:
         self.root: Element | None = None
@@ -114,6 +143,25 @@ class _Builder:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
+
+    def add_text(self, text: str) -> None:
+        """Text of the innermost element; outside of all it says nothing."""
+        if self._open:
+            self._text(text)
+
+    def add_tag(self, name: str, *, is_end: bool, is_empty: bool) -> None:
+        """Begin an element; or end the innermost one of that name with what is open in it, if there is one."""
+        if not is_end:
+            self._start(name, {})
+            if is_empty:
+                self._end(name)
+            return
+        names = [element.name.lower() for element, _ in self._open]
+        name = name.rpartition(":")[2].lower()
+        while name in names:
+            self._end(names[-1])
+            if names.pop() == name:
+                return
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and not _ENCODING.fullmatch(encoding):

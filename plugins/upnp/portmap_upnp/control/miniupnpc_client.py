@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, PluginError
 from portmap.model import Protocol
-from portmap_upnp.control.upnp_errors import INVALID_INDEX, OPTIONAL_ACTION, error_for_code
+from portmap_upnp.control.upnp_errors import CODES, INVALID_INDEX, OPTIONAL_ACTION, error_for_code
 from portmap_upnp.control.wan_connection import (
     PortMappingEntry,
     TableRow,
@@ -30,26 +30,6 @@ except ImportError as missing:  # no wheel for this Python or platform
     raise PluginError("needs miniupnpc: pip install portmap-nat[miniupnpc]") from missing
 
 T = TypeVar("T")
-
-CODES = {
-    "Invalid Action": 401,
-    "Invalid Args": 402,
-    "Action Failed": 501,
-    "Action not authorized": 606,
-    "SpecifiedArrayIndexInvalid": 713,
-    "NoSuchEntryInArray": 714,
-    "WildCardNotPermittedInSrcIP": 715,
-    "WildCardNotPermittedInExtPort": 716,
-    "ConflictInMappingEntry": 718,
-    "SamePortValuesRequired": 724,
-    "OnlyPermanentLeasesSupported": 725,
-    "RemoteHostOnlySupportsWildcard": 726,
-    "ExternalPortOnlySupportsWildcard": 727,
-    "NoPortMapsAvailable": 728,
-    "ConflictWithOtherMechanisms": 729,
-    "WildCardNotPermittedInIntPort": 732,
-}
-"""The UPnP error codes by the library's own names for them (miniupnpc's upnperrors.c)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from portmap.errors import Garbled, NoGateway, NotAuthorized, Refused
-from portmap_upnp.control.upnp_errors import error_for_code
+from portmap_upnp.control.upnp_errors import code_in, error_for_code
 from portmap_upnp.http import Request
 from portmap_upnp.xml_tree import Element, parse
 
@@ -18,8 +18,6 @@ _ENVELOPE = (
     '<u:{action} xmlns:u="{service}">{arguments}</u:{action}></s:Body></s:Envelope>\r\n'
 )
 _ERROR_CODE = re.compile(rb"<(?:[\w.-]{1,20}:)?errorCode[^<>]{0,80}>\s{0,20}(-?[0-9]{1,6})\b")
-_LEAF = re.compile(r"<(?:[\w.-]{1,20}:)?(New\w{1,40})[^<>]{0,80}>(.{0,500}?)</(?:[\w.-]{1,20}:)?\1\s{0,9}>", re.DOTALL)
-_END = re.compile(rb"</(?:[\w.-]{1,20}:)?Envelope\s{0,9}>")
 
 
 class ErrorWithoutCode(Garbled):
@@ -57,7 +55,8 @@ def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
         return {}
     values = _values(action, status, body)
     if "errorCode" in values:
-        raise error_for_code(action, _code(values["errorCode"]), values.get("errorDescription", ""))
+        words = values.get("errorDescription", "")
+        raise error_for_code(action, code_in(values["errorCode"], words), words)
     if not is_success:
         raise _error_for_status(action, status)
     return values
@@ -72,8 +71,8 @@ def _values(action: str, status: int, body: bytes) -> dict[str, str]:
             return {"errorCode": code[1].decode("ascii")}
         if not 200 <= status < 300:
             raise _error_for_status(action, status) from error
-        return _legible_values(action, body, error)
-    values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children}
+        raise Unreadable(f"the gateway answered {action} with something that cannot be read: {error}") from error
+    values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children or leaf.name == "errorCode"}
     if "errorCode" not in values and 200 <= status < 300 and not _is_envelope(root):
         raise Unreadable(f"the gateway answered {action} with something that is no reply to it")
     return values
@@ -81,14 +80,6 @@ def _values(action: str, status: int, body: bytes) -> dict[str, str]:
 
 def _is_envelope(root: Element) -> bool:
     return root.name == "Envelope" or any(element.name.endswith("Response") for element in root.walk())
-
-
-def _legible_values(action: str, body: bytes, error: Garbled) -> dict[str, str]:
-    """The values that can be read in a reply that is complete but no XML, such as an entry with an odd description."""
-    values = {name: text.strip() for name, text in _LEAF.findall(body.decode("latin-1"))} if _END.search(body) else {}
-    if not values:
-        raise Unreadable(f"the gateway answered {action} with something that cannot be read: {error}") from error
-    return values
 
 
 def _error_for_status(action: str, status: int) -> NoGateway | Refused | Garbled:
@@ -103,7 +94,3 @@ def _error_for_status(action: str, status: int) -> NoGateway | Refused | Garbled
         )
     error = ErrorWithoutCode if status == 500 else Garbled
     return error(f"the gateway answered {action} with HTTP status {status} and no reason")
-
-
-def _code(text: str) -> int:
-    return int(text) if re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII) else 0

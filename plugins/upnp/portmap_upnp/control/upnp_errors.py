@@ -1,8 +1,10 @@
 """UPnP error codes as portmap's errors.
 
 Pure. The codes are those of WANIPConnection:1 §2.4 and :2 §2.5 and of UPnP Device Architecture 1.1 §3.1.3; any other
-code is a plain Refused that keeps it.
+code is a plain Refused that keeps it. Words beside the number, or in its place, are understood.
 """
+
+import re
 
 from portmap.errors import Conflict, NotAuthorized, OnlyPermanentLeases, OutOfResources, Refused
 
@@ -47,6 +49,35 @@ _TYPE: dict[int, type[Refused]] = {
     NO_PORT_MAPS_AVAILABLE: OutOfResources,
     CONFLICT_WITH_OTHER_MECHANISMS: Conflict,
 }
+
+
+CODES = {
+    "Invalid Action": 401,
+    "Invalid Args": 402,
+    "Action Failed": 501,
+    "Action not authorized": 606,
+    "SpecifiedArrayIndexInvalid": 713,
+    "NoSuchEntryInArray": 714,
+    "WildCardNotPermittedInSrcIP": 715,
+    "WildCardNotPermittedInExtPort": 716,
+    "ConflictInMappingEntry": 718,
+    "SamePortValuesRequired": 724,
+    "OnlyPermanentLeasesSupported": 725,
+    "RemoteHostOnlySupportsWildcard": 726,
+    "ExternalPortOnlySupportsWildcard": 727,
+    "NoPortMapsAvailable": 728,
+    "ConflictWithOtherMechanisms": 729,
+    "WildCardNotPermittedInIntPort": 732,
+}
+"""The codes by the words of the standards, which are miniupnpc's own names for them, too (its upnperrors.c)."""
+_NUMBER = re.compile(r"-?[0-9]{1,6}(?![0-9])", re.ASCII)
+
+
+def code_in(text: str, description: str) -> int:
+    """The code in the text of an errorCode: its number, or what its words or the description's mean; 0 for none."""
+    if number := _NUMBER.match(text):
+        return int(number[0])
+    return next((CODES[words] for words in (text, description) if words in CODES), 0)
 
 
 def error_for_code(action: str, code: int, text: str) -> Refused:
