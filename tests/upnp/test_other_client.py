@@ -10,9 +10,9 @@ from portmap.errors import Conflict, NotAuthorized, Refused
 from portmap.model import Grant, Protocol
 from portmap.simulator.loopback import loopback_address
 from portmap.testing import Quirks, Router
-from portmap_upnp.mapping.entry_maker import EntryMaker, MappingRequest
+from portmap_upnp.mapping.entry_maker import EntryMaker
 from portmap_upnp.mapping.ownership import OwnershipRule
-from portmap_upnp.mapping.port_forward import explain
+from portmap_upnp.mapping.port_forward import MappingRequest, explain
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, Scripted

@@ -156,14 +156,18 @@ class WanConnection:
     ) -> int:
         """Ask for a mapping on a port of the gateway's choice, preferably this one; the port.
 
-        Raises Refused with 401 or 602 where the gateway does not offer that (WANIPConnection:1).
+        Raises Refused with 401 or 602 where the gateway does not offer that (WANIPConnection:1), and Unreadable for a
+        yes that names no port.
         """
         arguments = mapping_arguments(protocol, external_port, client, port, description, lease)
         try:
             values = self.soap.call("AddAnyPortMapping", **arguments)
-        except (ActionMissing, Unreadable) as error:
+        except ActionMissing as error:
             raise error_for_code("AddAnyPortMapping", OPTIONAL_ACTION, str(error)) from error
-        return check_port(_number(values, "NewReservedPort"))
+        reserved = _number(values, "NewReservedPort")
+        if not 1 <= reserved <= MAX_PORT:
+            raise Unreadable(f"the gateway said yes to AddAnyPortMapping, and names port {reserved}")
+        return reserved
 
     def delete(self, protocol: Protocol, external_port: int) -> None:
         """Delete an entry. Raises Refused with 714 where there is none."""

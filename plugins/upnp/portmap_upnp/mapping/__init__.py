@@ -2,8 +2,9 @@
 
 client_text    whether the client of an entry, as a gateway writes it, is this host; pure
 entry_maker    EntryMaker: one entry: look, ask, read back, insist, clean up
+lease_choice   LeaseChoice: with a lease, or a permanent entry where the gateway knows none
 ownership      whose entry it is: our description, and whether its client is still there
-port_forward   PortForward: what shall lead where; pure
+port_forward   PortForward and MappingRequest: what shall lead where; pure
 port_mapper    PortMapper: open and close ports; chooses the external port
 rate_limit     RateLimiter: a pause after each burst of mappings
 table_listing  the gateway's table for `portmap ls`

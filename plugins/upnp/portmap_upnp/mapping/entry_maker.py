@@ -11,31 +11,19 @@ Raises portmap errors only. Rules:
 """
 
 import logging
-from typing import NamedTuple
 
 from portmap.errors import Conflict, NATError, Refused, SpecError
 from portmap.model import Grant, Protocol
 from portmap_upnp.control import upnp_errors as code
+from portmap_upnp.control.soap import Unreadable
 from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanActions
+from portmap_upnp.mapping.lease_choice import LeaseChoice
 from portmap_upnp.mapping.ownership import Owner, OwnershipRule
-from portmap_upnp.mapping.port_forward import PortForward, PortTaken, granted, lease_not_extended
+from portmap_upnp.mapping.port_forward import MappingRequest, PortForward, PortTaken, granted, lease_not_extended
 from portmap_upnp.mapping.table_reader import Reading, TableReader
 
 NOT_READ_BACK = "the gateway said yes, but its table cannot be read to confirm it"
-_NO_LIFETIMES = {code.ONLY_PERMANENT_LEASES, code.INVALID_ARGS}  # 402: ARRIS NVG578LX and others
 _log = logging.getLogger("portmap.upnp")
-
-
-class MappingRequest(NamedTuple):
-    """A forward with what else is asked for it."""
-
-    forward: PortForward
-    description: str
-    lifetime: int
-
-    def at(self, external_port: int) -> "MappingRequest":
-        """The same at another external port."""
-        return self._replace(forward=self.forward._replace(external_port=external_port))
 
 
 class NoEffect(Refused):
@@ -52,7 +40,7 @@ class EntryMaker:
         """By (protocol, external port): what is ours, or may be."""
         self._adopted: set[tuple[Protocol, int]] = set()  # made by other programs
         self._granted: dict[tuple[Protocol, int], tuple[int, int]] = {}  # lifetimes asked for and granted
-        self._permanent_only = False
+        self._leases = LeaseChoice()
         self._renewals_extend = False
 
     def make(self, wan: WanActions, request: MappingRequest) -> Grant:
@@ -77,15 +65,20 @@ class EntryMaker:
     def make_any(self, wan: WanActions, request: MappingRequest) -> Grant | None:
         """An entry on a port of the gateway's choice (WANIPConnection:2 §2.5.16); None where it offers none."""
         forward = request.forward
-        lease = 0 if self._permanent_only else min(request.lifetime, MAX_LEASE)
+        wanted = (*forward.key, forward.client, forward.internal_port, request.description)
         try:
-            port = wan.add_any(*forward.key, forward.client, forward.internal_port, request.description, lease)
-        except (Refused, SpecError) as refusal:
+            port = self._leases.ask(request.lifetime, lambda lease: wan.add_any(*wanted, lease))
+        except Refused as refusal:
             _log.debug("the gateway chooses no port: %s", refusal)
             return None
+        except Unreadable as error:
+            port = self._table.find(wan, forward, request.description)
+            _log.debug("the gateway does not say which port it chose (%s); its table shows %d", error, port)
+            if not port:
+                return None
         chosen = request.at(port)
         self.held[chosen.forward.key] = chosen.forward
-        return self._confirm_or_clean_up(wan, chosen, Reading(), lease)
+        return self._confirm_or_clean_up(wan, chosen, Reading(), self._leases.asked)
 
     def remove(self, wan: WanActions, forward: PortForward, *, in_haste: bool = False) -> None:
         """Delete the entry if it is ours. Raises Refused where the gateway keeps it all the same.
@@ -141,9 +134,11 @@ class EntryMaker:
                 self.held.pop(forward.key)
             raise
         except NATError as error:
-            if not was_held:
-                self._clean_up(wan, forward, error)
-            raise
+            if was_held and not isinstance(error, Unreadable):
+                raise
+            if not self._clean_up(wan, forward, error, keep=was_held):
+                raise
+            asked = self._leases.asked
         return self._confirm_or_clean_up(wan, request, before, asked)
 
     def _confirm_or_clean_up(self, wan: WanActions, request: MappingRequest, before: Reading, asked: int) -> Grant:
@@ -158,18 +153,25 @@ class EntryMaker:
         self._granted[request.forward.key] = asked, grant.lifetime
         return grant
 
-    def _clean_up(self, wan: WanActions, forward: PortForward, error: NATError) -> None:
-        """Delete what an unconfirmed request may have made. Raises Refused where that fails: no other port is tried."""
+    def _clean_up(self, wan: WanActions, forward: PortForward, error: NATError, *, keep: bool = False) -> bool:
+        """Delete what an unconfirmed request may have made, unless we had it before. Raises Refused where that fails:
+        no other port is tried.
+
+        Whether it was made after all: the answer was a yes by its status, and the table shows the entry.
+        """
         try:
-            reading = self._table.look(wan, forward)
-            if reading.entry is not None and not self._rule.leads_here(forward, reading.entry):
+            entry = self._table.look(wan, forward).entry
+            if isinstance(error, Unreadable) and entry and entry.enabled and self._rule.leads_here(forward, entry):
+                return True
+            if entry is not None and not self._rule.leads_here(forward, entry):
                 self.held.pop(forward.key, None)
-                return
-            self._delete(wan, forward)
+            elif not keep:
+                self._delete(wan, forward)
         except NATError as failure:
             _log.warning("%s may be left at the gateway, for it could not be deleted: %s", forward, failure)
             if isinstance(error, NoEffect):
                 raise Refused(f"{error}; what it may have made could not be deleted: {failure}") from failure
+        return False
 
     def _confirm(self, wan: WanActions, request: MappingRequest, before: Reading, asked: int) -> Grant:
         """Read the entry back, and insist until it is as it should be. Raises Conflict, and Refused for no effect."""
@@ -182,7 +184,8 @@ class EntryMaker:
         if listed.known and listed.entry is None:
             asked = self._add(wan, request)
             listed = self._read_back(wan, forward)
-        if listed.known and not _is_right(before, listed, asked):
+        whole = self._granted.get(forward.key, (0, 0))[1]
+        if listed.known and not _is_right(before, listed, asked, whole):
             self._delete(wan, forward, keep=True)
             asked = self._add(wan, request)
             listed = self._read_back(wan, forward)
@@ -219,16 +222,9 @@ class EntryMaker:
     def _add(self, wan: WanActions, request: MappingRequest) -> int:
         """Add with a lease, or without one where the gateway knows none. Answers with the lease asked for."""
         forward = request.forward
-        lease = 0 if self._permanent_only else min(request.lifetime, MAX_LEASE)
-        try:
-            wan.add(*forward.key, forward.client, forward.internal_port, request.description, lease)
-        except Refused as refusal:
-            if lease == 0 or refusal.code not in _NO_LIFETIMES:
-                raise
-            wan.add(*forward.key, forward.client, forward.internal_port, request.description, 0)
-            self._permanent_only = True
-            return 0
-        return lease
+        wanted = (*forward.key, forward.client, forward.internal_port, request.description)
+        self._leases.ask(request.lifetime, lambda lease: wan.add(*wanted, lease))
+        return self._leases.asked
 
     def _read_back(self, wan: WanActions, forward: PortForward) -> Reading:
         """Our entry as the gateway lists it; none where it said yes and did not do it. Raises Conflict."""
@@ -276,7 +272,7 @@ class EntryMaker:
     def _delete_and_check(self, wan: WanActions, forward: PortForward, listed: Reading) -> None:
         """Delete the entry. Raises Refused where the gateway still lists it as before."""
         self._delete(wan, forward)
-        if listed.entry is not None and self._table.look(wan, forward) == listed:
+        if listed.entry is not None and self._table.look(wan, forward).is_like(listed):
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
     def _delete(self, wan: WanActions, forward: PortForward, *, keep: bool = False) -> None:
@@ -286,12 +282,13 @@ class EntryMaker:
         except Refused as refusal:
             if refusal.code != code.NO_SUCH_ENTRY:
                 raise
+        except Unreadable as error:
+            _log.debug("%s is deleted, by the status of the answer: %s", forward, error)
         if not keep:
             self.held.pop(forward.key, None)
 
 
-def _is_right(before: Reading, listed: Reading, asked: int) -> bool:
-    """Whether the entry is there, switched on, and its lease extended."""
-    return (
-        listed.entry is not None and listed.entry.enabled and not lease_not_extended(before.entry, listed.entry, asked)
-    )
+def _is_right(before: Reading, listed: Reading, asked: int, whole: int) -> bool:
+    """Whether the entry is there, switched on, and its lease extended; `whole` is the lifetime granted last."""
+    entry = listed.entry
+    return entry is not None and entry.enabled and not lease_not_extended(before.entry, entry, asked, whole)

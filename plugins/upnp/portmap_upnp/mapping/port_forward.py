@@ -1,4 +1,4 @@
-"""PortForward: what shall lead where, and what the gateway's table says of it. Pure."""
+"""PortForward and MappingRequest: what shall lead where, and what the gateway's table says of it. Pure."""
 
 from ipaddress import IPv4Address
 from typing import NamedTuple
@@ -34,6 +34,18 @@ class PortForward(NamedTuple):
         return f"{self.protocol} {self.external_port} to {self.client}:{self.internal_port}"
 
 
+class MappingRequest(NamedTuple):
+    """A forward with what else is asked for it."""
+
+    forward: PortForward
+    description: str
+    lifetime: int
+
+    def at(self, external_port: int) -> "MappingRequest":
+        """The same at another external port."""
+        return self._replace(forward=self.forward._replace(external_port=external_port))
+
+
 def explain(refusal: Refused, forward: PortForward) -> Refused:
     """A refusal of the forward; where it may be due to the host that it leads to, it says so."""
     if forward.to_us or isinstance(refusal, PortTaken) or refusal.code not in _SECURE_MODE:
@@ -56,9 +68,15 @@ def granted(asked: int, listed: int) -> int:
     return asked if listed >= asked - 1 else listed
 
 
-def lease_not_extended(before: PortMappingEntry | None, after: PortMappingEntry, asked: int) -> bool:
-    """Whether the gateway said yes to a renewal and let the old lease run on: old miniupnpd versions do."""
-    return before is not None and 0 < after.lease < asked // 2 and after.lease <= before.lease
+def lease_not_extended(before: PortMappingEntry | None, after: PortMappingEntry, asked: int, whole: int = 0) -> bool:
+    """Whether the gateway said yes to a renewal and let the old lease run on: old miniupnpd versions do.
+
+    `whole`: the lifetime granted last, 0 for none. Where all of it was left, the list does not count down: it shows
+    nothing of the renewal.
+    """
+    if before is None or (whole and before.lease >= whole):
+        return False
+    return 0 < after.lease < asked // 2 and after.lease <= before.lease
 
 
 class PortTaken(Conflict):

@@ -12,9 +12,9 @@ from portmap.errors import NotAuthorized, Refused
 from portmap.model import Grant
 from portmap_upnp.control import upnp_errors as code
 from portmap_upnp.control.wan_connection import WanActions
-from portmap_upnp.mapping.entry_maker import EntryMaker, MappingRequest, NoEffect
+from portmap_upnp.mapping.entry_maker import EntryMaker, NoEffect
 from portmap_upnp.mapping.ownership import OwnershipRule, entry_description, is_host_present
-from portmap_upnp.mapping.port_forward import PortForward, PortTaken
+from portmap_upnp.mapping.port_forward import MappingRequest, PortForward, PortTaken
 
 ALTERNATIVES = 4  # further external ports to try
 FIRST_ORDINARY_PORT = 1024  # many gateways keep those below for themselves (RFC 6335 §6: system ports)
@@ -85,7 +85,17 @@ class PortMapper:
                     raise
                 _log.debug("%s: %s", request.at(port).forward, refusal)
                 first = refusal if isinstance(refusal, NoEffect) else first or refusal
+        if first and first.code == code.ACTION_FAILED and (grant := self._make_permanent(wan, request)):
+            return grant
         raise first or PortTaken.by(wanted, "another host")
+
+    def _make_permanent(self, wan: WanActions, request: MappingRequest) -> Grant | None:
+        """A permanent entry, where every port fails without a reason: it may be for the lease. None where it is not."""
+        try:
+            return self._entries.make(wan, request._replace(lifetime=0))
+        except Refused as refusal:
+            _log.debug("%s, permanent: %s", request.forward, refusal)
+            return None
 
     def close(self, wan: WanActions, forward: PortForward, *, in_haste: bool = False) -> None:
         """Close what is ours; leave alone what is not. Raises Refused where the gateway keeps it all the same."""

@@ -14,6 +14,7 @@ from portmap.errors import Garbled, GatewayTimeout, Refused
 from portmap_upnp.control.soap import ActionMissing, ErrorWithoutCode, Unreadable
 from portmap_upnp.control.upnp_errors import INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import PortMappingEntry, TableRow, WanActions
+from portmap_upnp.mapping.client_text import parse_client
 from portmap_upnp.mapping.port_forward import PortForward
 
 MAX_ROWS = 256  # a home router has room for some dozens
@@ -27,6 +28,11 @@ class Reading(NamedTuple):
 
     entry: PortMappingEntry | None = None
     known: bool = True
+
+    def is_like(self, other: "Reading") -> bool:
+        """Whether both say the same, but for the lease, which runs down between two looks."""
+        mine, its = (it.entry and it.entry._replace(lease=0) for it in (self, other))
+        return (mine, self.known) == (its, other.known)
 
 
 UNKNOWN = Reading(known=False)
@@ -66,8 +72,8 @@ class TableReader:
         except Unreadable as error:
             return self._cannot_read(error)
         self._illegible = 0
-        if entry is not None and (not entry.client.strip() or entry.port == 0):
-            return UNKNOWN  # empty values: no entry, or one that it does not show
+        if entry is not None and not _is_shown(entry):
+            return UNKNOWN
         return Reading(entry)
 
     def _cannot_read(self, error: Garbled) -> Reading:
@@ -86,8 +92,24 @@ class TableReader:
             if row is None:
                 complete = True
             elif (row.protocol.upper(), row.external_port) == (forward.protocol, forward.external_port):
-                return Reading(PortMappingEntry(row.client, row.internal_port, row.description, row.lease, row.enabled))
+                entry = PortMappingEntry(row.client, row.internal_port, row.description, row.lease, row.enabled)
+                return Reading(entry) if _is_shown(entry) else UNKNOWN
         return Reading(known=complete)
+
+    def find(self, wan: WanActions, forward: PortForward, description: str) -> int:
+        """The external port of an entry with this description that leads where the forward does; 0 for none."""
+        for row in readable_rows(wan, MAX_ROWS, time.monotonic() + SCAN_TIMEOUT):
+            if row is None or (row.protocol.upper(), row.description) != (forward.protocol, description):
+                continue
+            if forward.is_in(PortMappingEntry(row.client, row.internal_port, row.description, row.lease)):
+                return row.external_port
+        return 0
+
+
+def _is_shown(entry: PortMappingEntry) -> bool:
+    """Whether the entry says where it leads. Empty values mean none, or one that the gateway does not show."""
+    client = parse_client(entry.client)
+    return bool(entry.client.strip()) and entry.port != 0 and (client is None or not client.is_unspecified)
 
 
 def readable_rows(wan: WanActions, limit: int, deadline: float) -> Iterator[TableRow | None]:
