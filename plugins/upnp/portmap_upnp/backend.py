@@ -17,6 +17,7 @@ from portmap.model import MAX_PORT, Address, Grant, Kind, Listed, PortRequest, P
 from portmap_upnp.argument import parse_gateway
 from portmap_upnp.control.external_address import (
     DOUBLE_NAT,
+    FormerDefault,
     WanDown,
     check_has_public_address,
     parse_external_ip,
@@ -102,7 +103,8 @@ class Upnp:
     def external_ip(self) -> IPv4Address:
         """Ask for the external address; WAN down, no address and nonsense are errors.
 
-        Where several gateways answer searches, one whose WAN side is down is passed over for another.
+        Where several gateways answer searches, one whose WAN side is down is passed over for another. One that refuses
+        whatever is asked may have moved its services, and one that was the default gateway may be so no more.
         """
         try:
             self._stated = self._session.run(self._external_ip)
@@ -273,7 +275,8 @@ class Upnp:
             address = better.address or address
         self._session.accept_current()
         if self._session.is_no_default_gateway():
-            raise UnverifiedGateway(
+            kind = FormerDefault if self._session.leave_former_default() else UnverifiedGateway
+            raise kind(
                 f"{self} is not this network's default gateway, so its word on the external address does not count; "
                 f"if it is yours, name it: {self.name}:{active.gateway.location}"
             )
@@ -291,4 +294,6 @@ class Upnp:
             shown = status.connection[:40]
             kind = WanDown if self._session.avoid_current() else Refused
             raise kind(f"the gateway's WAN side is down ({shown!r}); check its connection", text=shown) from error
+        if status is None and self._session.has_other_services():
+            raise WanDown(str(error), code=error.code, text=error.text) from error
         raise error

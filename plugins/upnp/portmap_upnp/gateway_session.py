@@ -2,8 +2,9 @@
 
 A gateway's control port changes with every restart, so what is known of it is dropped at the first failed call and it
 is searched for again, within the same call if there is time, once. A refusal (Refused) means that the gateway was
-reached, so it is not searched for again. No failure is remembered. All of this belongs to the thread of the hooks; the
-watch's thread reads `active` and puts what it found into `updates`.
+reached, so it is not searched for again; where it refuses whatever is asked, its description is read again. No failure
+is remembered. All of this belongs to the thread of the hooks; the watch's thread reads `active` and puts what it found
+into `updates`.
 """
 
 import logging
@@ -23,7 +24,7 @@ from portmap_upnp.control.soap_client import CallPacing, SoapClient
 from portmap_upnp.control.wan_connection import WanActions, WanConnection
 from portmap_upnp.control.wan_state import WanState, read_state
 from portmap_upnp.discovery.description import GatewayDevice, Service
-from portmap_upnp.discovery.discover import discover, fetch_device
+from portmap_upnp.discovery.discover import DESCRIPTION_TIMEOUT, discover, fetch_device
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.location import Location
 from portmap_upnp.mapping.port_forward import PortForward
@@ -83,6 +84,7 @@ class GatewaySession:
         self._connect = connect
         self._avoided: Location | None = None  # the gateway that was passed over last
         self._stranger: Address | None = None  # the device that was warned of
+        self._default: Address | None = None  # the gateway in use, once a default route named it
         self.hint: Location | None = None  # where to look at once, at the next search
         self.gateway: GatewayDevice | None = None  # the last one found: its name, for people
         self.active: ActiveGateway | None = None  # the one in use; None: to be found
@@ -146,7 +148,38 @@ class GatewaySession:
         """Whether the gateway in use was found by search, at an address that no default route names."""
         if self._location is not None or self.active is None:
             return False
-        return self.active.gateway.host not in self._search.gateways()
+        host = self.active.gateway.host
+        if host not in self._search.gateways():
+            return True
+        self._default = host
+        return False
+
+    def leave_former_default(self) -> bool:
+        """Search anew where a default route named the gateway in use before, and none does now. Whether that is so."""
+        former, self._default = self._default, None
+        if self.active is None or self.active.gateway.host != former:
+            return False
+        self.alert(f"{self} is no default gateway any more, and is looked for anew")
+        self._use(None)
+        return True
+
+    def has_other_services(self) -> bool:
+        """Read the description of the gateway in use again. Whether its services are others now, or it is not there."""
+        active = self.active
+        if active is None:
+            return False
+        deadline = time.monotonic() + self._timeout / 2
+        try:
+            gateway = fetch_device(active.gateway.location, min(DESCRIPTION_TIMEOUT, self._timeout / 2))
+            if gateway.services == active.gateway.services:
+                return False
+            found: ActiveGateway | None = self._activate(gateway, deadline)
+        except _UNREACHED as error:
+            _log.info("%s is looked for anew: %s", self, error)
+            found = None
+        self.alert(f"{self} no longer describes the services that it had")
+        self._use(found)
+        return True
 
     def choose_service(self, state: WanState) -> WanState:
         """Look for a better service of the gateway in use than the one with this state; the state of the best."""

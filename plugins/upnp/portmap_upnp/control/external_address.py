@@ -6,7 +6,7 @@ Raises portmap errors only.
 import logging
 from ipaddress import AddressValueError, IPv4Address
 
-from portmap.errors import Garbled, NoPublicAddress, Refused
+from portmap.errors import Garbled, NoPublicAddress, Refused, UnverifiedGateway
 from portmap_upnp.control.soap import ActionMissing
 from portmap_upnp.control.upnp_errors import ACTION_FAILED
 from portmap_upnp.control.wan_connection import WanActions, WanStatus
@@ -21,6 +21,10 @@ _log = logging.getLogger("portmap.upnp")
 
 class WanDown(Refused):
     """The gateway is of no use now; another one may be."""
+
+
+class FormerDefault(WanDown, UnverifiedGateway):
+    """The gateway was the default one when it was found, and is none now."""
 
 
 class _NoneStated(Refused):
