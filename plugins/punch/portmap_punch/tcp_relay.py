@@ -1,11 +1,13 @@
 """TcpRelay: hands connections of peers to the application. Engine thread only. Bounded.
 
 Bytes are read only when those before them were written, so a slow reader slows the writer; the end of one direction is
-passed on, and the other goes on (half-close).
+passed on, and the other goes on (half-close). The application sees this host as the source of all connections, so
+it cannot count them by peer: that is done here.
 """
 
 import asyncio
 import socket
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +17,7 @@ from portmap.wire.exchange import Peer
 CONNECT = 5.0  # seconds for the application to take a connection
 IDLE = 7440.0  # seconds without a byte either way: RFC 5382 §5, REQ-5: two hours and four minutes
 MAX_CONNECTIONS = 2048
+MAX_OF_ONE = 64  # connections of one address
 RESERVED = 96  # descriptors that relays leave to the rest of the process
 CHUNK = 64 * 1024  # bytes, for each direction of a connection
 
@@ -26,34 +29,38 @@ class TcpRelay:
     listener: socket.socket
     application: Peer
     max_connections: int = MAX_CONNECTIONS
+    max_of_one: int = MAX_OF_ONE
     idle: float = IDLE
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _by_address: Counter[str] = field(default_factory=Counter)
 
     async def serve(self) -> None:
-        """Accept until cancelled; connections above the bound wait in the backlog."""
+        """Accept until cancelled; connections above the bound wait in the backlog, those of one address are closed."""
         try:
             while True:
                 if len(self._tasks) >= self.max_connections:
                     await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
                 await _until_readable(self.listener)
                 try:
-                    connection, _ = self.listener.accept()  # not `sock_accept`: it loses one where it is cancelled
+                    connection, (address, _) = self.listener.accept()  # not `sock_accept`: cancelled, it loses one
                 except OSError:  # the peer has gone already, or descriptors have run out
                     await asyncio.sleep(0.05)
                     continue
-                if is_reserved(connection):
+                if is_reserved(connection) or self._by_address[address] >= self.max_of_one:
                     connection.close()
                     continue
+                self._by_address[address] += 1
                 task = asyncio.create_task(self._relay(connection))
                 self._tasks.add(task)
-                task.add_done_callback(partial(self._end, connection))
+                task.add_done_callback(partial(self._end, connection, address))
         finally:
             for task in self._tasks:
                 task.cancel()
 
-    def _end(self, outer: socket.socket, task: "asyncio.Task[None]") -> None:
+    def _end(self, outer: socket.socket, address: str, task: "asyncio.Task[None]") -> None:
         """The task has ended, maybe before it began."""
         outer.close()
+        self._by_address -= Counter([address])
         self._tasks.discard(task)
 
     async def _relay(self, outer: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """UdpRelay: hands datagrams of peers to the application, and its answers back. Engine thread only. Bounded.
 
 The application sees this host as their source: one local socket for each peer, so that answers find the way back.
+Senders can be forged: where there is no room for another peer, the one that was silent for longest gives way.
 """
 
 import asyncio
@@ -50,11 +51,12 @@ class UdpRelay:
         sock = self._sockets.get(peer)
         if sock is None:
             if len(self._sockets) >= self.max_peers:
-                self._forget(min(self._used, key=self._used.__getitem__))
+                self._forget_longest_silent()
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             if is_reserved(sock):
                 sock.close()
-                raise OSError(errno.EMFILE, "the other descriptors are not a relay's")
+                self._forget_longest_silent()
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setblocking(False)
             sock.connect(self.application)
             self._sockets[peer] = sock
@@ -66,6 +68,12 @@ class UdpRelay:
         with suppress(OSError):  # nothing listens there just now
             self.answer(sock.recv(_LONGEST), peer)
             self._used[peer] = self.loop.time()
+
+    def _forget_longest_silent(self) -> None:
+        """Raises OSError where there is no peer that could give way."""
+        if not self._used:
+            raise OSError(errno.EMFILE, "the other descriptors are not a relay's")
+        self._forget(min(self._used, key=self._used.__getitem__))
 
     def _forget(self, peer: Peer) -> None:
         self._used.pop(peer, None)
