@@ -242,6 +242,15 @@ def test_a_port_that_follows_is_not_looked_for() -> None:
     assert said(messages(()), running(follow), OPEN) == ["holding  1 mapping; Ctrl-C closes"]
 
 
+def test_of_several_instances_each_notice_has_the_name_in_front() -> None:
+    told = HumanMessages(
+        instances=[Instance(name="any"), Instance(name="seedbox")], sockets=lambda _: (), egress=lambda *_: ""
+    )
+    lines = told.after_event(running(WEB), OPEN)
+    assert [line[:8] for line in lines] == ["any     ", "any     "]
+    assert [line.split()[2] for line in lines] == ["holding", "notice"]
+
+
 def test_that_traffic_leaves_elsewhere_is_said_once() -> None:
     told = messages(egress="traffic leaves from 10.2.0.2, not through the gateway")
     found: PortEvent | Event = GatewayFound(gateway="NAT-PMP 192.168.1.1")

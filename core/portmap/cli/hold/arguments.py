@@ -68,12 +68,13 @@ class HoldArguments(NamedTuple):
 
     def resolved(self) -> tuple[Instance, ...]:
         """What was asked for, by flags, environment and file as they are now. Raises SpecError."""
-        file = None
-        if self.config is not None:
-            from portmap.cli.config_file import load_config  # noqa: PLC0415  # only who has a file pays for its reading
+        if self.config is None:
+            return resolve(self.said)
+        from portmap.cli.config_file import check_targets, load_config  # noqa: PLC0415  # only who has a file pays for it
 
-            file = load_config(self.config)
-        return resolve(self.said, file)
+        instances = resolve(self.said, load_config(self.config))
+        check_targets(instances)
+        return instances
 
     def check(self) -> None:
         """Check what is checked later otherwise: plugins, mappings, the address for metrics.

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Environment
+from pathlib import Path
 
 from portmap.cli.signals import SignalListener
 from portmap.errors import SpecError
@@ -27,10 +28,12 @@ _GRACE = 10.0  # seconds from asking a child to end to ending it
 
 
 def check_program(words: Sequence[str]) -> None:
-    """Raise SpecError where there is no such program: before anything is opened."""
+    """Raise SpecError where there is no such program, or it may not be run: before anything is opened."""
     if not words:
         raise SpecError("no command was given: write it after --, as in portmap run 25565 -- java -jar server.jar")
     if shutil.which(words[0]) is None:
+        if os.sep in words[0] and Path(words[0]).is_file():
+            raise SpecError(f"{words[0]!r} may not be run: make it a program with chmod +x, or name one that reads it")
         raise SpecError(f"there is no program {words[0]!r}: is it installed, and on the PATH?")
 
 

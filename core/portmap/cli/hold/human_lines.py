@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from portmap.cli.hold.sessions import RunningSession
-from portmap.cli.output.events import HumanRenderer, name_width, with_instance_name
+from portmap.cli.output.events import HumanRenderer
 from portmap.cli.output.port_runs import PortRunCollector, Shown
 from portmap.cli.output.ports import ports_text
-from portmap.cli.output.style import PLAIN, Style, format_line
+from portmap.cli.output.style import PLAIN, Style, format_line, name_width, with_instance_name
 from portmap.config.settings import Instance
 from portmap.events import Event, GatewayFound, PortAdded
 from portmap.model import DEFAULT_LIFETIME, Key, Kind, PortRequest
@@ -80,10 +80,12 @@ class HumanMessages:
     def __init__(
         self,
         style: Style = PLAIN,
+        instances: Sequence[Instance] = (),
         sockets: Listening = _listening,
         egress: Callable[[str, str | None], str] = _egress_note,
     ) -> None:
-        self._style = style
+        self._style = style.narrower(name_width(instances))
+        self._instances = instances
         self._sockets = sockets
         self._egress = egress
         self._noted: set[tuple[str, str]] = set()
@@ -93,7 +95,8 @@ class HumanMessages:
         """As a session begins."""
         if running.session.kind is not Kind.NONE:
             return []
-        return [self._line("none", "no NAT is spoken to: nothing is mapped, the record keeps the local ports")]
+        text = "no NAT is spoken to: nothing is mapped, the record keeps the local ports"
+        return [self._line(running.name, "none", text)]
 
     def after_event(self, running: RunningSession, event: Event) -> list[str]:
         """After the line about an event."""
@@ -112,7 +115,7 @@ class HumanMessages:
         opened.add(key)
         if before or not wanted <= opened:
             return []
-        holding = self._line("holding", f"{_count(len(wanted))}; Ctrl-C closes")
+        holding = self._line(running.name, "holding", f"{_count(len(wanted))}; Ctrl-C closes")
         return [holding, *self._once(running.name, self._unheard(running.session.requests))]
 
     def _unheard(self, requests: Sequence[PortRequest]) -> str:
@@ -131,10 +134,10 @@ class HumanMessages:
         if not text or (instance, text) in self._noted:
             return []
         self._noted.add((instance, text))
-        return [self._line("notice", text)]
+        return [self._line(instance, "notice", text)]
 
-    def _line(self, word: str, text: str) -> str:
-        return format_line(word, text, time.time(), self._style)
+    def _line(self, instance: str, word: str, text: str) -> str:
+        return with_instance_name(format_line(word, text, time.time(), self._style), instance, self._instances)
 
 
 def _count(mappings: int) -> str:

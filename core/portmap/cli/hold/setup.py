@@ -32,7 +32,7 @@ def run_instances(arguments: HoldArguments, instances: Sequence[Instance], endin
             instances,
             _json_lines(instances) if arguments.json else lines,
             ending=ending,
-            greeting=None if arguments.json or arguments.quiet else HumanMessages(style),
+            greeting=None if arguments.json or arguments.quiet else HumanMessages(style, instances),
             reload=None if arguments.config is None else reload,
             state=state_folder(arguments.said.state),
             seconds=arguments.seconds,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from portmap.cli.hold.arguments import HoldArguments
 from portmap.cli.output.ports import asked_text
-from portmap.cli.output.style import format_line, style_of
+from portmap.cli.output.style import format_line, name_width, style_of, with_instance_name
 from portmap.cli.signals import StopSignals
 from portmap.config.settings import Instance
 from portmap.model import DEFAULT_LIFETIME
@@ -32,8 +32,9 @@ def hold_ports(arguments: HoldArguments) -> None:
 
 
 def _print_asked(instances: Sequence[Instance], remark: str = "") -> None:
-    style = style_of(sys.stdout)
+    style = style_of(sys.stdout).narrower(name_width(instances))
     for instance in instances:
         ports = asked_text(mapping.requests(DEFAULT_LIFETIME) for mapping in instance.mappings)
         text = f"{ports} via {shown_spec(instance.gateway)}{remark}"
-        print(format_line("asked", text, time.time(), style), flush=True)
+        line = format_line("asked", text, time.time(), style)
+        print(with_instance_name(line, instance.name, instances), flush=True)

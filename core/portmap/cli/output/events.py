@@ -3,14 +3,13 @@
 Where there are several instances, each line has its instance's name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 from portmap.cli.output.formats import json_line
 from portmap.cli.output.port_runs import PortRun, Shown
 from portmap.cli.output.ports import span
 from portmap.cli.output.style import PLAIN, Style, format_line
-from portmap.config.settings import Instance
 from portmap.events import (
     Event,
     ExternalIPEvent,
@@ -205,19 +204,6 @@ def _lease(event: PortEvent) -> str:
 
 LineFormatter: TypeAlias = Callable[[str, Event, float], str | None]
 """An instance's name, an event and unix time in seconds to a line, or several; None for none."""
-
-
-def with_instance_name(text: str, instance: str, instances: Sequence[Instance]) -> str:
-    """The line with the instance's name in front; as it is where there was only one instance at the start."""
-    if len(instances) < 2:
-        return text
-    width = name_width(instances)
-    return f"{instance:<{width - 1}} " + text.replace("\n", "\n" + " " * width)
-
-
-def name_width(instances: Sequence[Instance]) -> int:
-    """The columns that `with_instance_name` puts in front."""
-    return max(len(instance.name) for instance in instances) + 1 if len(instances) > 1 else 0
 
 
 def json_with_instance_name(instance: str, event: Event, at: float) -> str:

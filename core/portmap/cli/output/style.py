@@ -3,11 +3,15 @@
 import os
 import shutil
 import textwrap
-from typing import NamedTuple, Self, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
 
 from portmap.cli.terminal import can_show
 from portmap.printable import printable
 from portmap.syntax.durations import clock_time
+
+if TYPE_CHECKING:
+    from portmap.config.settings import Instance
 
 BOLD, FAINT, RED, GREEN, YELLOW, BLUE, MAGENTA = "1", "2", "31", "32", "33", "34", "35"  # SGR: ECMA-48 §8.3.117
 COLOURS = {
@@ -74,3 +78,16 @@ def format_line(word: str, text: str, at: float, style: Style = PLAIN) -> str:
     code = COLOURS.get(word, "")
     lines = [style.paint(head, FAINT) + style.paint(first, code)]
     return "\n".join(lines + [" " * len(head) + style.paint(line, code) for line in more])
+
+
+def with_instance_name(text: str, instance: str, instances: "Sequence[Instance]") -> str:
+    """The line with the instance's name in front; as it is where there was only one instance at the start."""
+    if len(instances) < 2:
+        return text
+    width = name_width(instances)
+    return f"{instance:<{width - 1}} " + text.replace("\n", "\n" + " " * width)
+
+
+def name_width(instances: "Sequence[Instance]") -> int:
+    """The columns that `with_instance_name` puts in front."""
+    return max(len(instance.name) for instance in instances) + 1 if len(instances) > 1 else 0
