@@ -34,6 +34,20 @@ def run(router: Router, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command(router, *words), capture_output=True, text=True, check=False, timeout=30)
 
 
+def test_a_file_that_is_no_program_is_told_from_one_that_is_not_there(router: Router, tmp_path: Path) -> None:
+    (tmp_path / "start.sh").write_text("#!/bin/sh\n")
+    told = run(router, "8080", "--", str(tmp_path / "start.sh"))
+    assert (told.returncode, "may not be run: make it a program with chmod +x" in told.stderr) == (2, True)
+    assert "there is no program" in run(router, "8080", "--", str(tmp_path / "stop.sh")).stderr
+
+
+def test_the_words_of_the_program_are_none_of_ours(router: Router) -> None:
+    told = run(router, "8080", "--", sys.executable, "-c", "raise SystemExit(7)", "status", "--check")
+    assert told.returncode == 7
+    told = run(router, "8080", "--nat", "nonsense", "--", sys.executable, "--json")
+    assert (told.returncode, told.stdout) == (2, "")
+
+
 def test_the_program_learns_where_it_can_be_reached_and_its_exit_code_is_ours(router: Router) -> None:
     told = run(router, "web=8080", "--", sys.executable, "-c", f"{TELL}; raise SystemExit(7)")
     assert told.returncode == 7

@@ -10,7 +10,7 @@ import typer
 from portmap import __version__
 from portmap.cli import exit_codes
 from portmap.cli.parser import port_commands, tool_commands
-from portmap.cli.parser.bare_group import BareGroup
+from portmap.cli.parser.bare_group import BareGroup, split_child
 from portmap.cli.parser.options import MAPPING, complete_mapping, takes_options
 from portmap.config.options import VARIABLES
 from portmap.errors import PortmapError, SpecError
@@ -115,19 +115,21 @@ def bare(
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its documented code."""
     words = sys.argv[1:] if args is None else list(args)
+    own, _ = split_child(words)
     code = _code_of(words) or 0
     code = exit_codes.flush_stdout() or code
-    sys.exit(min(code, exit_codes.FAULT) if {"status", "--check"} <= set(words) else code)  # all that a container knows
+    sys.exit(min(code, exit_codes.FAULT) if {"status", "--check"} <= set(own) else code)  # all that a container knows
 
 
 def _code_of(words: Sequence[str]) -> int:
     command: Any = typer.main.get_command(app)
+    own, _ = split_child(words)  # what follows is another program's
     try:
         return int(command.main(words, prog_name="portmap", standalone_mode=False) or exit_codes.OK)
     except typer.TyperException as error:
-        return exit_codes.report_error(SpecError(f"{_message_of(error, words)} ({_help_for(error)})"), words)
+        return exit_codes.report_error(SpecError(f"{_message_of(error, words)} ({_help_for(error)})"), own)
     except (PortmapError, OSError) as error:
-        return exit_codes.report_error(error, words)
+        return exit_codes.report_error(error, own)
 
 
 def _message_of(error: Exception, words: Sequence[str]) -> str:
