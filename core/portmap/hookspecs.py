@@ -61,8 +61,9 @@ A **publisher** tells another program where we can be reached. Group `portmap.pu
 `from_argument`; `str(publisher)` names it for people, without a secret. It implements at least one of its hooks.
 `converge` is the one to start with: it gets the whole state, and is called again, with back-off and always with the
 newest state, until it returns without an error. With `reassert_every: ClassVar[float]` (seconds, at least 6) it is
-called as often even though nothing changed: for a target that forgets. `portmap.testing.PublisherContract` checks all
-of it.
+called as often even though nothing changed: for a target that forgets. With `one_instance: ClassVar[bool] = True` no
+two instances of a configuration may name the same target: for one that is replaced as a whole.
+`portmap.testing.PublisherContract` checks all of it.
 """
 
 from collections.abc import Callable

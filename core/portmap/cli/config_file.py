@@ -3,13 +3,14 @@
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from portmap.cli.exit_codes import print_error
 from portmap.config.file import MAX_SIZE, parse_config
 from portmap.config.options import OPTIONS, SECRET_OPTIONS, OptionRow
 from portmap.config.settings import ConfigFile, Instance, SettingsLayer, texts_of
-from portmap.errors import SpecError
+from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.syntax.specs import hop_texts, parse_backend_spec, parse_spec, parse_spec_list
@@ -29,6 +30,26 @@ def load_config(path: Path) -> ConfigFile:
     if can_be_read_by_all(path) and any(map(option_with_password, parsed.instances)):
         print_error(f"{path} has a password, and every user of this host can read it: chmod 600 {path}")
     return parsed
+
+
+def check_targets(instances: Sequence[Instance]) -> None:
+    """Raise SpecError where two instances tell a target that holds what one instance tells, as a file does."""
+    told: dict[str, str] = {}
+    for instance in instances:
+        for spec in instance.publish:
+            first = told.setdefault(spec, instance.name)
+            if first != instance.name and _is_for_one_instance(spec):
+                raise SpecError(
+                    f"instances {first} and {instance.name} publish to the same {parse_spec(spec).name}, "
+                    "and each would replace what the other one wrote: give each one of its own"
+                )
+
+
+def _is_for_one_instance(spec: str) -> bool:
+    try:
+        return bool(getattr(Catalogue(PUBLISHERS).find(parse_spec(spec)).load(), "one_instance", False))
+    except PluginError:  # told when the session begins
+        return False
 
 
 def can_be_read_by_all(path: Path) -> bool:

@@ -86,6 +86,7 @@ class _ConfigReader:
     def file(self, top: TomlTable) -> ConfigFile:
         top.reject_unknown_keys((*KEYS, "map", "instance"))
         settings = self._settings(top)
+        _check_families(top, settings)
         named = [(table, table.read("name", self._name)) for table in top.tables("instance")]
         instances = self._instances(top, settings, None)
         for table, name in named:
@@ -96,7 +97,10 @@ class _ConfigReader:
         table.reject_unknown_keys((*KEYS, "map", "name"))
         if not table.values.get("map"):
             table.fault("this instance has no mapping: add [[instance.map]] with a port")
-        return self._instances(table, self._settings(table).over(settings), name)
+        own = self._settings(table)
+        if not (settings.ipv4 is settings.ipv6 is False):  # else it is told already
+            _check_families(table, own.over(settings))
+        return self._instances(table, own.over(settings), name)
 
     def _instances(self, table: TomlTable, settings: SettingsLayer, name: str | None) -> list[Instance]:
         """The maps of a table: one instance for all that have the same values of MAP_OPTIONS."""
@@ -185,6 +189,13 @@ class _ConfigReader:
         chosen = next(each for each in names if each not in self._names)
         self._names.add(chosen)
         return chosen
+
+
+def _check_families(table: TomlTable, settings: SettingsLayer) -> None:
+    """Note where neither IPv4 nor IPv6 is left."""
+    if settings.ipv4 is False and settings.ipv6 is False:
+        key = "ipv6" if "ipv6" in table.values else "ipv4"
+        table.fault("IPv4 and IPv6 are both switched off, so there is nothing to do: allow one of them", key)
 
 
 def _text(value: object, key: str) -> str:

@@ -9,6 +9,7 @@ import errno
 import json
 import logging
 from pathlib import Path
+from typing import ClassVar
 
 from portmap.endpoints import Endpoints
 from portmap.errors import PortmapError, SpecError
@@ -30,6 +31,8 @@ _HINTS = {
 
 class FilePublisher:
     """Writes one file."""
+
+    one_instance: ClassVar[bool] = True  # it is replaced as a whole
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from portmap.cli.config_file import load_config
+from portmap.cli.config_file import check_targets, load_config
 from portmap.cli.exit_codes import OK, USAGE, print_error
 from portmap.cli.output.formats import print_json
 from portmap.config.file import ConfigError
@@ -12,12 +12,16 @@ from portmap.printable import printable
 
 
 def print_check(path: Path, *, as_json: bool) -> int:
-    """Print that a file is fine, or each of its faults; the exit code. Raises SpecError for one that is no file."""
+    """Print that a file is fine, or each of its faults; the exit code. Raises SpecError for one that is no file.
+
+    Also for two instances that publish to one file.
+    """
     try:
         file = load_config(path)
     except ConfigError as error:
         _print_faults(error, as_json=as_json)
         return USAGE
+    check_targets(file.instances)
     instances = len(file.instances)
     mappings = sum(len(instance.requests(DEFAULT_LIFETIME)) for instance in file.instances)
     if as_json:
