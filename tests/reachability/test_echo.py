@@ -70,3 +70,17 @@ def test_a_url_without_sense_is_refused_and_not_repeated(url: str) -> None:
 def test_a_responder_that_is_not_there_is_an_error_of_ours() -> None:
     with pytest.raises(PortmapError):
         EchoClient.parse("http://127.0.0.1:9/").check(25565, Protocol.TCP)
+
+
+def test_user_and_password_of_the_url_are_sent_and_not_repeated(site: WebSite) -> None:
+    client = EchoClient.parse(site.url.replace("//", "//me:secret@"))
+    with pytest.raises(PortmapError) as caught:
+        client.check(25565, Protocol.TCP)
+    assert site.requests[0].headers["authorization"] == "Basic bWU6c2VjcmV0"
+    assert "secret" not in str(caught.value)
+
+
+def test_a_responder_that_wants_a_password_is_told(site: WebSite) -> None:
+    site.answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(Refused, match="user and password"):
+        EchoClient.parse(site.url).check(25565, Protocol.TCP)

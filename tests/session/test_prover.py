@@ -15,7 +15,7 @@ from portmap.reachability.mend_step import MendStep
 from portmap.reachability.proof import SETTLING
 from portmap.reachability.prove_setting import ProveSetting
 from portmap.reachability.verdict import Blame, Reachability, Verdict
-from portmap.session.prover import Prover
+from portmap.session.prover import STEP_TIME, Prover
 
 URL = "http://127.0.0.1:8080"
 WEB = Mapping(Protocol.TCP, 8443, 443, 600, IPv4Address("11.22.33.1"), "web")
@@ -33,17 +33,24 @@ class Scene:
     told: list[str] = field(default_factory=list)
     steps: list[tuple[Key, MendStep]] = field(default_factory=list)
     asked: list[Endpoint] = field(default_factory=list)
+    takes: float = 0.0
+    """How many seconds the gateway takes for a step."""
+    granted_at: float = float("inf")
 
     def prover(self, every: int = 5) -> Prover:
         return Prover(
             ProveSetting(EchoClient.parse(URL), every),
             lambda: self.mappings,
             self.tell,
-            lambda key, step: self.steps.append((key, step)),
+            self.mend,
             lambda: "NAT-PMP 127.0.0.1",
             self.check,
             lambda: self.now,
         )
+
+    def mend(self, key: Key, step: MendStep) -> None:
+        self.steps.append((key, step))
+        self.granted_at = self.now + self.takes
 
     def tell(self, event: Event) -> None:
         self.told.append(f"{event.event}: {event.to_dict().get('reason', '')}")
@@ -55,6 +62,8 @@ class Scene:
     def run(self, prover: Prover, seconds: float) -> None:
         end = self.now + seconds
         while self.now < end:
+            if self.now >= self.granted_at:  # each grant tells a mapping of its own
+                self.mappings, self.granted_at = [replace(it) for it in self.mappings], float("inf")
             prover.prove_next()
             self.now += 0.5
 
@@ -75,6 +84,22 @@ def test_a_mapping_that_forwards_nothing_is_told_and_mended_step_by_step() -> No
         "mapping.reachable: ",
     ]
     assert scene.steps == [(WEB.key, MendStep.RENEW), (WEB.key, MendStep.REOPEN)]
+
+
+def test_a_step_is_proved_when_the_gateway_has_taken_it() -> None:
+    scene = Scene(iter([SHUT, OPEN]), takes=4.0)
+    prover = scene.prover()
+    scene.run(prover, 4.0 + SETTLING - 0.5)
+    assert len(scene.asked) == 1
+    scene.run(prover, 1.0)
+    assert scene.told[-1] == "mapping.reachable: "
+    assert scene.steps == [(WEB.key, MendStep.RENEW)]
+
+
+def test_a_step_that_the_gateway_never_takes_is_not_waited_for_without_end() -> None:
+    scene = Scene(iter([SHUT, SHUT]), takes=float("inf"))
+    scene.run(scene.prover(), STEP_TIME + SETTLING + 1.0)
+    assert [step for _, step in scene.steps] == [MendStep.RENEW, MendStep.REOPEN]
 
 
 def test_a_mapping_at_another_port_is_proved_soon() -> None:

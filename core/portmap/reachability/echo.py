@@ -67,7 +67,14 @@ class EchoClient:
         """
         query = f"?protocol=udp&token={token}" if protocol is Protocol.UDP else ""
         path = f"{self._base}/port/{port}{query}"
-        response = request(self.site, path, headers=_JSON, deadline=DEADLINE, interface=self.interface, version=version)
+        response = request(
+            self.site,
+            path,
+            headers=_JSON | self.site.basic,
+            deadline=DEADLINE,
+            interface=self.interface,
+            version=version,
+        )
         if not response.good:
             raise Refused(self._refusal(response), code=response.status)
         return EchoAnswer.parse(response.json(), port, protocol)
@@ -78,6 +85,7 @@ class EchoClient:
 
     def _refusal(self, response: SiteResponse) -> str:
         reasons = {
+            401: "it wants user and password: write them in the URL, as in https://USER:PASSWORD@HOST",
             404: "it checks no ports (echoip does with -p), or the URL is wrong",
             429: "it was asked too often: try again in a second",
             503: "it is busy: try again in a moment",

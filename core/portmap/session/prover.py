@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from portmap.events import Event, MappingReachable, MappingUnreachable
 from portmap.model import Key, Mapping, PortRequest
@@ -15,10 +15,11 @@ from portmap.network.egress import client_of
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
 from portmap.reachability.mend_step import MendStep
-from portmap.reachability.proof import Proof
+from portmap.reachability.proof import SETTLING, Proof
 from portmap.reachability.prove_setting import ProveSetting
 from portmap.reachability.verdict import Reachability
 
+STEP_TIME = 15.0  # seconds that the gateway is given for a step, before the next one is due all the same
 _POLL = 0.5  # seconds; how soon another mapping is noticed
 _log = logging.getLogger("portmap.prove")
 
@@ -40,6 +41,8 @@ class Prover:
     )
     clock: Callable[[], float] = time.monotonic
     _proofs: dict[Key, tuple[Mapping, Proof]] = field(default_factory=dict)
+    _steps: dict[Key, float] = field(default_factory=dict)
+    """The steps that are under way, and until when each is waited for."""
     _found: dict[Key, Reachability] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -63,6 +66,7 @@ class Prover:
         now = self.clock()
         self._follow(now)
         due = [(proof.check_at, key) for key, (_, proof) in self._proofs.items() if proof.check_at <= now]
+        due = [(at, key) for at, key in due if key not in self._steps]
         if not due:
             return False
         key = min(due)[1]
@@ -78,6 +82,7 @@ class Prover:
             self._found[key] = found
         self._tell(mapping, before, after, found, step)
         if step is not None:
+            self._steps[key] = self.clock() + STEP_TIME
             self.mend(key, step)
         return True
 
@@ -86,14 +91,28 @@ class Prover:
         current = {mapping.key: mapping for mapping in self.mappings() if not mapping.static}
         for key in self._proofs.keys() - current.keys():
             del self._proofs[key]
+            self._steps.pop(key, None)
             with self._lock:
                 self._found.pop(key, None)
         for key, mapping in current.items():
             before = self._proofs.get(key)
+            if key in self._steps and before is not None:
+                self._await_step(key, mapping, before, now)
+                continue
             if before is None:
                 self._proofs[key] = mapping, Proof(self.setting.every, now)
             elif _place(before[0]) != _place(mapping):
                 self._proofs[key] = mapping, before[1].moved(now)
+
+    def _await_step(self, key: Key, mapping: Mapping, before: tuple[Mapping, Proof], now: float) -> None:
+        """A step is under way: it is proved once the gateway has granted the mapping anew, or has had time enough.
+
+        Each grant tells a mapping of its own, even where nothing in it has changed.
+        """
+        if mapping is not before[0] or now >= self._steps[key]:
+            del self._steps[key]
+            granted_at = now - _POLL  # at the earliest
+            self._proofs[key] = mapping, replace(before[1], check_at=max(before[1].check_at, granted_at + SETTLING))
 
     def _tell(self, mapping: Mapping, before: Proof, after: Proof, found: Reachability, step: MendStep | None) -> None:
         if step is not None:
