@@ -71,6 +71,19 @@ def test_the_boot_id_of_an_answer_is_kept() -> None:
     assert parse_answer(answer.encode()) == SearchAnswer(URL, "17")
 
 
+@pytest.mark.parametrize(
+    ("headers", "boot"),
+    [
+        ("01-NLS: cf2f9c7c-732d-11be-aad3-96b10c8ac404", "cf2f9c7c-732d-11be-aad3-96b10c8ac404"),
+        ("01-NLS: 7\r\nBOOTID.UPNP.ORG: 8", "8"),
+    ],
+)
+def test_the_signature_of_libupnp_which_it_draws_at_each_start_stands_for_a_boot_id(headers: str, boot: str) -> None:
+    assert parse_answer(f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\n{headers}\r\n\r\n".encode()).boot == boot
+    notice = f"NOTIFY * HTTP/1.1\r\nNT: {TARGETS[0]}\r\nNTS: ssdp:alive\r\nLOCATION: {URL}\r\n{headers}\r\n\r\n"
+    assert parse_advertisement(notice.encode()).boot == boot
+
+
 @pytest.mark.parametrize("boot", ["\x1b[2J", "9" * 99, "1 2", "\u0661"])
 def test_a_boot_id_that_is_none_is_not_shown_to_anybody(boot: str) -> None:
     answer = f"HTTP/1.1 200 OK\r\nLOCATION: {URL}\r\nBOOTID.UPNP.ORG: {boot}\r\n\r\n"

@@ -5,13 +5,12 @@ how a port is opened there.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv4Address
 from typing import ClassVar
 
-from portmap.errors import SILENCE, Garbled, NATError, NoPublicAddress, Refused, SpecError, UnverifiedGateway
+from portmap.errors import SILENCE, Garbled, NoPublicAddress, Refused, SpecError, UnverifiedGateway
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import MAX_PORT, Address, Grant, Kind, Listed, PortRequest, Protocol, Scope, scope_of
 from portmap_upnp.argument import parse_gateway
@@ -24,9 +23,8 @@ from portmap_upnp.control.external_address import (
     read_status,
     states_none,
 )
-from portmap_upnp.control.soap_client import SoapClient
 from portmap_upnp.control.upnp_errors import ACTION_FAILED
-from portmap_upnp.control.wan_connection import WanActions, WanConnection
+from portmap_upnp.control.wan_connection import WanActions
 from portmap_upnp.control.wan_state import WanState
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.search import Search
@@ -42,7 +40,6 @@ from portmap_upnp.notifications.watch import GatewayWatch
 from portmap_upnp.pinhole_backend import UpnpPinholes
 
 TIMEOUT = 8.0  # seconds for one hook, search and a second search included: the core gives it 15
-CONFIRM_TIMEOUT = 1.0  # seconds to ask whether an entry of ours is still there
 CALLS_TO_CLOSE = 3  # look, delete, look again
 TIME_TO_CLOSE = 1.5  # seconds for all entries, of the 3 within which portmap ends; if that is too short, do not look
 _log = logging.getLogger("portmap.upnp")
@@ -76,7 +73,7 @@ class Upnp:
         self._announced_at = announced_at
         self._stated: IPv4Address | None = None  # what the gateway last gave as its external address
         self._in_haste = False  # once time is short for the entries to delete, it stays so for the last of them
-        self._sample: PortForward | None = None  # one entry of ours, which a gateway that forgot nothing still has
+        self._sample: PortForward | None = None  # an entry of ours that the gateway shows, if it forgot nothing
         self._mappers: dict[IPv4Address, PortMapper] = {}
 
     @classmethod
@@ -138,7 +135,8 @@ class Upnp:
                 if refusal.code == ACTION_FAILED:
                     check_has_public_address(wan, refusal)
                 raise explain(refusal, wanted) from refusal.__cause__
-            self._sample = wanted._replace(external_port=grant.external_port)
+            if mapper.shows_entries:
+                self._sample = wanted._replace(external_port=grant.external_port)
             return grant
 
         self._pace.before_call()
@@ -202,7 +200,7 @@ class Upnp:
             session.updates.put,
             alert,
             self._announced_at,
-            self._still_has_our_entry,
+            lambda: self._sample,
             lambda: self._stated,
             self._search.interface,
         )
@@ -237,20 +235,6 @@ class Upnp:
             return
         if isinstance(location.host, IPv4Address):
             self._session.hint = location
-
-    def _still_has_our_entry(self, active: ActiveGateway) -> bool:
-        """Whether the gateway lists an entry of ours. Called by the watch's thread."""
-        sample = self._sample
-        if sample is None:
-            return False
-        service = active.service
-        soap = SoapClient(service.service_type, service.control, time.monotonic() + CONFIRM_TIMEOUT)
-        try:
-            entry = WanConnection(soap).entry(*sample.key)
-        except NATError as error:
-            _log.debug("whether our entry is still there is not known: %s", error)
-            return False
-        return sample.is_in(entry)
 
     def _mapper(self, active: ActiveGateway) -> PortMapper:
         """The mapper that knows what we hold at this gateway."""

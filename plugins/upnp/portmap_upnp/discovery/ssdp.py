@@ -16,7 +16,9 @@ PORT = 1900
 TTL = 2  # UDA 1.1 §1.3.2
 MAX_DATAGRAM = 4096  # a real one has about 400 bytes
 _MX = 1  # seconds that answers may be spread over; devices ignore a search without it
-_BOOT = re.compile(r"[0-9A-Za-z.-]{1,16}")  # 31 bits (UDA 1.1 §1.2.2), spelt somehow; people get to see it
+_BOOT = re.compile(r"[0-9A-Za-z.-]{1,40}")  # 31 bits (UDA 1.1 §1.2.2), spelt somehow, or a UUID; people get to see it
+_BOOT_ID = "bootid.upnp.org"
+_SIGNATURE = "01-nls"  # libupnp's, which is of UPnP 1.0: it draws one at each start
 
 TARGETS = (
     "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
@@ -116,6 +118,6 @@ def _headers(datagram: bytes) -> tuple[str, dict[str, str]]:
     return first.strip(), headers
 
 
-def _boot(headers: dict[str, str], name: str = "bootid.upnp.org") -> str:
-    boot = headers.get(name, "")
+def _boot(headers: dict[str, str], name: str = _BOOT_ID) -> str:
+    boot = headers.get(name) or (headers.get(_SIGNATURE, "") if name == _BOOT_ID else "")
     return boot if _BOOT.fullmatch(boot) else ""

@@ -35,7 +35,7 @@ class EntryMaker:
 
     def __init__(self, rule: OwnershipRule) -> None:
         self._rule = rule
-        self._table = TableReader()
+        self.table = TableReader()
         self.held: dict[tuple[Protocol, int], PortForward] = {}
         """By (protocol, external port): what is ours, or may be."""
         self._adopted: set[tuple[Protocol, int]] = set()  # made by other programs
@@ -49,7 +49,7 @@ class EntryMaker:
         Raises PortTaken where it is another host's, NoEffect where a yes has none, else the gateway's own refusal.
         """
         forward = request.forward
-        before = self._table.look(wan, forward)
+        before = self.table.look(wan, forward)
         match self._rule.owner_of(forward, request.description, before.entry, self.held.get(forward.key)):
             case Owner.OTHER_PROGRAM if before.entry:
                 return self._adopt(wan, request, before.entry)
@@ -72,7 +72,7 @@ class EntryMaker:
             _log.debug("the gateway chooses no port: %s", refusal)
             return None
         except Unreadable as error:
-            port = self._table.find(wan, forward, request.description)
+            port = self.table.find(wan, forward, request.description)
             _log.debug("the gateway does not say which port it chose (%s); its table shows %d", error, port)
             if not port:
                 return None
@@ -91,7 +91,7 @@ class EntryMaker:
         if in_haste and self.held.get(forward.key) == forward:
             self._delete(wan, forward)
             return
-        reading = self._table.look(wan, forward)
+        reading = self.table.look(wan, forward)
         ours = not reading.known or self._rule.may_delete(forward, reading.entry, self.held.get(forward.key))
         if not ours:
             _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
@@ -104,7 +104,7 @@ class EntryMaker:
 
         Raises Conflict where it leads elsewhere, and Refused where the table cannot be read, or the gateway keeps it.
         """
-        reading = self._table.look(wan, forward)
+        reading = self.table.look(wan, forward)
         if not reading.known:
             raise Refused(f"the gateway does not show where external port {forward.external_port} leads; not deleted")
         if reading.entry is None:
@@ -116,7 +116,7 @@ class EntryMaker:
 
     def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
         """Whether the gateway lists this entry, switched on; None where its table cannot be read."""
-        reading = self._table.look(wan, forward)
+        reading = self.table.look(wan, forward)
         if not reading.known:
             return None
         entry = reading.entry
@@ -160,7 +160,7 @@ class EntryMaker:
         Whether it was made after all: the answer was a yes by its status, and the table shows the entry.
         """
         try:
-            entry = self._table.look(wan, forward).entry
+            entry = self.table.look(wan, forward).entry
             if isinstance(error, Unreadable) and entry and entry.enabled and self._rule.leads_here(forward, entry):
                 return True
             if entry is not None and not self._rule.leads_here(forward, entry):
@@ -228,7 +228,7 @@ class EntryMaker:
 
     def _read_back(self, wan: WanActions, forward: PortForward) -> Reading:
         """Our entry as the gateway lists it; none where it said yes and did not do it. Raises Conflict."""
-        listed = self._table.confirm(wan, forward)
+        listed = self.table.confirm(wan, forward)
         if listed.entry is None or self._rule.leads_here(forward, listed.entry):
             return listed
         self.held.pop(forward.key, None)
@@ -250,7 +250,7 @@ class EntryMaker:
         except (Refused, SpecError) as refusal:
             _log.debug("%s is not extended: %s", forward, refusal)
             return Grant(forward.external_port, entry.lease, note=note)
-        listed = self._table.confirm(wan, forward).entry
+        listed = self.table.confirm(wan, forward).entry
         return Grant(forward.external_port, granted(lease, listed.lease if listed else entry.lease), note=note)
 
     def _delete_stale(self, wan: WanActions, forward: PortForward, entry: PortMappingEntry) -> None:
@@ -272,7 +272,7 @@ class EntryMaker:
     def _delete_and_check(self, wan: WanActions, forward: PortForward, listed: Reading) -> None:
         """Delete the entry. Raises Refused where the gateway still lists it as before."""
         self._delete(wan, forward)
-        if listed.entry is not None and self._table.look(wan, forward).is_like(listed):
+        if listed.entry is not None and self.table.look(wan, forward).is_like(listed):
             raise Refused(f"the gateway said yes to deleting {forward}, but still lists it; look into its settings")
 
     def _delete(self, wan: WanActions, forward: PortForward, *, keep: bool = False) -> None:

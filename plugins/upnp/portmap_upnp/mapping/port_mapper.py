@@ -56,6 +56,11 @@ class PortMapper:
         """How many entries are ours, or may be."""
         return len(self._entries.held)
 
+    @property
+    def shows_entries(self) -> bool:
+        """Whether the gateway has shown an entry of ours when it was asked for that one."""
+        return self._entries.table.shows_entries
+
     def with_usual_port(self, forward: PortForward) -> PortForward:
         """Where no external port is asked for: the one that we hold for it already, else the internal port."""
         held = (

@@ -44,6 +44,8 @@ class TableReader:
     def __init__(self) -> None:
         self._specific_fails = False
         self._illegible = 0
+        self.shows_entries = False
+        """Whether the last entry that was made was shown when it was asked for."""
 
     def look(self, wan: WanActions, forward: PortForward) -> Reading:
         """What holds the external port before we ask for it."""
@@ -53,7 +55,8 @@ class TableReader:
     def confirm(self, wan: WanActions, forward: PortForward) -> Reading:
         """What holds the external port after the gateway said yes: both witnesses are asked where the first denies."""
         specific = self._specific(wan, forward)
-        if specific.entry is not None and specific.entry is not _ILLEGIBLE:
+        self.shows_entries = specific.entry is not None and specific.entry is not _ILLEGIBLE
+        if self.shows_entries:
             return specific
         scanned = self._scan(wan, forward)
         if scanned.entry is not None or not scanned.known:  # it denied what the other shows, or the gateway granted

@@ -17,11 +17,14 @@ from typing import TypeAlias
 from portmap.errors import Garbled, NATError
 from portmap.model import Address
 from portmap.wire.waiter import Waiter, WaiterClosed
+from portmap_upnp.control.soap_client import SoapClient
+from portmap_upnp.control.wan_connection import WanConnection
 from portmap_upnp.discovery.description import GatewayDevice
 from portmap_upnp.discovery.discover import fetch_device
 from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind
 from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import Location, parse_location
+from portmap_upnp.mapping.port_forward import PortForward
 from portmap_upnp.notifications.advertisements import AdvertisementReceiver, Peer
 from portmap_upnp.notifications.subscription import EventSubscription
 
@@ -42,9 +45,9 @@ _log = logging.getLogger("portmap.upnp")
 class GatewayWatch:
     """Watches from the moment it is made until `close`. `candidates` are listened to while there is no contact.
 
-    `tell` is the core's alert, `where` the (group, port) for announcements, `stated` the external address that the
-    gateway last gave when it was asked. `interface`: what comes by another one is not received; None: as the routes
-    say.
+    `tell` is the core's alert, `where` the (group, port) for announcements, `sample` an entry of ours that the gateway
+    has shown, `stated` the external address that it last gave when it was asked. `interface`: what comes by another one
+    is not received; None: as the routes say.
     """
 
     def __init__(
@@ -54,12 +57,12 @@ class GatewayWatch:
         adopt: Adopt,
         tell: Callable[[str], None],
         where: Peer,
-        has_our_entry: "Callable[[ActiveGateway], bool]" = lambda _: False,
+        sample: "Callable[[], PortForward | None]" = lambda: None,
         stated: "Callable[[], IPv4Address | None]" = lambda: None,
         interface: str | None = None,
     ) -> None:
         self._interface = interface
-        self._has_our_entry = has_our_entry
+        self._sample = sample
         self._contact = contact
         self._candidates = candidates
         self._adopt = adopt
@@ -72,7 +75,7 @@ class GatewayWatch:
         self._gone: GatewayDevice | None = None  # that has said goodbye: it says so for each of its services
         self._aliases: set[Location] = set()
         self._told_without_contact: set[tuple[Location, str]] = set()  # of a gateway that is not used: no news twice
-        self._told_at = self._looked_at = -REST
+        self._told_at = self._looked_at = self._unchanged_at = -LONGEST_REST
         self._rest = REST
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
         self._thread.start()
@@ -175,6 +178,8 @@ class GatewayWatch:
         if self._followed is None and (location, notice.boot) in self._told_without_contact:
             return False
         reason = self._reason(sender, location, notice.boot)
+        if reason == _UNSIGNED:
+            return self._check_unsigned(sender)
         if not reason or (reason == _ELSEWHERE and self._is_alias(location)):
             return bool(reason)
         gateway = self._describe(location)
@@ -188,12 +193,44 @@ class GatewayWatch:
 
     def _confirm(self, reason: str) -> None:
         """Alert, unless the gateway still has a mapping of ours: then the rest doubles."""
-        if self._followed is not None and self._has_our_entry(self._followed):
+        if self._has_our_entry():
             _log.debug("%s, and still has our mapping", reason)
-            self._rest = min(2 * self._rest, LONGEST_REST)
+            self._rest_longer()
             return
         self._rest = REST
         self._alert(reason)
+
+    def _check_unsigned(self, sender: Address) -> bool:
+        """An announcement that may be a repetition counts where the gateway forgot an entry that it has shown."""
+        has_it = self._has_our_entry()
+        if has_it is False:
+            self._rest = REST
+            self._alert(f"{sender} announced itself, and lists our mapping no more")
+        elif has_it:
+            self._rest_longer()
+        return has_it is not None
+
+    def _rest_longer(self) -> None:
+        """The next question in a row comes later: nothing had changed."""
+        now = time.monotonic()
+        in_a_row = now - self._unchanged_at < 2 * LONGEST_REST
+        self._rest, self._unchanged_at = min(2 * (self._rest if in_a_row else REST), LONGEST_REST), now
+
+    def _has_our_entry(self) -> bool | None:
+        """Whether the gateway that the hooks are in contact with lists an entry of ours; None where that is unknown."""
+        contact, sample = self._followed, self._sample()
+        if contact is None or sample is None:
+            return None
+        service = contact.service
+        wan = WanConnection(SoapClient(service.service_type, service.control, time.monotonic() + _TIMEOUT))
+        try:
+            entry = wan.entry(*sample.key)
+            if entry is None:
+                wan.external_ip()  # raises where everything fails: then it says nothing of the entry
+        except NATError as error:
+            _log.debug("whether our entry is still there is not known: %s", error)
+            return None
+        return sample.is_in(entry)
 
     def _reason(self, sender: Address, location: Location, boot: str) -> str:
         """Why an announcement may mean that our mappings are gone; "" where it does not."""
@@ -204,7 +241,9 @@ class GatewayWatch:
             return f"restarted: BOOTID {before.boot} → {boot}"
         if boot and not before.boot:
             self._gateway = before._replace(boot=boot)
-        return "" if location == before.location or location in self._aliases else _ELSEWHERE
+        if location != before.location and location not in self._aliases:
+            return _ELSEWHERE
+        return "" if boot else _UNSIGNED
 
     def _is_alias(self, location: Location) -> bool:
         """Whether the gateway is still where we knew it to be, too."""
@@ -234,3 +273,4 @@ class GatewayWatch:
 
 
 _ELSEWHERE = "announced that it is elsewhere now"
+_UNSIGNED = "announced itself without a BOOTID"
