@@ -71,8 +71,14 @@ def test_outcomes_come_until_the_time_is_over() -> None:
 
     fan_out = FanOut([HOME, OTHER], ask, "NAT-PMP", until=time.monotonic() + 0.05)
     assert list(fan_out) == [(OTHER, "here")]
-    assert fan_out.threads[HOME].is_alive()
+    assert fan_out.busy == {HOME}
     forever.set()
+
+
+def test_a_candidate_whose_outcome_is_handed_out_is_not_busy_although_its_thread_may_live_for_a_moment() -> None:
+    for _ in range(200):
+        fan_out = FanOut([HOME], str, "NAT-PMP")
+        assert [candidate in fan_out.busy for candidate, _ in fan_out] == [False]
 
 
 def test_a_failure_does_not_end_the_race() -> None:

@@ -27,22 +27,21 @@ class FanOut(Generic[C, T]):
     """Asks all candidates when it is made. Iterate, once, for each candidate with its answer or NATError.
 
     The iteration ends when all have answered, or at `until` on the monotonic clock, which may be changed meanwhile.
-    It raises what `ask` raised, if that is no NATError.
+    It raises what `ask` raised, if that is no NATError. `busy` are the candidates that are still being asked, also
+    after the iteration: a thread may live for a moment after its outcome is out.
     """
 
     def __init__(self, candidates: Sequence[C], ask: Callable[[C], T], name: str, until: float = inf) -> None:
         self.until = until
-        self.threads = {
-            candidate: Thread(target=self._run, args=(candidate,), name=f"{name} {candidate}", daemon=True)
-            for candidate in candidates
-        }
+        self.busy = set(candidates)
+        self._count = len(self.busy)
         self._ask = ask
         self._outcomes: SimpleQueue[tuple[C, T | Exception]] = SimpleQueue()
-        for thread in self.threads.values():
-            thread.start()
+        for candidate in dict.fromkeys(candidates):  # in their order
+            Thread(target=self._run, args=(candidate,), name=f"{name} {candidate}", daemon=True).start()
 
     def __iter__(self) -> Iterator[tuple[C, T | NATError]]:
-        for _ in self.threads:
+        for _ in range(self._count):
             try:
                 candidate, outcome = self._outcomes.get(timeout=self._left())
             except Empty:
@@ -55,10 +54,13 @@ class FanOut(Generic[C, T]):
         return None if self.until == inf else max(0.0, self.until - time.monotonic())
 
     def _run(self, candidate: C) -> None:
+        outcome: T | Exception
         try:
-            self._outcomes.put((candidate, self._ask(candidate)))
+            outcome = self._ask(candidate)
         except Exception as error:  # noqa: BLE001  # raised again by the iteration, where it can be reported
-            self._outcomes.put((candidate, error))
+            outcome = error
+        self.busy.discard(candidate)  # first: who has the outcome may ask the candidate again at once
+        self._outcomes.put((candidate, outcome))
 
 
 def first_good(

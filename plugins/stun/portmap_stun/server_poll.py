@@ -1,13 +1,12 @@
 """Asks several STUN servers at once for our address.
 
-All of it, looking up names included, is over within `timeout` seconds. While a server's thread is stuck, as in a
-name's lookup, that server is not asked again.
+All of it, looking up names included, is over within `timeout` seconds. While an earlier question to a server is stuck,
+as in a name's lookup, that server is not asked again.
 """
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from threading import Thread
 from typing import TypeAlias
 
 from portmap.errors import GatewayTimeout, NATError, NoGateway, Refused
@@ -43,7 +42,7 @@ class ServerPoll:
         self._servers = servers
         self._timeout = timeout
         self._look_up = look_up
-        self._threads: dict[Server, Thread] = {}
+        self._earlier: list[FanOut[Server, Address]] = []  # in which a server is still being asked
 
     def ask(self) -> dict[Server, Address]:
         """The first good answer, and those that come in the moment after it, in that order.
@@ -53,9 +52,10 @@ class ServerPoll:
         end = time.monotonic() + self._timeout
         answers: dict[Server, Address] = {}
         failures: dict[Server, NATError] = {server: self._silent(server) for server in self._servers}
-        free = [server for server in self._servers if not self._is_stuck(server)]
+        self._earlier = [fan_out for fan_out in self._earlier if fan_out.busy]
+        free = [server for server in self._servers if not any(server in fan_out.busy for fan_out in self._earlier)]
         fan_out = FanOut(free, lambda server: self._ask(server, end), SPEAKS, until=end)
-        self._threads |= fan_out.threads
+        self._earlier.append(fan_out)
         for server, outcome in fan_out:
             if isinstance(outcome, NATError):
                 log.debug("%s does not help: %s", server, outcome)
@@ -66,9 +66,6 @@ class ServerPoll:
         if not answers:
             raise _verdict(failures)
         return answers
-
-    def _is_stuck(self, server: Server) -> bool:
-        return server in self._threads and self._threads[server].is_alive()
 
     def _ask(self, server: Server, end: float) -> Address:
         """Ask by IPv4; by IPv6 where that cannot be, not where it is merely silent: the answers would alternate."""
