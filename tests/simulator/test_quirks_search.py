@@ -23,7 +23,8 @@ def test_multicast_only_is_deaf_to_unicast(lan: Behind, sock: socket.socket) -> 
     host = lan(ssdp_port=PORT, multicast_only=True)
     assert host.search() == []
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host.router.address))
-    assert location(host.search(where=GROUP)[0]) == host.router.description_url
+    found = [location(answer) for answer in host.search(where=GROUP)]  # another router may run on this host
+    assert host.router.description_url in found
 
 
 def test_needs_mx_is_deaf_without(lan: Behind) -> None:

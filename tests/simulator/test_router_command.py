@@ -93,7 +93,7 @@ def test_upnpc_finds_it_by_multicast_on_loopback(run: Run) -> None:
     command = run("--upnp", "--external-ip", "8.8.4.4")
     command.until("searches on UDP port 1900")
     text = ask("upnpc", "-m", command.address, "-s")
-    assert f"Found valid IGD : http://{command.address}:" in text
+    assert f"desc: http://{command.address}:" in text  # in its list: another router may run on this host
     command.until("heard    search from 127")
 
 
