@@ -217,6 +217,12 @@ def test_ever_new_other_hosts_get_no_more_than_a_bounded_number_of_looks_and_que
     assert sum(quota.has_room_to_ask(host) for host in other_hosts(100) * 10) == MAX_OTHER_HOSTS
 
 
+def test_other_hosts_that_answer_all_they_can_leave_most_of_the_files_that_a_process_may_have_open() -> None:
+    quota = AnswerQuota()
+    places = sum(quota.has_room(host, False, True) for host in other_hosts(1000) for _ in range(10))
+    assert places <= 128  # each is a thread and a connection, and IPv6 has as many; 1,024 files are usual
+
+
 def test_one_other_host_is_asked_no_more_often_than_it_may_answer() -> None:
     quota = AnswerQuota()
     assert sum(quota.has_room_to_ask(host) for host in other_hosts(1) * 100) == PER_HOST

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from portmap.model import Address
 
 PER_HOST = 4  # different LOCATIONs that one host may name; FRITZ!Boxes have two
-MAX_OTHER_HOSTS = 128  # hosts that are no default gateways, and questions to them, in one search
+# Hosts that are no default gateways, and questions to them, in one search. Each place that they name is looked at on a
+# thread and a connection of its own, by IPv4 and IPv6, and a process has 1,024 files as a rule.
+MAX_OTHER_HOSTS = 32
 
 
 @dataclass(slots=True)
