@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -158,6 +158,25 @@ def flood(gateway: Service3) -> Iterator[None]:
     yield
     over.set()
     thread.join(10)
+
+
+def test_an_event_is_read_at_once_however_many_other_hosts_connect_before_it(
+    events: EventSubscription, serve: "WebServers"
+) -> None:
+    gateway = Service3(serve, GRANTED)
+    events.subscribe_to(gateway.contact)
+    events.renew()
+    gateway.deliver(b"1.2.3.4")
+    events.receive()
+    (server,) = events.sockets
+    with ExitStack() as held:
+        for _ in range(40):
+            stranger = held.enter_context(closing(socket.socket()))
+            stranger.bind(("127.0.0.9", 0))
+            stranger.setblocking(False)
+            stranger.connect_ex(server.getsockname())
+        gateway.deliver(b"5.6.7.8")
+        assert events.receive() == "external address announced: 1.2.3.4 → 5.6.7.8"
 
 
 def test_an_event_right_after_another_is_read_at_once(events: EventSubscription, serve: "WebServers") -> None:

@@ -18,7 +18,7 @@ from portmap.wire.waiter import Waiter
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
 TIMEOUT = 1.0  # seconds for one event
-_BACKLOG = 8
+_BACKLOG = 64  # connections that wait; other hosts can make them, too
 _MOMENT = 0.01  # seconds between two reads of an incomplete event
 _HEAD_END = b"\r\n\r\n"
 _THANKS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -44,16 +44,20 @@ class CallbackServer:
         return f"http://{host}:{port}{self.path}"
 
     def receive(self, line: Waiter) -> bytes:
-        """The request of the visitor who waits; b"" if it is none, or is not let in. Raises HungUp."""
-        try:
-            visitor, (host, _) = self.sock.accept()
-        except OSError:  # gone again
-            return b""
-        with closing(visitor):
-            if ip_address(host) != self._gateway:
-                _log.debug("%s connected to the callback server: refused", host)
+        """The request of the gateway, if it waits; b"" if that is none, or it does not. Raises WaiterClosed.
+
+        Other hosts are refused; of them no more are looked at than can wait, so that they do not keep us busy.
+        """
+        for _ in range(_BACKLOG):
+            try:
+                visitor, (host, _) = self.sock.accept()
+            except OSError:  # nobody is left
                 return b""
-            return _receive(visitor, line)
+            with closing(visitor):
+                if ip_address(host) == self._gateway:
+                    return _receive(visitor, line)
+                _log.debug("%s connected to the callback server: refused", host)
+        return b""
 
     def close(self) -> None:
         """Close the server."""
