@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -126,6 +127,16 @@ def test_a_notice_reads_as_it_was_written() -> None:
 def test_what_is_no_notice_is_garbled(text: str) -> None:
     with pytest.raises(Garbled):
         from_text(text)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999", "9" * 400])
+def test_a_time_that_no_clock_shows_is_garbled_so_that_one_file_hides_no_other(number: str) -> None:
+    text = to_text(told(PortAdded.of(OPEN)).with_publisher(PublisherStatus("enr", ok=True, since=1.0), 2.0))
+    times = list(re.finditer(r'"(?:started|updated|expires|since)": ([0-9.]+)', text))
+    assert len(times) == 5
+    for time in times:
+        with pytest.raises(Garbled):
+            from_text(text[: time.start(1)] + number + text[time.end(1) :])
 
 
 def test_a_pinned_notice_is_seen(tmp_path: Path) -> None:

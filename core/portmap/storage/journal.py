@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from math import isfinite
 from typing import Any
 
 from portmap.errors import Garbled
@@ -117,15 +118,15 @@ def from_text(text: str) -> Journal:
 
 
 def _entry(row: Any) -> JournalEntry:
-    expires, held = row["expires"], row["held"]
-    if not (expires is None or isinstance(expires, int | float)) or not isinstance(held, bool):
+    held = row["held"]
+    if not isinstance(held, bool):
         raise TypeError(f"{row!r} is no mapping")
     return JournalEntry(
         _text(row["gateway"]),
         Protocol(row["protocol"]),
         _port(row["internal_port"], least=0),  # 0: with `follow`, for gateways that need none
         _port(row["external_port"]),
-        None if expires is None else float(expires),
+        _time(row["expires"]),
         held,
         _text(row.get("token", "")),
         _port(row.get("inner_port", 0), least=0),
@@ -140,6 +141,15 @@ def _port(value: Any, least: int = 1) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MAX_PORT:
         raise ValueError(f"{value!r} is no port")
     return value
+
+
+def _time(value: Any) -> float | None:
+    """Unix time in seconds, or none. Python's JSON has NaN and Infinity, which no clock shows."""
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        raise ValueError(f"{value!r} is no time")
+    return float(value)
 
 
 def _text(value: Any) -> str:

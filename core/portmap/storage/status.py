@@ -6,6 +6,7 @@ Pure; times are unix seconds and arguments. Reading any file gives a SessionStat
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
 from typing import Any, TypeAlias, TypeVar
 
 from portmap.errors import Garbled
@@ -215,9 +216,11 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _checked(value: T) -> T:
-    """The value, if each field holds what its annotation says. Raises TypeError."""
+    """The value, if each field holds what its annotation says. Raises TypeError, ValueError and OverflowError."""
     for field in fields(value):
         held, due = getattr(value, field.name), _KINDS[str(field.type)]
         if not isinstance(held, due):
             raise TypeError(f"{field.name} is {held!r}")
+        if isinstance(held, _NUMBER) and not isfinite(held):  # Python's JSON has NaN and Infinity
+            raise ValueError(f"{field.name} is {held!r}")
     return value
