@@ -9,11 +9,13 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+REPEATED = 0.5  # seconds
 HANGUP_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
@@ -62,28 +64,36 @@ class StopSignals(SignalListener):
 
     With `reload`, SIGHUP calls that instead, unless it says that the terminal is gone. What is to be called may be
     named later, by `set_handlers`: a signal that came before is not lost. SIGHUP is left alone where it is ignored, as
-    under nohup; a second one is ignored, because the shell sends one after the kernel's.
+    under nohup; a second one is ignored, because the shell sends one after the kernel's. Any signal is ignored within
+    `REPEATED` after the first: timeout(1) sends one to its child, and one to its process group, which has the child in
+    it.
     """
 
-    def __init__(self, stop: Callable[[], object] | None = None, reload: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        stop: Callable[[], object] | None = None,
+        reload: Callable[[], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         heeded = [number for number in HANGUP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         super().__init__((*STOP_SIGNALS, *heeded), self._heard)
         self._stop = stop
         self._reload = reload
         self._reloads = hangup_means_reload()
-        self._asked = False
+        self._clock = clock
+        self._asked_at: float | None = None
         self._lock = threading.Lock()
 
     @property
     def stop_requested(self) -> bool:
         """Whether the end was asked for."""
-        return self._asked
+        return self._asked_at is not None
 
     def set_handlers(self, stop: Callable[[], object], reload: Callable[[], object] | None = None) -> None:
         """Set what is to be called; `stop` is called at once if a signal asked for it before."""
         with self._lock:
             self._stop, self._reload = stop, reload
-            asked = self._asked
+            asked = self.stop_requested
         if asked:
             stop()
 
@@ -92,12 +102,13 @@ class StopSignals(SignalListener):
         if hangup and self._reloads and self._reload is not None:
             self._reload()
             return
+        now = self._clock()
         with self._lock:
-            again, self._asked = self._asked, True
-            stop = self._stop
-        if again and hangup:
+            first, stop = self._asked_at, self._stop
+            self._asked_at = now if first is None else first
+        if first is not None and (hangup or now - first < REPEATED):
             return
-        if again:
+        if first is not None:
             os._exit(128 + number)  # as the shell says it; no cleaning up: it was asked for twice
         if stop is not None:
             stop()
