@@ -107,7 +107,7 @@ def test_the_gateway_is_asked_whatever_another_portmap_says() -> None:
 def test_a_refusal_names_the_holder_of_the_port() -> None:
     backend = Gateway().fails(0, 1, lambda: NotAuthorized("not yours", code=2), "add_mapping")
     nat = SharedNat(backend, "scripted", claims=lambda: Known(OURSELVES))
-    with pytest.raises(NotAuthorized, match=r"^not yours; another portmap \(process 12\) holds the port$"):
+    with pytest.raises(NotAuthorized, match=r"^another portmap \(process 12\) holds the port: not yours$"):
         nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
 
 

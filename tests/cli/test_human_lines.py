@@ -187,6 +187,12 @@ def test_no_gateway_is_one_short_line_however_many_ports_wait() -> None:
     assert texts(events) == ["gateway  no gateway answered; trying again in 20 s; `portmap doctor` says why"]
 
 
+def test_who_holds_the_port_is_no_detail() -> None:
+    reason = f"another portmap (process 12) holds the port: PCP 192.168.1.1 refused (NOT_AUTHORIZED): {'x' * 99}"
+    expected = "another portmap (process 12) holds the port: PCP 192.168.1.1 refused; `portmap doctor` says why"
+    assert texts([failed(80, reason)]) == [f"failed   80/udp: {expected}"]
+
+
 def test_a_port_that_fails_for_another_reason_than_the_gateway_is_told() -> None:
     events: list[Event] = [GatewayLost(gateway="any", reason=LONG, error="NoGateway"), failed(80)]
     assert texts(events)[1] == "failed   80/udp: the table is full"

@@ -36,6 +36,14 @@ def test_another_port_than_asked_for_is_said(tmp_path: Path, told: Told) -> None
         assert line == f"8080/tcp is open at 1.2.3.4:{outside(router)[0]} for 10m, not at 8080, which is taken"
 
 
+def test_that_a_running_portmap_has_the_port_elsewhere_is_said(router: Router, tmp_path: Path, told: Told) -> None:
+    with portmap.open(pmp(router), ["443:8080"]) as session:
+        session.wait(10)
+        assert open_(pmp(router), tmp_path, "8080") == 0
+    (line,) = told()
+    assert line.endswith(":443 for 10m, not at 8080: another session of this process holds it, too")
+
+
 @pytest.mark.parametrize("protocol", ["pmp", "pcp", "upnp"])
 def test_one_taken_port_does_not_shift_a_range(tmp_path: Path, told: Told, protocol: str) -> None:
     with Router(loopback_address(), quirks=Quirks(conflict=frozenset({25570}))) as router:

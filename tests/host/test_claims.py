@@ -164,6 +164,13 @@ def test_our_own_user_is_preferred_to_another_that_claims_the_same_port() -> Non
     assert holder.sender == OURSELVES
 
 
+def test_a_holder_that_knows_the_token_is_preferred_to_one_whose_protocol_has_none() -> None:
+    others = Scripted((Sender(7, 0), b'[443, ""]'), (OURSELVES, b'[443, "00ff"]'))
+    holder = PortClaims(others).other_holder(WEB)
+    assert holder is not None
+    assert holder.sender == OURSELVES
+
+
 def test_another_user_is_named_as_such() -> None:
     sender = Sender(12, os.geteuid() + 1)
     assert not sender.is_trusted

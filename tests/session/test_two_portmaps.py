@@ -14,6 +14,7 @@ from typing import Any, Self
 import pytest
 
 import portmap
+from portmap.errors import Conflict
 from portmap.host.claims import PortClaims
 from portmap.model import Protocol
 from portmap.testing import Quirks, Router, loopback_address
@@ -193,7 +194,7 @@ def test_a_refusal_says_that_another_users_portmap_holds_the_port(router: Router
     first.wait_for("mapping.added")
     second = start(*words, other_user=True)  # it is not told the nonce
     (failed,) = second.wait_for("mapping.failed")
-    assert failed["reason"].endswith(f"another portmap (process {first.pid}) holds the port")
+    assert failed["reason"].startswith(f"another portmap (process {first.pid}) holds the port: PCP ")
     second.stop()
     assert [entry.external_port for entry in router.entries] == [8443]
 
@@ -213,6 +214,15 @@ def test_two_sessions_of_one_process_share_a_mapping(router: Router) -> None:
             inner.wait(10)
         assert [entry.external_port for entry in router.entries] == [8443]
     assert router.entries == ()
+
+
+def test_a_port_that_another_portmap_has_elsewhere_is_not_called_taken(router: Router) -> None:
+    with portmap.open(spec("pmp", router), ["443:8080"]) as outer:
+        outer.wait(10)
+        with portmap.open(spec("pmp", router), ["8080"], on_conflict="fail") as inner:
+            with pytest.raises(Conflict, match="gave port 443 instead of 8080: another session of this process holds"):
+                inner.wait(10)
+        assert [entry.external_port for entry in router.entries] == [443]
 
 
 def test_a_one_shot_call_does_not_delete_what_a_session_holds(router: Router) -> None:

@@ -158,4 +158,4 @@ class SharedNat(Nat):
 def _name_in(error: NATError | PluginError, other: OtherHolder | None) -> None:
     """Have a refusal say who holds the port."""
     if other is not None and isinstance(error, Refused):
-        error.args = (f"{error}; {other} holds the port", *error.args[1:])
+        error.args = (f"{other} holds the port: {error}", *error.args[1:])

@@ -122,14 +122,14 @@ class PortClaims:
     def other_holder(self, claim: Claim) -> OtherHolder | None:
         """Another portmap that holds the same port, with the same external port unless either is 0.
 
-        Our own user and root are preferred to other users.
+        Our own user and root are preferred to other users, and of those who tells the token.
         """
         if not claim.gateway:
             return None
         answers = self._neighbours.ask(_question("holds", claim), self._own())
         holders = [holder for answer in answers if (holder := _holder(answer)) is not None]
         fitting = [it for it in holders if not (it.external_port and claim.external_port) or _same(it, claim)]
-        return min(fitting, key=lambda it: not it.sender.is_trusted, default=None)
+        return min(fitting, key=lambda it: (not it.sender.is_trusted, not it.token), default=None)
 
     def tell_released(self, claim: Claim) -> None:
         """Let the other portmaps make sure that what they hold is still there, with the lease that they need."""

@@ -217,8 +217,9 @@ class LeaseManager:
     def _reject_other_port(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and tell the conflict."""
         wanted, port = before.request.suggested_port, after.external_port
+        why = self._nat.grant_note(after.key) or f"{wanted} is taken: free it, or accept others"
         self._remove(after, self._policy.call_deadline, quietly=True)
-        conflict = Conflict(f"{self._nat} gave port {port}, for {wanted} is taken: free it, or accept others")
+        conflict = Conflict(f"{self._nat} gave port {port} instead of {wanted}: {why}")
         self._table.record_failure(self._table.record_loss(before, str(conflict)) if before.held else before, conflict)
         self._table.renew_companion(before)
 

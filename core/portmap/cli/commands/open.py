@@ -22,7 +22,7 @@ from portmap.cli.signals import StopSignals
 from portmap.errors import SILENCE, NATError, PluginError, PortmapError, Refused, SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
-from portmap.model import Grant, Kind, PortRequest
+from portmap.model import Grant, Key, Kind, PortRequest
 from portmap.network.lan_hosts import LanHosts
 from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
@@ -160,7 +160,8 @@ class _Opener:
             return None
         self._note(request, grant, client)
         address = str(grant.external_ip) if grant.external_ip else self._address
-        return OpenedPort(request, grant.external_port, grant.lifetime, address)
+        note = self._nat.grant_note(Key.to_client(request.protocol, request.internal_port, client))
+        return OpenedPort(request, grant.external_port, grant.lifetime, address, note=note)
 
     def _held(self, request: PortRequest) -> OpenedPort | None:
         """The port, where a running portmap holds it as asked: another lease could only shorten that one's."""

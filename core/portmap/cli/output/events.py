@@ -3,6 +3,7 @@
 Where there are several instances, each line has its instance's name.
 """
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -38,6 +39,7 @@ from portmap.model import Address, Key, at_host, meaning_of
 from portmap.syntax.durations import format_lifetime
 
 DOCTOR = "`portmap doctor` says why"
+_DETAILS = re.compile(r" \((?!process )")
 _LONG = 100  # characters of a reason; a longer one loses its details in brackets
 _HEADS: dict[type[PortEvent], str] = {
     PortAdded: "mapped",
@@ -165,8 +167,7 @@ def _short(reason: str) -> str:
 
 def _head(reason: str) -> str:
     """A reason without the details in brackets, if it is long."""
-    head, bracket, _ = reason.partition(" (")
-    return head if bracket and len(reason) > _LONG else reason
+    return _DETAILS.split(reason, maxsplit=1)[0] if len(reason) > _LONG else reason
 
 
 def _address(event: ExternalIPEvent) -> str:

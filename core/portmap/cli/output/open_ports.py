@@ -10,13 +10,22 @@ from portmap.syntax.durations import format_duration
 
 @dataclass(frozen=True, slots=True)
 class OpenedPort:
-    """A port that is open. `address`: the external one, "?" where it is not known; `remark`: what is to be added."""
+    """A port that is open. `address`: the external one, "?" where it is not known; `remark`: what is to be added.
+
+    `note`: what the gateway or another portmap has to do with it.
+    """
 
     request: PortRequest
     external_port: int
     lifetime: int
     address: str
     remark: str = ""
+    note: str = ""
+
+    @property
+    def why_elsewhere(self) -> str:
+        """Why it is not the external port that was asked for, as the end of a sentence."""
+        return f": {self.note}" if self.note else ", which is taken"
 
     @property
     def as_asked(self) -> bool:
@@ -57,7 +66,7 @@ def _opened_line(group: Sequence[OpenedPort]) -> str:
     how_long = f"for {lease}" if lease else "until it is closed: leases are not known there"
     verb = "are" if len(group) > 1 else "is"
     line = f"{inside}/{request.protocol.lower()} {verb} open at {address}:{outside} "
-    other_port = "" if first.as_asked else f", not at {request.suggested_port}, which is taken"
+    other_port = "" if first.as_asked else f", not at {request.suggested_port}{first.why_elsewhere}"
     return line + (first.remark or how_long) + other_port
 
 
