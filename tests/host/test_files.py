@@ -171,6 +171,28 @@ def test_a_file_that_is_written_bit_by_bit_is_private_and_emptied_first(tmp_path
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
+def test_a_file_that_has_a_second_name_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"ours")
+    os.link(tmp_path / "precious", tmp_path / "capture")  # as another user can make it in /tmp: proc_sys_fs(5)
+    with pytest.raises(OSError, match="another name, a hard link"):
+        open_for_writing(tmp_path / "capture")
+    assert (tmp_path / "precious").read_bytes() == b"ours"
+
+
+@as_root
+def test_a_file_that_another_user_made_in_the_last_moment_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_check_replaceable", lambda path: given_away(_made(path)))
+    with pytest.raises(OSError, match="belongs to another user"):
+        open_for_writing(tmp_path / "capture")
+
+
+def _made(path: Path) -> Path:
+    path.write_bytes(b"theirs")
+    return path
+
+
 def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="not a regular file"):

@@ -2,7 +2,7 @@
 
 Rules:
 A symbolic link is followed only if it belongs to us or to root: another user cannot lead us to a file of ours.
-Only a regular file is read or written: no pipe, no device, no folder.
+Only a regular file is read or written: no pipe, no device, no folder; none with a second name is emptied.
 A file is replaced as a whole, so a reader sees the old content or the new one. Another user's file is never replaced.
 What is not said otherwise is for its owner alone (0600).
 
@@ -92,7 +92,14 @@ def open_for_writing(path: Path, mode: int = PRIVATE) -> IO[bytes]:
     """Open a file to be written bit by bit: a new one, or one of ours, emptied."""
     path = real_path(path)
     _check_replaceable(path)
-    return os.fdopen(_open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb")
+    file = os.fdopen(_open(path, os.O_WRONLY | os.O_CREAT, mode), "wb")
+    try:
+        _check_ours_alone(os.fstat(file.fileno()), path)  # it may have been made since we looked
+        file.truncate()
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def open_for_lock(path: Path, *, create: bool = False) -> IO[bytes]:
@@ -137,8 +144,19 @@ def _check_replaceable(path: Path) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
+    _check_ours(status, path)
+
+
+def _check_ours(status: os.stat_result, path: Path) -> None:
     if os.name == "posix" and status.st_uid != os.geteuid():
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+
+
+def _check_ours_alone(status: os.stat_result, path: Path) -> None:
+    """Another user may have given a file of ours a second name, where the system lets them."""
+    _check_ours(status, path)
+    if status.st_nlink > 1:
+        raise PermissionError(errno.EPERM, "it has another name, a hard link", str(path))
 
 
 def _is_trusted(owner: int) -> bool:
