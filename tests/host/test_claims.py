@@ -2,12 +2,13 @@
 
 import json
 import os
+import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ def test_with_the_last_claim_the_thread_ends(make: Make) -> None:
     assert threading.active_count() == before + 1
     claims.close()
     assert threading.active_count() == before
+
+
+@on_linux
+def test_a_question_from_a_socket_in_the_file_system_gets_no_answer_for_a_link_may_have_taken_its_place(
+    make: Make, tmp_path: Path
+) -> None:
+    claims = make()
+    claims.add(WEB)
+    (claimed,) = neighbours.listed_sockets()
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as theirs, closing(Mailbox(listed=False)) as ours:
+        theirs.bind(str(tmp_path / "asks"))
+        theirs.settimeout(0.2)
+        question = json.dumps(["holds", WEB.gateway, WEB.protocol, WEB.internal_port, ""]).encode()
+        theirs.sendto(question, claimed)
+        with pytest.raises(TimeoutError):
+            theirs.recv(100)
+        ours.send(question, claimed)
+        assert ours.receive(5) is not None
 
 
 def test_a_release_is_told_to_the_other_holders_of_the_port(make: Make) -> None:

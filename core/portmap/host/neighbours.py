@@ -83,7 +83,7 @@ class Mailbox:
         return True
 
     def receive(self, seconds: float | None) -> Message | None:
-        """The next message, None after so many seconds."""
+        """The next message, None after so many seconds, or for one that no portmap sends."""
         poll = select.poll()  # unlike select, it takes any file descriptor
         poll.register(self._socket, select.POLLIN)
         if not poll.poll(None if seconds is None else max(0.0, seconds) * 1000):
@@ -92,6 +92,8 @@ class Mailbox:
             text, ancillary, _, address = self._socket.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
         except BlockingIOError:
             return None
+        if _LINUX and not isinstance(address, bytes):
+            return None  # one of the file system: a link to another user's socket may have taken its place by now
         return Message(text, _sender(ancillary), _text(address))
 
     def close(self) -> None:
