@@ -94,6 +94,7 @@ SHORT = {
     "plugins/natpmp/portmap_natpmp/mapped_host.py": "pure, apart from the sockets",
     "plugins/pcp/portmap_pcp/announcement.py": "pure, apart from the sockets",
     "plugins/pcp/portmap_pcp/settings.py": "every part of the client needs it",
+    "plugins/torrent/portmap_torrent/known_cookies.py": "Deluge needs it without requests",
     "plugins/punch/portmap_punch/endpoint.py": "pure, apart from the sockets",
     "plugins/torrent/portmap_torrent/port_choice.py": "pure, apart from the clients",
     "plugins/torrent/portmap_torrent/transmission_library.py": "the only part that imports the library",

@@ -20,7 +20,8 @@ class Fake:
     """A web interface with `settings`, below `base`. `stubborn`: it says yes and changes nothing.
 
     `broken`: every answer's body. `refusal`: the status and body of every answer. `proxy`: whether a reverse proxy with
-    a cookie of its own stands before it, which lets in only those who send that cookie back.
+    a cookie of its own stands before it, which lets in only those who send that cookie back. `trackers`: how many
+    cookies each answer sets, of ever-new names; `most_cookies`: how many came back in one request.
     """
 
     first: ClassVar[dict[str, Any]]
@@ -32,6 +33,7 @@ class Fake:
         self.broken: bytes | None = None
         self.refusal: tuple[int, bytes] | None = None
         self.proxy = False
+        self.trackers = self.most_cookies = self._tracked = 0
         self.base = ""
         self.logins = 0
         self.password = PASSWORD
@@ -91,6 +93,7 @@ class Fake:
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
         cookies = dict(part.partition("=")[::2] for part in handler.headers.get("Cookie", "").split("; "))
+        self.most_cookies = max(self.most_cookies, len(cookies))
         status, headers, told = self._behind_the_proxy(handler, cookies, body)
         told = told if self.broken is None else self.broken
         handler.send_response(status)
@@ -98,6 +101,9 @@ class Fake:
             handler.send_header(name, value)
         if self.proxy:
             handler.send_header("Set-Cookie", "route=7; Path=/")
+        for _ in range(self.trackers):
+            self._tracked += 1
+            handler.send_header("Set-Cookie", f"t{self._tracked}=1; Path=/")
         handler.end_headers()
         handler.wfile.write(told)
 

@@ -131,6 +131,18 @@ def test_a_reverse_proxy_with_a_cookie_of_its_own_is_no_obstacle(client: Torrent
     assert fake.port == 43211
 
 
+def test_a_client_that_sets_ever_new_cookies_makes_neither_memory_nor_requests_grow(
+    client: TorrentClient, fake: Fake
+) -> None:
+    client.converge(at(43210))
+    fake.trackers = 20
+    for port in (43211, 43212, 43211):
+        client.converge(at(port))
+    assert fake.port == 43211
+    assert fake.most_cookies <= 16
+    assert fake.logins <= 1
+
+
 def test_one_login_is_enough(client: TorrentClient, fake: Fake) -> None:
     for port in (43210, 43211, 43211):
         client.converge(at(port))

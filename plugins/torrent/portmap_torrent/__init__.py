@@ -3,6 +3,7 @@
 bounded_adapter       the transport of `requests`, bounded, that both libraries speak through
 client                TorrentClient: read the settings, write them, read again
 deluge                the publisher `deluge`
+known_cookies         KnownCookies: which cookies are kept; bounded
 port_choice           which open port the client shall use; pure
 qbittorrent           the publisher `qbittorrent`
 qbittorrent_library   the library qbittorrent-api, with that transport

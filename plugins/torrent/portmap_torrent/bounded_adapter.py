@@ -8,7 +8,7 @@ when it refuses; the adapter keeps it.
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.message import Message
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ from requests.adapters import BaseAdapter
 from portmap.errors import Garbled, PortmapError
 from portmap.wire.http import SiteResponse, request
 from portmap.wire.site import Site
+from portmap_torrent.known_cookies import KnownCookies
 
 
 class BoundedAdapter(BaseAdapter):
@@ -33,6 +34,7 @@ class BoundedAdapter(BaseAdapter):
         self._site = site
         self._deadline = deadline
         self._until = 0.0
+        self._cookies = KnownCookies()
         self.answer: SiteResponse | None = None
         self.failure: PortmapError | None = None
         self.target = ""
@@ -43,7 +45,8 @@ class BoundedAdapter(BaseAdapter):
         self.answer = self.failure = None
 
     def mount(self, session: requests.Session) -> None:
-        """Make it the only transport of a session."""
+        """Make it the only transport of a session, a new one."""
+        self._cookies.forget()
         session.trust_env = False
         for prefix in list(session.adapters):
             session.mount(prefix, self)
@@ -59,7 +62,7 @@ class BoundedAdapter(BaseAdapter):
         except PortmapError as error:
             self.failure = error
             raise requests.ConnectionError("no usable answer") from None
-        return _as_response(request, answer)
+        return _as_response(request, answer, self._cookies.of(answer.cookies))
 
     def _exchange(self, asked: requests.PreparedRequest) -> SiteResponse:
         if self.failure is not None and time.monotonic() >= self._until:
@@ -89,20 +92,20 @@ def _bytes_or_none(body: object) -> bytes | None:
 class _Body(io.BytesIO):
     """A body that was read already, and the header lines in which `requests` looks for cookies."""
 
-    def __init__(self, answer: SiteResponse) -> None:
-        super().__init__(answer.body)
+    def __init__(self, body: bytes, cookies: Iterable[str]) -> None:
+        super().__init__(body)
         message = Message()
-        for cookie in answer.cookies:
+        for cookie in cookies:
             message["Set-Cookie"] = cookie
         self._original_response = SimpleNamespace(msg=message)  # the name that requests.cookies reads
 
 
-def _as_response(asked: requests.PreparedRequest, answer: SiteResponse) -> requests.Response:
+def _as_response(asked: requests.PreparedRequest, answer: SiteResponse, cookies: Iterable[str]) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
     response.headers.update(answer.headers)
     response.encoding = "utf-8"
     response.url = asked.url or ""
     response.request = asked
-    response.raw = _Body(answer)
+    response.raw = _Body(answer.body, cookies)
     return response

@@ -13,6 +13,7 @@ from portmap.errors import PortmapError, Refused, SpecError
 from portmap.wire.http import DEADLINE, MAX_WORDS, request
 from portmap.wire.site import Site
 from portmap_torrent.client import TorrentClient
+from portmap_torrent.known_cookies import KnownCookies
 
 _NOT_AUTHENTICATED = 1  # deluge.ui.web.json_api: AuthError's code
 
@@ -34,6 +35,7 @@ class Deluge(TorrentClient):
             raise SpecError("the web interface has a password ('deluge' at first)")
         super().__init__(site, name, deadline)
         self._cookies: dict[str, str] = {}
+        self._known_cookies = KnownCookies()
 
     def wanted(self, port: int) -> dict[str, Any]:
         """As the core's configuration spells it."""
@@ -59,6 +61,7 @@ class Deluge(TorrentClient):
 
     def _log_in(self) -> None:
         self._cookies = {}
+        self._known_cookies.forget()
         if self._rpc("auth.login", self.site.password) is not True:
             raise self.wrong_login()
 
@@ -78,7 +81,7 @@ class Deluge(TorrentClient):
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         headers = {"Content-Type": "application/json"} | ({"Cookie": cookies} if cookies else {})
         answer = request(self.site, f"{self.path}/json", body, headers, deadline=self._deadline)
-        for cookie in answer.cookies:  # a proxy in between may have cookies of its own
+        for cookie in self._known_cookies.of(answer.cookies):  # a proxy in between may have cookies of its own
             name, _, value = cookie.partition(";")[0].strip().partition("=")
             self._cookies[name] = value
         if not answer.good:
