@@ -59,6 +59,27 @@ def test_services_that_moved_are_found_though_the_old_ones_answer(
     assert add(upnp) == Grant(PORT, 600)
 
 
+@pytest.mark.parametrize("answer", [fault(401), UNAUTHORISED])
+def test_a_mapping_is_made_within_the_call_where_the_old_services_know_no_action(
+    answer: bytes, upnp: Upnp, serve: "WebServers"
+) -> None:
+    add(upnp)
+    let_services_move(upnp, serve, answer)
+    assert add(upnp) == Grant(PORT, 600)
+
+
+def test_what_was_learnt_of_services_that_are_dead_does_not_outlive_them(
+    router: Router, upnp: Upnp, serve: "WebServers"
+) -> None:
+    add(upnp)
+    let_services_move(upnp, serve, fault(401))
+    assert upnp.has_mapping(Protocol.TCP, PORT, PORT, client=None) is None
+    add(upnp)
+    before = router.heard
+    assert upnp.has_mapping(Protocol.TCP, PORT, PORT, client=None) is True
+    assert (router.heard.get - before.get, router.heard.list - before.list) == (1, 0)
+
+
 def test_a_gateway_that_refuses_everything_and_has_not_moved_is_described_once_a_question(
     router: Router, upnp: Upnp
 ) -> None:
@@ -71,7 +92,10 @@ def test_a_gateway_that_refuses_everything_and_has_not_moved_is_described_once_a
         assert router.heard.description == looks
 
 
-def test_a_gateway_that_moves_its_services_at_each_look_is_looked_at_twice_a_question(serve: "WebServers") -> None:
+@pytest.mark.parametrize(("code", "a_question"), [(401, 1), (501, 2)])
+def test_a_gateway_that_moves_its_services_at_each_look_is_looked_at_once_or_twice_a_question(
+    serve: "WebServers", code: int, a_question: int
+) -> None:
     looks: list[int] = []
 
     def visit(visitor: socket.socket, request: bytes) -> None:
@@ -79,13 +103,15 @@ def test_a_gateway_that_moves_its_services_at_each_look_is_looked_at_twice_a_que
             looks.append(len(looks))
             visitor.sendall(http(device(service(IP1, f"/{len(looks)}"))))
         else:
-            visitor.sendall(fault(401))
+            visitor.sendall(fault(code))
 
     upnp = Upnp.from_argument(str(serve.visit(visit)))
-    for looked in (3, 5):
-        with pytest.raises(Refused):
-            upnp.external_ip()
-        assert len(looks) == looked
+    with pytest.raises(Refused):
+        upnp.external_ip()
+    before = len(looks)
+    with pytest.raises(Refused):
+        upnp.external_ip()
+    assert len(looks) - before == a_question
 
 
 class TwoRouters:

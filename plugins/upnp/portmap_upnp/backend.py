@@ -23,7 +23,7 @@ from portmap_upnp.control.external_address import (
     read_status,
     states_none,
 )
-from portmap_upnp.control.upnp_errors import ACTION_FAILED
+from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ACTION
 from portmap_upnp.control.wan_connection import WanActions
 from portmap_upnp.control.wan_state import WanState
 from portmap_upnp.discovery import ssdp
@@ -75,6 +75,7 @@ class Upnp:
         self._in_haste = False  # once time is short for the entries to delete, it stays so for the last of them
         self._sample: PortForward | None = None  # an entry of ours that the gateway shows, if it forgot nothing
         self._mappers: dict[IPv4Address, PortMapper] = {}
+        self._known: ActiveGateway | None = None  # the one that the mapper has learnt about
 
     @classmethod
     def from_argument(cls, argument: str | None, interface: str | None = None) -> "Upnp":
@@ -242,6 +243,9 @@ class Upnp:
         if host not in self._mappers:
             presence = partial(is_host_present, interface=self._search.interface)
             self._mappers[host] = PortMapper(self._choose, is_host_present=presence)
+        if active is not self._known:
+            self._mappers[host].learn_anew()
+            self._known = active
         return self._mappers[host]
 
     def _external_ip(self, wan: WanActions, active: ActiveGateway) -> IPv4Address:
@@ -278,6 +282,6 @@ class Upnp:
             shown = status.connection[:40]
             kind = WanDown if self._session.avoid_current() else Refused
             raise kind(f"the gateway's WAN side is down ({shown!r}); check its connection", text=shown) from error
-        if status is None and self._session.has_other_services():
+        if status is None and error.code != INVALID_ACTION and self._session.has_other_services():
             raise WanDown(str(error), code=error.code, text=error.text) from error
         raise error

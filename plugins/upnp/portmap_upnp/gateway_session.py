@@ -2,9 +2,9 @@
 
 A gateway's control port changes with every restart, so what is known of it is dropped at the first failed call and it
 is searched for again, within the same call if there is time, once. A refusal (Refused) means that the gateway was
-reached, so it is not searched for again; where it refuses whatever is asked, its description is read again. No failure
-is remembered. All of this belongs to the thread of the hooks; the watch's thread reads `active` and puts what it found
-into `updates`.
+reached, so it is not searched for again. Where it does not know the action, or refuses whatever is asked, its
+description is read again. No failure is remembered. All of this belongs to the thread of the hooks; the watch's thread
+reads `active` and puts what it found into `updates`.
 """
 
 import logging
@@ -21,6 +21,7 @@ from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Address, Protocol
 from portmap.network.routes import local_address_to
 from portmap_upnp.control.soap_client import CallPacing, SoapClient
+from portmap_upnp.control.upnp_errors import INVALID_ACTION
 from portmap_upnp.control.wan_connection import WanActions, WanConnection
 from portmap_upnp.control.wan_state import WanState, read_state
 from portmap_upnp.discovery.description import GatewayDevice, Service
@@ -107,6 +108,10 @@ class GatewaySession:
         self._adopt_updates()
         before = self.active
         try:
+            return self._attempt(work, deadline)
+        except Refused as refusal:
+            if before is None or refusal.code != INVALID_ACTION or not self.has_other_services():
+                raise
             return self._attempt(work, deadline)
         except _UNREACHED as error:
             if before is None:  # it was just searched for

@@ -35,11 +35,15 @@ class EntryMaker:
 
     def __init__(self, rule: OwnershipRule) -> None:
         self._rule = rule
-        self.table = TableReader()
         self.held: dict[tuple[Protocol, int], PortForward] = {}
         """By (protocol, external port): what is ours, or may be."""
         self._adopted: set[tuple[Protocol, int]] = set()  # made by other programs
         self._granted: dict[tuple[Protocol, int], tuple[int, int]] = {}  # lifetimes asked for and granted
+        self.learn_anew()
+
+    def learn_anew(self) -> None:
+        """Drop what was learnt of how the gateway behaves: it was found anew, and may be another one, or updated."""
+        self.table = TableReader()
         self._leases = LeaseChoice()
         self._renewals_extend = False
 

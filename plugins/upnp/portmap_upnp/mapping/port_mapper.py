@@ -61,6 +61,10 @@ class PortMapper:
         """Whether the gateway has shown an entry of ours when it was asked for that one."""
         return self._entries.table.shows_entries
 
+    def learn_anew(self) -> None:
+        """Drop what was learnt of how the gateway behaves. What is held there stays known."""
+        self._entries.learn_anew()
+
     def with_usual_port(self, forward: PortForward) -> PortForward:
         """Where no external port is asked for: the one that we hold for it already, else the internal port."""
         held = (
