@@ -1,6 +1,7 @@
 """The gateway's IPv6 firewall as a backend: `Upnp.ipv6_from_argument`.
 
-What is known of a gateway is dropped at the first failed call, and it is searched for again within the same call.
+What is known of a gateway is dropped at the first failed call, also where it no longer knows the action, and it is
+searched for again within the same call.
 
 A pinhole is named by protocol, our address and our port, never by the UniqueID that we were once told: gateways begin
 to count again when they restart and give a free number to the next pinhole, so an old number may mean another host's
@@ -22,6 +23,7 @@ from portmap.network.routes import global_ipv6_address
 from portmap.wire.waiter import Waiter
 from portmap_upnp.control.firewall_control import FIREWALL_OFF, LONGEST_LEASE, NOT_ALLOWED, FirewallControl
 from portmap_upnp.control.soap_client import CallPacing, SoapClient
+from portmap_upnp.control.upnp_errors import INVALID_ACTION
 from portmap_upnp.discovery.description import FirewallDevice
 from portmap_upnp.discovery.discover import DESCRIPTION_TIMEOUT, discover_firewall, fetch_firewall
 from portmap_upnp.discovery.search import Search
@@ -128,12 +130,14 @@ class UpnpPinholes:
         return fetch_firewall(device.location, self._us(), WATCH_TIMEOUT, waiter)
 
     def _do(self, work: Callable[[FirewallControl], T]) -> T:
-        """Do it with the gateway; if the one in use cannot be reached, find it again and do it there."""
+        """Do it with the gateway; find it again if the one in use cannot be reached, or does not know the action."""
         us, deadline = self._us(), time.monotonic() + self._timeout
         if self._device is not None:
             try:
                 return work(self._connect(self._device, us, deadline))
-            except _UNREACHED as error:
+            except (*_UNREACHED, Refused) as error:
+                if isinstance(error, Refused) and error.code != INVALID_ACTION:
+                    raise
                 _log.info("%s is looked for anew: %s", self, error)
                 self._device = None
         device = self._find(us, deadline)

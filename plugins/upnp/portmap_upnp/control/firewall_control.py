@@ -4,12 +4,14 @@ Raises portmap errors only. A call comes from the very address that shall be ope
 (§2.5.3); the kernel might choose another one.
 """
 
+import logging
 import re
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from portmap.errors import Garbled, NotAuthorized, OutOfResources, Refused
 from portmap.model import Protocol
+from portmap_upnp.control.soap import Unreadable
 from portmap_upnp.control.soap_client import SoapClient
 
 LONGEST_LEASE = 86400  # seconds: §2.3.3
@@ -21,6 +23,7 @@ _MEANING: dict[int, tuple[type[Refused], str]] = {
     FIREWALL_OFF: (Refused, "its IPv6 firewall is off, so that there is nothing to open"),
     NOT_ALLOWED: (NotAuthorized, "it allows no inbound pinholes; allow them in its settings"),
 }
+_log = logging.getLogger("portmap.upnp")
 _UNIQUE_ID = re.compile(r"[0-9]{1,5}")  # ui2: §2.3.5
 
 
@@ -60,8 +63,11 @@ class FirewallControl:
         return unique_id
 
     def delete(self, unique_id: str) -> None:
-        """Close a pinhole."""
-        self._call("DeletePinhole", UniqueID=unique_id)
+        """Close a pinhole. A yes by its HTTP status counts, even if the rest cannot be read."""
+        try:
+            self._call("DeletePinhole", UniqueID=unique_id)
+        except Unreadable as error:
+            _log.debug("pinhole %s is closed, by the status of the answer: %s", unique_id, error)
 
     def _call(self, action: str, **arguments: object) -> dict[str, str]:
         try:
