@@ -45,6 +45,20 @@ def test_a_proxy_that_names_no_client_gets_no_answer(headers: dict[str, str]) ->
         client_of(asked("/", **headers), PROXY, PROXY)
 
 
+@pytest.mark.parametrize("peer", ["127.0.0.1", "172.17.0.1", "::1", "fd00::1"])
+@pytest.mark.parametrize("header", ["X_Real_IP", "X_Forwarded_For"])
+def test_a_proxy_that_was_not_named_is_not_taken_for_the_client_whose_ports_would_be_this_hosts(
+    peer: str, header: str
+) -> None:
+    for proxy in (None, ip_address("192.168.1.9")):
+        with pytest.raises(BadRequest, match="--behind"):
+            client_of(asked("/port/22", **{header: "11.22.33.44"}), ip_address(peer), proxy)
+
+
+def test_a_client_of_the_same_network_is_answered() -> None:
+    assert client_of(asked("/"), ip_address("192.168.1.7"), None) == ip_address("192.168.1.7")
+
+
 @pytest.mark.parametrize(
     ("address", "is_"), [("::ffff:1.2.3.4", "1.2.3.4"), ("fe80::1%eth0", "fe80::1"), ("1.2.3.4", "1.2.3.4")]
 )

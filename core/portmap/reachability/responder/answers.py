@@ -54,9 +54,12 @@ def client_of(request: Request, peer: Address, proxy: Address | None) -> Address
     """The address that asks: the connection's, or where the named proxy speaks the last one that it states.
 
     A proxy that sets one of the two headers passes the other on as the client wrote it: so both have to agree.
-    Raises BadRequest where the proxy states none, or two.
+    A proxy of this network that was not named is not taken for the client: anybody outside could try its ports, which
+    may be this host's own. Raises BadRequest for such a one, and where the proxy states no client, or two.
     """
     if proxy is None or peer != proxy:
+        if peer.is_private and any(name in request.headers for name in _FORWARDED):
+            raise BadRequest(HTTPStatus.BAD_GATEWAY, f"{peer} is a proxy that was not named: --behind {peer}")
         return peer
     stated = {text for name in _FORWARDED if (text := request.headers.get(name, "").rpartition(",")[2].strip())}
     try:
