@@ -247,6 +247,31 @@ class FloodedMailbox(Mailbox):
         return Message(b'[443, ""]', Sender(1, os.geteuid() + 1), "\0whoever")
 
 
+class Flood(Mailbox):
+    """A mailbox that never empties: there is always another message of this sender."""
+
+    def __init__(self, uid: int) -> None:
+        super().__init__(listed=False)
+        self.read = 0
+        self.over = time.monotonic() + 0.5
+        self._sender = Sender(1, uid)
+
+    def receive(self, seconds: float | None) -> Message | None:
+        self.read += 1
+        if time.monotonic() >= self.over:
+            raise OSError("the flood is over")
+        return Message(b"[]", self._sender, self.address)
+
+
+@pytest.mark.parametrize(("uid", "most"), [(os.geteuid() + 1, 110), (os.geteuid(), 10_000_000)], ids=["other", "ours"])
+def test_a_flood_of_another_users_messages_costs_little(make: Make, uid: int, most: int) -> None:
+    claims, flood = make(), Flood(uid)
+    claims._mailbox = flood
+    claims._serve(flood)
+    claims._mailbox = None
+    assert 20 < flood.read <= most
+
+
 def test_a_flood_of_messages_delays_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "Mailbox", FloodedMailbox)
     silent = Mailbox(listed=True)

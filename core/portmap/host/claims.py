@@ -25,6 +25,7 @@ from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
 from portmap.model import MAX_PORT, Key, Protocol
 
 POLL = 60.0  # seconds; the thread is woken before, unless its socket is flooded
+OTHER_USERS_REST = 0.005  # seconds after each message of another user: it may send as many as it likes
 OTHER_USERS_PAUSE = 30.0  # seconds between two messages of other users that are heeded
 _log = logging.getLogger("portmap.claims")
 
@@ -160,6 +161,8 @@ class PortClaims:
                 message = mailbox.receive(POLL)
                 if message is not None and message.text:
                     self._handle(message, mailbox)
+                    if not message.sender.is_trusted:
+                        time.sleep(OTHER_USERS_REST)
         except OSError as error:
             _log.debug("other portmaps of this host no longer see what is held: %s", error)
         finally:
