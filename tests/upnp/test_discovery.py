@@ -95,3 +95,32 @@ def test_without_a_usable_gateway_the_error_names_the_devices_that_answered(
 def test_the_boot_id_of_the_answer_goes_with_the_gateway(answerer: "SearchAnswerer", serve: "WebServers") -> None:
     answerer.answers = [f"HTTP/1.1 200 OK\r\nLOCATION: {serve.body(GATEWAY)}\r\nBOOTID.UPNP.ORG: 7\r\n\r\n".encode()]
     assert discover(answerer.search()).boot == "7"
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("https://127.0.0.1/desc.xml", r"'https://127\.0\.0\.1/desc\.xml' is no URL.*must start with http://"),
+        ("127.0.0.1:5000/desc.xml", "must start with http://"),
+        ("http://127.0.0.1:99999/", "its port is not valid"),
+        ("", "without a LOCATION"),
+    ],
+)
+def test_a_gateway_whose_location_is_not_followed_is_told_with_the_reason(
+    location: str, why: str, answerer: "SearchAnswerer"
+) -> None:
+    answerer.points_to(location)
+    with pytest.raises(NoGateway, match=rf"among the devices that answered: 127\.0\.0\.1 answered.*{why}"):
+        discover(answerer.search(0.2))
+
+
+def test_a_gateway_that_answers_in_a_hundred_bad_ways_is_told_with_few(answerer: "SearchAnswerer") -> None:
+    answerer.points_to(*(f"https://127.0.0.1:{port}/" for port in range(1000, 1100)))
+    with pytest.raises(NoGateway) as caught:
+        discover(answerer.search(0.2))
+    assert str(caught.value).count("https://") == 3
+
+
+def test_a_gateway_that_answers_well_too_is_found(answerer: "SearchAnswerer", serve: "WebServers") -> None:
+    answerer.points_to("https://127.0.0.1/desc.xml", serve.body(GATEWAY))
+    assert discover(answerer.search()).host == IPv4Address("127.0.0.1")

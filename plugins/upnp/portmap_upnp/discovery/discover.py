@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from portmap.errors import Garbled, NATError, NoGateway
 from portmap.model import Address
@@ -92,7 +92,7 @@ def _run(
         discovery.look_at(DeviceSeen(hinted), hint_failed)
         _start(_search_after_hint, hint_failed, search, stop, ours, discovery)
     else:
-        _start(_report, search.devices(stop, ours), discovery)
+        _start(_report, search.devices(stop, ours, discovery.refuse), discovery)
     try:
         import_module("http.client")  # needed as soon as a device answers: 20 ms that pass meanwhile
         device = discovery.first_good()
@@ -102,6 +102,12 @@ def _run(
     if device is None:
         raise NoGateway(_explain(search, discovery.reasons, missing))
     return device
+
+
+class _Refused(NamedTuple):
+    """An answer that is not followed."""
+
+    reason: str
 
 
 @dataclass(slots=True)
@@ -116,7 +122,7 @@ class _Discovery(Generic[D]):
     until: float
     open: int = 1
     rather_not: Location | None = None
-    inbox: SimpleQueue[DeviceSeen | D | NATError | None] = field(default_factory=SimpleQueue)
+    inbox: SimpleQueue[DeviceSeen | _Refused | D | NATError | None] = field(default_factory=SimpleQueue)
     reasons: list[str] = field(default_factory=list)
     _second_best: D | None = None
 
@@ -132,9 +138,15 @@ class _Discovery(Generic[D]):
                 case GatewayDevice() | FirewallDevice() if self._second_best is None:
                     self._second_best = found
                     self.until = min(self.until, time.monotonic() + GRACE)
+                case _Refused():
+                    self.reasons.append(found.reason)
                 case NATError():
                     self.reasons.append(str(found))
         return self._second_best
+
+    def refuse(self, reason: str) -> None:
+        """Take in why an answer is not followed. Called by the thread of the search."""
+        self.inbox.put(_Refused(reason))
 
     def look_at(self, seen: DeviceSeen, failed: Event | None = None) -> None:
         """Describe the device on a thread, which reports to the inbox; `failed` is set if it is of no use."""
@@ -144,14 +156,14 @@ class _Discovery(Generic[D]):
     def _is_likely(self, device: D) -> bool:
         return device.location != self.rather_not and (device.host in self.likely or not self.likely)
 
-    def _reports(self) -> Iterator[DeviceSeen | D | NATError | None]:
+    def _reports(self) -> Iterator[DeviceSeen | _Refused | D | NATError | None]:
         """Reports as they come, until all are in or the time is over."""
         while self.open:
             try:
                 found = self.inbox.get(timeout=max(0.0, self.until - time.monotonic()))
             except Empty:
                 return
-            self.open -= not isinstance(found, DeviceSeen)
+            self.open -= not isinstance(found, DeviceSeen | _Refused)
             yield found
 
 
@@ -178,7 +190,7 @@ def _search_after_hint(
     if stop.is_set():
         return
     try:
-        _report(search.devices(stop, ours), discovery)
+        _report(search.devices(stop, ours, discovery.refuse), discovery)
     except NATError as error:
         discovery.inbox.put(error)
 

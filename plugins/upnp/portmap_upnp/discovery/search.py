@@ -24,14 +24,14 @@ from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from selectors import EVENT_READ, DefaultSelector
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from portmap.errors import Garbled, NoGateway
 from portmap.model import Address
 from portmap.network.interface import check_has_ipv4, use_interface
 from portmap.network.routes import default_gateways, default_gateways6, guessed_gateways, local_address_to
 from portmap_upnp.discovery import ssdp
-from portmap_upnp.discovery.answer_quota import AnswerQuota
+from portmap_upnp.discovery.answer_quota import PER_HOST, AnswerQuota
 from portmap_upnp.location import Location, names_host, parse_location
 
 SEND_TIMES = (
@@ -50,6 +50,10 @@ SEND_TIMES6 = tuple((after, (ssdp.FIREWALL_TARGET,)) for after in (0.0, 0.35, 0.
 MAX_LINKS = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
+
+
+Refuse: TypeAlias = Callable[[str], None]
+"""Is told why an answer is not followed."""
 
 
 class DeviceSeen(NamedTuple):
@@ -96,13 +100,15 @@ class Search(NamedTuple):
         """Whom to ask: the gateways, or the guesses where there are none."""
         return self.gateways() or self.guesses()
 
-    def devices(self, stop: Event, ours: IPv6Address | None = None) -> Iterator[DeviceSeen]:
+    def devices(
+        self, stop: Event, ours: IPv6Address | None = None, refuse: Refuse = lambda _: None
+    ) -> Iterator[DeviceSeen]:
         """The devices that answer with a good LOCATION, each LOCATION once; ends at the timeout, or after `stop`.
 
-        `ours` is our global address, for a search by IPv6. Asks at once, before it returns. Raises NoGateway where
-        there is no socket to be had.
+        `ours` is our global address, for a search by IPv6. `refuse` is told why a gateway's answer is not followed.
+        Asks at once, before it returns. Raises NoGateway where there is no socket to be had.
         """
-        running = _RunningSearch(self, ours)
+        running = _RunningSearch(self, ours, refuse)
         running.ask(self.send_times[0][1])
         return running.answers(stop)
 
@@ -110,8 +116,10 @@ class Search(NamedTuple):
 class _RunningSearch:
     """One search: its sockets, and what has been seen so far."""
 
-    def __init__(self, search: Search, ours: IPv6Address | None) -> None:
+    def __init__(self, search: Search, ours: IPv6Address | None, refuse: Refuse = lambda _: None) -> None:
         self._search = search
+        self._refuse = refuse
+        self._refused: set[str] = set()
         self._ours = ours
         # We ask from our global IPv6 address and from our link-local one: a gateway answers from its own address of
         # that kind.
@@ -181,6 +189,10 @@ class _RunningSearch:
             return self._judge(host, ssdp.parse_answer(datagram), proves)
         except Garbled as error:
             _log.debug("answer of %s ignored: %s", host, error)
+            reason = f"{host} answered, and is not followed: {error}"
+            if host in self._gateways and reason not in self._refused and len(self._refused) < PER_HOST:
+                self._refused.add(reason)
+                self._refuse(reason)
             return None
 
     def _judge(self, host: Address, answer: ssdp.SearchAnswer, proves: bool) -> DeviceSeen | None:
