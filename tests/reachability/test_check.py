@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -11,15 +10,13 @@ import pytest
 from tests.reachability.test_responder import running
 
 import portmap
-from portmap.errors import PortmapError, SpecError
+from portmap.errors import SpecError
 from portmap.model import PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoAnswer, EchoClient
-from portmap.reachability.loopback import loop_tcp, loop_udp
 from portmap.reachability.responder.rate_limit import RateLimit
 from portmap.reachability.responder.server import Responder
-from portmap.reachability.stand_in import StandIn
 from portmap.reachability.verdict import Blame, Verdict
 from portmap.storage.status_file import live_sessions
 from portmap.testing import Router, loopback_address
@@ -32,20 +29,6 @@ ANYWHERE = IPv4Address(0)
 def responder() -> Iterator[EchoClient]:
     with running(Responder(limit=RateLimit(pause=0.0))) as port:
         yield EchoClient.parse(f"http://127.0.0.1:{port}")
-
-
-@pytest.fixture
-def service() -> Iterator[int]:
-    """A TCP port on which something listens."""
-    with closing(socket.create_server(("", 0))) as listener:
-        yield listener.getsockname()[1]
-
-
-@pytest.fixture
-def free_port() -> int:
-    with closing(socket.create_server(("", 0))) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -197,40 +180,6 @@ def test_a_responder_that_was_asked_too_often_is_asked_again(service: int) -> No
         client = EchoClient.parse(f"http://127.0.0.1:{port}")
         client.check(service, Protocol.TCP)
         assert check_port(tcp(service), Endpoint(None, service), client).open
-
-
-# The router's loop
-
-
-def test_a_connection_that_arrives_here_proves_the_loop(service: int) -> None:
-    assert loop_tcp((HERE, service), service, None).proved
-
-
-def test_a_connection_that_ends_elsewhere_proves_nothing(service: int, free_port: int) -> None:
-    loop = loop_tcp((HERE, service), free_port, None)
-    assert (loop.proved, loop.detail) == (False, "something answered, but not this host")
-
-
-def test_a_connection_that_is_refused_proves_nothing(free_port: int) -> None:
-    assert not loop_tcp((HERE, free_port), free_port, None).proved
-
-
-def test_the_loop_is_proved_by_our_own_socket_where_no_program_listens(free_port: int) -> None:
-    with StandIn(Protocol.TCP, free_port) as stand_in:
-        assert loop_tcp((HERE, free_port), free_port, stand_in).proved
-
-
-def test_the_loop_of_udp_is_proved_by_the_token_alone(free_port: int) -> None:
-    with StandIn(Protocol.UDP, free_port) as stand_in:
-        assert loop_udp((HERE, free_port), b"0123456789", stand_in).proved
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-            other.sendto(b"something else", ("127.0.0.1", free_port))
-        assert not stand_in.received(b"0123456789", 0.1)
-
-
-def test_a_port_that_is_taken_cannot_be_stood_in_for(service: int) -> None:
-    with pytest.raises(PortmapError, match="cannot be listened on"):
-        StandIn(Protocol.TCP, service)
 
 
 # portmap.check

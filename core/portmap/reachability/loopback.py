@@ -7,11 +7,13 @@ have a service at that port. So the proof is the host's own socket table, or a s
 import socket
 import time
 from contextlib import closing
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from portmap.errors import NoGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.listening_sockets import Connection, connections_to
-from portmap.network.routes import bind_towards
+from portmap.network.routes import bind_towards, default_gateways, is_on_link
 from portmap.reachability.observations import LoopbackResult
 from portmap.reachability.stand_in import StandIn
 
@@ -41,7 +43,8 @@ def loop_tcp(
                 proved=False, detail="something answered; this system does not tell whether it was this host"
             )
         else:
-            arrived = _arrived(before, internal_port, external[0], link.getsockname())
+            came_back = CameBack(external[0], link.getsockname(), tuple(default_gateways(interface)))
+            arrived = _arrived(before, internal_port, came_back)
     return (
         LoopbackResult(proved=True, ms=ms)
         if arrived
@@ -85,19 +88,37 @@ def _words(error: OSError | NoGateway) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _arrived(before: frozenset[Connection], port: int, external: Address, ours: tuple[str, int]) -> bool:
-    """Whether the host's table shows a new connection that may be this one: not one from a host on the Internet."""
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """Tells whether a connection may be the one that this host made to its `external` address from `ours`.
+
+    A router that loops back leaves its source as it is, or puts an address of a router there: the external one, its
+    own, or that of a router behind another one. A program on this host or on a neighbour connects by itself.
+    """
+
+    external: Address
+    ours: tuple[str, int]
+    routers: tuple[Address, ...]
+
+    def may_be(self, connection: Connection) -> bool:
+        """Whether it may be that one."""
+        peer = connection.peer
+        if str(peer) == self.ours[0]:
+            return connection.peer_port == self.ours[1]
+        if peer == self.external or peer in self.routers:
+            return True
+        if scope_of(peer) is Scope.PUBLIC or peer.is_loopback:
+            return False
+        return not (isinstance(peer, IPv4Address) and is_on_link(peer))
+
+
+def _arrived(before: frozenset[Connection], port: int, came_back: CameBack) -> bool:
+    """Whether the host's table shows a new connection that may be this one."""
     deadline = time.monotonic() + ARRIVAL
     while True:
         new = (connections_to(port) or frozenset()) - before
-        if any(_is_from_inside(connection, external, ours) for connection in new):
+        if any(map(came_back.may_be, new)):
             return True
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.02)
-
-
-def _is_from_inside(connection: Connection, external: Address, ours: tuple[str, int]) -> bool:
-    if str(connection.peer) == ours[0]:
-        return connection.peer_port == ours[1]
-    return connection.peer == external or scope_of(connection.peer) is not Scope.PUBLIC
