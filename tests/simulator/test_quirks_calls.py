@@ -139,9 +139,10 @@ def test_forgiving_delete_says_yes_to_what_is_not_there(lan: Behind, forgiving: 
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "body"), [("empty", 200, ""), ("201", 201, ""), ("202", 202, ""), ("204", 204, "")]
+    ("answer", "status", "body"),
+    [("empty", 200, ""), ("201", 201, ""), ("202", 202, ""), ("204", 204, ""), ("illegible", 200, "OK")],
 )
-def test_add_answer_is_a_yes_without_a_body(lan: Behind, answer: str, status: int, body: str) -> None:
+def test_add_answer_is_a_yes_that_is_no_reply(lan: Behind, answer: str, status: int, body: str) -> None:
     host = lan(add_answer=answer)
     assert host.post("AddPortMapping", **host.MAPPING) == (status, body)
     assert len(host.router.entries) == 1

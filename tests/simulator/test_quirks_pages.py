@@ -126,7 +126,7 @@ def test_odd_types_are_in_lower_case_and_without_a_version(lan: Behind) -> None:
     assert "<serviceType>urn:schemas-upnp-org:service:wanipconnection</serviceType>" in text
 
 
-@pytest.mark.parametrize("how", ["latin_1", "ampersand", "control", "encoding"])
+@pytest.mark.parametrize("how", ["latin_1", "ampersand", "control", "encoding", "less_than", "unclosed", "attributes"])
 def test_odd_xml_is_no_good_xml_on_any_page(lan: Behind, how: str) -> None:
     host = lan(odd_xml=how)
     pages = host.description(), host.post("GetStatusInfo")[1], host.post("Unknown")[1]

@@ -78,7 +78,10 @@ QUIRK_SOURCES: dict[str, tuple[str, str]] = {
     "first_lines": ("MikroTik, DSL routers, two providers", "tailscale#8364, select_test.go, libtorrent#6611"),
     "wan_service": ("Orange Livebox 3", "miniupnp#83"),
     "odd_types": ("old and home-made devices", "no report known"),
-    "odd_xml": ("ARRIS TG2492LG (\\xf0_\\xf0)", "lbryio/aioupnp#2, #7"),
+    "odd_xml": (
+        "ARRIS TG2492LG (\\xf0_\\xf0), TP-Link Archer C9 (tags that do not match)",
+        "lbryio/aioupnp#2, #7, home-assistant/core#71138",
+    ),
     "url_base": ("older devices", "libtorrent upnp.cpp"),
     "double_slash": ("many", "libtorrent upnp.cpp"),
     "absolute_control_url": ("many", "miniupnpc"),

@@ -42,10 +42,10 @@ LINES = ("down", "up", "private", "cgnat", "zero", "empty", "nonsense", "denied"
 or no address; it answers 401 to everything; its control URL is empty, or leads to another host.
 """
 PPP = "ppp:"  # before one of them: the service is a WANPPPConnection
-ODD_XML = ("latin_1", "ampersand", "control", "encoding", "doctype")
+ODD_XML = ("latin_1", "ampersand", "control", "encoding", "doctype", "less_than", "unclosed", "attributes")
 READ_BACK = ("714", "401", "600", "606", "http_404", "http_500", "empty", "zero")
 CLIENT_AS = ("name", "padded", "prefix", "blanks")
-ADD_ANSWERS = ("empty", "201", "202", "204", "bare")
+ADD_ANSWERS = ("empty", "201", "202", "204", "bare", "illegible")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,13 @@ _ERROR_CODE = re.compile(rb"<errorCode>[^<]*</errorCode>")
 _RUBBISH = b"<s:Envelope\0<s:Body><s:Fault><faultcode>s:Client</faultstring><detail>%b</UPnPError></nonsense"
 _TYPE = re.compile(rb"(?<=Type>)(urn:[^<]*?)(?::\d+)?(?=</)")
 _FIELD_END = re.compile(rb"</modelName>|</errorDescription>|</u:\w+Response>")
-_ODD_TEXTS = {"latin_1": b"\xf0_\xf0", "ampersand": b"Smith & Sons", "control": b"\x01\x02"}
+_ODD_TEXTS = {
+    "latin_1": b"\xf0_\xf0",
+    "ampersand": b"Smith & Sons",
+    "control": b"\x01\x02",
+    "less_than": b"A < B",
+    "unclosed": b"<br>",
+}
 JUNK = b"\0\0\r\n<junk"
 _LAYERS = 9
 BOMB = (
@@ -117,6 +123,8 @@ def apply_to_call(response: WebResponse, call: SoapCall | None, quirks: Quirks) 
             return replace(response, body=re.sub(rb"<u:\w+Response.*</u:\w+Response>", b"", response.body))
         case "empty":
             return replace(response, body=b"")
+        case "illegible":
+            return replace(response, body=b"OK")
         case status:
             return replace(response, status=HTTPStatus(int(status)), body=b"")
 
@@ -156,6 +164,8 @@ def _odd(body: bytes, how: str | None) -> bytes:
             return body.replace(b'<?xml version="1.0"?>', b'<?xml version="1.0" encoding="utf-16"?>', 1)
         case "doctype":
             return body.replace(b"?>\n", b"?>\n<!DOCTYPE root>\n", 1)
+        case "attributes":  # no blank between two of them
+            return re.sub(rb' xmlns[^ >]*=("[^"]*")', rb" a=\1xmlns=\1", body)
     text = _ODD_TEXTS[how or "latin_1"]
     return _FIELD_END.sub(lambda end: _odd_field(text, end[0]), body)
 
