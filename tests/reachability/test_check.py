@@ -10,10 +10,11 @@ import pytest
 from tests.reachability.test_responder import running
 
 import portmap
-from portmap.errors import SpecError
+from portmap.errors import Refused, SpecError
 from portmap.model import PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
-from portmap.reachability.check import Endpoint, check_port
+from portmap.reachability import check
+from portmap.reachability.check import PATIENCE, Endpoint, check_port
 from portmap.reachability.echo import EchoAnswer, EchoClient
 from portmap.reachability.responder.rate_limit import RateLimit
 from portmap.reachability.responder.server import Responder
@@ -180,6 +181,30 @@ def test_a_responder_that_was_asked_too_often_is_asked_again(service: int) -> No
         client = EchoClient.parse(f"http://127.0.0.1:{port}")
         client.check(service, Protocol.TCP)
         assert check_port(tcp(service), Endpoint(None, service), client).open
+
+
+@dataclass
+class Busy(Told):
+    """A responder that another program of this address asks as well: it refuses so many times before it answers."""
+
+    refusals: int = 0
+
+    def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
+        answer = super().check(port, protocol, token, version)
+        if len(self.versions) <= self.refusals:
+            raise Refused("once a second", code=429)
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("refusals", "verdict"), [(1, Verdict.OPEN), (PATIENCE, Verdict.OPEN), (PATIENCE + 1, Verdict.UNKNOWN)]
+)
+def test_a_responder_that_others_of_this_address_ask_too_is_asked_a_few_times(
+    service: int, refusals: int, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "AGAIN", 0.0)
+    responder = Busy(reachable=True, refusals=refusals)
+    assert check_port(tcp(service), Endpoint(HERE, service), responder, loop_back=False).verdict is verdict
 
 
 # portmap.check

@@ -25,6 +25,7 @@ from portmap.reachability.verdict import Reachability, judge
 HEARD = 2.0  # seconds that a datagram may take after the responder said that it was sent
 HEARD_BYTES = 12  # of the token: a STUN answer has room for no more (RFC 8489 §5)
 ACCEPTED = 0.5  # seconds until a connection that was made is seen at our own socket
+PATIENCE = 3  # times that a responder is asked again which was asked too often: the others of this address ask it, too
 AGAIN = 1.1  # seconds; a responder of ours checks for an address once a second
 
 Sockets = Callable[[tuple[int, ...]], tuple[ListeningSocket, ...] | None]
@@ -193,11 +194,12 @@ def _ask(seen: Observations, responder: RemoteHost, token: str, stand_in: StandI
 
 
 def _patiently(ask: Callable[[], EchoAnswer]) -> EchoAnswer:
-    """Ask; once more where the responder says that it was asked too often, as for the second of two ports."""
-    try:
-        return ask()
-    except Refused as error:
-        if error.code != HTTPStatus.TOO_MANY_REQUESTS:
-            raise
-    time.sleep(AGAIN)
+    """Ask; again where the responder says that it was asked too often, as for the second of two ports."""
+    for _ in range(PATIENCE):
+        try:
+            return ask()
+        except Refused as error:
+            if error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+        time.sleep(AGAIN)
     return ask()
