@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 import pytest
 
 from portmap.errors import NoGateway
+from portmap.wire import multicast
 from portmap_upnp.discovery.description import FirewallDevice, Service
 from portmap_upnp.discovery.ssdp import FIREWALL_TARGET
 from portmap_upnp.location import Location
@@ -102,6 +103,31 @@ def test_boot_ids_that_change_without_end_are_told_ever_less_often(
         time.sleep(0.005)
     watch.close()
     assert 2 <= alerts.qsize() <= 7  # after 20 ms, 40 ms, 80 ms and so on; 75 without the growing rest
+
+
+def test_announcements_of_other_hosts_have_a_firewall_that_is_where_it_was_looked_at_ever_less_often(
+    announce: Announce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firewall_watch, "REST", 0.02)
+    neighbour = IPv6Address("fe80::bad%1")
+    monkeypatch.setattr(firewall_watch, "read_datagrams", lambda sock: ((neighbour, it) for _, it in _read(sock)))
+    looks: list[float] = []
+    alerts: SimpleQueue[str] = SimpleQueue()
+
+    def fetch(*_: object) -> None:
+        looks.append(time.monotonic())
+
+    watch = FirewallWatch(lambda: FIREWALL, lambda: (US,), fetch, alerts.put)
+    ends = time.monotonic() + 1.5
+    while time.monotonic() < ends:
+        announce("1")
+        time.sleep(0.005)
+    watch.close()
+    assert 2 <= len(looks) <= 8
+    assert alerts.qsize() == 0
+
+
+_read = multicast.read_datagrams
 
 
 def test_the_thread_ends_with_the_watch(announce: Announce) -> None:

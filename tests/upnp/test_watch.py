@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from tests.stopwatch import Stopwatch
 
 from portmap.model import Grant, Protocol
 from portmap_upnp.discovery.ssdp import TARGETS
+from portmap_upnp.notifications import watch
 from portmap_upnp.notifications.watch import REST
 
 if TYPE_CHECKING:
@@ -91,6 +93,34 @@ def test_a_flood_of_lies_leads_to_one_alert_a_second(settled: House) -> None:
         time.sleep(0.001)
     assert settled.alerts.qsize() <= 2
     assert settled.router.heard.description - before <= 2
+
+
+LIES: dict[str, Callable[[House, int], None]] = {
+    "a goodbye": lambda house, _: house.says("ssdp:byebye"),
+    "another place": lambda house, number: house.alive(location=f"{house.router.description_url}{number}", boot=""),
+    "a restart at a place where nothing is": lambda house, number: house.alive(
+        location=f"{house.router.description_url}{number}", boot=str(number)
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_flood_of_lies_that_the_gateway_denies_has_it_asked_ever_less_often(
+    lie: Callable[[House, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "REST", 0.02)
+    monkeypatch.setattr(watch, "_LEAVING", 0.0)
+    with House() as house:
+        house.settle()
+        heard = house.router.heard
+        before, began, number = heard.description + heard.unknown, time.monotonic(), 0
+        while time.monotonic() - began < 1.5:
+            number += 1
+            lie(house, number)
+            time.sleep(0.005)
+        heard = house.router.heard
+        assert 1 <= heard.description + heard.unknown - before <= 9  # after 20 ms, 40 ms, 80 ms and so on
+        assert house.alerts.qsize() == 0
 
 
 def test_a_goodbye_that_is_none_is_not_believed(settled: House) -> None:

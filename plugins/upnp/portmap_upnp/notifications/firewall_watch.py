@@ -2,7 +2,7 @@
 
 An announcement is a reason to look, and hostile until the gateway has shown it. It counts where a default gateway, or
 the firewall itself, announces another BOOTID, or where the firewall is no longer where we knew it. Bounded: one look
-and one alert a second, and ever fewer alerts where they come in a row.
+and one alert a second, and ever fewer where they come in a row.
 """
 
 import logging
@@ -29,7 +29,7 @@ Fetch = Callable[[FirewallDevice, Waiter], object]
 """Fetches the firewall's description again. Raises NATError."""
 
 REST = 1.0  # seconds between two looks, and between two alerts
-LONGEST_REST = 60.0  # seconds between two alerts in a row
+LONGEST_REST = 60.0  # seconds between two looks in vain, or two alerts, in a row
 CLOSING = 0.18  # seconds; core waits 0.2
 _JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
 _log = logging.getLogger("portmap.upnp")
@@ -60,7 +60,7 @@ class FirewallWatch:
         self._known: FirewallDevice | None = None  # the one that `_boot` is of
         self._boot = ""
         self._rest = REST
-        self._alerted_at = -LONGEST_REST
+        self._alerted_at = self._in_vain_at = -2 * LONGEST_REST
         self._thread = threading.Thread(target=self._run, name="upnp firewall watch", daemon=True)
         self._thread.start()
 
@@ -121,7 +121,9 @@ class FirewallWatch:
             self._boot = notice.boot
         if not sender.is_link_local:
             return False
-        if not self._is_there(device):
+        if self._is_there(device):
+            self._looked_in_vain()
+        else:
             self._tell(f"{sender} announced itself, and the IPv6 firewall is no longer at {device.location}")
         return True
 
@@ -132,6 +134,12 @@ class FirewallWatch:
             _log.debug("the IPv6 firewall is not where it was: %s", error)
             return False
         return True
+
+    def _looked_in_vain(self) -> None:
+        """Any host of the link can send such an announcement: each is heeded later than the one before."""
+        is_in_a_row = time.monotonic() - self._in_vain_at < 2 * LONGEST_REST
+        self._rest = min(2 * self._rest, LONGEST_REST) if is_in_a_row else REST
+        self._in_vain_at = time.monotonic()
 
     def _tell(self, reason: str) -> None:
         in_a_row = time.monotonic() - self._alerted_at < LONGEST_REST

@@ -77,6 +77,7 @@ class GatewayWatch:
         self._told_without_contact: set[tuple[Location, str]] = set()  # of a gateway that is not used: no news twice
         self._told_at = self._looked_at = self._unchanged_at = -LONGEST_REST
         self._rest = REST
+        self._in_vain_at = -inf  # when a question last found nothing new
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
         self._thread.start()
 
@@ -121,8 +122,9 @@ class GatewayWatch:
         contact = self._contact()
         if contact is self._followed:
             return
-        if self._followed is None:  # what was told before there was a contact delays no alert of it
+        if self._followed is None:  # what was told before there was a contact delays no alert of it, and no question
             self._told_at = -REST
+            self._rest, self._in_vain_at = REST, -inf
         self._followed = contact
         self._told_without_contact.clear()
         if contact is not None:
@@ -160,10 +162,12 @@ class GatewayWatch:
         if gateway is self._gone:
             return False
         self._waiter.pause(_LEAVING)
-        if not self._describe(gateway.location):
-            self._gone = gateway
-            self._adopt(None)
-            self._alert(f"{gateway.host} said goodbye")
+        if self._describe(gateway.location):
+            self._asked_in_vain()
+            return True
+        self._gone = gateway
+        self._adopt(None)
+        self._alert(f"{gateway.host} said goodbye")
         return True
 
     def _check_alive(self, sender: Address, notice: Advertisement) -> bool:
@@ -180,10 +184,12 @@ class GatewayWatch:
         reason = self._reason(sender, location, notice.boot)
         if reason == _UNSIGNED:
             return self._check_unsigned(sender)
-        if not reason or (reason == _ELSEWHERE and self._is_alias(location)):
-            return bool(reason)
-        gateway = self._describe(location)
-        if gateway:
+        if not reason:
+            return False
+        gateway = None if reason == _ELSEWHERE and self._is_alias(location) else self._describe(location)
+        if gateway is None:
+            self._asked_in_vain()
+        else:
             self._gateway = gateway._replace(boot=notice.boot)
             self._adopt(self._gateway)
             if self._followed is None and len(self._told_without_contact) < _ALIASES:
@@ -231,6 +237,12 @@ class GatewayWatch:
             _log.debug("whether our entry is still there is not known: %s", error)
             return None
         return sample.is_in(entry)
+
+    def _asked_in_vain(self) -> None:
+        """Nothing has changed, so the announcement may be forged: of such, each is heeded later than the one before."""
+        is_in_a_row = time.monotonic() - self._in_vain_at < 2 * LONGEST_REST
+        self._rest = min(2 * self._rest, LONGEST_REST) if is_in_a_row else REST
+        self._in_vain_at = time.monotonic()
 
     def _reason(self, sender: Address, location: Location, boot: str) -> str:
         """Why an announcement may mean that our mappings are gone; "" where it does not."""
