@@ -15,10 +15,12 @@ from portmap.doctor.diagnose import diagnose
 from portmap.doctor.examine import examine
 from portmap.doctor.findings import PortHolder
 from portmap.doctor.probes.backends import ProbeTarget, probe_targets
+from portmap.doctor.rules.gateway import port_text
 from portmap.errors import GatewayTimeout, SpecError
 from portmap.model import Key, Protocol
 from portmap.storage.journal import Journal, JournalEntry
 from portmap.storage.journal_reader import SessionJournal
+from portmap.syntax.mappings import parse_mapping
 from portmap.testing import Quirks, Router
 
 pytestmark = pytest.mark.usefixtures("no_journals")
@@ -52,6 +54,17 @@ def test_a_upnp_that_is_switched_off_and_says_501_is_off(router: Router) -> None
     router.quirks = Quirks(upnp_off=True)
     assert code(f"upnp:{router.description_url}") == "upnp-disabled"
     assert code(specs(router)) == "ok"
+
+
+@pytest.mark.parametrize("spec", ["extip:1.2.3.4", "if:lo", "stun:127.0.0.1:1", "none"])
+def test_what_asks_no_gateway_is_not_examined(spec: str) -> None:
+    with pytest.raises(SpecError, match=r"asks no gateway for ports, so there is none to examine: .* portmap check"):
+        probe_targets(spec)
+
+
+@pytest.mark.parametrize("mapping", ["follow/tcp", "6881=follow/udp", "443:8443/tcp"])
+def test_the_advice_names_the_mapping_as_it_is_typed(mapping: str) -> None:
+    assert port_text(parse_mapping(mapping)[0]) == mapping
 
 
 def test_a_protocol_without_an_answer_is_off(router: Router) -> None:

@@ -144,8 +144,11 @@ def _members(spec: Spec, catalogue: Catalogue) -> tuple[Spec, ...]:
 def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
     plugin = catalogue.find(spec)
     backend_class = plugin.load()
-    if backend_class.kind is Kind.NONE:
-        raise SpecError(f"{spec} names no gateway, so there is nothing to examine: use any, or name a gateway")
+    if backend_class.kind is not Kind.LOOP:
+        raise SpecError(
+            f"{spec.name} asks no gateway for ports, so there is none to examine: use any, or name a gateway; "
+            "whether a port can be reached, portmap check says"
+        )
     nat = SharedNat(construct(backend_class, spec, str(plugin)), str(plugin), interface=spec.interface)
     name = spec._replace(interface=None).text
     return ProbeTarget(name, lambda: nat, has_address=spec.argument is not None)

@@ -4,7 +4,7 @@ from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Findings
 from portmap.doctor.rules.vendors import Vendor, vendor_of
 from portmap.errors import Garbled, NoPublicAddress, NotAuthorized, Refused
-from portmap.model import PortRequest, Scope, scope_of
+from portmap.model import PortRequest, Scope, is_nominal, scope_of
 
 _SWITCHED_OFF = 501  # what a UPnP daemon answers to everything while it is switched off: miniupnpd PR#890
 _NAMES = "look for UPnP, NAT-PMP, PCP or 'allow programs to open ports'"
@@ -90,7 +90,10 @@ def wanted_ports(findings: Findings) -> str:
 def port_text(request: PortRequest) -> str:
     """The request as it is written on a command line."""
     external = f"{request.external_port}:" if request.external_port else ""
-    return f"{external}{request.internal_port}/{request.protocol.lower()}"
+    internal = str(request.internal_port)
+    if request.follow:
+        internal = "follow" if is_nominal(request.internal_port) else f"{internal}=follow"
+    return f"{external}{internal}/{request.protocol.lower()}"
 
 
 def no_gateway(findings: Findings) -> Diagnosis | None:

@@ -125,7 +125,8 @@ def listening(kind: socket.SocketKind, where: Peer) -> socket.socket:
             sock.listen()
     except (OSError, OverflowError) as error:  # Overflow: a port that cannot be
         sock.close()
-        text = f"the simulated router cannot listen on {where[0]} port {where[1]} ({error}): try another"
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        text = f"the simulated router cannot listen on {where[0]} port {where[1]} ({reason}): try another"
         raise PortmapError(text) from error
     return sock
 
