@@ -66,6 +66,11 @@ def test_bad_input_is_one_line_and_exit_2(run: Run, words: tuple[str, ...], told
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("group", ["service", "config"])
+def test_a_group_without_its_command_says_so_in_a_line(run: Run, group: str) -> None:
+    assert run(group) == (2, "", f"portmap: Missing command. (try: portmap {group} --help)\n")
+
+
 def test_a_folder_is_no_key_file(run: Run, tmp_path: Path) -> None:
     code, _, err = run("--nat", "none", "--publish", f"enr:{tmp_path}", "80")
     assert (code, err.count("\n"), str(tmp_path) in err) == (2, 1, True)

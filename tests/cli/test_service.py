@@ -51,7 +51,7 @@ def test_a_configuration_is_named_by_its_whole_path(
 
 @pytest.mark.parametrize(
     "words",
-    [["nonsense"], ["--nat", "unknown", "80"], ["--publish", "unknown", "80"], ["--lease", "x", "80"]],
+    [[], ["--quiet"], ["nonsense"], ["--nat", "unknown", "80"], ["--publish", "unknown", "80"], ["--lease", "x", "80"]],
     ids=" ".join,
 )
 def test_a_unit_for_nonsense_is_not_printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,8 @@ def print_unit(
 
     `flags`: what the options say.
     """
+    if config is None and not mappings and flags.nat is None and flags.publish is None:
+        raise SpecError("no port was named for the service: write one, as in portmap service print 25565, or --config")
     command = [our_command(), *options]
     credential = None
     if config is not None:

@@ -54,7 +54,7 @@ def new(
     print_new_plugin(name, path_of(parent, "--dir"), publisher=publisher)
 
 
-config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(rich_markup_mode=None)
 
 
 @config_app.callback()
@@ -74,7 +74,7 @@ def check(
     raise typer.Exit(print_check(path_of(file, "FILE"), as_json=json))
 
 
-service_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+service_app = typer.Typer(rich_markup_mode=None)
 
 
 @service_app.callback()
