@@ -27,6 +27,26 @@ def test_a_gateway_that_allows_a_range_only_chooses_the_port_itself(
     assert gateway.heard == [GET, ADD] * len(looks) + [ANY, GET]
 
 
+def test_a_gateway_that_chooses_another_port_at_a_renewal_is_left_with_one_entry(
+    mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    opens(mapper, scripted({GET: [714, entry()], ADD: [606], ANY: [{"NewReservedPort": "5003"}]})[0])
+    again = WANTED._replace(external_port=5003)
+    looks = [entry(lease=290), entry(), entry(lease=290), 714]
+    wan, gateway = scripted({GET: looks, ADD: [606], ANY: [{"NewReservedPort": "5004"}], DELETE: [YES]})
+    assert opens(mapper, wan, again) == Grant(5004, 600)
+    assert gateway.heard == [GET, ADD, ANY, GET, GET, DELETE, GET]
+    assert b"<NewExternalPort>5003<" in gateway.requests[5]
+    assert mapper.held == 1
+
+
+def test_a_former_entry_that_cannot_be_deleted_costs_no_grant(mapper: PortMapper, scripted: "Scripted") -> None:
+    opens(mapper, scripted({GET: [714, entry()], ADD: [606], ANY: [{"NewReservedPort": "5003"}]})[0])
+    wan, _ = scripted({GET: [entry()], ADD: [606], ANY: [{"NewReservedPort": "5004"}], DELETE: [606]})
+    assert opens(mapper, wan, WANTED._replace(external_port=5003)) == Grant(5004, 600)
+    assert mapper.held == 2  # so both are deleted at the end
+
+
 @pytest.mark.parametrize("answer", [401, 602, NOT_FOUND, {"NewReservedPort": "0"}, {}])
 def test_a_gateway_that_chooses_no_port_is_asked_for_others(
     answer: Any, mapper: PortMapper, scripted: "Scripted"

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 
-from portmap.errors import NotAuthorized, Refused
+from portmap.errors import NATError, NotAuthorized, Refused
 from portmap.model import Grant
 from portmap_upnp.control import upnp_errors as code
 from portmap_upnp.control.wan_connection import WanActions
@@ -89,6 +89,7 @@ class PortMapper:
                     raise first from refusal
                 _check_is_ordinary(request.at(port).forward, refusal)
                 if _needs_any_port(first, refusal) and (grant := self._entries.make_any(wan, request)):
+                    self._close_former(wan, wanted, grant)
                     return grant
                 if refusal.code not in _ANOTHER_PORT_MAY_DO and not isinstance(refusal, NoEffect):
                     raise
@@ -97,6 +98,15 @@ class PortMapper:
         if first and first.code == code.ACTION_FAILED and (grant := self._make_permanent(wan, request)):
             return grant
         raise first or PortTaken.by(wanted, "another host")
+
+    def _close_former(self, wan: WanActions, former: PortForward, grant: Grant) -> None:
+        """Close what we held where the gateway chose another port at a renewal: one entry is left for a mapping."""
+        if grant.external_port == former.external_port or former.key not in self._entries.held:
+            return
+        try:
+            self._entries.remove(wan, former)
+        except NATError as error:
+            _log.warning("%s is left until its lease ends, for it could not be deleted: %s", former, error)
 
     def _make_permanent(self, wan: WanActions, request: MappingRequest) -> Grant | None:
         """A permanent entry, where every port fails without a reason: it may be for the lease. None where it is not."""
