@@ -1,6 +1,7 @@
 """`portmap open` and `portmap close`: what is opened, remembered and closed again, each where it was opened."""
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from tests.cli.opened_ports import Told, close, left, note_expired, open_, outsi
 import portmap
 from portmap.backends.nat import Nat
 from portmap.cli.commands.close import close_ports
-from portmap.errors import NotAuthorized, SpecError
+from portmap.cli.commands.port_results import report_failures
+from portmap.errors import NotAuthorized, Refused, SpecError
+from portmap.model import Protocol
 from portmap.storage import journal_store
+from portmap.storage.journal import JournalEntry
 from portmap.testing import Quirks, Router, loopback_address
 
 # What is there no more
@@ -55,6 +59,16 @@ def test_a_port_that_could_not_be_noted_is_told(
     opened, warning = told()
     assert opened == "8080-8081/tcp are open at 1.2.3.4:8080-8081 for 10m"
     assert warning.startswith("portmap: 8080-8081/tcp: the state folder cannot be written to, so 'portmap close' ")
+
+
+def test_a_pinhole_that_cannot_be_closed_is_told_from_the_mapping(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    entries = [JournalEntry("G", Protocol.TCP, 80, 80, spec="pcp", ipv6=ipv6) for ipv6 in (False, True)]
+    assert report_failures([(entry, Refused("no")) for entry in entries], as_json=True) == 4
+    printed = capsys.readouterr()
+    assert printed.err == "portmap: 80/tcp 80/tcp over IPv6: no\n"
+    assert [json.loads(line)["ipv6"] for line in printed.out.splitlines()] == [False, True]
 
 
 # Where each was opened

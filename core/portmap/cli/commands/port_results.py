@@ -17,7 +17,8 @@ def report_failures(failures: Sequence[tuple[PortRequest | JournalEntry, Portmap
     """Tell each failure; the highest exit code. Ports that failed for the same reason share a line."""
     ports: dict[str, list[str]] = {}
     for what, error in failures:
-        ports.setdefault(str(error), []).append(what.key.typed)
+        is_pinhole = isinstance(what, JournalEntry) and what.ipv6
+        ports.setdefault(str(error), []).append(f"{what.key.typed} over IPv6" if is_pinhole else what.key.typed)
         if as_json:
             print_json(
                 event="error",
@@ -27,6 +28,7 @@ def report_failures(failures: Sequence[tuple[PortRequest | JournalEntry, Portmap
                 protocol=what.protocol,
                 internal_port=what.internal_port,
                 **host_field(what.host),
+                **({"ipv6": what.ipv6} if isinstance(what, JournalEntry) else {}),
             )
     for reason, names in ports.items():
         shown = (

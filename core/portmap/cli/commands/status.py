@@ -174,6 +174,8 @@ def _external(port: PortStatus) -> str:
 def _lease(port: PortStatus, now: float) -> str:
     if port.state != UP:
         return "-"
+    if port.expires is not None and port.expires <= now:
+        return "over"  # its process is stopped, or the clock was set: the gateway may have closed it
     return format_lifetime(None if port.expires is None else max(1, round(port.expires - now)))
 
 
