@@ -74,6 +74,14 @@ def test_a_failing_port_is_told_and_the_rest_is_open(tmp_path: Path, told: Told)
     assert code == 0 or any(line.startswith("portmap: 80/tcp: ") for line in lines)
 
 
+@pytest.mark.parametrize("mappings", [("8080",), ("8080", "8081")])
+def test_each_port_that_fails_is_told_once(tmp_path: Path, told: Told, mappings: tuple[str, ...]) -> None:
+    with Router(loopback_address(), quirks=Quirks(pmp_result=2)) as router:
+        assert open_(pmp(router), tmp_path, *mappings, as_json=True) == 4
+    errors = [json.loads(line) for line in told() if line.startswith("{")]
+    assert [str(it["internal_port"]) for it in errors] == list(mappings)
+
+
 def test_json_has_an_object_for_each_port(router: Router, tmp_path: Path, told: Told) -> None:
     open_(pmp(router), tmp_path, "8081:8080", "5353/udp", as_json=True)
     objects = [json.loads(line) for line in told()]

@@ -113,9 +113,11 @@ class _Opener:
         opened: dict[PortRequest, OpenedPort] = {}
         later: list[PortRequest] = []
         for request in self._until_silent(requests):
+            failed_before = len(self._failures)
             port = self._open_one(request, exact=len(requests) > 1)
             if port is None:
-                later.append(request)
+                if len(self._failures) == failed_before:  # this port was refused; another one may do
+                    later.append(request)
             elif not port.as_asked and (request.protocol, port.external_port) in wanted:
                 self._take_back(self._made[-1:])
                 later.append(request)
