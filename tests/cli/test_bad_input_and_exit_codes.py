@@ -54,6 +54,10 @@ from portmap.errors import (
         (("--", "-80"), "write [NAME=]"),
         (("open", "--nat", "pmp:127.0.0.1"), "Missing argument 'MAPPING...'"),
         (("--nat", "pmp:127.0.0.1", "--verison"), "No such option: --verison (Possible options: --metrics, --ver"),
+        (
+            ("80", "--prove", "x"),
+            "portmap: the responder (--via, --prove) cannot be asked: the URL begins with neither",
+        ),
         (("open", "80", "--nat", ""), "none opens no ports: choose a gateway, as in --nat any"),
     ],
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Self
 
-from portmap.errors import Garbled, Refused
+from portmap.errors import Garbled, Refused, SpecError
 from portmap.model import Address, Protocol
 from portmap.wire.http import SiteResponse, request
 from portmap.wire.site import Site
@@ -55,7 +55,10 @@ class EchoClient:
     @classmethod
     def parse(cls, url: str, interface: str | None = None) -> Self:
         """Take the URL. Raises SpecError, which does not repeat it."""
-        return cls(Site.parse(url), interface)
+        try:
+            return cls(Site.parse(url), interface)
+        except SpecError as error:
+            raise SpecError(f"the responder (--via, --prove) cannot be asked: {error}") from None
 
     def __str__(self) -> str:
         return str(self.site)
