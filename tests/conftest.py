@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from tests.examples import judge_no_time
 
 WORKERS_PER_CORE = 2  # most tests wait for something
 # Their tests share what takes long to make, so that one process runs them all; any process runs any other test.
@@ -27,6 +28,7 @@ ONE_PROCESS = {
 
 def pytest_configure() -> None:
     """Ctrl-C and a hang-up work in what the tests start, though a shell's `&` or nohup has the tests ignore them."""
+    judge_no_time()
     for name in ("SIGINT", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_IGN:

@@ -12,7 +12,6 @@ from tests.fuzz.targets import TARGETS, Target
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 fixed = settings(
     derandomize=True,
-    deadline=None,
     database=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # a busy machine, and big inputs

@@ -199,7 +199,7 @@ def afflicted(troubles: list[Trouble]) -> tuple[ScriptedBackend, int]:
     return backend, now + 700
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(TROUBLES, st.floats(0, 1))
 def test_no_misfortune_of_two_minutes_makes_a_gap(troubles: list[Trouble], spread: float) -> None:
     backend, end = afflicted(troubles)
@@ -210,7 +210,7 @@ def test_no_misfortune_of_two_minutes_makes_a_gap(troubles: list[Trouble], sprea
         assert all(later - earlier <= 600 for earlier, later in pairwise([*held, end]))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(TROUBLES, st.floats(0, 1))
 def test_whatever_happened_the_table_is_empty_in_the_end(troubles: list[Trouble], spread: float) -> None:
     backend, end = afflicted(troubles)
@@ -218,7 +218,7 @@ def test_whatever_happened_the_table_is_empty_in_the_end(troubles: list[Trouble]
     assert backend.table == {}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(TROUBLES, st.lists(st.sampled_from([0, -1, 65536, 80, 8080, 65535]), min_size=1))
 def test_no_event_ever_claims_a_port_that_is_none(troubles: list[Trouble], ports: list[int]) -> None:
     backend, end = afflicted(troubles)
@@ -228,7 +228,7 @@ def test_no_event_ever_claims_a_port_that_is_none(troubles: list[Trouble], ports
     assert all(port is None or 1 <= port <= 65535 for port in claimed)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(TROUBLES)
 def test_the_stream_of_a_mapping_always_makes_sense(troubles: list[Trouble]) -> None:
     backend, end = afflicted([*troubles, (90, 700, "", "refusal")])

@@ -159,7 +159,7 @@ def test_a_half_that_is_let_go_leaves_the_other_where_it_is() -> None:
 PORTS = st.frozensets(st.tuples(st.sampled_from(Protocol), st.integers(4001, 4008)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PORTS, st.sampled_from(["4001/both", "4001=follow/both", "4001-4003/both"]), st.floats(0, 1))
 def test_whatever_the_neighbours_hold_every_pair_ends_on_one_port(
     taken: frozenset[Key], text: str, spread: float

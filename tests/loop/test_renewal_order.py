@@ -249,7 +249,7 @@ FAULTS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.booleans(), FAULTS, st.integers(0, 10**6))
 def test_whatever_strikes_both_are_open_in_the_end(
     soap: bool, troubles: list[tuple[str, float, float]], chance: int

@@ -15,7 +15,6 @@ from portmap.loop.lease import MAX_RETRY
 
 fixed = settings(
     derandomize=True,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # a busy machine
 )

@@ -77,10 +77,16 @@ class StunPeer:
         self._loop.call_soon(self._started.set)
         self._loop.run_forever()
         server.close()
-        self._loop.run_until_complete(end_tasks())  # those of connections that are being accepted
-        self._close_connections()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(self._end_connections())
+        self._loop.run_until_complete(end_tasks())
         self._loop.close()
+
+    async def _end_connections(self) -> None:
+        """End every connection, those that are being accepted too, until each socket is closed."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        while self.connections or not all(task.done() for task in others):
+            self._close_connections()
+            await asyncio.sleep(0.001)
 
     def _read(self) -> None:
         with suppress(OSError):
