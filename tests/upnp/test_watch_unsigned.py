@@ -1,7 +1,9 @@
-"""Announcements that do not tell a restart from a repetition: no BOOTID, and the place where the gateway was."""
+"""Announcements that do not tell a restart from a repetition: no BOOTID and the place where it was, or a goodbye."""
 
 import time
 from typing import TYPE_CHECKING
+
+from tests.stopwatch import Stopwatch
 
 from portmap.model import Protocol
 from portmap.testing import Quirks
@@ -70,3 +72,22 @@ def test_a_gateway_that_does_not_answer_has_lost_nothing_yet(settled: "House") -
     settled.router.quirks = Quirks(upnp_off=True)
     settled.alive(boot="")
     assert settled.alert(2 * NEVER) == ""
+
+
+# Goodbyes.
+
+
+def test_a_gateway_that_says_goodbye_and_is_back_at_once_delays_no_alert(settled: "House") -> None:
+    with Stopwatch() as watch:
+        settled.router.reboot(byebye=True, downtime=0.05)
+        assert settled.alert() == "127.0.0.1 restarted: BOOTID 0 → 1"
+    assert watch.seconds < 0.8
+
+
+def test_forged_goodbyes_are_asked_about_once_a_second(settled: "House") -> None:
+    before, ends = settled.router.heard.description, time.monotonic() + 1.5
+    while time.monotonic() < ends:
+        settled.says("ssdp:byebye")
+        time.sleep(0.02)
+    assert settled.router.heard.description - before <= 2
+    assert settled.alert(timeout=0.1) == ""

@@ -76,6 +76,7 @@ class GatewayWatch:
         self._aliases: set[Location] = set()
         self._told_without_contact: set[tuple[Location, str]] = set()  # of a gateway that is not used: no news twice
         self._told_at = self._looked_at = self._unchanged_at = -LONGEST_REST
+        self._heeds_goodbyes_at = -inf
         self._rest = REST
         self._in_vain_at = -inf  # when a question last found nothing new
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
@@ -153,22 +154,23 @@ class GatewayWatch:
             case AdvertisementKind.UPDATE if ours and self._gateway:
                 self._gateway = self._gateway._replace(boot=notice.boot)
             case AdvertisementKind.BYEBYE if ours and self._gateway and self._followed:
-                return self._check_goodbye(self._gateway)
+                self._check_goodbye(self._gateway)
             case AdvertisementKind.ALIVE:
                 return self._check_alive(sender, notice)
         return False
 
-    def _check_goodbye(self, gateway: GatewayDevice) -> bool:
-        if gateway is self._gone:
-            return False
+    def _check_goodbye(self, gateway: GatewayDevice) -> None:
+        """No rest follows: the gateway may be back already, and what it announces must not wait."""
+        if gateway is self._gone or time.monotonic() < self._heeds_goodbyes_at:
+            return
         self._waiter.pause(_LEAVING)
         if self._describe(gateway.location):
             self._asked_in_vain()
-            return True
+            self._heeds_goodbyes_at = time.monotonic() + self._rest
+            return
         self._gone = gateway
         self._adopt(None)
         self._alert(f"{gateway.host} said goodbye")
-        return True
 
     def _check_alive(self, sender: Address, notice: Advertisement) -> bool:
         try:
