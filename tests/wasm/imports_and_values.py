@@ -37,14 +37,23 @@ def imported() -> int:
 def tested() -> int:
     """The exit status of pytest."""
     import pytest  # noqa: PLC0415  # after the filter for warnings, as everything from /site
-    from tests.examples import judge_no_time  # noqa: PLC0415  # from /checkout
 
-    judge_no_time()
     tests = Path(CHECKOUT, "tests")
     files = [str(tests / name) for name in (tests / "wasm" / "tests.txt").read_text().split()]
     surroundings = ["-c", "/dev/null", "--rootdir", CHECKOUT, "--noconftest", "--import-mode", "importlib"]
     plugins = ["-p", "no:cacheprovider", "-p", "no:faulthandler"]
-    return int(pytest.main(["-q", "-W", "error", *surroundings, *plugins, "-k", f"not ({LEFT_OUT})", *files]))
+    words = ["-q", "-W", "error", *surroundings, *plugins, "-k", f"not ({LEFT_OUT})", *files]
+    return int(pytest.main(words, plugins=[Examples()]))
+
+
+class Examples:
+    """What `tests/conftest.py` does, which is not loaded here."""
+
+    def pytest_configure(self) -> None:
+        """Once Hypothesis has been prepared by pytest, which may not happen before."""
+        from tests.examples import judge_no_time  # noqa: PLC0415  # see above
+
+        judge_no_time()
 
 
 def _modules_of(package: ModuleType) -> list[pkgutil.ModuleInfo]:
