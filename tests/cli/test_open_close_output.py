@@ -37,11 +37,11 @@ def test_another_port_than_asked_for_is_said(tmp_path: Path, told: Told) -> None
 
 
 def test_that_a_running_portmap_has_the_port_elsewhere_is_said(router: Router, tmp_path: Path, told: Told) -> None:
-    with portmap.open(pmp(router), ["443:8080"]) as session:
+    with portmap.open(pmp(router), ["8443:8080"]) as session:
         session.wait(10)
         assert open_(pmp(router), tmp_path, "8080") == 0
     (line,) = told()
-    assert line.endswith(":443 for 10m, not at 8080: another session of this process holds it, too")
+    assert line.endswith(":8443 for 10m, not at 8080: another session of this process holds it, too")
 
 
 @pytest.mark.parametrize("protocol", ["pmp", "pcp", "upnp"])

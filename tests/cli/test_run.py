@@ -136,8 +136,8 @@ def test_of_several_mappings_the_first_is_the_plain_one() -> None:
 
 
 def test_where_the_application_follows_its_port_is_the_external_one() -> None:
-    told = environment_of([Mapping(Protocol.TCP, 1, 40001, 60, IPv4Address("1.2.3.4"), follow=True)], "G")
-    assert told["PORTMAP_INTERNAL_PORT"] == "40001"
+    told = environment_of([Mapping(Protocol.TCP, 1, 20001, 60, IPv4Address("1.2.3.4"), follow=True)], "G")
+    assert told["PORTMAP_INTERNAL_PORT"] == "20001"
 
 
 def test_the_protocol_is_written_as_in_events_and_in_commands_of_exec() -> None:

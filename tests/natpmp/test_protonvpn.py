@@ -242,6 +242,6 @@ def test_where_only_one_port_will_do_a_pair_at_a_taken_one_fails(home: Home) -> 
 
 def test_sixteen_ports_in_a_row_are_open_in_a_row(home: Home) -> None:
     router = home.router()
-    session = home.open(router, "40000:27015-27030/udp", kind=NatPmp)
-    assert list(ports(session).values()) == list(range(40000, 40016))
+    session = home.open(router, "20000:27015-27030/udp", kind=NatPmp)
+    assert list(ports(session).values()) == list(range(20000, 20016))
     assert [entry.internal_port for entry in router.entries] == list(range(27015, 27031))

@@ -217,14 +217,14 @@ def test_two_sessions_of_one_process_share_a_mapping(router: Router) -> None:
 
 
 def test_a_port_that_another_portmap_has_elsewhere_is_not_called_taken(router: Router) -> None:
-    with portmap.open(spec("pmp", router), ["443:8080"]) as outer:
+    with portmap.open(spec("pmp", router), ["8443:8080"]) as outer:
         outer.wait(10)
         with (
             portmap.open(spec("pmp", router), ["8080"], on_conflict="fail") as inner,
-            pytest.raises(Conflict, match="gave port 443 instead of 8080: another session of this process holds"),
+            pytest.raises(Conflict, match="gave port 8443 instead of 8080: another session of this process holds"),
         ):
             inner.wait(10)
-        assert [entry.external_port for entry in router.entries] == [443]
+        assert [entry.external_port for entry in router.entries] == [8443]
 
 
 def test_a_one_shot_call_does_not_delete_what_a_session_holds(router: Router) -> None:

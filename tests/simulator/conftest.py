@@ -107,9 +107,9 @@ class Lan:
 
     MAPPING: ClassVar = {
         "NewRemoteHost": "",
-        "NewExternalPort": "40001",
+        "NewExternalPort": "20001",
         "NewProtocol": "TCP",
-        "NewInternalPort": "40001",
+        "NewInternalPort": "20001",
         "NewInternalClient": "127.0.0.1",
         "NewEnabled": "1",
         "NewPortMappingDescription": "portmap:web",

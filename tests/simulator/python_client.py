@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-NAMES = {"NewRemoteHost": "", "NewExternalPort": 40080, "NewProtocol": "TCP"}
+NAMES = {"NewRemoteHost": "", "NewExternalPort": 20080, "NewProtocol": "TCP"}
 MAPPING = NAMES | {
-    "NewInternalPort": 40081,
+    "NewInternalPort": 20081,
     "NewInternalClient": "127.0.0.1",
     "NewEnabled": "1",
     "NewPortMappingDescription": "portmap:web",

@@ -45,8 +45,8 @@ def test_a_mapping_by_pcp_really_leads_inside(router: Router, ask: Ask, udp_serv
 
 
 def test_a_deletion_by_pcp_is_counted(router: Router, ask: Ask) -> None:
-    ask(router.pmp_port, map_udp(40001))
-    ask(router.pmp_port, map_udp(40001, 0))
+    ask(router.pmp_port, map_udp(20001))
+    ask(router.pmp_port, map_udp(20001, 0))
     assert (router.heard, router.entries) == (Heard(pcp_map=1, pcp_unmap=1), ())
 
 
@@ -63,7 +63,7 @@ def test_a_router_without_pcp_answers_it_in_natpmp_with_the_response_bit_clear(
 
 def test_r_bit_in_version_error_is_what_miniupnpd_says(start: Start, sock: socket.socket) -> None:
     router = start(pcp=False, quirks=Quirks(r_bit_in_version_error=True))
-    assert answer_of(router, sock, map_udp(40001)).hex() == "0081000100000000"
+    assert answer_of(router, sock, map_udp(20001)).hex() == "0081000100000000"
 
 
 def test_a_router_with_pcp_alone_answers_natpmp_in_pcp(start: Start, sock: socket.socket) -> None:
@@ -91,6 +91,6 @@ def test_a_new_external_address_begins_a_new_epoch_where_pcp_is_spoken(
 
 
 def test_a_new_external_address_leaves_the_mappings_alone(router: Router, ask: Ask) -> None:
-    ask(router.pmp_port, map_udp(40001))
+    ask(router.pmp_port, map_udp(20001))
     router.external_ip = "203.0.113.9"
     assert [entry.protocol for entry in router.entries] == [Protocol.UDP]

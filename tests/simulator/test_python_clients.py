@@ -21,7 +21,7 @@ Start: TypeAlias = Callable[..., Router]
 PYTHON = Path(__file__).parents[2] / ".clients/bin/python"
 SCRIPT = Path(__file__).with_name("python_client.py")
 LIBRARIES = ("upnpclient", "upnpy", "async_upnp_client")
-TCP_WEB = Entry(Protocol.TCP, 40080, "127.0.0.1", 40081, 600, "portmap:web")
+TCP_WEB = Entry(Protocol.TCP, 20080, "127.0.0.1", 20081, 600, "portmap:web")
 
 
 def step(library: str, verb: str, router: Router) -> Any:
@@ -49,14 +49,14 @@ def test_a_library_reads_back_and_deletes(start: Start, library: str) -> None:
     router = start()
     step(library, "add", router)
     read = step(library, "read", router)
-    assert (str(read["NewInternalPort"]), read["NewInternalClient"]) == ("40081", "127.0.0.1")
+    assert (str(read["NewInternalPort"]), read["NewInternalClient"]) == ("20081", "127.0.0.1")
     assert step(library, "delete", router) == {}
     assert len(router.entries) == 0
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_library_finds_the_actions_of_version_2(start: Start, library: str) -> None:
-    assert str(step(library, "add_any", start(igd=2))["NewReservedPort"]) == "40080"
+    assert str(step(library, "add_any", start(igd=2))["NewReservedPort"]) == "20080"
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

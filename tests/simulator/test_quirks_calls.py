@@ -23,9 +23,9 @@ RANGE = {"NewStartPort": "1", "NewEndPort": "65535", "NewProtocol": "TCP", "NewM
     [
         (Quirks(no_infinite=True), {"NewLeaseDuration": "0"}, "402"),
         (Quirks(no_infinite=True), {}, ""),
-        (Quirks(same_port_required=True), {"NewExternalPort": "40002"}, "724"),
+        (Quirks(same_port_required=True), {"NewExternalPort": "20002"}, "724"),
         (Quirks(same_port_required=True), {}, ""),
-        (Quirks(conflict_as_501=True, conflict=frozenset({40001})), {}, "501"),
+        (Quirks(conflict_as_501=True, conflict=frozenset({20001})), {}, "501"),
         (Quirks(picky_description=True), {"NewPortMappingDescription": "x" * 33}, "501"),
         (Quirks(picky_description=True), {"NewPortMappingDescription": "x" * 32}, ""),
         (Quirks(high_ports_only=True), {"NewExternalPort": "80"}, "606"),
@@ -104,8 +104,8 @@ def test_refuses_private_is_501_though_connected(lan: Behind) -> None:
     ("quirks", "port", "error"),
     [
         (Quirks(only_ports=frozenset({5000, 5001})), "5001", ""),
-        (Quirks(only_ports=frozenset({5000, 5001})), "40001", "606"),
-        (Quirks(only_ports=frozenset({5000}), forbidden_as_718=True), "40001", "718"),
+        (Quirks(only_ports=frozenset({5000, 5001})), "20001", "606"),
+        (Quirks(only_ports=frozenset({5000}), forbidden_as_718=True), "20001", "718"),
         (Quirks(high_ports_only=True, forbidden_as_718=True), "80", "718"),
     ],
 )
@@ -118,11 +118,11 @@ def test_a_port_that_is_not_allowed_is_refused(lan: Behind, quirks: Quirks, port
 @pytest.mark.parametrize(
     ("quirks", "wanted", "given"),
     [
-        (Quirks(only_ports=frozenset(range(5000, 5011))), "40001", "5010"),  # as miniupnpd 2.3.1
+        (Quirks(only_ports=frozenset(range(5000, 5011))), "20001", "5010"),  # as miniupnpd 2.3.1
         (Quirks(only_ports=frozenset(range(5000, 5011))), "5003", "5003"),
-        (Quirks(only_ports=frozenset(range(5000, 5011)), bad_rows=frozenset({5010})), "40001", "5009"),
+        (Quirks(only_ports=frozenset(range(5000, 5011)), bad_rows=frozenset({5010})), "20001", "5009"),
         (Quirks(high_ports_only=True), "80", "1024"),  # likewise
-        (Quirks(conflict=frozenset({40001})), "40001", "40002"),
+        (Quirks(conflict=frozenset({20001})), "20001", "20002"),
     ],
 )
 def test_add_any_gives_the_nearest_port_that_is_allowed(lan: Behind, quirks: Quirks, wanted: str, given: str) -> None:
@@ -156,7 +156,7 @@ def test_add_answer_bare_has_no_response_element(lan: Behind) -> None:
 
 
 def test_add_answer_leaves_refusals_as_they_are(lan: Behind) -> None:
-    assert lan(add_answer="204", conflict=frozenset({40001})).add() == "718"
+    assert lan(add_answer="204", conflict=frozenset({20001})).add() == "718"
 
 
 @pytest.mark.parametrize("code", ["714", "401", "600", "606"])
@@ -203,16 +203,16 @@ def test_client_as_is_how_the_host_is_listed(lan: Behind, how: str, client: str)
 
 
 def test_bad_rows_hold_their_ports_and_are_no_xml(lan: Behind) -> None:
-    host = lan(bad_rows=frozenset({40001}))
-    assert (host.add(), host.add(NewExternalPort="40002")) == ("718", "")
+    host = lan(bad_rows=frozenset({20001}))
+    assert (host.add(), host.add(NewExternalPort="20002")) == ("718", "")
     status, text = host.post("GetGenericPortMappingEntry", NewPortMappingIndex="1")
     assert status == 200
     assert "<NewPortMappingDescription>\xb5Torrent & friends<" in text
-    assert host.call("GetGenericPortMappingEntry", NewPortMappingIndex="0")["NewExternalPort"] == "40002"
+    assert host.call("GetGenericPortMappingEntry", NewPortMappingIndex="0")["NewExternalPort"] == "20002"
 
 
 def test_bad_rows_spoil_the_whole_list(lan: Behind) -> None:
-    text = lan(bad_rows=frozenset({40001})).post("GetListOfPortMappings", **RANGE)[1]
+    text = lan(bad_rows=frozenset({20001})).post("GetListOfPortMappings", **RANGE)[1]
     with pytest.raises(ET.ParseError):
         ET.fromstring(text[text.index("<p:") : text.index("]]>")])  # noqa: S314  # our own
 
@@ -233,9 +233,9 @@ def test_the_list_of_a_range_has_each_mapping_with_its_values(lan: Behind) -> No
     (row,) = ET.fromstring(text[text.index("<p:") : text.index("]]>")])  # noqa: S314  # our own
     assert {leaf.tag.partition("}")[2]: leaf.text or "" for leaf in row} == {
         "NewRemoteHost": "",
-        "NewExternalPort": "40001",
+        "NewExternalPort": "20001",
         "NewProtocol": "TCP",
-        "NewInternalPort": "40001",
+        "NewInternalPort": "20001",
         "NewInternalClient": "127.0.0.1",
         "NewEnabled": "1",
         "NewDescription": "portmap:web",
@@ -246,7 +246,7 @@ def test_the_list_of_a_range_has_each_mapping_with_its_values(lan: Behind) -> No
 def test_a_range_is_deleted_at_once_and_730_where_it_is_empty(lan: Behind) -> None:
     host = lan()
     host.add()
-    host.add(NewExternalPort="40002")
+    host.add(NewExternalPort="20002")
     assert host.call("DeletePortMappingRange", **RANGE) == {}
     assert host.router.entries == ()
     assert host.call("DeletePortMappingRange", **RANGE)["error"] == "730"

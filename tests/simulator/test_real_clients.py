@@ -15,7 +15,7 @@ from portmap.simulator.natpmp import OPCODE
 from portmap.testing import Entry, Heard, Quirks, Router
 
 Start: TypeAlias = Callable[..., Router]
-TCP_WEB = Entry(Protocol.TCP, 40080, "127.0.0.1", 40081, 600, "portmap:web")
+TCP_WEB = Entry(Protocol.TCP, 20080, "127.0.0.1", 20081, 600, "portmap:web")
 
 
 def run(*command: str) -> str:
@@ -53,23 +53,23 @@ def test_miniupnpc_learns_status_and_address(start: Start, igd: Callable[[Router
 def test_miniupnpc_maps_reads_back_and_deletes(start: Start, igd: Callable[[Router], Any], version: int) -> None:
     router = start(igd=version)
     client = igd(router)
-    assert client.addportmapping(40080, "TCP", "127.0.0.1", 40081, "portmap:web", "", 600)
+    assert client.addportmapping(20080, "TCP", "127.0.0.1", 20081, "portmap:web", "", 600)
     assert router.entries == (TCP_WEB,)
-    assert client.getspecificportmapping(40080, "TCP") == ("127.0.0.1", 40081, "portmap:web", True, 600)
-    assert client.deleteportmapping(40080, "TCP")
+    assert client.getspecificportmapping(20080, "TCP") == ("127.0.0.1", 20081, "portmap:web", True, 600)
+    assert client.deleteportmapping(20080, "TCP")
     assert not router.entries
 
 
 def test_miniupnpc_lists_to_the_end(router: Router, igd: Callable[[Router], Any]) -> None:
     client = igd(router)
-    client.addportmapping(40080, "TCP", "127.0.0.1", 40081, "portmap:web", "", 600)
-    assert client.getgenericportmapping(0)[:3] == (40080, "TCP", ("127.0.0.1", 40081))
+    client.addportmapping(20080, "TCP", "127.0.0.1", 20081, "portmap:web", "", 600)
+    assert client.getgenericportmapping(0)[:3] == (20080, "TCP", ("127.0.0.1", 20081))
     assert client.getgenericportmapping(1) is None
 
 
 def test_miniupnpc_adds_anywhere_on_igd_2(start: Start, igd: Callable[[Router], Any]) -> None:
     client = igd(start(igd=2, quirks=Quirks(other_port=True)))
-    assert client.addanyportmapping(40080, "TCP", "127.0.0.1", 40081, "portmap:web", "") == 41080
+    assert client.addanyportmapping(20080, "TCP", "127.0.0.1", 20081, "portmap:web", "") == 21080
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_miniupnpc_adds_anywhere_on_igd_2(start: Start, igd: Callable[[Router], 
 def test_miniupnpc_understands_a_refusal(start: Start, igd: Callable[[Router], Any], code: int, text: str) -> None:
     client = igd(start(quirks=Quirks(upnp_error=code)))
     with pytest.raises(Exception, match=f"^{text}$"):
-        client.addportmapping(40080, "TCP", "127.0.0.1", 40081, "portmap:web", "", 600)
+        client.addportmapping(20080, "TCP", "127.0.0.1", 20081, "portmap:web", "", 600)
 
 
 def test_miniupnpc_is_counted(router: Router, igd: Callable[[Router], Any]) -> None:
@@ -111,10 +111,10 @@ def test_py_natpmp_learns_the_address(router: Router, natpmp: Any) -> None:
 @pytest.mark.parametrize("protocol", list(Protocol))
 def test_py_natpmp_maps_and_deletes(router: Router, natpmp: Any, protocol: Protocol) -> None:
     opcode = OPCODE[protocol]
-    answer = natpmp.map_port(opcode, 40080, 40081, 600, gateway_ip=router.address)
-    assert (answer.private_port, answer.public_port, answer.lifetime) == (40081, 40080, 600)
-    assert router.entries == (Entry(protocol, 40080, "127.0.0.1", 40081, 600, "NAT-PMP"),)
-    natpmp.map_port(opcode, 0, 40081, 0, gateway_ip=router.address)
+    answer = natpmp.map_port(opcode, 20080, 20081, 600, gateway_ip=router.address)
+    assert (answer.private_port, answer.public_port, answer.lifetime) == (20081, 20080, 600)
+    assert router.entries == (Entry(protocol, 20080, "127.0.0.1", 20081, 600, "NAT-PMP"),)
+    natpmp.map_port(opcode, 0, 20081, 0, gateway_ip=router.address)
     assert not router.entries
 
 
@@ -122,7 +122,7 @@ def test_py_natpmp_maps_and_deletes(router: Router, natpmp: Any, protocol: Proto
 def test_py_natpmp_understands_a_refusal(start: Start, natpmp: Any) -> None:
     router = start(quirks=Quirks(pmp_result=2))
     with pytest.raises(natpmp.NATPMPResultError, match="refused"):
-        natpmp.map_port(OPCODE[Protocol.TCP], 40080, 40081, 600, gateway_ip=router.address)
+        natpmp.map_port(OPCODE[Protocol.TCP], 20080, 20081, 600, gateway_ip=router.address)
 
 
 # natpmpc and upnpc, the commands of libnatpmp and miniupnpc.
@@ -133,16 +133,16 @@ def test_natpmpc_learns_the_address(router: Router) -> None:
 
 
 def test_natpmpc_maps_and_deletes(router: Router) -> None:
-    text = run("natpmpc", "-g", router.address, "-a", "40080", "40081", "tcp", "600")
-    assert "Mapped public port 40080 protocol TCP to local port 40081 liftime 600\n" in text
-    assert router.entries == (Entry(Protocol.TCP, 40080, "127.0.0.1", 40081, 600, "NAT-PMP"),)
-    run("natpmpc", "-g", router.address, "-a", "0", "40081", "tcp", "0")
+    text = run("natpmpc", "-g", router.address, "-a", "20080", "20081", "tcp", "600")
+    assert "Mapped public port 20080 protocol TCP to local port 20081 liftime 600\n" in text
+    assert router.entries == (Entry(Protocol.TCP, 20080, "127.0.0.1", 20081, 600, "NAT-PMP"),)
+    run("natpmpc", "-g", router.address, "-a", "0", "20081", "tcp", "0")
     assert not router.entries
 
 
 def test_natpmpc_understands_a_refusal(start: Start) -> None:
     router = start(quirks=Quirks(pmp_result=2))
-    text = run("natpmpc", "-g", router.address, "-a", "40080", "40081", "tcp", "600")
+    text = run("natpmpc", "-g", router.address, "-a", "20080", "20081", "tcp", "600")
     assert "Mapped" not in text
 
 
@@ -163,21 +163,21 @@ def test_upnpc_finds_a_valid_gateway(start: Start, version: int) -> None:
 def test_upnpc_maps_lists_and_deletes(start: Start) -> None:
     router = start(external_ip="8.8.4.4")
     command = "upnpc", "-u", router.description_url
-    run(*command, "-e", "portmap:web", "-a", "127.0.0.1", "40081", "40080", "TCP", "600")
+    run(*command, "-e", "portmap:web", "-a", "127.0.0.1", "20081", "20080", "TCP", "600")
     assert router.entries == (TCP_WEB,)
-    assert re.search(r"0 TCP +40080->127\.0\.0\.1:40081 +'portmap:web' '' 600", run(*command, "-l"))
-    assert "UPNP_DeletePortMapping() returned : 0" in run(*command, "-d", "40080", "TCP")
+    assert re.search(r"0 TCP +20080->127\.0\.0\.1:20081 +'portmap:web' '' 600", run(*command, "-l"))
+    assert "UPNP_DeletePortMapping() returned : 0" in run(*command, "-d", "20080", "TCP")
     assert not router.entries
 
 
 def test_upnpc_maps_anywhere_on_igd_2(start: Start) -> None:
-    router = start(igd=2, quirks=Quirks(conflict=frozenset({40080})))
-    run("upnpc", "-u", router.description_url, "-n", "127.0.0.1", "40081", "40080", "UDP", "600")
-    assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(Protocol.UDP, 40081)]
+    router = start(igd=2, quirks=Quirks(conflict=frozenset({20080})))
+    run("upnpc", "-u", router.description_url, "-n", "127.0.0.1", "20081", "20080", "UDP", "600")
+    assert [(entry.protocol, entry.external_port) for entry in router.entries] == [(Protocol.UDP, 20081)]
 
 
 def test_upnpc_understands_a_conflict(start: Start) -> None:
-    router = start(quirks=Quirks(conflict=frozenset({40080})))
-    run("upnpc", "-u", router.description_url, "-a", "127.0.0.1", "40081", "40080", "TCP", "600")
+    router = start(quirks=Quirks(conflict=frozenset({20080})))
+    run("upnpc", "-u", router.description_url, "-a", "127.0.0.1", "20081", "20080", "TCP", "600")
     assert router.heard.add == 1
     assert not router.entries

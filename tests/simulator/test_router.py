@@ -67,7 +67,7 @@ def test_what_is_not_there_is_404(fetch: Fetch, method: str, path: str) -> None:
 
 
 def test_all_that_is_heard_is_one_value(router: Router, ask: Ask, fetch: Fetch) -> None:
-    for data in (ADDRESS, map_tcp(40001), map_tcp(40001, lifetime=0), b"\0\x05"):
+    for data in (ADDRESS, map_tcp(20001), map_tcp(20001, lifetime=0), b"\0\x05"):
         ask(router.pmp_port, data)
     ask(router.ssdp_port, SEARCH)
     fetch("GET", "/desc.xml")
@@ -76,12 +76,12 @@ def test_all_that_is_heard_is_one_value(router: Router, ask: Ask, fetch: Fetch) 
 
 
 def test_a_granted_mapping_is_an_entry(router: Router, ask: Ask) -> None:
-    ask(router.pmp_port, map_tcp(40001, 40002))
-    assert router.entries == (Entry(Protocol.TCP, 40002, "127.0.0.1", 40001, 60, "NAT-PMP"),)
+    ask(router.pmp_port, map_tcp(20001, 20002))
+    assert router.entries == (Entry(Protocol.TCP, 20002, "127.0.0.1", 20001, 60, "NAT-PMP"),)
 
 
 def test_a_lease_ends_on_the_routers_clock(router: Router, ask: Ask, clock: Any) -> None:
-    ask(router.pmp_port, map_tcp(40001, lifetime=60))
+    ask(router.pmp_port, map_tcp(20001, lifetime=60))
     clock.now += 60
     assert router.entries == ()
 
@@ -104,11 +104,11 @@ def test_the_external_address_can_change(router: Router, ask: Ask) -> None:
 
 def test_the_quirks_can_change(router: Router, ask: Ask) -> None:
     router.quirks = Quirks(pmp_result=4)
-    assert ask(router.pmp_port, map_tcp(40001))[3] == 4
+    assert ask(router.pmp_port, map_tcp(20001))[3] == 4
 
 
 def test_a_reboot_forgets_every_mapping(router: Router, ask: Ask) -> None:
-    ask(router.pmp_port, map_tcp(40001))
+    ask(router.pmp_port, map_tcp(20001))
     router.reboot()
     assert router.entries == ()
 

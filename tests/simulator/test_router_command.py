@@ -76,17 +76,17 @@ def ask(*command: str) -> str:
 def test_natpmpc_maps_and_the_request_is_printed(run: Run) -> None:
     command = run("--pmp")
     command.until("listens  NAT-PMP on UDP port 5351")
-    text = ask("natpmpc", "-g", command.address, "-a", "40080", "40081", "tcp", "600")
-    assert "Mapped public port 40080 protocol TCP to local port 40081 liftime 600\n" in text
-    command.until(r"heard    map from 127\S+ protocol=TCP internal_port=40081 external_port=40080 lifetime=600")
+    text = ask("natpmpc", "-g", command.address, "-a", "20080", "20081", "tcp", "600")
+    assert "Mapped public port 20080 protocol TCP to local port 20081 liftime 600\n" in text
+    command.until(r"heard    map from 127\S+ protocol=TCP internal_port=20081 external_port=20080 lifetime=600")
 
 
 def test_upnpc_maps_and_the_request_is_printed(run: Run) -> None:
     command = run("--upnp", "--igd", "2", "--external-ip", "8.8.4.4")
     url = command.until(r"UPnP IGD:2 at (http://\S+)/desc.xml")[1] + "/desc.xml"
-    text = ask("upnpc", "-u", url, "-a", "127.0.0.1", "40081", "40080", "TCP", "600")
-    assert "external 8.8.4.4:40080 TCP is redirected to internal 127.0.0.1:40081" in text
-    command.until("heard    add from 127.* NewExternalPort=40080")
+    text = ask("upnpc", "-u", url, "-a", "127.0.0.1", "20081", "20080", "TCP", "600")
+    assert "external 8.8.4.4:20080 TCP is redirected to internal 127.0.0.1:20081" in text
+    command.until("heard    add from 127.* NewExternalPort=20080")
 
 
 def test_upnpc_finds_it_by_multicast_on_loopback(run: Run) -> None:
@@ -100,8 +100,8 @@ def test_upnpc_finds_it_by_multicast_on_loopback(run: Run) -> None:
 def test_a_quirk_shows(run: Run) -> None:
     command = run("--pmp", "--quirk", "other_port", "--quirk", "caps_lifetime=60")
     command.until("quirk    caps_lifetime: grants at most")
-    text = ask("natpmpc", "-g", command.address, "-a", "40080", "40081", "tcp", "600")
-    assert "Mapped public port 41080 protocol TCP to local port 40081 liftime 60\n" in text
+    text = ask("natpmpc", "-g", command.address, "-a", "20080", "20081", "tcp", "600")
+    assert "Mapped public port 21080 protocol TCP to local port 20081 liftime 60\n" in text
 
 
 def test_json_is_one_object_a_line(run: Run) -> None:

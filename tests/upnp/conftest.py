@@ -156,7 +156,7 @@ def free_port() -> int:
 
 
 BackendFor: TypeAlias = Callable[..., Upnp]
-ALTERNATIVE = 45678  # the port that is "drawn" when the wanted one is taken
+ALTERNATIVE = 25678  # the port that is "drawn" when the wanted one is taken
 
 
 @pytest.fixture
@@ -233,4 +233,4 @@ def settled(house: House) -> House:
 
 @pytest.fixture
 def mapper() -> PortMapper:
-    return PortMapper(chain([40001, 40002], repeat(40003)).__next__, HOST, is_host_present=lambda *_: True)
+    return PortMapper(chain([20001, 20002], repeat(20003)).__next__, HOST, is_host_present=lambda *_: True)

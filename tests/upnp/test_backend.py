@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, WebServers
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
-PORT = 40404
-ALTERNATIVE = 45678  # what conftest's backends draw
+PORT = 20404
+ALTERNATIVE = 25678  # what conftest's backends draw
 SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>{}</controlURL>"
 
 
@@ -141,8 +141,8 @@ def test_igd_2_is_spoken_too(backend_for: "BackendFor") -> None:
 
 
 def test_udp_and_an_external_port_of_ones_choice_are_opened(router: Router, upnp: Upnp) -> None:
-    assert upnp.add_mapping(UDP, 40500, PORT, "", 600, client=None) == Grant(40500, 600)
-    assert [(it.protocol, it.external_port, it.internal_port) for it in router.entries] == [(UDP, 40500, PORT)]
+    assert upnp.add_mapping(UDP, 20500, PORT, "", 600, client=None) == Grant(20500, 600)
+    assert [(it.protocol, it.external_port, it.internal_port) for it in router.entries] == [(UDP, 20500, PORT)]
 
 
 def test_asked_again_the_mapping_is_renewed_not_doubled(router: Router, upnp: Upnp) -> None:

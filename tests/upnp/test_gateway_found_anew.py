@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.upnp.conftest import WebServers
 
-PORT = 40404
+PORT = 20404
 
 
 def fault(code: int) -> bytes:

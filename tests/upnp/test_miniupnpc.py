@@ -24,7 +24,7 @@ TCP = Protocol.TCP
 @pytest.fixture
 def second(router: Router) -> "Upnp":
     search = Search(lambda: [IPv4Address(router.address)], multicast=None, port=router.ssdp_port)
-    made: Upnp = backend.Miniupnpc(search=search, choose=lambda: 45678, announced_at=("127.0.0.1", 0))
+    made: Upnp = backend.Miniupnpc(search=search, choose=lambda: 25678, announced_at=("127.0.0.1", 0))
     return made
 
 

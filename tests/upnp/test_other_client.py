@@ -122,7 +122,7 @@ def test_an_entry_of_ours_for_this_host_is_not_moved_to_the_client(mapper: "Port
     igd, _ = scripted({GET: [714, entry()], ADD: [YES]})
     opens(mapper, igd)
     igd, gateway = scripted({GET: [entry(), 714, listed(MARK)], ADD: [YES]})
-    assert opens(mapper, igd, FOR_NEIGHBOUR).external_port == 40001
+    assert opens(mapper, igd, FOR_NEIGHBOUR).external_port == 20001
     assert DELETE not in gateway.heard
 
 

@@ -43,7 +43,7 @@ THEIRS = entry("192.168.1.6")
 
 @pytest.fixture
 def mapper() -> PortMapper:
-    return PortMapper(chain([40001, 40002], repeat(40003)).__next__, HOST, is_host_present=lambda *_: True)
+    return PortMapper(chain([20001, 20002], repeat(20003)).__next__, HOST, is_host_present=lambda *_: True)
 
 
 def opens(mapper: PortMapper, igd: WanConnection, wanted: PortForward = WANTED) -> Grant:
@@ -88,7 +88,7 @@ def test_where_the_table_cannot_be_read_a_look_up_does_not_know(
 
 def test_a_port_that_another_host_has_is_never_asked_for(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, gateway = scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})
-    assert opens(mapper, igd) == Grant(40001, 600)
+    assert opens(mapper, igd) == Grant(20001, 600)
     assert gateway.heard == [GET, GET, ADD, GET]
 
 
@@ -117,7 +117,7 @@ def test_an_entry_that_is_not_this_mapping_of_ours_is_left_alone(
     mapper: PortMapper, scripted: "Scripted", holder: dict[str, str]
 ) -> None:
     igd, _ = scripted({GET: [holder, 714, entry()], ADD: [YES]})
-    assert opens(mapper, igd).external_port == 40001
+    assert opens(mapper, igd).external_port == 20001
 
 
 @pytest.mark.parametrize("description", ["portmap:x", "portmap:other", ""])
@@ -138,24 +138,24 @@ def test_a_refusal_of_the_port_leads_to_another_port(
     mapper: PortMapper, scripted: "Scripted", codes: tuple[int, ...]
 ) -> None:
     igd, _ = scripted({GET: [714, 714, entry()], ADD: [*codes, YES]})
-    assert opens(mapper, igd) == Grant(40001, 600)
+    assert opens(mapper, igd) == Grant(20001, 600)
 
 
 def test_a_port_lost_to_a_quicker_host_leads_to_another_port(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714, THEIRS, 714, entry()], ADD: [YES]})
-    assert opens(mapper, igd) == Grant(40001, 600)
+    assert opens(mapper, igd) == Grant(20001, 600)
 
 
 def test_the_usual_port_is_the_one_held_or_else_the_internal_one(mapper: PortMapper, scripted: "Scripted") -> None:
     assert mapper.with_usual_port(ANYWHERE) == WANTED
     opens(mapper, scripted({GET: [THEIRS, 714, entry()], ADD: [YES]})[0])
-    assert mapper.with_usual_port(ANYWHERE) == WANTED._replace(external_port=40001)
+    assert mapper.with_usual_port(ANYWHERE) == WANTED._replace(external_port=20001)
     assert mapper.with_usual_port(ANYWHERE._replace(protocol=Protocol.UDP)).external_port == 30303
     assert mapper.with_usual_port(ANYWHERE._replace(to_us=False)).external_port == 30303
 
 
 def test_a_port_lost_to_another_host_is_no_longer_the_usual_one(mapper: PortMapper, scripted: "Scripted") -> None:
-    held = WANTED._replace(external_port=40009)
+    held = WANTED._replace(external_port=20009)
     opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0], held)
     with pytest.raises(Conflict):
         opens(mapper, scripted({GET: [THEIRS]})[0], held)
@@ -235,7 +235,7 @@ def test_a_yes_that_takes_effect_the_second_time_will_do(mapper: PortMapper, scr
 
 def test_a_yes_that_takes_effect_on_another_port_only_gives_that(mapper: PortMapper, scripted: "Scripted") -> None:
     igd, _ = scripted({GET: [714] * 6 + [entry()], ADD: [YES], DELETE: [714], LIST: [713]})
-    assert opens(mapper, igd) == Grant(40001, 600)
+    assert opens(mapper, igd) == Grant(20001, 600)
 
 
 def test_an_entry_that_is_switched_off_is_made_anew(mapper: PortMapper, scripted: "Scripted") -> None:
@@ -262,7 +262,7 @@ def test_what_we_left_at_an_address_without_a_host_is_replaced(scripted: "Script
         asked.append((client, port))
         return False
 
-    mapper = PortMapper(lambda: 40001, HOST, is_host_present)
+    mapper = PortMapper(lambda: 20001, HOST, is_host_present)
     igd, gateway = scripted({GET: [OLD, entry()], ADD: [YES], DELETE: [YES]})
     assert opens(mapper, igd) == Grant(30303, 600)
     assert gateway.heard == [GET, DELETE, ADD, GET]
@@ -282,10 +282,10 @@ def test_what_we_have_just_made_ourselves_at_our_old_address_is_replaced_unasked
 def test_a_gateway_that_keeps_what_we_left_behind_gives_another_port_and_that_is_said(
     scripted: "Scripted", caplog: pytest.LogCaptureFixture
 ) -> None:
-    mapper = PortMapper(lambda: 40001, HOST, is_host_present=lambda *_: False)
+    mapper = PortMapper(lambda: 20001, HOST, is_host_present=lambda *_: False)
     igd, _ = scripted({GET: [OLD, 714, entry()], ADD: [YES], DELETE: [606]})
     with caplog.at_level("INFO", "portmap.upnp"):
-        assert opens(mapper, igd) == Grant(40001, 600)
+        assert opens(mapper, igd) == Grant(20001, 600)
     assert "30303/TCP still leads to 192.168.1.4, and the gateway keeps it until its lease ends" in caplog.text
 
 

@@ -54,7 +54,7 @@ def test_a_port_that_the_second_witness_shows_as_taken_is_not_asked_for(
         opens(mapper, wan)
     asked = [request for request in gateway.requests if f"#{ADD}".encode() in request]
     assert asked
-    assert all(b"<NewExternalPort>40001<" in request for request in asked)
+    assert all(b"<NewExternalPort>20001<" in request for request in asked)
 
 
 def test_a_grant_that_was_not_read_back_is_deleted_at_the_end(mapper: PortMapper, scripted: "Scripted") -> None:
@@ -83,7 +83,7 @@ def test_our_entry_is_recognised_however_the_client_is_written(
 def test_an_entry_with_the_name_of_another_host_is_not_ours(mapper: PortMapper, scripted: "Scripted") -> None:
     theirs = entry("nas.lan", NewPortMappingDescription="portmap:bad0d0:x")
     wan, _ = scripted({GET: [theirs, 714, entry()], ADD: [YES]})
-    assert opens(mapper, wan).external_port == 40001
+    assert opens(mapper, wan).external_port == 20001
 
 
 # A yes in odd forms.
@@ -95,7 +95,7 @@ def test_an_empty_yes_is_decided_by_the_table(yes: bytes, mapper: PortMapper, sc
     assert opens(mapper, wan) == Grant(30303, 600)
     wan, _ = scripted({GET: [714], ADD: [yes], LIST: [713], DELETE: [714]})
     with pytest.raises(Refused, match="lists nothing"):
-        opens(PortMapper(lambda: 40001, HOST), wan)
+        opens(PortMapper(lambda: 20001, HOST), wan)
 
 
 # What could not be confirmed is deleted.
@@ -126,7 +126,7 @@ def test_where_the_deletion_fails_no_other_port_is_tried(mapper: PortMapper, scr
     wan, gateway = scripted({GET: [714], ADD: [YES], LIST: [713], DELETE: [714, 606]})
     with pytest.raises(Refused, match="what it may have made could not be deleted"):
         opens(mapper, wan)
-    assert b"40001" not in b"".join(gateway.requests)
+    assert b"20001" not in b"".join(gateway.requests)
     assert mapper.held == 1  # so it is deleted at the end
 
 
@@ -150,7 +150,7 @@ def test_our_own_entry_survives_a_renewal_that_fails(mapper: PortMapper, scripte
 
 def test_a_port_held_by_an_entry_that_cannot_be_read_is_a_conflict(mapper: PortMapper, scripted: "Scripted") -> None:
     wan, _ = scripted({GET: [http(b"<<<\xb5Torrent"), 714, entry()], ADD: [YES]})
-    assert opens(mapper, wan).external_port == 40001
+    assert opens(mapper, wan).external_port == 20001
 
 
 def test_a_gateway_whose_every_entry_cannot_be_read_is_asked_all_the_same(
@@ -168,4 +168,4 @@ def test_an_entry_with_a_description_that_is_no_xml_is_read(mapper: PortMapper, 
     wan, _ = scripted({GET: [http(body), 714, entry()], ADD: [YES]})
     with pytest.raises(Conflict, match="192"):
         PortMapper(lambda: 30303, HOST).open(scripted({GET: [http(body)]})[0], WANTED, "x", 600)
-    assert opens(mapper, wan).external_port == 40001
+    assert opens(mapper, wan).external_port == 20001

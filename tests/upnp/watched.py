@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     pass
 
 
-PORT = 40404
+PORT = 20404
 SOON = 3.0  # seconds in which an alert must come
 NEVER = 0.4  # seconds in which one that is wrong would have come
 
