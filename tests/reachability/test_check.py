@@ -216,16 +216,16 @@ def test_check_asks_the_gateway_for_the_address_and_finds_the_mapping_in_its_tab
     address = loopback_address()
     with Router(address, upnp=True, pmp=False, pcp=False) as router:
         spec = f"upnp:{router.description_url}"
-        portmap.load(spec).add_mapping(Protocol.TCP, 45678, service, "web", 600)
+        portmap.load(spec).add_mapping(Protocol.TCP, 25678, service, "web", 600)
         (found,) = portmap.check([service], via=str(responder), nat=spec)
-    assert (found.internal_port, found.external_port, str(found.external_ip)) == (service, 45678, "1.2.3.4")
+    assert (found.internal_port, found.external_port, str(found.external_ip)) == (service, 25678, "1.2.3.4")
 
 
 def test_check_tells_the_neighbour_that_the_gateway_forwards_the_port_to(service: int, responder: EchoClient) -> None:
     with Router(loopback_address(), upnp=True, pmp=False, pcp=False) as router:
         spec = f"upnp:{router.description_url}"
-        portmap.load(spec).add_mapping(Protocol.TCP, 45680, service, "web", 600, client=NEIGHBOURING)
-        (found,) = portmap.check([f"45680:{service}"], via=str(responder), nat=spec)
+        portmap.load(spec).add_mapping(Protocol.TCP, 25680, service, "web", 600, client=NEIGHBOURING)
+        (found,) = portmap.check([f"25680:{service}"], via=str(responder), nat=spec)
     assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.ROUTER)
     assert f"to 127.0.0.9:{service}" in found.reason
 
@@ -234,12 +234,12 @@ def test_check_uses_what_a_running_session_of_this_host_holds(
     service: int, tmp_path: Path, eventually: Callable[[Callable[[], object]], None]
 ) -> None:
     with Router(loopback_address()) as router:
-        mapping = f"45679:{service}"
+        mapping = f"25679:{service}"
         with portmap.open(f"pmp:{router.address}", [mapping], state=tmp_path, ipv6=False) as session:
             session.wait(10)
             eventually(lambda: any(it.healthy and it.external_ip for it in live_sessions(tmp_path)))
             (found,) = portmap.check([service], nat="none", state=tmp_path)
-    assert (found.external_port, str(found.external_ip)) == (45679, "1.2.3.4")
+    assert (found.external_port, str(found.external_ip)) == (25679, "1.2.3.4")
 
 
 def test_a_gateway_that_does_not_answer_is_a_step_of_the_verdict(service: int) -> None:
