@@ -237,7 +237,7 @@ class Nat:
             _log.debug("%s does not tell: %s", self.name, error)
             return otherwise
 
-    def watch(self, alert: Alert) -> Closer:
+    def watch(self, alert: Alert, on_release: Alert | None = None) -> Closer:  # noqa: ARG002  # see SharedNat
         """Start the backend's watch, if it has one; the returned function ends it. Raises NATError or PluginError."""
         try:
             closers = self._call(lambda: self._hook.watch(alert=alert), CALL_DEADLINE)

@@ -110,9 +110,9 @@ class SharedNat(Nat):
         """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""
         return "; ".join(filter(None, (super().grant_note(key), self._notes.pop(key[:2], ""))))
 
-    def watch(self, alert: Alert) -> Closer:
-        """Start the backend's watch; another portmap that lets go of a mapping of ours is an alert, too."""
-        unwatch = self._claims.watch(alert)
+    def watch(self, alert: Alert, on_release: Alert | None = None) -> Closer:
+        """Start the backend's watch. Without `on_release`, another portmap that lets go of ours is an alert, too."""
+        unwatch = self._claims.watch(on_release or alert)
         try:
             close = super().watch(alert)
         except BaseException:  # a stop, too: without a watch of its own the backend has no session to alert

@@ -53,7 +53,7 @@ class NetworkAlert(NamedTuple):
 
 
 class Recheck(NamedTuple):
-    """The session's other path learnt something that may concern this one: ask for everything again."""
+    """The session's other path, or another portmap of this host, did something: ask for everything again."""
 
     reason: str
 

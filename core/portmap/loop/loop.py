@@ -111,7 +111,9 @@ class Loop:
 
     def _watch(self) -> Closer:
         try:
-            return self._nat.watch(lambda reason: self._inbox.put(GatewayAlert(reason)))
+            return self._nat.watch(
+                lambda reason: self._inbox.put(GatewayAlert(reason)), lambda reason: self._inbox.put(Recheck(reason))
+            )
         except (NATError, PluginError) as error:
             _log.log(self._trouble_level, "%s cannot watch its gateway: %s", self._nat.name, error)
             return _nothing
@@ -145,7 +147,8 @@ class Loop:
                 self._ask_again_soon(rebooted if self._leases.any_held else None, certain=certain)
             case NetworkAlert(reason, certain):
                 self._ask_again_soon(NetworkChanged(reason=reason), certain=certain)
-            case Recheck():
+            case Recheck(reason):
+                _log.info("all is asked for again: %s", reason)
                 self._ask_again_soon(None)
             case Mend(key, step):
                 self._leases.mend(key, step)

@@ -21,9 +21,12 @@ class ChainNat(Nat):
         super().__init__(self._chain, name, nats[0].interface)
         self._nats = tuple(nats)
 
-    def watch(self, alert: Alert) -> Closer:
-        """Watch every gateway. At the end nothing is left at the inner ones, whatever an outer one is doing."""
-        unwatch = super().watch(alert)
+    def watch(self, alert: Alert, on_release: Alert | None = None) -> Closer:
+        """Watch every gateway. What another portmap lets go of at one of them is an alert.
+
+        At the end nothing is left at the inner ones, whatever an outer one is doing.
+        """
+        unwatch = super().watch(alert, on_release)
 
         def close() -> None:
             self._chain.delete_rest()
