@@ -22,10 +22,9 @@ MAX_ELEMENTS = 8192  # the largest description seen in the field has about 500
 # Else the sender chooses among all of Python's codecs, and some of them warn on stderr.
 _ENCODING = re.compile(r"utf-?(8|16)|us-ascii|latin-?1|iso-?8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]", re.IGNORECASE)
 _EMPTY_DOCTYPE = re.compile(r"<!DOCTYPE(\s{1,9}[A-Za-z0-9:._-]{1,60})?\s{0,9}(\[\s{0,9}\]\s{0,9})?>", re.IGNORECASE)
-_DOCTYPE = re.compile("<!DOCTYPE", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?=/?[A-Za-z_]|!--|!\[CDATA\[|!DOCTYPE|\?)", re.IGNORECASE)
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all but Char: XML 1.0 §2.2
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z_][\w:.-]*+)[^<>]*?(?P<empty>/?)>")
+_TAG = re.compile(r"<(/?)([A-Za-z_][\w:.-]*+)[^<>]*?(/?)>")  # whether it ends an element, its name, whether it is empty
 _CDATA = "<![CDATA["
 _SECTIONS = {"<!--": "-->", _CDATA: "]]>", "<?": "?>"}  # what is no tag, and its end
 _ENTITY = re.compile("&(amp|lt|gt|quot|apos);")
@@ -90,28 +89,36 @@ def _parse_loosely(text: str) -> Element | None:
         if (found := _MARKUP.search(text, at)) is None:
             return None
         begin = found.start()
-        builder.add_text(_unescaped(text[at:begin]))
-        if (start := next((it for it in _SECTIONS if text.startswith(it, begin)), None)) is not None:
-            end = text.find(_SECTIONS[start], begin)
-            if end < 0:
+        if begin > at:
+            builder.add_text(_unescaped(text[at:begin]))
+        if text[begin + 1] in "!?":
+            if (at := _read_section(builder, text, begin)) < 0:
                 return None
-            builder.add_text(text[begin + len(start) : end] if start == _CDATA else "")
-            at = end + len(_SECTIONS[start])
         elif tag := _TAG.match(text, begin):
-            builder.add_tag(tag["name"], is_end=bool(tag["end"]), is_empty=bool(tag["empty"]))
+            end, name, empty = tag.groups()
+            builder.add_tag(name, is_end=bool(end), is_empty=bool(empty))
             at = tag.end()
-        elif doctype := _EMPTY_DOCTYPE.match(text, begin):
-            at = doctype.end()
-        elif _DOCTYPE.match(text, begin):
-            return None
         else:
             builder.add_text("<")
             at = begin + 1
     return builder.root
 
 
+def _read_section(builder: "_Builder", text: str, begin: int) -> int:
+    """Where the comment, CDATA section, instruction or empty DOCTYPE ends; -1 where it does not, and for a DTD."""
+    if doctype := _EMPTY_DOCTYPE.match(text, begin):
+        return doctype.end()
+    for start, end in _SECTIONS.items():
+        if text.startswith(start, begin):
+            ends = text.find(end, begin)
+            if ends >= 0 and start == _CDATA:
+                builder.add_text(text[begin + len(start) : ends])
+            return ends + len(end) if ends >= 0 else -1
+    return -1
+
+
 def _unescaped(text: str) -> str:
-    return _ENTITY.sub(lambda found: _CHARACTERS[found[1]], text)
+    return _ENTITY.sub(lambda found: _CHARACTERS[found[1]], text) if "&" in text else text
 
 
 def _decode(document: bytes) -> str:
