@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from tests.punch.stun_peer import StunPeer, end_tasks
+from tests.punch.stun_peer import StunPeer, end_tasks, sockets_at_one_port
 
 from portmap.wire.stun.servers import Server
 from portmap_punch import Punch
@@ -34,10 +34,8 @@ def punch(peers: tuple[StunPeer, StunPeer]) -> Iterator[Punch]:
 def application() -> Iterator[int]:
     """A port on which an application echoes, TCP and UDP; TCP until the end of the other direction."""
     with ExitStack() as stack:
-        tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        tcp, udp = map(stack.enter_context, sockets_at_one_port("127.0.0.1"))
         port: int = tcp.getsockname()[1]
-        udp.bind(("127.0.0.1", port))
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_serve, args=(loop, tcp, udp), daemon=True)
         thread.start()

@@ -27,6 +27,21 @@ async def end_tasks() -> None:
     await asyncio.sleep(0)
 
 
+def sockets_at_one_port(address: str) -> tuple[socket.socket, socket.socket]:
+    """A listening TCP socket and a UDP socket, at a port that is free for both."""
+    for _ in range(100):
+        tcp = socket.create_server((address, 0))
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+        except OSError:  # another socket has it
+            tcp.close()
+            udp.close()
+        else:
+            return tcp, udp
+    raise OSError(f"no port of {address} is free for TCP and UDP")
+
+
 class StunPeer:
     """`sees`: the address and port that it tells a client of that source; the source itself by default."""
 
@@ -34,12 +49,10 @@ class StunPeer:
         self.sees = sees
         self.address = loopback_address()
         self.asked: list[tuple[str, int]] = []
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind((self.address, 0))
+        self._tcp, self._udp = sockets_at_one_port(self.address)
         self._udp.setblocking(False)
-        self.port: int = self._udp.getsockname()[1]
-        self._tcp = socket.create_server((self.address, self.port))
         self._tcp.setblocking(False)
+        self.port: int = self._udp.getsockname()[1]
         self.connections: set[asyncio.BaseTransport] = set()
         self._started = threading.Event()
         self._loop = asyncio.new_event_loop()
