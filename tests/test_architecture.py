@@ -101,7 +101,6 @@ SHORT = {
     "plugins/upnp/portmap_upnp/argument.py": "pure, apart from the backend",
     "plugins/upnp/portmap_upnp/mapping/client_text.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
-    "plugins/upnp/portmap_upnp/notifications/rest.py": "pure; both watches share it",
 }
 # Test files of over MAX_LINES, each with the reason why it is not split.
 LONG_TESTS = {

@@ -14,7 +14,7 @@ from portmap.wire import multicast
 from portmap_upnp.discovery.description import FirewallDevice, Service
 from portmap_upnp.discovery.ssdp import FIREWALL_TARGET
 from portmap_upnp.location import Location
-from portmap_upnp.notifications import firewall_watch, rest
+from portmap_upnp.notifications import firewall_watch
 from portmap_upnp.notifications.firewall_watch import FirewallWatch
 
 US = IPv6Address("::1")
@@ -95,7 +95,7 @@ def test_a_flood_of_boot_ids_is_told_once_a_second_and_then_less_often(announce:
 def test_boot_ids_that_change_without_end_are_told_ever_less_often(
     announce: Announce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "SHORTEST", 0.02)
+    monkeypatch.setattr(firewall_watch, "REST", 0.02)
     watch, alerts = watching(FIREWALL)
     ends, number = time.monotonic() + 1.5, 2
     while time.monotonic() < ends:
@@ -108,7 +108,7 @@ def test_boot_ids_that_change_without_end_are_told_ever_less_often(
 def test_announcements_of_other_hosts_have_a_firewall_that_is_where_it_was_looked_at_ever_less_often(
     announce: Announce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "SHORTEST", 0.02)
+    monkeypatch.setattr(firewall_watch, "REST", 0.02)
     neighbour = IPv6Address("fe80::bad%1")
     monkeypatch.setattr(firewall_watch, "read_datagrams", lambda sock: ((neighbour, it) for _, it in _read(sock)))
     looks: list[float] = []

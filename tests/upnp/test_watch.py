@@ -10,8 +10,8 @@ from tests.stopwatch import Stopwatch
 
 from portmap.model import Grant, Protocol
 from portmap_upnp.discovery.ssdp import TARGETS
-from portmap_upnp.notifications import rest, watch
-from portmap_upnp.notifications.rest import SHORTEST as REST
+from portmap_upnp.notifications import watch
+from portmap_upnp.notifications.watch import REST
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
@@ -108,7 +108,7 @@ LIES: dict[str, Callable[[House, int], None]] = {
 def test_a_flood_of_lies_that_the_gateway_denies_has_it_asked_ever_less_often(
     lie: Callable[[House, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest, "SHORTEST", 0.02)
+    monkeypatch.setattr(watch, "REST", 0.02)
     monkeypatch.setattr(watch, "_LEAVING", 0.0)
     with House() as house:
         house.settle()

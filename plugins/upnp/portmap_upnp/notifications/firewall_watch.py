@@ -24,11 +24,12 @@ from portmap.wire.waiter import Waiter, WaiterClosed
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.description import FirewallDevice
 from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind, parse_advertisement
-from portmap_upnp.notifications.rest import Rest
 
 Fetch = Callable[[FirewallDevice, Waiter], object]
 """Fetches the firewall's description again. Raises NATError."""
 
+REST = 1.0  # seconds between two looks, and between two alerts
+LONGEST_REST = 60.0  # seconds between two looks in vain, or two alerts, in a row
 CLOSING = 0.18  # seconds; core waits 0.2
 _JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
 _log = logging.getLogger("portmap.upnp")
@@ -58,7 +59,8 @@ class FirewallWatch:
         self._joined: set[Address | int] = set()
         self._known: FirewallDevice | None = None  # the one that `_boot` is of
         self._boot = ""
-        self._rest = Rest()
+        self._rest = REST
+        self._alerted_at = self._in_vain_at = -2 * LONGEST_REST
         self._thread = threading.Thread(target=self._run, name="upnp firewall watch", daemon=True)
         self._thread.start()
 
@@ -97,7 +99,7 @@ class FirewallWatch:
             except Garbled:
                 continue
             if notice.says is AdvertisementKind.ALIVE and self._judge(sender, notice):
-                self._waiter.pause(self._rest.seconds)
+                self._waiter.pause(self._rest)
                 return
 
     def _judge(self, sender: Address, notice: Advertisement) -> bool:
@@ -120,7 +122,7 @@ class FirewallWatch:
         if not sender.is_link_local:
             return False
         if self._is_there(device):
-            self._rest = self._rest.longer(time.monotonic())
+            self._looked_in_vain()
         else:
             self._tell(f"{sender} announced itself, and the IPv6 firewall is no longer at {device.location}")
         return True
@@ -133,7 +135,14 @@ class FirewallWatch:
             return False
         return True
 
+    def _looked_in_vain(self) -> None:
+        """Any host of the link can send such an announcement: each is heeded later than the one before."""
+        is_in_a_row = time.monotonic() - self._in_vain_at < 2 * LONGEST_REST
+        self._rest = min(2 * self._rest, LONGEST_REST) if is_in_a_row else REST
+        self._in_vain_at = time.monotonic()
+
     def _tell(self, reason: str) -> None:
-        """Alert. Ever-new BOOTIDs can be forged, and nothing confirms them: so the rest grows here, too."""
-        self._rest = self._rest.longer(time.monotonic())
+        in_a_row = time.monotonic() - self._alerted_at < LONGEST_REST
+        self._rest = min(2 * self._rest, LONGEST_REST) if in_a_row else REST
+        self._alerted_at = time.monotonic()
         self._alert(reason)

@@ -26,12 +26,13 @@ from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.location import Location, parse_location
 from portmap_upnp.mapping.port_forward import PortForward
 from portmap_upnp.notifications.advertisements import AdvertisementReceiver, Peer
-from portmap_upnp.notifications.rest import SHORTEST, Rest
 from portmap_upnp.notifications.subscription import EventSubscription
 
 Adopt: TypeAlias = Callable[[GatewayDevice | None], None]
 """Takes a gateway that has just described itself, or None: the one we knew is gone."""
 
+REST = 1.0  # seconds between two questions, and between two alerts
+LONGEST_REST = 60.0  # seconds between two questions that found nothing changed, as for a forged announcement
 CLOSING = 0.18  # seconds; core waits 0.2
 _TIMEOUT = 1.0  # seconds for the answer to a question: after a restart a gateway answers at once, or the search does it
 _LEAVING = 0.2  # seconds from a goodbye until the gateway should be gone
@@ -46,7 +47,7 @@ class GatewayWatch:
 
     `tell` is the core's alert, `where` the (group, port) for announcements, `sample` an entry of ours that the gateway
     has shown, `stated` the external address that it last gave when it was asked. `interface`: what comes by another one
-    is not received; None: the routing table decides.
+    is not received; None: as the routes say.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class GatewayWatch:
         self._gone: GatewayDevice | None = None  # that has said goodbye: it says so for each of its services
         self._aliases: set[Location] = set()
         self._told_without_contact: set[tuple[Location, str]] = set()  # of a gateway that is not used: no news twice
-        self._told_at = self._looked_at = self._heeds_goodbyes_at = -inf
-        self._rest = Rest()
+        self._told_at = self._looked_at = self._unchanged_at = -LONGEST_REST
+        self._heeds_goodbyes_at = -inf
+        self._rest = REST
+        self._in_vain_at = -inf  # when a question last found nothing new
         self._thread = threading.Thread(target=self._run, name="upnp watch", daemon=True)
         self._thread.start()
 
@@ -121,7 +124,8 @@ class GatewayWatch:
         if contact is self._followed:
             return
         if self._followed is None:  # what was told before there was a contact delays no alert of it, and no question
-            self._told_at, self._rest = -inf, Rest()
+            self._told_at = -REST
+            self._rest, self._in_vain_at = REST, -inf
         self._followed = contact
         self._told_without_contact.clear()
         if contact is not None:
@@ -161,8 +165,8 @@ class GatewayWatch:
             return
         self._waiter.pause(_LEAVING)
         if self._describe(gateway.location):
-            self._rest_longer()
-            self._heeds_goodbyes_at = time.monotonic() + self._rest.seconds
+            self._asked_in_vain()
+            self._heeds_goodbyes_at = time.monotonic() + self._rest
             return
         self._gone = gateway
         self._adopt(None)
@@ -186,7 +190,7 @@ class GatewayWatch:
             return False
         gateway = None if reason == _ELSEWHERE and self._is_alias(location) else self._describe(location)
         if gateway is None:
-            self._rest_longer()
+            self._asked_in_vain()
         else:
             self._gateway = gateway._replace(boot=notice.boot)
             self._adopt(self._gateway)
@@ -201,22 +205,24 @@ class GatewayWatch:
             _log.debug("%s, and still has our mapping", reason)
             self._rest_longer()
             return
-        self._rest = Rest()
+        self._rest = REST
         self._alert(reason)
 
     def _check_unsigned(self, sender: Address) -> bool:
         """An announcement that may be a repetition counts where the gateway forgot an entry that it has shown."""
         has_it = self._has_our_entry()
         if has_it is False:
-            self._rest = Rest()
+            self._rest = REST
             self._alert(f"{sender} announced itself, and lists our mapping no more")
         elif has_it:
             self._rest_longer()
         return has_it is not None
 
     def _rest_longer(self) -> None:
-        """Nothing has changed, so the announcement may be forged: each such one is looked at later than the last."""
-        self._rest = self._rest.longer(time.monotonic())
+        """The next question in a row comes later: nothing had changed."""
+        now = time.monotonic()
+        in_a_row = now - self._unchanged_at < 2 * LONGEST_REST
+        self._rest, self._unchanged_at = min(2 * (self._rest if in_a_row else REST), LONGEST_REST), now
 
     def _has_our_entry(self) -> bool | None:
         """Whether the gateway that the hooks are in contact with lists an entry of ours; None where that is unknown."""
@@ -233,6 +239,12 @@ class GatewayWatch:
             _log.debug("whether our entry is still there is not known: %s", error)
             return None
         return sample.is_in(entry)
+
+    def _asked_in_vain(self) -> None:
+        """Nothing has changed, so the announcement may be forged: of such, each is heeded later than the one before."""
+        is_in_a_row = time.monotonic() - self._in_vain_at < 2 * LONGEST_REST
+        self._rest = min(2 * self._rest, LONGEST_REST) if is_in_a_row else REST
+        self._in_vain_at = time.monotonic()
 
     def _reason(self, sender: Address, location: Location, boot: str) -> str:
         """Why an announcement may mean that our mappings are gone; "" where it does not."""
@@ -264,14 +276,14 @@ class GatewayWatch:
 
     def _alert(self, reason: str) -> None:
         if reason:
-            self._waiter.pause(self._told_at + SHORTEST - time.monotonic())
+            self._waiter.pause(self._told_at + REST - time.monotonic())
             self._told_at = time.monotonic()
             self._tell(reason)
 
     def _rest_after_question(self) -> None:
         """Let time pass until the next question; it ends with the first contact, whose announcements are news."""
         without_contact = self._followed is None
-        self._waiter.pause(self._rest.seconds, lambda: without_contact and self._contact())
+        self._waiter.pause(self._rest, lambda: without_contact and self._contact())
 
 
 _ELSEWHERE = "announced that it is elsewhere now"
