@@ -28,7 +28,7 @@ from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind, parse_
 Fetch = Callable[[FirewallDevice, Waiter], object]
 """Fetches the firewall's description again. Raises NATError."""
 
-REST = 1.0  # seconds between two looks, and between two alerts
+REST = 0.8  # seconds between two looks, or two alerts, at first: a restart in that time is still mended within a second
 LONGEST_REST = 60.0  # seconds between two looks in vain, or two alerts, in a row
 CLOSING = 0.18  # seconds; core waits 0.2
 _JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
