@@ -107,6 +107,16 @@ def test_a_gateway_that_offers_no_events_is_not_asked(events: EventSubscription)
     assert events.due == float("inf")
 
 
+def told_once(events: EventSubscription, serve: "WebServers") -> Service3:
+    """A gateway that is subscribed to, and has told its address, 1.2.3.4."""
+    gateway = Service3(serve, GRANTED)
+    events.subscribe_to(gateway.contact)
+    events.renew()
+    gateway.deliver(b"1.2.3.4")
+    events.receive()
+    return gateway
+
+
 def test_what_changes_between_two_events_is_the_reason(events: EventSubscription, serve: "WebServers") -> None:
     gateway = Service3(serve, GRANTED)
     events.subscribe_to(gateway.contact)
@@ -119,11 +129,7 @@ def test_what_changes_between_two_events_is_the_reason(events: EventSubscription
 
 
 def test_an_event_of_another_subscription_is_ignored(events: EventSubscription, serve: "WebServers") -> None:
-    gateway = Service3(serve, GRANTED)
-    events.subscribe_to(gateway.contact)
-    events.renew()
-    gateway.deliver(b"1.2.3.4")
-    events.receive()
+    gateway = told_once(events, serve)
     gateway.deliver(b"9.9.9.9", sid=b"uuid:2")
     assert events.receive() == ""
 
@@ -131,11 +137,7 @@ def test_an_event_of_another_subscription_is_ignored(events: EventSubscription, 
 def test_what_a_gateway_told_before_is_compared_with_what_it_tells_after_a_restart(
     events: EventSubscription, serve: "WebServers"
 ) -> None:
-    gateway = Service3(serve, GRANTED)
-    events.subscribe_to(gateway.contact)
-    events.renew()
-    gateway.deliver(b"1.2.3.4")
-    events.receive()
+    gateway = told_once(events, serve)
     events.subscribe_to(gateway.contact)
     gateway.heard.clear()
     events.renew()
@@ -163,11 +165,7 @@ def flood(gateway: Service3) -> Iterator[None]:
 def test_an_event_is_read_at_once_however_many_other_hosts_connect_before_it(
     events: EventSubscription, serve: "WebServers"
 ) -> None:
-    gateway = Service3(serve, GRANTED)
-    events.subscribe_to(gateway.contact)
-    events.renew()
-    gateway.deliver(b"1.2.3.4")
-    events.receive()
+    gateway = told_once(events, serve)
     (server,) = events.sockets
     with ExitStack() as held:
         for _ in range(40):
@@ -181,11 +179,7 @@ def test_an_event_is_read_at_once_however_many_other_hosts_connect_before_it(
 
 def test_an_event_right_after_another_is_read_at_once(events: EventSubscription, serve: "WebServers") -> None:
     # While a message waits for our answer, miniupnpd drops the changes that follow it.
-    gateway = Service3(serve, GRANTED)
-    events.subscribe_to(gateway.contact)
-    events.renew()
-    gateway.deliver(b"1.2.3.4")
-    events.receive()
+    gateway = told_once(events, serve)
     assert len(events.sockets) == 1
     gateway.deliver(b"5.6.7.8")
     assert "5.6.7.8" in events.receive()

@@ -1,6 +1,7 @@
 """Which state folder a command uses."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from portmap.cli.exit_codes import print_error
@@ -31,24 +32,23 @@ def state_folder(text: str | None) -> Path | None:
         return None if text == "none" else path_of(text, "--state")
     from portmap.storage.journal_store import make_folder  # noqa: PLC0415  # as above
 
-    try:
-        folder = default_state_folder()
-        make_folder(folder)
-    except SpecError as error:
-        print_error(f"ports are not remembered: {error}")
-        return None
-    return folder
+    return _default_folder(make_folder, "ports are not remembered")
 
 
 def folder_to_read(text: str | None) -> Path | None:
     """Where ports were remembered, there or not; None for "none", and where the default folder cannot be read."""
     if text is not None:
         return None if text == "none" else path_of(text, "--state")
+    return _default_folder(check_readable, "what portmap holds for this user is not known")
+
+
+def _default_folder(check: Callable[[Path], object], otherwise: str) -> Path | None:
+    """The default folder; None where `check` raises SpecError for it, which is told after `otherwise`."""
     try:
         folder = default_state_folder()
-        check_readable(folder)
+        check(folder)
     except SpecError as error:
-        print_error(f"what portmap holds for this user is not known: {error}")
+        print_error(f"{otherwise}: {error}")
         return None
     return folder
 

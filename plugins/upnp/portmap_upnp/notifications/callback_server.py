@@ -51,7 +51,7 @@ class CallbackServer:
         for _ in range(_BACKLOG):
             try:
                 visitor, (host, _) = self.sock.accept()
-            except OSError:  # nobody is left
+            except OSError:  # no visitor is left
                 return b""
             with closing(visitor):
                 if ip_address(host) == self._gateway:

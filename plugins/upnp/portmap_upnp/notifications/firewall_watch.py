@@ -29,7 +29,7 @@ Fetch = Callable[[FirewallDevice, Waiter], object]
 """Fetches the firewall's description again. Raises NATError."""
 
 REST = 0.8  # seconds between two looks, or two alerts, at first: a restart in that time is still mended within a second
-LONGEST_REST = 60.0  # seconds between two looks in vain, or two alerts, in a row
+LONGEST_REST = 60.0  # seconds between two looks that found nothing new, or two alerts, in a row
 CLOSING = 0.18  # seconds; core waits 0.2
 _JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
 _log = logging.getLogger("portmap.upnp")
