@@ -10,6 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from portmap.simulator.net.impairment import Impairment
+from portmap.simulator.state import RouterState
 from portmap.testing import Heard, Quirks, Router
 
 Start: TypeAlias = Callable[..., Router]
@@ -91,6 +93,13 @@ def test_garbage_is_as_long_as_the_answer_and_nothing_like_it(start: Start, sock
     assert answer is not None
     assert len(answer[0]) == len(HONEST)
     assert answer[0] != HONEST
+
+
+def test_garbage_is_never_an_answer_of_nat_pmp_or_pcp() -> None:
+    """One in 500 random datagrams says that it is of a PCP that knows no version 2."""
+    garbage = Impairment(RouterState(quirks=Quirks(garbage=True)), Random(1))  # noqa: S311  # a die
+    answer_bits = {(garbage.apply_to_stream(HONEST) or b"")[1] & 0x80 for _ in range(100)}
+    assert answer_bits == {0}
 
 
 def test_garbage_is_no_http(start: Start) -> None:

@@ -5,9 +5,11 @@ No protocol, socket or timer; random numbers come from `random`.
 
 from collections.abc import Callable
 from random import Random
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from portmap.simulator.state import RouterState
+
+_ANSWER_BIT: Final = 0x80  # of the second byte: RFC 6886 §3.5, RFC 6887 §7.2
 
 Send: TypeAlias = Callable[[], None]
 """Sends one datagram."""
@@ -53,8 +55,15 @@ class Impairment:
         if self.down or quirks.silent:
             return None
         if quirks.garbage:
-            return self._random.randbytes(len(answer))
+            return self._garbage(len(answer))
         return answer[: len(answer) // 2] if quirks.truncated else answer
+
+    def _garbage(self, length: int) -> bytes:
+        """Random bytes without the bit that marks an answer in NAT-PMP and PCP, or one in 500 would be one."""
+        garbage = bytearray(self._random.randbytes(length))
+        if length > 1:
+            garbage[1] &= ~_ANSWER_BIT
+        return bytes(garbage)
 
     def _loses(self) -> bool:
         loss = self._state.quirks.loss
