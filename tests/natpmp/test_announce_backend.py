@@ -132,6 +132,19 @@ def test_another_addresss_announcement_is_asked_about_and_proves_nothing_by_itse
     assert other_host.heard_hex == []
 
 
+def test_announcements_that_change_nothing_have_the_gateway_asked_ever_less_often(
+    peer: "MakePeer", watch: Watch, announce: "Announce"
+) -> None:
+    gateway = peer(OLD)
+    watched = watch(gateway)
+    watched.backend.external_ip()
+    begun = time.monotonic()
+    while time.monotonic() < begun + 2.6:  # asked at 0 s and 1 s, then at 3 s; without a longer rest at 2 s as well
+        announce(YOUNG, by=str(OTHER))
+        time.sleep(0.1)
+    assert len(gateway.heard_hex) <= 1 + 2
+
+
 def test_another_address_that_announces_the_gateways_epoch_is_the_gateways_own(
     peer: "MakePeer", watch: Watch, announce: "Announce"
 ) -> None:

@@ -39,7 +39,7 @@ class Ears:
         self.epochs: list[frozenset[int]] = []
         self.then: Callable[[Receive], object] = bool
         self.listener = AnnouncementListener(
-            tuple(at), lambda: expected, read_announcement, self._verify, lambda: delay, rest
+            tuple(at), lambda: expected, read_announcement, self._verify, lambda: delay, lambda: rest
         )
 
     def _verify(self, gateway: IPv4Address, other_epochs: frozenset[int], receive: Receive) -> None:
@@ -309,7 +309,7 @@ def alerts(budget: AlertBudget, times: Iterable[float]) -> list[float]:
     told = []
     for now in times:
         if budget.allows(now):
-            budget.alerted(now)
+            budget.alerted(now, proven=False)
             told.append(now)
     return told
 
@@ -329,3 +329,35 @@ def test_an_announcement_right_after_an_alert_for_another_reason_does_not_count(
     budget = AlertBudget()
     budget.alerted(100.0)
     assert alerts(budget, [100.0, 100.5, 101.0]) == [101.0]
+
+
+def questions(budget: AlertBudget, begin: float, seconds: float) -> list[float]:
+    """When a gateway is asked during a flood of announcements that nothing proves."""
+    asked, now = [], begin
+    while now < begin + seconds:
+        asked.append(now)
+        alerts(budget, [now])
+        now += budget.rest(now)
+    return asked
+
+
+def test_a_flood_of_forged_announcements_has_the_gateway_asked_ever_less_often_down_to_once_a_minute() -> None:
+    pauses = [after - before for before, after in pairwise(questions(AlertBudget(), 100.0, 3600.0))]
+    assert pauses[:10] == [1.0] * 10  # those that count
+    assert pauses[10:15] == [2.0, 4.0, 8.0, 16.0, 32.0]
+    assert all(32.0 <= pause <= 60.0 for pause in pauses[15:])
+    assert pauses[20:] == [60.0] * len(pauses[20:])
+
+
+def test_an_announcement_two_minutes_after_a_flood_is_asked_about_as_if_there_had_been_none() -> None:
+    budget = AlertBudget()
+    questions(budget, 100.0, 600.0)
+    assert budget.rest(850.0) == 1.0
+
+
+def test_a_restart_that_the_gateway_confirmed_is_announced_ten_times_and_makes_no_question_come_later() -> None:
+    budget = AlertBudget()
+    questions(budget, 100.0, 20.0)
+    budget.alerted(900.0)
+    assert [pause for pause in questions(budget, 901.0, 120.0) if budget.rest(pause) != 1.0] == []
+    assert budget.rest(1021.0) == 1.0

@@ -20,7 +20,7 @@ LOOPBACK = socket.if_nameindex()[0][1] if hasattr(socket, "if_nameindex") else "
 
 def listen(at: Peer, expected: IPv6Address, heard: "SimpleQueue[IPv6Address]") -> AnnouncementListener:
     return AnnouncementListener(
-        [at], lambda: [expected], read_announcement, lambda gateway, _, __: heard.put(gateway), lambda: 0.0, 0.0
+        [at], lambda: [expected], read_announcement, lambda gateway, _, __: heard.put(gateway), lambda: 0.0, lambda: 0.0
     )
 
 

@@ -2,7 +2,8 @@
 
 Rules:
 - Announcements only help: where a group cannot be joined, that is logged, and nothing fails.
-- Anybody on the link can send one, so it only leads to a question to the gateway, once a second at the most.
+- Anybody on the link can send one, so it only leads to a question to the gateway: once a second at the most, and ever
+  less often where nothing comes of it.
 - The thread sleeps until something comes, and has ended when `close` returns.
 """
 
@@ -14,6 +15,7 @@ from contextlib import ExitStack, suppress
 from math import inf
 from typing import Any, TypeAlias, TypeVar
 
+from portmap.backoff import backoff
 from portmap.errors import Garbled
 from portmap.model import Address
 from portmap.wire import multicast
@@ -27,6 +29,8 @@ A = TypeVar("A", bound=Address)
 Verify: TypeAlias = Callable[[A, frozenset[int], Receive], None]
 
 REST = 1.0  # seconds of rest after a verification, also while the announcements are a flood
+_LONGEST_REST = 60.0  # seconds of rest after many verifications in a row that found nothing
+_REPEATED_FOR = 128.0  # seconds in which a gateway announces a restart ten times: RFC 6886 §3.2.1, RFC 6887 §14.1.1
 _REST_AFTER_GARBAGE = 0.1  # seconds of rest after datagrams that announce nothing: a flood of those costs little, too
 _MAX_EPOCHS = 16  # epochs kept of other senders; a router has a few addresses
 _SHOWN = 64  # bytes of a datagram that the log shows
@@ -36,23 +40,49 @@ SAME_EPOCH = 3.0  # seconds; what is announced is verified within 1.25 s, and an
 
 
 class AlertBudget:
-    """How often an announcement may lead to an alert though the gateway's own epoch does not prove it.
+    """How often an announcement may lead to an alert though the gateway's own epoch does not prove it, or to a question.
 
     Some gateways lose their state and keep their epoch, so such an announcement counts; but anybody on the link can
-    send one. The thread of the listener calls `allows`, any thread `alerted`.
+    send one. `now` is in seconds. Any thread calls `alerted`, the thread of the listener the others.
     """
 
     def __init__(self) -> None:
         self._bucket = TokenBucket(_ALERTS_AT_ONCE, _ALERT_INTERVAL)
-        self._alerted_at = -inf
+        self._alerted_at = self._proven_at = self._unproven_at = -inf
+        self._in_vain = 0
 
-    def alerted(self, now: float) -> None:
-        """Note that an alert was given, for whatever reason. `now` in seconds."""
+    def alerted(self, now: float, *, proven: bool = True) -> None:
+        """Note that an alert was given. `proven`: the gateway itself has told the reason, and may announce it again."""
         self._alerted_at = now
+        if proven:
+            self._proven_at = now
+        else:
+            self._note_unproven(now, self._in_vain)
 
     def allows(self, now: float) -> bool:
         """Whether there may be such an alert now: none was given within a second, and there were not too many."""
-        return now - self._alerted_at >= REST and self._bucket.take(now)
+        if now - self._alerted_at < REST:
+            return False
+        if self._bucket.take(now):
+            return True
+        self.asked_in_vain(now)
+        return False
+
+    def asked_in_vain(self, now: float) -> None:
+        """Note that nothing came of a question, so the announcement may have been forged."""
+        if now - self._proven_at >= _REPEATED_FOR:
+            self._note_unproven(now, self._in_vain + 1)
+
+    def rest(self, now: float) -> float:
+        """The seconds until the next question about an announcement."""
+        return backoff(self._in_vain, REST, _LONGEST_REST) if self._is_in_a_row(now) else REST
+
+    def _note_unproven(self, now: float, in_vain: int) -> None:
+        self._in_vain = in_vain if self._is_in_a_row(now) else 0
+        self._unproven_at = now
+
+    def _is_in_a_row(self, now: float) -> bool:
+        return now - self._unproven_at < 2 * _LONGEST_REST
 
 
 class AnnouncementListener:
@@ -63,7 +93,7 @@ class AnnouncementListener:
     addresses of its link announced (none if it announced something itself), and with the function to receive its
     answer by, which raises WaiterClosed once the listener is closed. Other addresses count only while exactly one
     gateway is expected: a router may announce itself by another address than its clients know. All are called on the
-    thread. `rest` seconds follow; what comes meanwhile is verified after it. `interface`: what comes by another one is
+    thread. `rest()` seconds follow; what comes meanwhile is verified after it. `interface`: what comes by another one is
     not received.
     """
 
@@ -74,7 +104,7 @@ class AnnouncementListener:
         parse: Callable[[bytes], int],
         verify: Verify[A],
         delay: Callable[[], float],
-        rest: float = REST,
+        rest: Callable[[], float] = lambda: REST,
         interface: str | None = None,
     ) -> None:
         self._interface = interface
@@ -114,7 +144,7 @@ class AnnouncementListener:
                 held.enter_context(sock)
             while True:
                 self._waiter.wait(self._sockets)
-                self._waiter.wait(timeout=self._rest if self._handle_received() else _REST_AFTER_GARBAGE)
+                self._waiter.wait(timeout=self._rest() if self._handle_received() else _REST_AFTER_GARBAGE)
 
     def _handle_received(self) -> bool:
         """Have what was received verified; False if it announced nothing."""

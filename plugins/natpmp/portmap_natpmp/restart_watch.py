@@ -82,6 +82,7 @@ class RestartWatch:
             read_announcement,
             self._verify,
             self._delay,
+            rest=lambda: self._budget.rest(self._clock()),
             interface=self._interface,
         )
         self._alert, self._listener = alert, listener
@@ -95,10 +96,10 @@ class RestartWatch:
 
         return close
 
-    def _tell(self, reason: str) -> None:
+    def _tell(self, reason: str, *, proven: bool = True) -> None:
         alert = self._alert  # once, as above
         if reason and alert:
-            self._budget.alerted(self._clock())
+            self._budget.alerted(self._clock(), proven=proven)
             alert(reason)
 
     def _verify(self, gateway: IPv4Address, other_epochs: frozenset[int], receive: Receive) -> None:
@@ -112,12 +113,14 @@ class RestartWatch:
         if now is None:
             return
         reason = reason_when_announced(self._last.update(now), now)
-        if not reason and self._counts(now, other_epochs):
-            reason = f"{gateway} announced itself"
-        self._tell(reason)
+        if reason:
+            self._tell(reason)
+        elif self._counts(now, other_epochs):
+            self._tell(f"{gateway} announced itself", proven=False)
 
     def _counts(self, now: Observation, other_epochs: frozenset[int]) -> bool:
         """Whether the announcement is a reason by itself: some gateways lose their state and keep their epoch."""
         if other_epochs and all(abs(epoch - now.epoch.seconds) > SAME_EPOCH for epoch in other_epochs):
+            self._budget.asked_in_vain(self._clock())
             return False  # another address of the same gateway would have announced the same epoch
         return not self.answers or self._budget.allows(self._clock())

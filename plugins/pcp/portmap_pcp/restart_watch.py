@@ -74,6 +74,7 @@ class RestartWatch(Generic[A]):
             read_announcement,
             self._verify,
             self._settings.delay,
+            rest=lambda: self._budget.rest(self._settings.clock()),
             interface=self._settings.interface,
         )
         self._alert, self._listener = alert, listener
@@ -87,11 +88,11 @@ class RestartWatch(Generic[A]):
 
         return close
 
-    def tell(self, reason: str) -> None:
-        """Alert, if there is a reason and a watch. From any thread."""
+    def tell(self, reason: str, *, proven: bool = True) -> None:
+        """Alert, if there is a reason and a watch. `proven`: the server itself told the reason. From any thread."""
         alert = self._alert  # once, as above
         if reason and alert:
-            self._budget.alerted(self._settings.clock())
+            self._budget.alerted(self._settings.clock(), proven=proven)
             alert(reason)
 
     def _verify(self, server: A, other_epochs: frozenset[int], receive: Receive) -> None:
@@ -105,12 +106,14 @@ class RestartWatch(Generic[A]):
         if now is None:
             return
         reason = reason_to_alert(self._last.update(now), now)
-        if not reason and self._counts(now, other_epochs):
-            reason = f"{server} announced itself"
-        self.tell(reason)
+        if reason:
+            self.tell(reason)
+        elif self._counts(now, other_epochs):
+            self.tell(f"{server} announced itself", proven=False)
 
     def _counts(self, now: Observation, other_epochs: frozenset[int]) -> bool:
         """Whether the announcement is a reason by itself: some servers lose their state and keep their epoch."""
         if other_epochs and all(abs(epoch - now.epoch.seconds) > SAME_EPOCH for epoch in other_epochs):
+            self._budget.asked_in_vain(self._settings.clock())
             return False  # another address of the same server would have announced the same epoch
         return not self.answers or self._budget.allows(self._settings.clock())
