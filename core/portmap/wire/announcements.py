@@ -15,7 +15,6 @@ from contextlib import ExitStack, suppress
 from math import inf
 from typing import Any, TypeAlias, TypeVar
 
-from portmap.backoff import backoff
 from portmap.errors import Garbled
 from portmap.model import Address
 from portmap.wire import multicast
@@ -40,7 +39,7 @@ SAME_EPOCH = 3.0  # seconds; what is announced is verified within 1.25 s, and an
 
 
 class AlertBudget:
-    """How often an announcement may lead to an alert though the gateway's own epoch does not prove it, or to a question.
+    """How often an announcement that the gateway's own epoch does not prove may lead to a question, or to an alert.
 
     Some gateways lose their state and keep their epoch, so such an announcement counts; but anybody on the link can
     send one. `now` is in seconds. Any thread calls `alerted`, the thread of the listener the others.
@@ -49,7 +48,7 @@ class AlertBudget:
     def __init__(self) -> None:
         self._bucket = TokenBucket(_ALERTS_AT_ONCE, _ALERT_INTERVAL)
         self._alerted_at = self._proven_at = self._unproven_at = -inf
-        self._in_vain = 0
+        self._rest = REST
 
     def alerted(self, now: float, *, proven: bool = True) -> None:
         """Note that an alert was given. `proven`: the gateway itself has told the reason, and may announce it again."""
@@ -57,7 +56,7 @@ class AlertBudget:
         if proven:
             self._proven_at = now
         else:
-            self._note_unproven(now, self._in_vain)
+            self._note_unproven(now, self._rest)
 
     def allows(self, now: float) -> bool:
         """Whether there may be such an alert now: none was given within a second, and there were not too many."""
@@ -71,14 +70,14 @@ class AlertBudget:
     def asked_in_vain(self, now: float) -> None:
         """Note that nothing came of a question, so the announcement may have been forged."""
         if now - self._proven_at >= _REPEATED_FOR:
-            self._note_unproven(now, self._in_vain + 1)
+            self._note_unproven(now, min(2 * self._rest, _LONGEST_REST))
 
     def rest(self, now: float) -> float:
         """The seconds until the next question about an announcement."""
-        return backoff(self._in_vain, REST, _LONGEST_REST) if self._is_in_a_row(now) else REST
+        return self._rest if self._is_in_a_row(now) else REST
 
-    def _note_unproven(self, now: float, in_vain: int) -> None:
-        self._in_vain = in_vain if self._is_in_a_row(now) else 0
+    def _note_unproven(self, now: float, rest: float) -> None:
+        self._rest = rest if self._is_in_a_row(now) else REST
         self._unproven_at = now
 
     def _is_in_a_row(self, now: float) -> bool:
@@ -93,8 +92,8 @@ class AnnouncementListener:
     addresses of its link announced (none if it announced something itself), and with the function to receive its
     answer by, which raises WaiterClosed once the listener is closed. Other addresses count only while exactly one
     gateway is expected: a router may announce itself by another address than its clients know. All are called on the
-    thread. `rest()` seconds follow; what comes meanwhile is verified after it. `interface`: what comes by another one is
-    not received.
+    thread. `rest()` seconds follow; what comes meanwhile is verified after it. `interface`: what comes by another one
+    is not received.
     """
 
     def __init__(
