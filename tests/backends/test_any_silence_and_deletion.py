@@ -174,6 +174,31 @@ def test_the_backend_that_holds_a_mapping_is_watched_too(any_gateway: AnyBackend
     assert told == ["reboot of b"]
 
 
+def test_a_backend_that_lost_the_race_is_watched_once_no_gateway_is_left() -> None:
+    class Watched(Gateway):
+        is_watched = False
+
+        @hookimpl
+        def watch(self, alert: Alert) -> Closer:
+            self.is_watched = True
+            return super().watch(alert)
+
+    a = Watched(A)
+    b = Watched(B, after=a)
+    backend = AnyBackend(Race(lambda: [Loading("a", lambda: Nat(a, "a")), Loading("b", lambda: Nat(b, "b"))]))
+    close = backend.watch(lambda _: None)
+    backend.external_ip()
+    b.answered.wait(1)
+    backend.external_ip()
+    assert (a.is_watched, b.is_watched) == (True, False)
+    for gateway in (a, b):
+        gateway.now(NoGateway("silent"))
+    with pytest.raises(NoGateway):
+        backend.external_ip()
+    assert b.is_watched
+    close()
+
+
 def test_one_backends_broken_watch_leaves_the_others() -> None:
     class Blind(Gateway):
         @hookimpl

@@ -145,10 +145,10 @@ def test_the_question_is_version_and_opcode_0() -> None:
 @pytest.mark.parametrize(
     ("datagram", "stated"),
     [
-        ("00 80 0000 00000e10 cb007107", StatedAddress(FIRST)),
+        ("00 80 0000 00000e10 cb007107", StatedAddress(FIRST, epoch=3600)),
         ("00 80 0003 00000e10 00000000", StatedAddress(None, 3)),
         ("00 80 0003 00000e10", StatedAddress(None, 3)),
-        ("00 80 0000 00000e10 00000000", StatedAddress(None)),  # 0.0.0.0 means that there is none
+        ("00 80 0000 00000e10 00000000", StatedAddress(None, epoch=3600)),  # 0.0.0.0 means that there is none
         ("02 80 0001 00000000 00000e10" + "00" * 12, StatedAddress(None, 1)),  # speaks PCP only
     ],
 )

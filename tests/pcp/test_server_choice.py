@@ -68,9 +68,47 @@ def test_a_gateway_without_an_address_says_so(answer: str, words: str, talk: "Ta
 
 def test_each_check_learns_the_address_in_natpmp(talk: "Talk") -> None:
     moved = "00 80 0000 00000005 08080808"
-    backend = talk(mapped(), announced(), ADDRESS, announced(), moved, moved)
+    backend = talk(mapped(), announced(), ADDRESS, moved, announced(), moved, moved)
     add(backend)
     assert [str(backend.external_ip()) for _ in range(2)] == ["203.0.113.7", "8.8.8.8"]
+
+
+def lengths(server: Peer) -> list[int]:
+    """24 bytes are an ANNOUNCE, 2 the address question of NAT-PMP."""
+    return [len(request) for request in server.heard]
+
+
+def test_a_check_of_a_server_that_states_the_same_address_and_goes_on_is_one_packet(
+    peer: "MakePeer", talk_to: TalkTo
+) -> None:
+    server = peer(announced(), ADDRESS)
+    backend = talk_to(server)
+    assert [backend.external_ip() for _ in range(3)] == [EXTERNAL] * 3
+    assert lengths(server) == [24, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "word", ["00 80 0000 00000001 cb007107", "00 80 0003 00001388 00000000", "02 80 0001 00001388"]
+)
+def test_where_the_epoch_or_the_address_is_another_the_server_is_asked_by_pcp(
+    word: str, peer: "MakePeer", talk_to: TalkTo
+) -> None:
+    server = peer(announced(5000), "00 80 0000 00001388 cb007107", word, announced(5000), ADDRESS)
+    backend = talk_to(server)
+    assert [backend.external_ip() for _ in range(2)] == [EXTERNAL] * 2
+    assert [length for length in lengths(server) if length == 24] == [24, 24]
+
+
+def test_a_restart_that_only_the_address_question_shows_is_told(talk: "Talk") -> None:
+    old, young = "00 80 0000 00001388 cb007107", "00 80 0000 00000000 cb007107"
+    backend = talk(mapped(epoch=5000), announced(5000), old, young, announced(0), young)
+    told: list[str] = []
+    close = backend.watch(told.append)
+    add(backend)
+    for _ in range(2):
+        backend.external_ip()
+    close()
+    assert told == ["gateway restarted: in 0 s its clock went from 5000 s to 0 s"]
 
 
 def test_a_changed_address_that_is_not_confirmed_is_not_taken(talk: "Talk") -> None:

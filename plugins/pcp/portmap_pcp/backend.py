@@ -171,6 +171,10 @@ class Pcp:
             raise
 
     def _external_ip(self) -> Address:
+        known = self._client.server_in_use()
+        if known is not None and (unchanged := self._stated.unchanged(known)):
+            self._client.answered()
+            return unchanged
         mismatch: Refused | None = None
         try:
             gateway = self._client.meet()

@@ -72,6 +72,14 @@ class Client(Generic[A]):
     def __str__(self) -> str:
         return SPEAKS if self.server is None else f"{SPEAKS} {self.server}"
 
+    def server_in_use(self) -> A | None:
+        """The server; None while it has to be found, or where routes lead elsewhere."""
+        return None if self.server is None or self._is_elsewhere(self.server) else self.server
+
+    def answered(self) -> None:
+        """The server has answered a question of another protocol: it lives, and has kept its state."""
+        self._watch.answers = True
+
     def meet(self) -> A:
         """The server, which has answered just now: it lives, and its epoch is known. Raises SpeaksNatPmp."""
         if self.server is None:

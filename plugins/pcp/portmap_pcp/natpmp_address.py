@@ -18,10 +18,11 @@ _LENGTH = 12
 
 
 class StatedAddress(NamedTuple):
-    """The address, or None with the `result` that says why not, NO_ADDRESS for 0.0.0.0."""
+    """The address, or None with the `result` that says why not, NO_ADDRESS for 0.0.0.0. The epoch is an address's."""
 
     external_ip: IPv4Address | None
     result: int = NO_ADDRESS
+    epoch: int = 0
 
 
 UNKNOWN = StatedAddress(None, -1)
@@ -39,7 +40,7 @@ class AddressQuestion:
         """The datagram as an answer. Raises Garbled if it is none."""
         if len(datagram) < _HEADER.size:
             raise Garbled(f"the answer has {len(datagram)} bytes, fewer than {_HEADER.size}")
-        version, opcode, result, _ = _HEADER.unpack_from(datagram)
+        version, opcode, result, epoch = _HEADER.unpack_from(datagram)
         if not opcode & ANSWER:
             raise Garbled("the answer has no answer bit")
         if version != NATPMP_VERSION:
@@ -49,7 +50,7 @@ class AddressQuestion:
         if opcode != ANSWER or len(datagram) < _LENGTH:
             raise Garbled(f"the answer has opcode {opcode} and {len(datagram)} bytes: it states no address")
         address = IPv4Address(datagram[_HEADER.size : _LENGTH])
-        return StatedAddress(None if address.is_unspecified else address)
+        return StatedAddress(None if address.is_unspecified else address, epoch=epoch)
 
 
 def read_announced_epoch(datagram: bytes) -> int:

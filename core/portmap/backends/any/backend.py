@@ -87,7 +87,7 @@ class AnyBackend:
             return own
         if self._winner is not None:
             try:
-                self._watch_candidates()
+                self._watch_those_in_use()
                 return self._winner.external_ip()
             except (*SILENCE, PluginError) as error:
                 _log.info("%s no longer answers, so all are asked again: %s", self._winner, error)
@@ -130,6 +130,7 @@ class AnyBackend:
                     refusal = refusal or error
             else:
                 self._owners.granted(key, nat)
+                self._watch_those_in_use()
                 return replace(grant, token=self._add_backend_name(nat, grant.token))
         raise refusal or silence or NoGateway("no gateway was found yet")
 
@@ -180,9 +181,9 @@ class AnyBackend:
 
     @hookimpl
     def watch(self, alert: Alert) -> Closer:
-        """Watch by all candidates; only the alerts of the winner and of the owners of mappings are passed on."""
+        """Watch by the winner and the owners of mappings, by all candidates where none won; pass on their alerts."""
         self._watch = watch = CombinedWatch(lambda nat: self._alert_of(nat, alert))
-        watch.add(self._race.candidates)
+        self._watch_those_in_use()
 
         def close() -> None:
             if self._watch is watch:  # else a later one has taken over
@@ -239,11 +240,12 @@ class AnyBackend:
             self._winner, answer = self._race.run()
             return self._winner, answer
         finally:
-            self._watch_candidates()
+            self._watch_those_in_use()
 
-    def _watch_candidates(self) -> None:
+    def _watch_those_in_use(self) -> None:
+        """Add what is not watched yet. A watch of UPnP subscribes, and is then told of each renewal."""
         if self._watch:
-            self._watch.add(self._race.candidates)
+            self._watch.add(self._owners.all | {self._winner} if self._winner else self._race.candidates)
 
     def _backends_for(self, key: Key | None) -> Iterator[Nat]:
         owner = self._owners.owner_of(key) if key else None

@@ -14,6 +14,11 @@ class MappingOwners:
     def __contains__(self, nat: Nat) -> bool:
         return nat in self._owners.values()
 
+    @property
+    def all(self) -> set[Nat]:
+        """Each backend that holds a mapping."""
+        return set(self._owners.values())
+
     def owner_of(self, key: Key) -> Nat | None:
         """The backend that holds the mapping, as far as is known."""
         return self._owners.get(key)
