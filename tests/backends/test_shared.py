@@ -5,9 +5,10 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from portmap.backends.chain.chain_nat import ChainNat
 from portmap.backends.shared import SharedNat
 from portmap.errors import Conflict, NotAuthorized
-from portmap.hookspecs import hookimpl
+from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.host.claims import Claim, OtherHolder, PortClaims
 from portmap.host.neighbours import Sender
 from portmap.model import Address, Grant, Key, Protocol
@@ -201,3 +202,23 @@ def test_another_external_port_will_do_unless_it_is_said() -> None:
     nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)
     nat.add_mapping(Protocol.TCP, 0, 8080, "", 600, exact=True)
     assert backend.exact == [False, True]
+
+
+class Releasing(PortClaims):
+    """Keeps what is called when another portmap lets go of a port."""
+
+    def watch(self, alert: Alert) -> Closer:
+        self.release = alert
+        return super().watch(alert)
+
+
+def test_what_another_portmap_lets_go_of_at_a_gateway_of_a_chain_is_no_alert() -> None:
+    claims = [Releasing(), Releasing()]
+    hops = [SharedNat(MapsForOthers(), f"hop {number}", claims=lambda it=it: it) for number, it in enumerate(claims)]
+    alerts: list[str] = []
+    releases: list[str] = []
+    unwatch = ChainNat(hops, "chain").watch(alerts.append, releases.append)
+    for number, it in enumerate(claims):
+        it.release(f"let go at hop {number}")
+    unwatch()
+    assert (alerts, releases) == ([], ["let go at hop 0", "let go at hop 1"])

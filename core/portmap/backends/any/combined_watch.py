@@ -14,10 +14,14 @@ _log = logging.getLogger("portmap.any")
 
 
 class CombinedWatch:
-    """`alert_of` gives the alert for one of the backends. It watches none before `add`."""
+    """`alert_of` gives the alert for one of the backends; `on_release` is as in `Nat.watch`.
 
-    def __init__(self, alert_of: Callable[[Nat], Alert]) -> None:
+    It watches none before `add`.
+    """
+
+    def __init__(self, alert_of: Callable[[Nat], Alert], on_release: Alert | None = None) -> None:
         self._alert_of = alert_of
+        self._on_release = on_release
         self._closers: dict[Nat, Closer] = {}
 
     def add(self, backends: Iterable[Nat]) -> None:
@@ -34,7 +38,7 @@ class CombinedWatch:
 
     def _watch(self, nat: Nat) -> Closer:
         try:
-            return nat.watch(self._alert_of(nat))
+            return nat.watch(self._alert_of(nat), self._on_release)
         except (NATError, PluginError) as error:
             _log.warning("%s cannot watch its gateway: %s", nat.name, error)
             return _nothing

@@ -37,6 +37,8 @@ class ChainBackend:
         self._hops = Hops(nats)
         self._mappings: dict[Key, ChainMapping] = {}
         self._alert: Alert | None = None
+        self.on_release: Alert | None = None
+        """What to call, in the next watch, where another portmap lets go of a port of ours at one of the gateways."""
         self.default_lifetime = min(nat.default_lifetime for nat in nats)
         self.default_mappings = nats[0].default_mappings
 
@@ -106,7 +108,7 @@ class ChainBackend:
         """Watch every gateway."""
         self._alert = alert
         hops = {hop.nat: hop for hop in self._hops.all}
-        watches = CombinedWatch(lambda nat: lambda reason: self._on_alert(hops[nat], reason, alert))
+        watches = CombinedWatch(lambda nat: lambda reason: self._on_alert(hops[nat], reason, alert), self.on_release)
         watches.add(hops)
 
         def close() -> None:

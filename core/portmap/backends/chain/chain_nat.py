@@ -22,10 +22,11 @@ class ChainNat(Nat):
         self._nats = tuple(nats)
 
     def watch(self, alert: Alert, on_release: Alert | None = None) -> Closer:
-        """Watch every gateway. What another portmap lets go of at one of them is an alert.
+        """Watch every gateway. Without `on_release`, another portmap that lets go of ours at one of them is an alert.
 
         At the end nothing is left at the inner ones, whatever an outer one is doing.
         """
+        self._chain.on_release = on_release
         unwatch = super().watch(alert, on_release)
 
         def close() -> None:
