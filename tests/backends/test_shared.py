@@ -214,7 +214,7 @@ class Releasing(PortClaims):
 
 def test_what_another_portmap_lets_go_of_at_a_gateway_of_a_chain_is_no_alert() -> None:
     claims = [Releasing(), Releasing()]
-    hops = [SharedNat(MapsForOthers(), f"hop {number}", claims=lambda it=it: it) for number, it in enumerate(claims)]
+    hops = [SharedNat(MapsForOthers(), "hop", claims=iter([it]).__next__) for it in claims]
     alerts: list[str] = []
     releases: list[str] = []
     unwatch = ChainNat(hops, "chain").watch(alerts.append, releases.append)
