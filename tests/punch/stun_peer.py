@@ -6,7 +6,7 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
@@ -43,10 +43,14 @@ def sockets_at_one_port(address: str) -> tuple[socket.socket, socket.socket]:
 
 
 class StunPeer:
-    """`sees`: the address and port that it tells a client of that source; the source itself by default."""
+    """`sees`: the address and port that it tells a client of that source; the source itself by default.
+
+    `other`: the second address and port that it states (RFC 5780). It knows no CHANGE-REQUEST.
+    """
 
     def __init__(self, sees: Callable[[Place], Place | None] = lambda source: source) -> None:
         self.sees = sees
+        self.other: Place | None = None
         self.address = loopback_address()
         self.asked: list[tuple[str, int]] = []
         self._tcp, self._udp = sockets_at_one_port(self.address)
@@ -115,11 +119,15 @@ class StunPeer:
         seen = self.sees(source)
         if seen is None:
             return b""
-        mask = struct.pack("!I", COOKIE)
-        hidden = bytes(byte ^ hide for byte, hide in zip(IPv4Address(seen[0]).packed, mask, strict=True))
-        value = struct.pack("!BBH", 0, 1, seen[1] ^ (COOKIE >> 16)) + hidden
-        attribute = struct.pack("!HH", 0x20, len(value)) + value
-        return struct.pack("!HHI", 0x0101, len(attribute), COOKIE) + data[8:20] + attribute
+        attributes = _attribute(0x0001, seen) + (_attribute(0x802C, self.other) if self.other else b"")
+        return struct.pack("!HHI", 0x0101, len(attributes), COOKIE) + data[8:20] + attributes
+
+
+def _attribute(kind: int, place: Place) -> bytes:
+    """MAPPED-ADDRESS, or OTHER-ADDRESS."""
+    address = ip_address(place[0])
+    value = struct.pack("!BBH", 0, 1 if address.version == 4 else 2, place[1]) + address.packed
+    return struct.pack("!HH", kind, len(value)) + value
 
 
 class _Talk(asyncio.Protocol):

@@ -14,8 +14,10 @@ from tests.stopwatch import Stopwatch
 
 from portmap.errors import GatewayTimeout, NATError, Refused
 from portmap.model import Grant, Protocol
-from portmap_punch import Punch, stun_connection
+from portmap.wire.stun.servers import Server
+from portmap_punch import Punch, stun_connection, udp_hole
 from portmap_punch import opening as opening_module
+from portmap_punch.argument import Argument
 
 Eventually = Callable[[Callable[[], object]], None]
 BOTH = pytest.mark.parametrize("protocol", list(Protocol))
@@ -55,6 +57,46 @@ def test_a_nat_that_maps_by_destination_is_refused_and_nothing_is_left_open(
     with pytest.raises(Refused, match="maps each destination to another port"):
         open_(punch, protocol, application)
     assert punch._engine._openings == {}
+
+
+@BOTH
+def test_two_names_of_one_server_do_not_show_how_the_nat_maps(
+    peers: tuple[StunPeer, StunPeer], application: int, protocol: Protocol
+) -> None:
+    backend = Punch(Argument((Server(peers[0].address, peers[0].port),) * 2))
+    closer = backend.watch(lambda _: None)
+    with pytest.raises(GatewayTimeout, match="name a second server"):
+        open_(backend, protocol, application)
+    closer()
+
+
+def test_a_server_that_names_itself_as_its_second_address_does_not_show_how_the_nat_maps(
+    peers: tuple[StunPeer, StunPeer], application: int
+) -> None:
+    peers[0].other = peers[0].peer
+    backend = Punch.from_argument(f"{peers[0].address}:{peers[0].port}")
+    closer = backend.watch(lambda _: None)
+    with pytest.raises(GatewayTimeout, match="name a second server"):
+        open_(backend, Protocol.UDP, application)
+    closer()
+
+
+@BOTH
+@pytest.mark.parametrize("place", [("2001:db8::5", 7000), ("1.2.3.4", 0)])
+def test_an_endpoint_that_an_ipv4_socket_cannot_have_is_no_answer(
+    punch: Punch,
+    peers: tuple[StunPeer, StunPeer],
+    application: int,
+    protocol: Protocol,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stun_connection, "ANSWER", 0.3)
+    monkeypatch.setattr(udp_hole, "ANSWER", 0.3)
+    for peer in peers:
+        peer.sees = lambda _: place
+    with pytest.raises(GatewayTimeout, match="no STUN server answers"):
+        open_(punch, protocol, application)
 
 
 def test_the_suggested_port_is_granted_where_the_nat_keeps_port_numbers(punch: Punch, application: int) -> None:

@@ -2,7 +2,7 @@
 
 import struct
 from binascii import crc32
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 
 import pytest
 from hypothesis import given
@@ -206,6 +206,32 @@ def test_the_servers_other_address_is_read() -> None:
     assert told.other == (IPv4Address("10.0.0.2"), 2163)
 
 
-def test_another_address_that_no_host_can_have_is_refused() -> None:
-    with pytest.raises(Garbled):
-        REQUEST.read(answer(HIDDEN, "802c00080001087300000000"))
+@pytest.mark.parametrize("other", ["802c00080001087300000000", "802c000800090873c0000202", "802c0000"])
+def test_another_address_that_makes_no_sense_costs_nothing_else(other: str) -> None:
+    told = REQUEST.read(answer(HIDDEN, other))
+    assert told == Reflection(IPv4Address("192.0.2.1"), 32853)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_one"),
+    [
+        (("9.9.9.9", 3479), True),
+        (("9.9.9.9", 0), False),
+        (("8.8.8.8", 3479), False),  # the address that was asked
+        (("2001:4860::1", 3479), False),
+        (("192.168.1.1", 53), False),
+        (("127.0.0.1", 53), False),
+    ],
+)
+def test_a_second_address_of_a_server_is_another_one_of_the_same_version_and_scope(
+    other: tuple[str, int], is_one: bool
+) -> None:
+    told = Reflection(IPv4Address("1.2.3.4"), 5000, (ip_address(other[0]), other[1]))
+    assert told.second_of("8.8.8.8") == (told.other if is_one else None)
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "is_one"), [("1.2.3.4", 1, True), ("1.2.3.4", 0, False), ("::2", 1, False)]
+)
+def test_an_endpoint_has_a_port_and_the_ip_version_of_the_socket(address: str, port: int, is_one: bool) -> None:
+    assert Reflection(ip_address(address), port).is_of(4) is is_one

@@ -51,6 +51,13 @@ class ProbeSocket:
 
     def ask(self, peer: Peer, request: BindingRequest, seconds: float = ANSWER) -> Reflection | None:
         """The answer, from whichever address it comes; None where none came in time."""
+        answered = self.ask_for_source(peer, request, seconds)
+        return None if answered is None else answered[0]
+
+    def ask_for_source(
+        self, peer: Peer, request: BindingRequest, seconds: float = ANSWER
+    ) -> tuple[Reflection, Peer] | None:
+        """The answer, and the address and port that it came from; None where none came in time."""
         began = time.monotonic()
         sends = list(SENDS)
         with selectors.DefaultSelector() as selector:
@@ -77,22 +84,25 @@ class ProbeSocket:
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
             while selector.select(max(0.0, deadline - time.monotonic())):
-                if self._receive() == request.to_bytes():
+                if self._receive()[0] == request.to_bytes():
                     return True
         return False
 
-    def _read(self, request: BindingRequest) -> Reflection | None:
+    def _read(self, request: BindingRequest) -> tuple[Reflection, Peer] | None:
+        datagram, source = self._receive()
         try:
-            answer = request.read(self._receive())
+            answer = request.read(datagram)
         except Garbled:
             return None
-        return answer if isinstance(answer, Reflection) else None
+        is_good = isinstance(answer, Reflection) and answer.is_of(self.local[0].version)
+        return (answer, source) if is_good else None
 
-    def _receive(self) -> bytes:
+    def _receive(self) -> tuple[bytes, Peer]:
         try:
-            return self._sock.recv(_LONGEST)
+            datagram, (host, port, *_) = self._sock.recvfrom(_LONGEST)
         except OSError:  # ICMP told that an earlier datagram found no socket
-            return b""
+            return b"", ("", 0)
+        return datagram, (host, port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class NatProbe:
 
     def _mappings(self, sock: ProbeSocket) -> tuple[Mappings, Endpoint | None]:
         first = self._first(sock)
-        other = first.other
+        other = first.second_of(self.first[0])
         second = sock.ask(self.second, BindingRequest()) if self.second is not None else None
         moved = sock.ask((str(other[0]), self.first[1]), BindingRequest()) if other is not None else None
         last = sock.ask((str(other[0]), other[1]), BindingRequest()) if other is not None else None
@@ -130,16 +140,29 @@ class NatProbe:
         """From a port of its own: nothing was sent to the server's other address from there."""
         with self._socket() as sock:
             self._first(sock)
-            elsewhere = sock.ask(self.first, BindingRequest(change_ip=True, change_port=True)) is not None
-            port = sock.ask(self.first, BindingRequest(change_port=True)) is not None
-            return Filtered(elsewhere, port)
+            return Filtered(
+                self._comes_through(sock, BindingRequest(change_ip=True, change_port=True)),
+                self._comes_through(sock, BindingRequest(change_port=True)),
+            )
 
-    def _loops_back(self) -> bool:
-        """Whether a datagram to our own external address arrives here."""
+    def _comes_through(self, sock: ProbeSocket, request: BindingRequest) -> bool | None:
+        """Whether the answer from the other place comes; None where the server answers from the one that was asked."""
+        answered = sock.ask_for_source(self.first, request)
+        if answered is None:
+            return False
+        host, port = answered[1]
+        is_other = host != self.first[0] if request.change_ip else port != self.first[1]
+        return True if is_other else None
+
+    def _loops_back(self) -> bool | None:
+        """Whether a datagram to our own external address arrives here; None where none can be sent there."""
         with self._socket() as listener, self._socket() as sender:
             external = self._first(listener).endpoint
             request = BindingRequest()
-            sender.send((str(external[0]), external[1]), request)
+            try:
+                sender.send((str(external[0]), external[1]), request)
+            except NoGateway:
+                return None
             return listener.hears(request, ANSWER)
 
     def _socket(self) -> ProbeSocket:

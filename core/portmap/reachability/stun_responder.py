@@ -51,7 +51,7 @@ class StunResponder:
             seen = sock.ask(peer, BindingRequest())
             if seen is None:
                 raise NoGateway(f"{self} does not answer: is it a STUN server?")
-            if seen.other is None:
+            if seen.second_of(peer[0]) is None:
                 raise Refused(f"{self} has one address only, so it cannot prove anything (RFC 5780): name another")
             request = BindingRequest(
                 token.encode()[:_TRANSACTION], change_ip=True, change_port=True, response_port=port

@@ -110,14 +110,17 @@ class Punch:
             alert(reason)
 
     def _peers(self) -> list[Peer]:
-        """The servers' IPv4 addresses, looked up now. Raises NoGateway where none has one."""
-        found: list[Peer] = []
+        """The servers' IPv4 addresses, each once, looked up now. Raises NoGateway where none has one.
+
+        Two names of one address are one server: a NAT that maps by address shows it one endpoint.
+        """
+        found: dict[str, Peer] = {}
         problem: NoGateway | None = None
         for server in self._argument.servers:
             try:
-                found += [peer for peer in look_up(server) if ":" not in peer[0]][:1]
+                found |= {peer[0]: peer for peer in look_up(server) if ":" not in peer[0] and peer[0] not in found}
             except NoGateway as error:
                 problem = error
         if not found:
             raise problem or NoGateway("no STUN server has an IPv4 address: name another")
-        return found
+        return list(found.values())

@@ -90,5 +90,5 @@ class StunConnection:
         if request is not None and answer is not None and not answer.done():
             with suppress(Garbled):
                 reflection = request.read(message)
-                if isinstance(reflection, Reflection):
+                if isinstance(reflection, Reflection) and reflection.is_of(4):
                     answer.set_result(reflection)

@@ -66,7 +66,8 @@ class UdpHole:
     async def ask(self, peers: Sequence[Peer]) -> list[Endpoint | None]:
         """Where each server sees the port, and its second address where it has one; None for no answer."""
         answers = await asyncio.gather(*(self._ask(peer) for peer in peers))
-        others = [answer.other for answer in answers if answer is not None and answer.other is not None]
+        pairs = [(answer, peer) for answer, peer in zip(answers, peers, strict=True) if answer is not None]
+        others = [other for answer, (address, _) in pairs if (other := answer.second_of(address)) is not None]
         more = await asyncio.gather(*(self._ask((str(address), port)) for address, port in others[:1]))
         return [answer.endpoint if answer is not None else None for answer in (*answers, *more)]
 
@@ -106,6 +107,6 @@ class UdpHole:
             return False
         with suppress(Garbled):
             answer = question.request.read(datagram)
-            if isinstance(answer, Reflection) and not question.answer.done():
+            if isinstance(answer, Reflection) and answer.is_of(4) and not question.answer.done():
                 question.answer.set_result(answer)
         return True

@@ -17,6 +17,8 @@ def measure_nat(servers: tuple[Server, ...], interface: str | None = None) -> Na
     """
     try:
         peers = [_ipv4(server) for server in servers[:2]]
+        if peers[0][0] == peers[1][0]:
+            return f"{servers[0]} and {servers[1]} are at one address, {peers[0][0]}: name servers at two addresses"
         ours = local_address_to(IPv4Address(peers[0][0]), interface)
         return NatProbe(peers[0], peers[1], ours, interface).measure()
     except PortmapError as error:

@@ -6,10 +6,11 @@ Pure. A datagram is hostile until `read` has checked its type, length, cookie, t
 import secrets
 import struct
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TypeAlias
 
 from portmap.errors import Garbled
-from portmap.model import Address
+from portmap.model import Address, scope_of
 from portmap.wire.stun.attributes import Type, read_attributes, read_endpoint, read_error, to_attribute
 
 COOKIE = 0x2112A442  # §5
@@ -26,7 +27,7 @@ _CHANGE_IP, _CHANGE_PORT = 0x04, 0x02  # RFC 5780 §7.2
 class Reflection:
     """The address and port that the server saw our request come from.
 
-    `other`: the server's second address and port, where it has one (OTHER-ADDRESS, RFC 5780 §7.4).
+    `other`: the second address and port that the server states, where it does (OTHER-ADDRESS, RFC 5780 §7.4).
     """
 
     address: Address
@@ -37,6 +38,21 @@ class Reflection:
     def endpoint(self) -> Endpoint:
         """Address and port."""
         return self.address, self.port
+
+    def is_of(self, version: int) -> bool:
+        """Whether it is an endpoint that a socket of this IP version can have."""
+        return self.address.version == version and self.port != 0
+
+    def second_of(self, server: str) -> Endpoint | None:
+        """The second address and port of the `server` that was asked at this address, where they may be one's.
+
+        A second address is another one, of the same IP version and scope: a server on the internet has us ask no host
+        of a private network.
+        """
+        asked = ip_address(server)
+        if self.other is None or self.other[0] == asked or self.other[0].version != asked.version or not self.other[1]:
+            return None
+        return self.other if scope_of(self.other[0]) is scope_of(asked) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +95,7 @@ class BindingRequest:
         attributes = read_attributes(datagram, _HEADER.size)
         if kind == _ERROR:
             return Refusal(*read_error(attributes.get(Type.ERROR_CODE, b"")))
-        other = read_endpoint(attributes[Type.OTHER_ADDRESS]) if Type.OTHER_ADDRESS in attributes else None
+        other = _read_other(attributes.get(Type.OTHER_ADDRESS))
         if (hidden := attributes.get(Type.XOR_MAPPED_ADDRESS)) is not None:  # so that no NAT under way rewrites it
             return Reflection(*read_endpoint(hidden, COOKIE.to_bytes(4, "big") + self.transaction), other)
         if (plain := attributes.get(Type.MAPPED_ADDRESS)) is not None:  # a server of RFC 3489
@@ -98,3 +114,11 @@ class BindingRequest:
         if (cookie, transaction) != (COOKIE, self.transaction):  # RFC 3489 servers echo both as one
             raise Garbled("the answer is to another transaction")
         return int(kind)
+
+
+def _read_other(value: bytes | None) -> Endpoint | None:
+    """OTHER-ADDRESS, which need not be understood: one that makes no sense is none, and costs nothing else."""
+    try:
+        return None if value is None else read_endpoint(value)
+    except Garbled:
+        return None
