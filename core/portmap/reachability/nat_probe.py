@@ -94,8 +94,9 @@ class ProbeSocket:
             answer = request.read(datagram)
         except Garbled:
             return None
-        is_good = isinstance(answer, Reflection) and answer.is_of(self.local[0].version)
-        return (answer, source) if is_good else None
+        if isinstance(answer, Reflection) and answer.is_of(self.local[0].version):
+            return answer, source
+        return None
 
     def _receive(self) -> tuple[bytes, Peer]:
         try:
