@@ -62,7 +62,8 @@ A **publisher** tells another program where we can be reached. Group `portmap.pu
 `converge` is the one to start with: it gets the whole state, and is called again, with back-off and always with the
 newest state, until it returns without an error. With `reassert_every: ClassVar[float]` (seconds, at least 6) it is
 called as often even though nothing changed: for a target that forgets. With `one_instance: ClassVar[bool] = True` no
-two instances of a configuration may name the same target: for one that is replaced as a whole.
+two instances of a configuration may name the same target: for one that is replaced as a whole. It may be a static
+method, too, which is given the argument.
 `portmap.testing.PublisherContract` checks all of it.
 """
 

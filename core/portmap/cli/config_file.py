@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from portmap.cli.exit_codes import print_error
 from portmap.config.file import MAX_SIZE, parse_config
@@ -13,6 +14,7 @@ from portmap.config.settings import ConfigFile, Instance, SettingsLayer, texts_o
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
+from portmap.loading.time_limit import call_with_limit
 from portmap.syntax.specs import hop_texts, parse_backend_spec, parse_spec, parse_spec_list
 
 _PASSWORD = re.compile(r"//[^/@]*:[^@]*@")
@@ -41,15 +43,22 @@ def check_targets(instances: Sequence[Instance]) -> None:
             if first != instance.name and _is_for_one_instance(spec):
                 raise SpecError(
                     f"instances {first} and {instance.name} publish to the same {parse_spec(spec).name}, "
-                    "and each would replace what the other one wrote: give each one of its own"
+                    "and each would replace what the other one wrote: give each one of its own, or have one publish"
                 )
 
 
-def _is_for_one_instance(spec: str) -> bool:
+def _is_for_one_instance(text: str) -> bool:
+    spec = parse_spec(text)
     try:
-        return bool(getattr(Catalogue(PUBLISHERS).find(parse_spec(spec)).load(), "one_instance", False))
+        publisher = Catalogue(PUBLISHERS).find(spec).load()
+        return call_with_limit(lambda: _says_one_instance(publisher, spec.argument), f"publisher {spec.name}")
     except PluginError:  # told when the session begins
         return False
+
+
+def _says_one_instance(publisher: Any, argument: str | None) -> bool:
+    said = getattr(publisher, "one_instance", False)
+    return bool(said(argument) if callable(said) else said)
 
 
 def can_be_read_by_all(path: Path) -> bool:

@@ -52,6 +52,11 @@ class TorrentClient(ABC):
         self._name = name
         self._deadline = deadline
 
+    @staticmethod
+    def one_instance(argument: str | None) -> bool:
+        """A client has one port. Where the mapping is named, only the instance that has it tells the client."""
+        return "name=" not in (argument or "").partition("?")[2]
+
     @classmethod
     def from_argument(cls, argument: str | None) -> Self:
         """A URL, in whose query `name=NAME` may name a mapping. Raises SpecError, which does not repeat it."""
