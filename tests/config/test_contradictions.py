@@ -41,7 +41,9 @@ def test_a_file_that_the_command_line_gives_to_two_instances_is_refused_too() ->
         check_targets(resolve(SettingsLayer(publish=("file:ports.txt",)), file))
 
 
-@pytest.mark.parametrize("client", ["qbittorrent:http://USER:PASSWORD@nas", "transmission:http://nas", "deluge:http://nas"])
+@pytest.mark.parametrize(
+    "client", ["qbittorrent:http://USER:PASSWORD@nas", "transmission:http://nas", "deluge:http://nas"]
+)
 def test_two_instances_do_not_tell_one_torrent_client_which_would_get_their_ports_in_turn(client: str) -> None:
     with pytest.raises(SpecError, match=f"publish to the same {client.partition(':')[0]}"):
         check_targets(parse_config(TWO.format(f'publish = ["{client}"]')).instances)
