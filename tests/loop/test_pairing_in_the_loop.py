@@ -19,7 +19,7 @@ from tests.loop.paired_ports import (
     wanted,
 )
 
-from portmap.errors import Conflict
+from portmap.errors import Conflict, Refused
 from portmap.events import PortEvent
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Register, Unregister
@@ -60,8 +60,23 @@ def test_where_the_second_half_cannot_be_there_the_first_one_moves_to_it() -> No
 def test_after_a_move_both_halves_are_opened_anew_for_it_may_have_shut_the_one_that_stays() -> None:
     town = Town(Key(TCP, 4001), Key(UDP, 4002))
     told = play(town, wanted("4001/both"), end=1)
-    assert mappings(told, until=1)[3:] == ["renewed TCP 4003", "renewed UDP 4003"]
+    assert mappings(told, until=1)[2:] == ["changed TCP 4003", "renewed UDP 4003"]  # what is moved is told once
     assert calls(town, "delete_mapping")[1:3] == [(TCP, 4003, 4001), (UDP, 4003, 4001)]
+
+
+class Keeping(Town):
+    """Deletes nothing that is on port 4003."""
+
+    @hookimpl
+    def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
+        if external_port == 4003:
+            raise Refused("not that one")
+        super().delete_mapping(protocol, external_port, internal_port)
+
+
+def test_after_a_move_what_cannot_be_opened_anew_is_told_as_it_is() -> None:
+    told = play(Keeping(Key(TCP, 4001), Key(UDP, 4002)), wanted("4001/both"), end=1)
+    assert mappings(told, until=1)[2:] == ["changed TCP 4003", "renewed UDP 4003"]  # UDP as the younger half
 
 
 def test_a_hole_that_neither_finds_alone_is_found_by_a_fresh_port() -> None:

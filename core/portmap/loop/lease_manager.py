@@ -208,11 +208,10 @@ class LeaseManager:
         elif partner and move:
             self._table.record_grant(before, after)
             self._move(partner, move)
+        elif partner and pairing.was_moved(after, partner):
+            self._open_anew(before, *pairing.settled(after, partner))
         else:
-            settled = pairing.settled(after, partner)
-            self._table.record_grant(before, *settled)
-            if partner and pairing.was_moved(after, partner):
-                self._open_anew(settled)
+            self._table.record_grant(before, *pairing.settled(after, partner))
 
     def _reject_other_port(self, before: Lease, after: Lease) -> None:
         """Another port is not good enough: delete it, and tell the conflict."""
@@ -248,9 +247,14 @@ class LeaseManager:
         moved = lease.move_to(move.external_port, move.inner_port)
         self._table.put(moved if self._client.try_delete(lease) else lease.keep_as_is(self._inbox.now()))
 
-    def _open_anew(self, pair: tuple[Lease, ...]) -> None:
+    def _open_anew(self, before: Lease, after: Lease, partner: Lease) -> None:
         """Open both from scratch: one was deleted to be moved, which may have shut the other (see `renewal_order`)."""
-        for lease in [lease for lease in pair if self._client.try_delete(lease)]:
+        unannounced = before.granted_elsewhere(after)
+        self._table.put(unannounced)  # a stop during the deleting leaves it to the cleaning up
+        deleted = [lease for lease in (unannounced, partner) if self._client.try_delete(lease)]
+        if unannounced not in deleted:
+            self._table.record_grant(before, after, partner)
+        for lease in deleted:
             self._ask(lease.open_anew(next(self._open_orders)))  # before another pair of ours asks for the port
 
     def _suspect_gateway(self, error: NATError) -> None:
@@ -266,8 +270,7 @@ class LeaseManager:
 
     def _settle_interrupted_call(self) -> None:
         """A stop came during a call: what the gateway still grants is ours, too."""
-        lease = self._interrupted
-        if lease is None:
+        if (lease := self._interrupted) is None:
             return
         now = self._inbox.now()
         grant = self._nat.late_grant(self._policy.clean_up / 2)

@@ -129,6 +129,6 @@ class MappingClient:
         try:
             self.delete(lease)
         except (NATError, PluginError) as error:
-            _log.warning("%s stays on port %d, for it could not be deleted: %s", lease.key, lease.external_port, error)
+            _log.warning("%s stays where it is, for it could not be deleted: %s", lease.key, error)
             return False
         return True
