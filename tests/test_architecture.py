@@ -77,7 +77,7 @@ SHORT = {
     "core/portmap/host/environment.py": "the command and the publishers share it",
     "core/portmap/loading/construct.py": "backends and publishers are constructed by the same function",
     "core/portmap/doctor/probes/reachability.py": "one of the probes, a file each",
-    "core/portmap/reachability/mend_step.py": "the loop imports it, and not what decides on it",
+    "core/portmap/reachability/repair_step.py": "the loop imports it, and not what decides on it",
     "core/portmap/reachability/prove_setting.py": "the configuration imports it, and not the prover",
     "core/portmap/reachability/responder/rate_limit.py": "pure, apart from the sockets",
     "core/portmap/reachability/responder/try_port.py": "the only part that connects to others",
@@ -99,7 +99,7 @@ SHORT = {
     "plugins/torrent/portmap_torrent/port_choice.py": "pure, apart from the clients",
     "plugins/torrent/portmap_torrent/transmission_library.py": "the only part that imports the library",
     "plugins/upnp/portmap_upnp/argument.py": "pure, apart from the backend",
-    "plugins/upnp/portmap_upnp/mapping/client_text.py": "pure, apart from the calls",
+    "plugins/upnp/portmap_upnp/mapping/internal_client.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
 }
 # Test files of over MAX_LINES, each with the reason why it is not split.

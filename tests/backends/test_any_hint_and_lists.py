@@ -19,7 +19,7 @@ from portmap.hookspecs import BACKENDS, hookimpl
 from portmap.loading.catalog import Catalogue
 from portmap.loop.inbox import Register
 from portmap.model import Grant, Kind
-from portmap.syntax.specs import without_arguments
+from portmap.syntax.plugin_specs import without_arguments
 from portmap.testing.scripted import ScriptedBackend, play
 
 # what is remembered over a restart

@@ -17,7 +17,7 @@ from portmap.hookspecs import hookimpl
 from portmap.loading.construct import construct
 from portmap.loop.inbox import Inbox, Interrupted, Stop
 from portmap.model import Address, Grant
-from portmap.syntax.specs import Spec
+from portmap.syntax.plugin_specs import Spec
 from portmap.testing.scripted import ScriptedBackend
 
 SOON = 0.02  # seconds: a deadline that a hung call overruns

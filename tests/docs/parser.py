@@ -12,7 +12,7 @@ from portmap.hookspecs import PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.syntax.durations import parse_duration
 from portmap.syntax.mappings import parse_mappings
-from portmap.syntax.specs import parse_spec
+from portmap.syntax.plugin_specs import parse_spec
 
 LONG = 365 * 86400
 INSTALLS = {"--install-completion", "--show-completion"}

@@ -7,7 +7,7 @@ from portmap.model import MAX_LIFETIME
 from portmap.network.routes import parse_routes
 from portmap.syntax.durations import format_duration, parse_duration
 from portmap.syntax.mappings import MAX_RANGE, parse_mapping
-from portmap.syntax.specs import parse_backend_spec, parse_spec
+from portmap.syntax.plugin_specs import parse_backend_spec, parse_spec
 from portmap_extip import ExtIp
 from portmap_natpmp.argument import parse_gateway
 from portmap_upnp import Upnp

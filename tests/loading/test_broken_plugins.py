@@ -19,7 +19,7 @@ from portmap.hookspecs import BACKENDS
 from portmap.loading import time_limit
 from portmap.loading.catalog import Catalogue
 from portmap.loading.distributions import MAX_NAMES, MAX_TEXT, installed_entries
-from portmap.syntax.specs import Spec
+from portmap.syntax.plugin_specs import Spec
 
 HANG = 9.0  # seconds that a hanging plugin hangs: no test waits for it
 LIMIT = 0.3  # seconds in place of the limit for plugins

@@ -10,7 +10,7 @@ from portmap.backends.load import load
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue, Plugin
-from portmap.syntax.specs import Spec, parse_spec
+from portmap.syntax.plugin_specs import Spec, parse_spec
 
 GOOD = """
 from ipaddress import IPv4Address

@@ -6,7 +6,7 @@ import pytest
 
 from portmap.errors import SpecError
 from portmap.loading.construct import construct
-from portmap.syntax.specs import Spec
+from portmap.syntax.plugin_specs import Spec
 
 
 class Old:

@@ -11,7 +11,7 @@ from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.own_entries import DISTRIBUTION, MAX_SIZE, own_entries
-from portmap.syntax.specs import Spec
+from portmap.syntax.plugin_specs import Spec
 
 TEXT = """
 # a comment
@@ -90,7 +90,7 @@ def test_a_name_that_is_not_ours_is_looked_for_everywhere(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", ["none", "extip"])
 def test_to_find_a_name_of_ours_imports_no_importlib_metadata(name: str) -> None:
     program = (
-        f"import sys; from portmap.loading.catalog import Catalogue; from portmap.syntax.specs import Spec;"
+        f"import sys; from portmap.loading.catalog import Catalogue; from portmap.syntax.plugin_specs import Spec;"
         f"Catalogue({BACKENDS!r}).find(Spec({name!r})); sys.exit('importlib.metadata' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0

@@ -17,11 +17,11 @@ from tests.loop.scripted_loop import (
 from portmap.backends.nat import Nat
 from portmap.hookspecs import Alert as AlertHook
 from portmap.hookspecs import Closer, hookimpl
-from portmap.loop.inbox import GatewayAlert, Interrupted, Mend, Unregister
+from portmap.loop.inbox import GatewayAlert, Interrupted, Repair, Unregister
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
 from portmap.model import Grant, PortRequest
-from portmap.reachability.mend_step import MendStep
+from portmap.reachability.repair_step import RepairStep
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import Recording, ScriptedBackend
 
@@ -68,26 +68,26 @@ def test_to_unregister_an_unknown_port_is_harmless() -> None:
 
 def test_a_mapping_that_forwards_nothing_is_asked_for_again_at_once() -> None:
     backend = ScriptedBackend()
-    play(backend, [*wanted(WEB), (10, Mend(WEB.key, MendStep.RENEW))], end=20)
+    play(backend, [*wanted(WEB), (10, Repair(WEB.key, RepairStep.RENEW))], end=20)
     assert calls(backend) == [0, 10]
     assert calls(backend, "delete_mapping") == [20]
 
 
-@pytest.mark.parametrize(("step", "moves"), [(MendStep.REOPEN, False), (MendStep.MOVE, True)])
+@pytest.mark.parametrize(("step", "moves"), [(RepairStep.REOPEN, False), (RepairStep.MOVE, True)])
 def test_a_mapping_that_forwards_nothing_is_deleted_and_opened_again_there_or_elsewhere(
-    step: MendStep, moves: bool
+    step: RepairStep, moves: bool
 ) -> None:
     backend = ScriptedBackend()
-    play(backend, [*wanted(WEB), (10, Mend(WEB.key, step))], end=20, spread=0.5)
+    play(backend, [*wanted(WEB), (10, Repair(WEB.key, step))], end=20, spread=0.5)
     assert calls(backend, "delete_mapping")[0] == 10
     assert (ports_asked_for(backend)[-1] != 8080) == moves
 
 
-@pytest.mark.parametrize("step", MendStep)
+@pytest.mark.parametrize("step", RepairStep)
 @pytest.mark.parametrize("request_", [WEB, DNS], ids=["refused", "unknown"])
-def test_a_port_that_is_not_open_is_not_mended(step: MendStep, request_: PortRequest) -> None:
+def test_a_port_that_is_not_open_is_not_mended(step: RepairStep, request_: PortRequest) -> None:
     backend, unhurried = (ScriptedBackend().refuse(0, FOREVER) for _ in range(2))
-    play(backend, [*wanted(WEB), (10, Mend(request_.key, step))], end=100)
+    play(backend, [*wanted(WEB), (10, Repair(request_.key, step))], end=100)
     play(unhurried, wanted(WEB), end=100)
     assert backend.calls == unhurried.calls
 

@@ -3,7 +3,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import parse_spec
+from portmap.syntax.plugin_specs import parse_spec
 from portmap_natpmp import NatPmp
 from portmap_natpmp.argument import parse_gateway
 

@@ -3,7 +3,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import parse_spec
+from portmap.syntax.plugin_specs import parse_spec
 from portmap_pcp import Pcp, PcpPinholes
 from portmap_pcp.argument import parse_gateway
 

@@ -14,7 +14,7 @@ from portmap.config.file import ConfigError
 from portmap.errors import PortmapError
 from portmap.publishers.runner import load_publisher
 from portmap.syntax.mappings import parse_mapping
-from portmap.syntax.specs import parse_backend_spec, parse_spec, parse_spec_list
+from portmap.syntax.plugin_specs import parse_backend_spec, parse_spec, parse_spec_list
 
 URL = f"http://me:{CANARY}@127.0.0.1:1/path?name=x"
 SPECS = (

@@ -154,6 +154,6 @@ def test_no_verdict_has_it_whatever_the_responder_says(
         if not answers:
             site.close()
         client = EchoClient.parse(f"http://me:{CANARY}@127.0.0.1:{site.port}/{CANARY}?key={CANARY}")
-        found = check_port(PortRequest(protocol, 1, 1), Endpoint(None, 1), client, loop_back=False)
+        found = check_port(PortRequest(protocol, 1, 1), Endpoint(None, 1), client, hairpin=False)
     assert CANARY not in f"{found} {found.to_dict()} {caplog.text}"
     assert answers == b"" or site.requests

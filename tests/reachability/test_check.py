@@ -130,7 +130,7 @@ def test_a_program_at_an_address_that_the_port_does_not_lead_to_is_told(
     address: IPv4Address | IPv6Address, endpoint: Endpoint
 ) -> None:
     only = ListeningSocket(Protocol.TCP, address, 25565, "java (1)")
-    found = check_port(tcp(25565), endpoint, Told(reachable=False), sockets=lambda _: (only,), loop_back=False)
+    found = check_port(tcp(25565), endpoint, Told(reachable=False), sockets=lambda _: (only,), hairpin=False)
     assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
     assert f"java (1) listens on {address} only" in found.reason
 
@@ -147,25 +147,25 @@ def test_a_program_that_listens_on_ipv6_only_is_told_apart_from_one_that_takes_b
             program.listen()
         port = program.getsockname()[1]
         request = tcp(port) if kind is socket.SOCK_STREAM else udp(port)
-        found = check_port(request, Endpoint(HERE, port), None, loop_back=False)
+        found = check_port(request, Endpoint(HERE, port), None, hairpin=False)
     assert ("listens on :: only, but the port leads to an IPv4 address" in found.reason) is ipv6_only
 
 
 def test_the_responder_is_asked_over_the_ip_version_of_the_external_address(service: int) -> None:
     told = Told(reachable=True)
     for address in (HERE, IPv6Address("::1"), None):
-        check_port(tcp(service), Endpoint(address, service), told, loop_back=False)
+        check_port(tcp(service), Endpoint(address, service), told, hairpin=False)
     assert told.versions == [4, 6, None]
 
 
 def test_a_responder_without_an_address_of_that_ip_version_is_told_and_decides_nothing(service: int) -> None:
-    found = check_port(tcp(service), Endpoint(HERE, service), EchoClient.parse("http://[::1]:9"), loop_back=False)
+    found = check_port(tcp(service), Endpoint(HERE, service), EchoClient.parse("http://[::1]:9"), hairpin=False)
     assert found.verdict is Verdict.UNKNOWN
     assert "cannot be reached over IPv4" in found.reason
 
 
 def test_a_port_that_something_else_answers_is_not_this_hosts(free_port: int) -> None:
-    found = check_port(tcp(free_port), Endpoint(HERE, free_port), Told(reachable=True), loop_back=False)
+    found = check_port(tcp(free_port), Endpoint(HERE, free_port), Told(reachable=True), hairpin=False)
     assert found.verdict is Verdict.UNKNOWN
     assert "it was not this host" in found.reason
 
@@ -204,7 +204,7 @@ def test_a_responder_that_others_of_this_address_ask_too_is_asked_a_few_times(
 ) -> None:
     monkeypatch.setattr(check, "AGAIN", 0.0)
     responder = Busy(reachable=True, refusals=refusals)
-    assert check_port(tcp(service), Endpoint(HERE, service), responder, loop_back=False).verdict is verdict
+    assert check_port(tcp(service), Endpoint(HERE, service), responder, hairpin=False).verdict is verdict
 
 
 # portmap.check

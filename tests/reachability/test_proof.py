@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from portmap.model import Protocol
-from portmap.reachability.mend_step import MendStep
 from portmap.reachability.proof import LONGEST_PAUSE, MEND_STEPS, SETTLING, Proof
+from portmap.reachability.repair_step import RepairStep
 from portmap.reachability.verdict import Blame, Reachability, Verdict
 
 EVERY = 5.0
@@ -30,7 +30,7 @@ def test_an_unreachable_port_is_mended_step_by_step_each_proved_before_the_next(
         steps.append(step)
         assert proof.check_at == now + SETTLING
         now = proof.check_at
-    assert steps == [MendStep.RENEW, MendStep.REOPEN, MendStep.MOVE]
+    assert steps == [RepairStep.RENEW, RepairStep.REOPEN, RepairStep.MOVE]
 
 
 def test_a_step_that_helped_ends_the_round() -> None:
@@ -62,7 +62,7 @@ def test_the_port_of_another_host_is_asked_for_again_and_never_shut_or_moved() -
         proof, step = proof.after(replace(SHUT, host="192.168.1.50"), now)
         steps.append(step)
         now = proof.check_at
-    assert steps == [MendStep.RENEW, None, MendStep.RENEW, None]
+    assert steps == [RepairStep.RENEW, None, RepairStep.RENEW, None]
 
 
 def test_what_could_not_be_measured_changes_nothing() -> None:

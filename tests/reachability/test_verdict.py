@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from portmap.model import Protocol
-from portmap.reachability.observations import Listens, LoopbackResult, Observations, Word
+from portmap.reachability.observations import HairpinResult, Listens, Observations, Word
 from portmap.reachability.verdict import Blame, Verdict, judge
 
 PUBLIC, OTHER, PRIVATE, CGNAT = map(IPv4Address, ("11.22.33.1", "12.34.56.1", "192.168.1.2", "100.64.1.1"))
@@ -14,34 +14,34 @@ SEEN = Observations(Protocol.TCP, 25565, 25565, PUBLIC, Listens.YES, "java (1)")
 UDP = replace(SEEN, protocol=Protocol.UDP)
 YES, NO = Word(PUBLIC, reachable=True, ms=31), Word(PUBLIC, reachable=False)
 SENT = Word(PUBLIC)
-LOOPS, NO_LOOP = LoopbackResult(proved=True, ms=2), LoopbackResult(proved=False, detail="no connection")
+LOOPS, NO_LOOP = HairpinResult(proved=True, ms=2), HairpinResult(proved=False, detail="no connection")
 
 
 @pytest.mark.parametrize(
     ("seen", "verdict"),
     [
         (replace(SEEN, word=YES), Verdict.OPEN),
-        (replace(SEEN, word=YES, loop=NO_LOOP), Verdict.OPEN),  # a failed loop proves nothing
+        (replace(SEEN, word=YES, hairpin=NO_LOOP), Verdict.OPEN),  # a failed loop proves nothing
         (replace(SEEN, listens=Listens.UNKNOWN, word=YES), Verdict.OPEN),
         (replace(SEEN, external_ip=None, word=YES), Verdict.OPEN),  # the gateway is silent, the responder is not
-        (replace(SEEN, loop=LOOPS), Verdict.OPEN),
-        (replace(SEEN, loop=LOOPS, word=Word(error="no answer")), Verdict.OPEN),
-        (replace(UDP, listens=Listens.NO, stood_in=True, word=YES), Verdict.OPEN),
-        (replace(UDP, listens=Listens.NO, stood_in=True, loop=LOOPS), Verdict.OPEN),
+        (replace(SEEN, hairpin=LOOPS), Verdict.OPEN),
+        (replace(SEEN, hairpin=LOOPS, word=Word(error="no answer")), Verdict.OPEN),
+        (replace(UDP, listens=Listens.NO, we_listened=True, word=YES), Verdict.OPEN),
+        (replace(UDP, listens=Listens.NO, we_listened=True, hairpin=LOOPS), Verdict.OPEN),
         (replace(SEEN, word=NO), Verdict.CLOSED),
-        (replace(SEEN, word=NO, loop=LOOPS), Verdict.CLOSED),
-        (replace(SEEN, listens=Listens.NO, stood_in=True, word=YES), Verdict.CLOSED),
+        (replace(SEEN, word=NO, hairpin=LOOPS), Verdict.CLOSED),
+        (replace(SEEN, listens=Listens.NO, we_listened=True, word=YES), Verdict.CLOSED),
         (replace(SEEN, listens=Listens.NO), Verdict.CLOSED),
-        (replace(SEEN, listens=Listens.NO, stood_in=True), Verdict.CLOSED),
+        (replace(SEEN, listens=Listens.NO, we_listened=True), Verdict.CLOSED),
         (replace(SEEN, listens=Listens.LOOPBACK_ONLY, word=YES), Verdict.CLOSED),
-        (replace(UDP, listens=Listens.NO, stood_in=True, word=NO), Verdict.CLOSED),
+        (replace(UDP, listens=Listens.NO, we_listened=True, word=NO), Verdict.CLOSED),
         (replace(SEEN), Verdict.UNKNOWN),
-        (replace(SEEN, loop=NO_LOOP), Verdict.UNKNOWN),
+        (replace(SEEN, hairpin=NO_LOOP), Verdict.UNKNOWN),
         (replace(SEEN, word=Word(error="no answer")), Verdict.UNKNOWN),
         (replace(UDP, word=SENT), Verdict.UNKNOWN),
         (replace(UDP, listens=Listens.NO), Verdict.UNKNOWN),
-        (replace(SEEN, external_ip=PRIVATE, loop=LOOPS), Verdict.UNKNOWN),
-        (replace(SEEN, external_ip=CGNAT, loop=LOOPS), Verdict.UNKNOWN),
+        (replace(SEEN, external_ip=PRIVATE, hairpin=LOOPS), Verdict.UNKNOWN),
+        (replace(SEEN, external_ip=CGNAT, hairpin=LOOPS), Verdict.UNKNOWN),
     ],
 )
 def test_a_port_is_open_or_closed_only_where_that_was_seen(seen: Observations, verdict: Verdict) -> None:
@@ -74,13 +74,15 @@ def test_a_port_that_leads_to_another_host_by_the_table_is_closed_by_the_router(
     assert "forwards TCP port 25565 to 192.168.1.77:25565" in found.reason
 
 
-@pytest.mark.parametrize("seen", [replace(SEEN, loop=LOOPS), replace(UDP, listens=Listens.NO, stood_in=True, word=YES)])
+@pytest.mark.parametrize(
+    "seen", [replace(SEEN, hairpin=LOOPS), replace(UDP, listens=Listens.NO, we_listened=True, word=YES)]
+)
 def test_what_arrived_here_outweighs_the_table(seen: Observations) -> None:
     assert judge(replace(seen, leads_to=NEIGHBOUR)).verdict is Verdict.OPEN
 
 
 def test_what_answers_and_is_not_this_host_makes_no_port_of_this_host_open() -> None:
-    found = judge(replace(SEEN, listens=Listens.NO, stood_in=True, word=replace(YES, elsewhere=True)))
+    found = judge(replace(SEEN, listens=Listens.NO, we_listened=True, word=replace(YES, elsewhere=True)))
     assert found.verdict is Verdict.UNKNOWN
     assert "it was not this host" in found.reason
     assert found.steps[-1] == "from outside: something answers, but not this host"
@@ -121,12 +123,12 @@ def test_behind_two_nats_the_responders_address_is_the_one_that_matters(inner: I
 @pytest.mark.parametrize(
     ("seen", "by"),
     [
-        (replace(SEEN, word=NO, loop=LOOPS), Blame.PROVIDER),
-        (replace(SEEN, word=NO, loop=NO_LOOP), Blame.ON_THE_WAY),
+        (replace(SEEN, word=NO, hairpin=LOOPS), Blame.PROVIDER),
+        (replace(SEEN, word=NO, hairpin=NO_LOOP), Blame.ON_THE_WAY),
         (replace(SEEN, listens=Listens.NO), Blame.HOST),
         (replace(SEEN, listens=Listens.NO, word=NO), Blame.HOST),
         (replace(SEEN, listens=Listens.LOOPBACK_ONLY), Blame.HOST),
-        (replace(SEEN, listens=Listens.NO, stood_in=True, word=NO), Blame.ON_THE_WAY),
+        (replace(SEEN, listens=Listens.NO, we_listened=True, word=NO), Blame.ON_THE_WAY),
     ],
 )
 def test_a_closed_port_names_what_closes_it(seen: Observations, by: Blame) -> None:
@@ -134,13 +136,13 @@ def test_a_closed_port_names_what_closes_it(seen: Observations, by: Blame) -> No
 
 
 def test_where_no_program_takes_tcp_but_the_way_is_free_both_are_told() -> None:
-    found = judge(replace(SEEN, listens=Listens.NO, stood_in=True, word=YES))
+    found = judge(replace(SEEN, listens=Listens.NO, we_listened=True, word=YES))
     assert "nothing listens on TCP port 25565 here" in found.reason
     assert "The way is free" in found.reason
 
 
 def test_the_steps_are_told_in_the_order_in_which_they_were_run() -> None:
-    found = judge(replace(SEEN, loop=NO_LOOP, word=YES))
+    found = judge(replace(SEEN, hairpin=NO_LOOP, word=YES))
     assert [step.partition(":")[0] for step in found.steps] == [
         "listens here",
         "from inside through the router",

@@ -11,9 +11,9 @@ from portmap.events import Event
 from portmap.model import Key, Mapping, PortRequest, Protocol
 from portmap.reachability.check import Endpoint
 from portmap.reachability.echo import EchoClient
-from portmap.reachability.mend_step import MendStep
 from portmap.reachability.proof import SETTLING
 from portmap.reachability.prove_setting import ProveSetting
+from portmap.reachability.repair_step import RepairStep
 from portmap.reachability.verdict import Blame, Reachability, Verdict
 from portmap.session.prover import STEP_TIME, Prover
 
@@ -31,7 +31,7 @@ class Scene:
     mappings: list[Mapping] = field(default_factory=lambda: [WEB])
     now: float = 0.0
     told: list[str] = field(default_factory=list)
-    steps: list[tuple[Key, MendStep]] = field(default_factory=list)
+    steps: list[tuple[Key, RepairStep]] = field(default_factory=list)
     asked: list[Endpoint] = field(default_factory=list)
     takes: float = 0.0
     """How many seconds the gateway takes for a step."""
@@ -42,13 +42,13 @@ class Scene:
             ProveSetting(EchoClient.parse(URL), every),
             lambda: self.mappings,
             self.tell,
-            self.mend,
+            self.repair,
             lambda: "NAT-PMP 127.0.0.1",
             self.check,
             lambda: self.now,
         )
 
-    def mend(self, key: Key, step: MendStep) -> None:
+    def repair(self, key: Key, step: RepairStep) -> None:
         self.steps.append((key, step))
         self.granted_at = self.now + self.takes
 
@@ -83,7 +83,7 @@ def test_a_mapping_that_forwards_nothing_is_told_and_mended_step_by_step() -> No
         "mapping.unreachable: nothing arrives",
         "mapping.reachable: ",
     ]
-    assert scene.steps == [(WEB.key, MendStep.RENEW), (WEB.key, MendStep.REOPEN)]
+    assert scene.steps == [(WEB.key, RepairStep.RENEW), (WEB.key, RepairStep.REOPEN)]
 
 
 def test_a_step_is_proved_when_the_gateway_has_taken_it() -> None:
@@ -93,13 +93,13 @@ def test_a_step_is_proved_when_the_gateway_has_taken_it() -> None:
     assert len(scene.asked) == 1
     scene.run(prover, 1.0)
     assert scene.told[-1] == "mapping.reachable: "
-    assert scene.steps == [(WEB.key, MendStep.RENEW)]
+    assert scene.steps == [(WEB.key, RepairStep.RENEW)]
 
 
 def test_a_step_that_the_gateway_never_takes_is_not_waited_for_without_end() -> None:
     scene = Scene(iter([SHUT, SHUT]), takes=float("inf"))
     scene.run(scene.prover(), STEP_TIME + SETTLING + 1.0)
-    assert [step for _, step in scene.steps] == [MendStep.RENEW, MendStep.REOPEN]
+    assert [step for _, step in scene.steps] == [RepairStep.RENEW, RepairStep.REOPEN]
 
 
 def test_a_mapping_at_another_port_is_proved_soon() -> None:

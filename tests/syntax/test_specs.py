@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import (
+from portmap.syntax.plugin_specs import (
     Spec,
     hop_texts,
     on_interface,

@@ -6,7 +6,7 @@ from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.construct import construct
 from portmap.network.interface import require_interface
-from portmap.syntax.specs import Spec, parse_backend_spec
+from portmap.syntax.plugin_specs import Spec, parse_backend_spec
 
 AUTO = Spec("auto")  # beyond another gateway: look for the next one
 IPV6_CONSTRUCTOR = "ipv6_from_argument"  # portmap.hookspecs

@@ -15,7 +15,7 @@ from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.time_limit import call_with_limit
-from portmap.syntax.specs import hop_texts, parse_backend_spec, parse_spec, parse_spec_list
+from portmap.syntax.plugin_specs import hop_texts, parse_backend_spec, parse_spec, parse_spec_list
 
 _PASSWORD = re.compile(r"//[^/@]*:[^@]*@")
 

@@ -65,7 +65,7 @@ def report_error(error: Exception, words: Sequence[str]) -> int:
     code = exit_code_of(error)
     print_error(message)
     if "--json" in words and not isinstance(error, OSError):
-        from portmap.cli.output.formats import print_json  # noqa: PLC0415  # only who fails pays for it
+        from portmap.cli.output.json_and_tables import print_json  # noqa: PLC0415  # only who fails pays for it
 
         print_json(event="error", error=type(error).__name__, reason=message, exit=code)
     return code

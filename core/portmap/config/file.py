@@ -17,7 +17,7 @@ from portmap.config.toml_table import ConfigFault, TomlTable, lines_of
 from portmap.errors import SpecError
 from portmap.model import DEFAULT_LIFETIME, at_host
 from portmap.syntax.mappings import DistinctPorts, parse_host, parse_mapping
-from portmap.syntax.specs import on_interface, quoted_name
+from portmap.syntax.plugin_specs import on_interface, quoted_name
 
 MAX_SIZE = 64 * 1024  # characters; a thousand maps need half of it
 MAX_MAPS = 2000  # in one file

@@ -111,7 +111,7 @@ def check_path(text: str, what: str) -> str:
 
 def _parse_backend(text: str, _what: str) -> str:
     """The text, if it is a backend's spec or a list of them. Raises SpecError."""
-    from portmap.syntax.specs import parse_backend_spec  # noqa: PLC0415  # as above
+    from portmap.syntax.plugin_specs import parse_backend_spec  # noqa: PLC0415  # as above
 
     parse_backend_spec(text)
     return text
@@ -119,14 +119,14 @@ def _parse_backend(text: str, _what: str) -> str:
 
 def _parse_interface(text: str, what: str) -> str:
     """The text, if a network interface can have that name. Raises SpecError."""
-    from portmap.syntax.specs import parse_interface  # noqa: PLC0415  # as above
+    from portmap.syntax.plugin_specs import parse_interface  # noqa: PLC0415  # as above
 
     return parse_interface(text, what)
 
 
 def _parse_publisher(text: str, _what: str) -> str:
     """The text, if it is a publisher's spec. Raises SpecError."""
-    from portmap.syntax.specs import parse_spec  # noqa: PLC0415  # as above
+    from portmap.syntax.plugin_specs import parse_spec  # noqa: PLC0415  # as above
 
     parse_spec(text)
     return text

@@ -12,7 +12,7 @@ from portmap.config.options import MAPPINGS_VARIABLE, SETTINGS, OptionRow
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict
 from portmap.model import DEFAULT_LIFETIME, PortRequest
 from portmap.syntax.mappings import check_distinct, parse_mapping
-from portmap.syntax.specs import chain_text, on_interface, parse_backend_spec
+from portmap.syntax.plugin_specs import chain_text, on_interface, parse_backend_spec
 
 
 class MappingText(NamedTuple):

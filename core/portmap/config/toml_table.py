@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from portmap.errors import SpecError
-from portmap.syntax.specs import quoted_name
+from portmap.syntax.plugin_specs import quoted_name
 
 Place: TypeAlias = tuple[str | int, ...]
 

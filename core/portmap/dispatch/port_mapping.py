@@ -26,11 +26,11 @@ from portmap.events import (
     PortEvent,
     PortRemoved,
 )
-from portmap.loop.inbox import Inbox, Mend, Recheck, Register, Stop, Unregister
+from portmap.loop.inbox import Inbox, Recheck, Register, Repair, Stop, Unregister
 from portmap.loop.policy import Policy
 from portmap.model import Key, Kind, PortRequest, is_nominal
 from portmap.node.local_node import LocalNode, Record
-from portmap.reachability.mend_step import MendStep
+from portmap.reachability.repair_step import RepairStep
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal_store import JournalStore
@@ -100,9 +100,9 @@ class PortMapping:
         """Another path learnt something that may concern this one."""
         self._inbox.put(Recheck(reason))
 
-    def mend(self, key: Key, step: MendStep) -> None:
+    def repair(self, key: Key, step: RepairStep) -> None:
         """A proof from outside failed for this mapping: have the loop take a step."""
-        self._inbox.put(Mend(key, step))
+        self._inbox.put(Repair(key, step))
 
     def stop(self) -> None:
         """Ask the path to clean up and end; returns at once. A second stop gives up the cleaning up."""

@@ -23,11 +23,11 @@ from portmap.loop.inbox import (
     GatewayAlert,
     Inbox,
     Interrupted,
-    Mend,
     Message,
     NetworkAlert,
     Recheck,
     Register,
+    Repair,
     Stop,
     Unregister,
 )
@@ -89,7 +89,7 @@ class StaticPath:
                 self._announce(request)
             case Unregister(key):
                 self._remove(key)
-            case GatewayAlert() | NetworkAlert() | Recheck() | Mend():
+            case GatewayAlert() | NetworkAlert() | Recheck() | Repair():
                 self._state = self._state.check_now(self._inbox.now())
             case _:
                 self._check_address()

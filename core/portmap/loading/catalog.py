@@ -19,7 +19,7 @@ from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, Publis
 from portmap.loading.own_entries import DISTRIBUTION, OwnEntry, own_entries
 from portmap.loading.time_limit import PluginRaised, call_with_limit, is_readable, text_of
 from portmap.model import Kind
-from portmap.syntax.specs import Spec, quoted_name
+from portmap.syntax.plugin_specs import Spec, quoted_name
 
 if TYPE_CHECKING:  # it takes 10 ms to import, and a name of ours does not need it
     from importlib.metadata import EntryPoint

@@ -7,7 +7,7 @@ from typing import Any
 
 from portmap.errors import PluginError, SpecError
 from portmap.loading.time_limit import PluginRaised, call_with_limit
-from portmap.syntax.specs import Spec
+from portmap.syntax.plugin_specs import Spec
 
 
 def construct(

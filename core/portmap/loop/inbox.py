@@ -16,7 +16,7 @@ from math import inf
 from typing import Any, NamedTuple, TypeAlias
 
 from portmap.model import Key, PortRequest
-from portmap.reachability.mend_step import MendStep
+from portmap.reachability.repair_step import RepairStep
 from portmap.wire.clock import boottime
 
 POLL_INTERVAL = 5.0  # seconds; a wait does not count the time of a suspended machine, so the clock is read as often
@@ -58,11 +58,11 @@ class Recheck(NamedTuple):
     reason: str
 
 
-class Mend(NamedTuple):
+class Repair(NamedTuple):
     """A proof from outside failed: the mapping is listed, and forwards nothing. Take this step."""
 
     key: Key
-    step: MendStep
+    step: RepairStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Stop:
     """Delete what is held, and end."""
 
 
-Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Recheck | Mend | Stop
+Message: TypeAlias = Register | Unregister | GatewayAlert | NetworkAlert | Recheck | Repair | Stop
 
 
 class Interrupted(Exception):

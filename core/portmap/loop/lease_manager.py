@@ -29,7 +29,7 @@ from portmap.model import Grant, Key, PortRequest
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal import JournalEntry
     from portmap.storage.journal_writer import JournalWriter
-from portmap.reachability.mend_step import MendStep
+from portmap.reachability.repair_step import RepairStep
 
 _log = logging.getLogger("portmap.loop")
 
@@ -106,17 +106,17 @@ class LeaseManager:
         for lease in self._table:
             self._table.put(lease.retry_now(now))
 
-    def mend(self, key: Key, step: MendStep) -> None:
+    def repair(self, key: Key, step: RepairStep) -> None:
         """The mapping is held and forwards nothing: take one step that may help. One that is not held is left alone."""
         lease = self._table.get(key)
         if lease is None or not lease.held or lease.static:
             return
         now = self._inbox.now()
-        if step is MendStep.RENEW:
+        if step is RepairStep.RENEW:
             self._table.put(lease.retry_now(now))
             return
         port = lease.external_port
-        if step is MendStep.MOVE and not self._requires_requested_port(lease.request):
+        if step is RepairStep.MOVE and not self._requires_requested_port(lease.request):
             port = pairing.fresh_port(self._random())
         if self._client.try_delete(lease):
             self._table.put(lease.move_to(port, lease.target_port))

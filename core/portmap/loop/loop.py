@@ -37,11 +37,11 @@ from portmap.loop.inbox import (
     GatewayAlert,
     Inbox,
     Interrupted,
-    Mend,
     Message,
     NetworkAlert,
     Recheck,
     Register,
+    Repair,
     Stop,
     Unregister,
 )
@@ -150,8 +150,8 @@ class Loop:
             case Recheck(reason):
                 _log.info("all is asked for again: %s", reason)
                 self._ask_again_soon(None)
-            case Mend(key, step):
-                self._leases.mend(key, step)
+            case Repair(key, step):
+                self._leases.repair(key, step)
             case Stop():
                 pass  # read by `run`
 

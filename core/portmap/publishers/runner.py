@@ -25,7 +25,7 @@ from portmap.loading.construct import construct
 from portmap.node.local_node import Record
 from portmap.publishers.convergence import Convergence, RetrySchedule
 from portmap.publishers.health import PublisherHealth
-from portmap.syntax.specs import parse_spec
+from portmap.syntax.plugin_specs import parse_spec
 
 BACKLOG = 10_000  # events kept for a publisher that hangs; of more, it misses the oldest
 SHOWN_PORTS = 5  # in "has 8080, 8081, ..."; the rest is a number

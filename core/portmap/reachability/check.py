@@ -17,9 +17,9 @@ from portmap.errors import PortmapError, Refused
 from portmap.model import Address, PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket, listening
 from portmap.reachability.echo import EchoAnswer
-from portmap.reachability.loopback import loop_tcp, loop_udp
-from portmap.reachability.observations import Listens, LoopbackResult, Observations, Word
-from portmap.reachability.stand_in import StandIn
+from portmap.reachability.hairpin import hairpin_tcp, hairpin_udp
+from portmap.reachability.observations import HairpinResult, Listens, Observations, Word
+from portmap.reachability.temporary_listener import TemporaryListener
 from portmap.reachability.verdict import Reachability, judge
 
 HEARD = 2.0  # seconds that a datagram may take after the responder said that it was sent
@@ -59,13 +59,13 @@ def check_port(
     responder: RemoteHost | None,
     *,
     sockets: Sockets = listening,
-    loop_back: bool = True,
+    hairpin: bool = True,
     interface: str | None = None,
 ) -> Reachability:
     """The verdict on one port. A failed probe is part of the verdict, never an error.
 
-    `loop_back`: whether the router's loop is tried as well, by the `interface`; None: the routing table decides. What
-    listens on another host cannot be seen from here, nor what arrives there.
+    `hairpin`: whether the way to the router and back is tried as well, by the `interface`; None: the routing table
+    decides. What listens on another host cannot be seen from here, nor what arrives there.
     """
     found = None if request.host else sockets((request.internal_port,))
     seen = Observations(
@@ -85,12 +85,12 @@ def check_port(
         return judge(seen)
     token = secrets.token_hex(8)
     with ExitStack() as stack:
-        stand_in = _stand_in(seen, stack)
-        seen = replace(seen, stood_in=stand_in is not None)
-        if loop_back and not request.host and endpoint.address is not None and _can_loop(seen, stand_in):
-            seen = replace(seen, loop=_loop(seen, endpoint.address, token, stand_in, interface))
+        listener = _listen_for_the_check(seen, stack)
+        seen = replace(seen, we_listened=listener is not None)
+        if hairpin and not request.host and endpoint.address is not None and _can_hairpin(seen, listener):
+            seen = replace(seen, hairpin=_hairpin(seen, endpoint.address, token, listener, interface))
         if responder is not None:
-            seen = replace(seen, word=_word(seen, responder, token, stand_in))
+            seen = replace(seen, word=_word(seen, responder, token, listener))
     return judge(seen)
 
 
@@ -126,7 +126,7 @@ def _version(endpoint: Endpoint) -> int | None:
 def _is_free(request: PortRequest) -> bool:
     """Whether the port can be had for IPv4, for a moment."""
     try:
-        with StandIn(request.protocol, request.internal_port):
+        with TemporaryListener(request.protocol, request.internal_port):
             return True
     except PortmapError:
         return False
@@ -140,43 +140,43 @@ def _ours(request: PortRequest, found: tuple[ListeningSocket, ...]) -> list[List
     return [it for it in found if (it.protocol, it.port) == request.key[:2]]
 
 
-def _stand_in(seen: Observations, stack: ExitStack) -> StandIn | None:
+def _listen_for_the_check(seen: Observations, stack: ExitStack) -> TemporaryListener | None:
     """A socket of ours where no program listens; None where it is not needed or the port cannot be had."""
     if seen.listens is not Listens.NO:
         return None
     try:
         ipv6 = isinstance(seen.external_ip, IPv6Address)
-        return stack.enter_context(StandIn(seen.protocol, seen.internal_port, ipv6=ipv6))
+        return stack.enter_context(TemporaryListener(seen.protocol, seen.internal_port, ipv6=ipv6))
     except PortmapError:
         return None  # a privileged port, for one: the verdict says that nothing listens
 
 
-def _can_loop(seen: Observations, stand_in: StandIn | None) -> bool:
+def _can_hairpin(seen: Observations, listener: TemporaryListener | None) -> bool:
     """UDP can be proved by a socket of ours only; TCP where anything listens."""
-    return stand_in is not None or (seen.protocol is Protocol.TCP and seen.listens is not Listens.NO)
+    return listener is not None or (seen.protocol is Protocol.TCP and seen.listens is not Listens.NO)
 
 
-def _loop(
-    seen: Observations, address: Address, token: str, stand_in: StandIn | None, interface: str | None
-) -> LoopbackResult:
+def _hairpin(
+    seen: Observations, address: Address, token: str, listener: TemporaryListener | None, interface: str | None
+) -> HairpinResult:
     external = (address, seen.external_port)
     if seen.protocol is Protocol.TCP:
-        return loop_tcp(external, seen.internal_port, stand_in, interface)
-    assert stand_in is not None  # noqa: S101  # `_can_loop` saw to it
-    return loop_udp(external, token.encode(), stand_in, interface)
+        return hairpin_tcp(external, seen.internal_port, listener, interface)
+    assert listener is not None  # noqa: S101  # `_can_hairpin` saw to it
+    return hairpin_udp(external, token.encode(), listener, interface)
 
 
-def _word(seen: Observations, responder: RemoteHost, token: str, stand_in: StandIn | None) -> Word:
+def _word(seen: Observations, responder: RemoteHost, token: str, listener: TemporaryListener | None) -> Word:
     """The responder's word. A datagram may be lost: one that was not heard is sent a second time."""
-    word = _ask(seen, responder, token, stand_in)
-    if seen.protocol is Protocol.UDP and stand_in is not None and word.reachable is False:
+    word = _ask(seen, responder, token, listener)
+    if seen.protocol is Protocol.UDP and listener is not None and word.reachable is False:
         time.sleep(AGAIN)
-        second = _ask(seen, responder, token, stand_in)
+        second = _ask(seen, responder, token, listener)
         return word if second.error else second
     return word
 
 
-def _ask(seen: Observations, responder: RemoteHost, token: str, stand_in: StandIn | None) -> Word:
+def _ask(seen: Observations, responder: RemoteHost, token: str, listener: TemporaryListener | None) -> Word:
     version = None if seen.external_ip is None else seen.external_ip.version
     began = time.monotonic()
     try:
@@ -184,12 +184,12 @@ def _ask(seen: Observations, responder: RemoteHost, token: str, stand_in: StandI
     except PortmapError as error:
         return Word(error=str(error))
     took = round((time.monotonic() - began) * 1000)
-    if stand_in is None:
+    if listener is None:
         return Word(answer.address, answer.reachable, took)
     if seen.protocol is Protocol.UDP:
-        heard = stand_in.received(token.encode()[:HEARD_BYTES], HEARD)
+        heard = listener.received(token.encode()[:HEARD_BYTES], HEARD)
         return Word(answer.address, heard, round((time.monotonic() - began) * 1000))
-    elsewhere = answer.reachable is True and not stand_in.accepted(frozenset(), ACCEPTED)
+    elsewhere = answer.reachable is True and not listener.accepted(frozenset(), ACCEPTED)
     return Word(answer.address, answer.reachable, took, elsewhere=elsewhere)
 
 

@@ -17,7 +17,7 @@ class Listens(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LoopbackResult:
+class HairpinResult:
     """A connection from inside to the external address. `proved`: it arrived here; else `detail` says why not."""
 
     proved: bool
@@ -45,7 +45,7 @@ class Observations:
     """What was measured for one port. `word` is None where no responder was named, `loop` where it was not tried.
 
     `listens_at`: the addresses of the program's sockets; `client`: our address that the port leads to, where it is
-    known. `stood_in`: a socket of ours listened, since no program did. `host`: the neighbour that the port leads to,
+    known. `we_listened`: a socket of ours listened, since no program did. `host`: the neighbour that the port leads to,
     empty for this host. `leads_to`: where it leads instead, by the gateway's table.
     """
 
@@ -55,8 +55,8 @@ class Observations:
     external_ip: Address | None = None
     listens: Listens = Listens.UNKNOWN
     program: str = ""
-    stood_in: bool = False
-    loop: LoopbackResult | None = None
+    we_listened: bool = False
+    hairpin: HairpinResult | None = None
     word: Word | None = None
     gateway_error: str = ""
     host: str = ""

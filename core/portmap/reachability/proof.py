@@ -1,4 +1,4 @@
-"""Proof: what follows from each check of a port that is held: an event, a step that may mend it, the next check. Pure.
+"""Proof: what follows from each check of a port that is held: an event, a step of repair, the next check. Pure.
 
 Rules:
 - An event is told once per change.
@@ -10,10 +10,10 @@ Rules:
 
 from dataclasses import dataclass, replace
 
-from portmap.reachability.mend_step import MendStep
+from portmap.reachability.repair_step import RepairStep
 from portmap.reachability.verdict import Blame, Reachability, Verdict
 
-MEND_STEPS = (MendStep.RENEW, MendStep.REOPEN, MendStep.MOVE)
+MEND_STEPS = (RepairStep.RENEW, RepairStep.REOPEN, RepairStep.MOVE)
 SETTLING = 1.5  # seconds between a step and its proof; a responder tries an address once a second
 LONGEST_PAUSE = 3600.0  # seconds
 
@@ -31,7 +31,7 @@ class Proof:
     tried: int = 0
     pause: float = 0.0
 
-    def after(self, found: Reachability, now: float) -> tuple["Proof", MendStep | None]:
+    def after(self, found: Reachability, now: float) -> tuple["Proof", RepairStep | None]:
         """The state after a check, and the step to take, if any."""
         if found.verdict is Verdict.OPEN:
             return Proof(self.every, now + self.every, reachable=True), None

@@ -103,9 +103,9 @@ def _by_responder(seen: Observations, word: Word) -> Reachability:
 def _loop_or(seen: Observations, reason: str) -> Reachability:
     """Open where the loop proves it, at a public address; else unknown for this reason."""
     scope = scope_of(seen.external_ip)
-    if seen.loop is not None and seen.loop.proved:
+    if seen.hairpin is not None and seen.hairpin.proved:
         if scope is Scope.PUBLIC:
-            return _reached(seen, "the router's loop", seen.loop.ms)
+            return _reached(seen, "the router's loop", seen.hairpin.ms)
         return _unknown(seen, f"the router forwards it, but {seen.external_ip} is not public: {meaning_of(scope)}")
     if seen.external_ip is not None and scope is not Scope.PUBLIC:
         reason = f"{seen.external_ip} is not public: {meaning_of(scope)}; {reason}"
@@ -127,11 +127,11 @@ def _reached(seen: Observations, how: str, ms: int) -> Reachability:
 
 
 def _not_reached(seen: Observations) -> Reachability:
-    if seen.listens is Listens.NO and not seen.stood_in:
+    if seen.listens is Listens.NO and not seen.we_listened:
         return _closed(seen, Blame.HOST, _nothing_listens(seen))
     if seen.listens is Listens.ELSEWHERE:
         return _closed(seen, Blame.HOST, _listens_elsewhere(seen))
-    if seen.loop is not None and seen.loop.proved:
+    if seen.hairpin is not None and seen.hairpin.proved:
         what = "the router forwards it, as a connection from inside proved, but nothing from outside arrives"
         return _closed(seen, Blame.PROVIDER, f"{what}: the provider or a second router filters it")
     what = "nothing from outside arrives: the provider filters it, the router does not forward it, or "
@@ -144,8 +144,8 @@ def _not_reached(seen: Observations) -> Reachability:
 def _arrived_here(seen: Observations) -> bool:
     """Whether a socket of this host received what was sent to the external port."""
     word = seen.word
-    heard = word is not None and word.reachable is True and seen.stood_in and not word.elsewhere
-    return heard or (seen.loop is not None and seen.loop.proved)
+    heard = word is not None and word.reachable is True and seen.we_listened and not word.elsewhere
+    return heard or (seen.hairpin is not None and seen.hairpin.proved)
 
 
 def _answered_elsewhere(seen: Observations) -> str:
@@ -222,8 +222,8 @@ def steps_of(seen: Observations) -> tuple[str, ...]:
     steps = [_listening_step(seen)]
     if seen.gateway_error:
         steps.append(f"gateway: {seen.gateway_error}")
-    if seen.loop is not None:
-        loop = f"yes, {seen.loop.ms} ms" if seen.loop.proved else f"not proved: {seen.loop.detail}"
+    if seen.hairpin is not None:
+        loop = f"yes, {seen.hairpin.ms} ms" if seen.hairpin.proved else f"not proved: {seen.hairpin.detail}"
         steps.append(f"from inside through the router: {loop}")
     if seen.word is not None:
         steps.append(f"from outside: {_word_step(seen.word)}")
@@ -237,7 +237,7 @@ def _listening_step(seen: Observations) -> str:
         case Listens.YES:
             return f"listens here: {seen.program or 'yes'}"
         case Listens.NO:
-            return "listens here: no" + (", so portmap listened for the check" if seen.stood_in else "")
+            return "listens here: no" + (", so portmap listened for the check" if seen.we_listened else "")
         case Listens.LOOPBACK_ONLY | Listens.ELSEWHERE:
             return f"listens here: {seen.program or 'yes'}, {seen.listens}"
     return "listens here: this system does not tell"

@@ -22,7 +22,7 @@ from portmap.reachability.verdict import Reachability
 from portmap.storage.status import UP
 from portmap.storage.status_file import live_sessions
 from portmap.syntax.mappings import check_distinct, to_requests
-from portmap.syntax.specs import on_interface
+from portmap.syntax.plugin_specs import on_interface
 
 MAX_PORTS = 16  # a check takes seconds, and a responder checks one port a second
 

@@ -16,7 +16,7 @@ from portmap.node.local_node import LocalNode
 from portmap.session.session import Session
 from portmap.storage.no_status_file import NoStatusFile
 from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
-from portmap.syntax.specs import chain_text, on_interface, shown_spec
+from portmap.syntax.plugin_specs import chain_text, on_interface, shown_spec
 
 if TYPE_CHECKING:
     from portmap.publishers.runner import PublisherRunner

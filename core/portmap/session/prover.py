@@ -14,9 +14,9 @@ from portmap.model import Key, Mapping, PortRequest
 from portmap.network.egress import client_of
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
-from portmap.reachability.mend_step import MendStep
 from portmap.reachability.proof import SETTLING, Proof
 from portmap.reachability.prove_setting import ProveSetting
+from portmap.reachability.repair_step import RepairStep
 from portmap.reachability.verdict import Reachability
 
 STEP_TIME = 15.0  # seconds that the gateway is given for a step, before the next one is due all the same
@@ -26,7 +26,7 @@ _log = logging.getLogger("portmap.prove")
 
 @dataclass(slots=True)
 class Prover:
-    """`mappings` gives the ports that are open now, `emit` tells an event, `mend` has the loop take a step.
+    """`mappings` gives the ports that are open now, `emit` tells an event, `repair` has the loop take a step.
 
     `gateway` gives the name of the gateway that they are open at.
     """
@@ -34,10 +34,10 @@ class Prover:
     setting: ProveSetting
     mappings: Callable[[], Iterable[Mapping]]
     emit: Callable[[Event], None]
-    mend: Callable[[Key, MendStep], None]
+    repair: Callable[[Key, RepairStep], None]
     gateway: Callable[[], str]
     check: Callable[[PortRequest, Endpoint, EchoClient], Reachability] = lambda request, endpoint, responder: (
-        check_port(request, endpoint, responder, loop_back=False)
+        check_port(request, endpoint, responder, hairpin=False)
     )
     clock: Callable[[], float] = time.monotonic
     _proofs: dict[Key, tuple[Mapping, Proof]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Prover:
         self._tell(mapping, before, after, found, step)
         if step is not None:
             self._steps[key] = self.clock() + STEP_TIME
-            self.mend(key, step)
+            self.repair(key, step)
         return True
 
     def _follow(self, now: float) -> None:
@@ -114,7 +114,9 @@ class Prover:
             granted_at = now - _POLL  # at the earliest
             self._proofs[key] = mapping, replace(before[1], check_at=max(before[1].check_at, granted_at + SETTLING))
 
-    def _tell(self, mapping: Mapping, before: Proof, after: Proof, found: Reachability, step: MendStep | None) -> None:
+    def _tell(
+        self, mapping: Mapping, before: Proof, after: Proof, found: Reachability, step: RepairStep | None
+    ) -> None:
         if step is not None:
             _log.info("%s is not reachable: the mapping is %s", mapping.key, step.value)
         if after.reachable == before.reachable:

@@ -255,7 +255,7 @@ class Session:
     def _make_prover(self, setting: "ProveSetting") -> "Prover":
         from portmap.session.prover import Prover  # noqa: PLC0415  # a session without `prove` does not import it
 
-        return Prover(setting, lambda: self.mappings, self._on_event, self._paths[0].mend, lambda: self.gateway)
+        return Prover(setting, lambda: self.mappings, self._on_event, self._paths[0].repair, lambda: self.gateway)
 
     def _on_record(self, record: Record) -> None:
         """Announce a new record, signed where a publisher signs."""

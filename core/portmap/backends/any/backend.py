@@ -21,7 +21,7 @@ from portmap.hookspecs import BACKENDS, Alert, Closer, hookimpl
 from portmap.loading.catalog import Catalogue
 from portmap.model import CALL_DEADLINE, Address, Grant, Key, Kind, Listed, Protocol
 from portmap.network.routes import own_public_address
-from portmap.syntax.specs import ANY, without_arguments
+from portmap.syntax.plugin_specs import ANY, without_arguments
 
 MOMENT = 0.5  # seconds: a gateway answers within milliseconds, and at the end there are 2 s for all mappings
 _SHOWN = 80  # characters of a list, where no gateway has a name yet

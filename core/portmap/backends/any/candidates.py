@@ -23,7 +23,7 @@ from portmap.loading.construct import construct
 from portmap.loading.time_limit import PluginRaised, call_without_limit, complete
 from portmap.model import Kind
 from portmap.network.routes import global_ipv6_address
-from portmap.syntax.specs import Spec, parse_spec_list, without_arguments
+from portmap.syntax.plugin_specs import Spec, parse_spec_list, without_arguments
 
 HEAD_START = 0.025  # seconds that each import has for itself: at the same time each would take as long as all of them
 

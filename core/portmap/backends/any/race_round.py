@@ -34,7 +34,7 @@ from portmap.errors import (
     UnverifiedGateway,
 )
 from portmap.model import Address
-from portmap.syntax.specs import shown_spec
+from portmap.syntax.plugin_specs import shown_spec
 
 STAGGER = 0.01  # seconds; a gateway on the same link needs 5 ms for an answer by UDP
 GRACE = 0.015  # seconds in which a preferred candidate may overtake: less than a user notices

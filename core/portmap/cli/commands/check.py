@@ -5,7 +5,7 @@ from pathlib import Path
 
 from portmap.cli import logs
 from portmap.cli.exit_codes import FAULT, OK, UNREACHABLE
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.cli.state_folder import check_readable
 from portmap.model import Key
 from portmap.printable import printable

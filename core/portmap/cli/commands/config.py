@@ -5,7 +5,7 @@ from pathlib import Path
 
 from portmap.cli.config_file import check_targets, load_config
 from portmap.cli.exit_codes import OK, USAGE, print_error
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.config.file import ConfigError
 from portmap.model import DEFAULT_LIFETIME
 from portmap.printable import printable

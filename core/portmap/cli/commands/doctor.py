@@ -10,7 +10,7 @@ from typing import Self
 import portmap
 from portmap.cli import logs
 from portmap.cli.output.diagnosis import as_json, lines_of, report_of
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.cli.output.style import Style, style_of
 from portmap.cli.signals import StopSignals
 from portmap.cli.state_folder import SERVICE_FOLDER, default_state_folder, path_of
@@ -31,7 +31,7 @@ from portmap.reachability.echo import EchoClient
 from portmap.storage.journal_reader import SessionJournal, read_journals
 from portmap.storage.open_ports import FOLDER
 from portmap.syntax.mappings import parse_mapping
-from portmap.syntax.specs import on_interface, parse_backend_spec
+from portmap.syntax.plugin_specs import on_interface, parse_backend_spec
 from portmap.wire.stun.servers import Server, parse_servers
 
 _OUTSIDE_BACKEND = "stun"  # the backend that --stun HOST:PORT stands for

@@ -7,7 +7,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from portmap.cli import logs
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.cli.signals import StopSignals
 from portmap.errors import SpecError
 from portmap.model import MAX_PORT, Address

@@ -4,10 +4,10 @@ import portmap
 from portmap.backends.load import load_ipv6
 from portmap.backends.nat import Nat
 from portmap.cli import exit_codes, logs
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.errors import NoPublicAddress, SpecError
 from portmap.model import Scope, meaning_of, scope_of
-from portmap.syntax.specs import shown_spec
+from portmap.syntax.plugin_specs import shown_spec
 
 
 def print_external_ip(nat: str, *, ipv6: bool, allow_private: bool, as_json: bool, verbosity: int) -> int:

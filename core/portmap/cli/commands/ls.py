@@ -7,7 +7,7 @@ from portmap.cli import logs
 from portmap.cli.commands.gateway_table import ask_for_table
 from portmap.cli.commands.remembered import remembered_rows
 from portmap.cli.exit_codes import print_error
-from portmap.cli.output.formats import print_json, print_table
+from portmap.cli.output.json_and_tables import print_json, print_table
 from portmap.model import Listed
 from portmap.printable import printable
 from portmap.syntax.durations import format_lifetime

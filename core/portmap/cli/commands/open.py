@@ -28,7 +28,7 @@ from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
 from portmap.syntax.mappings import parse_mappings
-from portmap.syntax.specs import hop_texts, on_interface, parse_backend_spec, shown_spec
+from portmap.syntax.plugin_specs import hop_texts, on_interface, parse_backend_spec, shown_spec
 
 NOT_NOTED = "the state folder cannot be written to, so 'portmap close' will not know this and the lease has to run out"
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from portmap.cli.output.formats import print_json, print_table
+from portmap.cli.output.json_and_tables import print_json, print_table
 from portmap.errors import PluginError
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import GROUP_NOUN, HOOK_SPECS, Catalogue, Plugin, validate_hooks

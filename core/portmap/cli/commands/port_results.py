@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from portmap.cli.exit_codes import OK, exit_code_of, print_error
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.cli.output.open_ports import OpenedPort, closed_lines
 from portmap.errors import PortmapError
 from portmap.model import Listed, PortRequest

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Self
 
 from portmap.cli import logs
-from portmap.cli.output.formats import print_json
+from portmap.cli.output.json_and_tables import print_json
 from portmap.cli.output.style import format_line
 from portmap.cli.signals import StopSignals
 from portmap.errors import SpecError

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from portmap.cli.exit_codes import print_error
-from portmap.cli.output.formats import print_json, table_lines
+from portmap.cli.output.json_and_tables import print_json, table_lines
 from portmap.cli.output.style import Style
 from portmap.cli.signals import StopSignals
 from portmap.cli.state_folder import check_readable
@@ -23,7 +23,7 @@ from portmap.printable import printable
 from portmap.storage.status import UP, PortStatus, SessionStatus
 from portmap.storage.status_file import live_sessions
 from portmap.syntax.durations import format_duration, format_lifetime
-from portmap.syntax.specs import interface_in
+from portmap.syntax.plugin_specs import interface_in
 
 HEALTHY, UNHEALTHY = 0, 1  # a container's health check knows no other codes
 PERIOD = 1.0  # seconds between two looks of --watch

@@ -12,7 +12,7 @@ from portmap.cli.output.style import PLAIN, Style, format_line, name_width, with
 from portmap.config.settings import Instance
 from portmap.events import Event, GatewayFound, PortAdded
 from portmap.model import DEFAULT_LIFETIME, Key, Kind, PortRequest
-from portmap.syntax.specs import interface_in
+from portmap.syntax.plugin_specs import interface_in
 
 if TYPE_CHECKING:
     from portmap.network.listening_sockets import ListeningSocket

@@ -13,7 +13,7 @@ from portmap.cli.output.style import format_line, name_width, style_of, with_ins
 from portmap.cli.signals import StopSignals
 from portmap.config.settings import Instance
 from portmap.model import DEFAULT_LIFETIME
-from portmap.syntax.specs import shown_spec
+from portmap.syntax.plugin_specs import shown_spec
 
 
 def hold_ports(arguments: HoldArguments) -> None:

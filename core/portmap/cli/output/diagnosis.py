@@ -10,7 +10,7 @@ from portmap.doctor.diagnosis import Diagnosis, Outcome
 from portmap.doctor.findings import BackendAnswer, Beyond, Findings, TrialResult
 from portmap.doctor.report import Mark, ReportLine
 from portmap.reachability.nat_type import NatType
-from portmap.syntax.specs import shown_spec
+from portmap.syntax.plugin_specs import shown_spec
 
 _MARKS = {Mark.YES: "✓", Mark.NO: "✗", Mark.UNKNOWN: "?", Mark.NOTE: "–"}  # noqa: RUF001  # a dash, and meant as one
 _ASCII = {Mark.YES: "+", Mark.NO: "x", Mark.UNKNOWN: "?", Mark.NOTE: "-"}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from portmap.cli.output.formats import json_line
+from portmap.cli.output.json_and_tables import json_line
 from portmap.cli.output.port_runs import PortRun, Shown
 from portmap.cli.output.ports import span
 from portmap.cli.output.style import PLAIN, Style, format_line

@@ -20,7 +20,7 @@ from portmap.cli.parser.options import (
     takes_options,
 )
 from portmap.errors import SpecError
-from portmap.syntax.specs import on_interface
+from portmap.syntax.plugin_specs import on_interface
 
 
 def register(app: typer.Typer) -> None:

@@ -27,7 +27,7 @@ from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
 from portmap.network.egress import address_towards
-from portmap.syntax.specs import Spec, parse_spec_list, shown_spec
+from portmap.syntax.plugin_specs import Spec, parse_spec_list, shown_spec
 
 
 @dataclass(frozen=True, slots=True)

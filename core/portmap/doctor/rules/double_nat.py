@@ -3,7 +3,7 @@
 from portmap.doctor.findings import BackendAnswer, Beyond, Findings
 from portmap.model import Protocol, Scope
 from portmap.reachability.nat_type import Behaviour, NatType
-from portmap.syntax.specs import shown_spec
+from portmap.syntax.plugin_specs import shown_spec
 
 _NONE = "no command opens the port in the router in front"
 

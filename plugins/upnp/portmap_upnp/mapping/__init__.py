@@ -1,6 +1,6 @@
 """Opens and closes a port, and tells whose entry is whose.
 
-client_text    whether the client of an entry, as a gateway writes it, is this host; pure
+internal_client    whether the client of an entry, as a gateway writes it, is this host; pure
 entry_maker    EntryMaker: one entry: look, ask, read back, insist, clean up
 lease_choice   LeaseChoice: with a lease, or a permanent entry where the gateway knows none
 ownership      whose entry it is: our description, and whether its client is still there

@@ -34,7 +34,7 @@ from portmap.model import Scope, scope_of
 from portmap.network import routes
 from portmap.network.interface import use_interface
 from portmap_upnp.control.wan_connection import DESCRIPTION_LENGTH, PortMappingEntry
-from portmap_upnp.mapping.client_text import is_name_of, parse_client
+from portmap_upnp.mapping.internal_client import is_name_of, parse_client
 from portmap_upnp.mapping.port_forward import PortForward
 
 Answers: TypeAlias = Callable[[IPv4Address, int], bool]

@@ -7,7 +7,7 @@ from portmap.errors import Conflict, Refused
 from portmap.model import Protocol
 from portmap_upnp.control.upnp_errors import CONFLICT, NOT_AUTHORIZED
 from portmap_upnp.control.wan_connection import PortMappingEntry
-from portmap_upnp.mapping.client_text import parse_client
+from portmap_upnp.mapping.internal_client import parse_client
 
 _SECURE_MODE = (CONFLICT, NOT_AUTHORIZED)  # miniupnpd with secure_mode=yes: 718 of an IGD:1, 606 of an IGD:2
 

@@ -15,7 +15,7 @@ from portmap.model import MAX_PORT, Listed, Protocol
 from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
 from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import MAX_LEASE, TableRow, WanActions
-from portmap_upnp.mapping.client_text import is_name_of, parse_client
+from portmap_upnp.mapping.internal_client import is_name_of, parse_client
 from portmap_upnp.mapping.ownership import PREFIX, host_id, made_by_host
 
 TIMEOUT = 12.0  # seconds for the whole table; below the core's 15 for one call

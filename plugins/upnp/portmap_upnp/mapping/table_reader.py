@@ -14,7 +14,7 @@ from portmap.errors import Garbled, GatewayTimeout, Refused
 from portmap_upnp.control.soap import ActionMissing, ErrorWithoutCode, Unreadable
 from portmap_upnp.control.upnp_errors import INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import PortMappingEntry, TableRow, WanActions
-from portmap_upnp.mapping.client_text import parse_client
+from portmap_upnp.mapping.internal_client import parse_client
 from portmap_upnp.mapping.port_forward import PortForward
 
 MAX_ROWS = 256  # a home router has room for some dozens

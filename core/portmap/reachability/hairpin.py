@@ -1,4 +1,4 @@
-"""Does the router loop back: a connection from this host to its own external address and port.
+"""Hairpinning (RFC 4787 §6): a connection from this host to its own external address and port, turned by the router.
 
 A connection that arrives here proves the router's rule. An answer alone is not enough: the router itself may
 have a service at that port. So the proof is the host's own socket table, or a socket of ours that received it.
@@ -14,17 +14,17 @@ from portmap.errors import NoGateway
 from portmap.model import Address, Scope, scope_of
 from portmap.network.listening_sockets import Connection, connections_to
 from portmap.network.routes import bind_towards, default_gateways, is_on_link
-from portmap.reachability.observations import LoopbackResult
-from portmap.reachability.stand_in import StandIn
+from portmap.reachability.observations import HairpinResult
+from portmap.reachability.temporary_listener import TemporaryListener
 
 CONNECT = 2.0  # seconds; the router is one hop away
 ARRIVAL = 0.5  # seconds until the host's table shows what arrived
 
 
-def loop_tcp(
-    external: tuple[Address, int], internal_port: int, stand_in: StandIn | None, interface: str | None = None
-) -> LoopbackResult:
-    """Connect to the external address. Where no program listens, `stand_in` tells whether the connection arrived.
+def hairpin_tcp(
+    external: tuple[Address, int], internal_port: int, listener: TemporaryListener | None, interface: str | None = None
+) -> HairpinResult:
+    """Connect to the external address. Where no program listens, `listener` tells whether the connection arrived.
 
     `interface`: the one of this host to connect by; None: the routing table decides.
     """
@@ -33,29 +33,29 @@ def loop_tcp(
     try:
         link = _socket(socket.SOCK_STREAM, external, interface)
     except (OSError, NoGateway) as error:
-        return LoopbackResult(proved=False, detail=f"no connection ({_words(error)}): many routers do not loop back")
+        return HairpinResult(proved=False, detail=f"no connection ({_words(error)}): many routers do not loop back")
     with closing(link):
         ms = round((time.monotonic() - began) * 1000)
-        if stand_in is not None:
-            arrived = stand_in.accepted(frozenset(), ARRIVAL)
+        if listener is not None:
+            arrived = listener.accepted(frozenset(), ARRIVAL)
         elif before is None:
-            return LoopbackResult(
+            return HairpinResult(
                 proved=False, detail="something answered; this system does not tell whether it was this host"
             )
         else:
             came_back = CameBack(external[0], link.getsockname(), tuple(default_gateways(interface)))
             arrived = _arrived(before, internal_port, came_back)
     return (
-        LoopbackResult(proved=True, ms=ms)
+        HairpinResult(proved=True, ms=ms)
         if arrived
-        else LoopbackResult(proved=False, detail="something answered, but not this host")
+        else HairpinResult(proved=False, detail="something answered, but not this host")
     )
 
 
-def loop_udp(
-    external: tuple[Address, int], token: bytes, stand_in: StandIn, interface: str | None = None
-) -> LoopbackResult:
-    """Send a datagram with the token to the external address; `stand_in` tells whether it arrived.
+def hairpin_udp(
+    external: tuple[Address, int], token: bytes, listener: TemporaryListener, interface: str | None = None
+) -> HairpinResult:
+    """Send a datagram with the token to the external address; `listener` tells whether it arrived.
 
     `interface`: the one of this host to send by; None: the routing table decides.
     """
@@ -64,10 +64,10 @@ def loop_udp(
         with _socket(socket.SOCK_DGRAM, external, interface) as sender:
             sender.send(token)
     except (OSError, NoGateway) as error:
-        return LoopbackResult(proved=False, detail=f"no datagram could be sent ({_words(error)})")
-    if stand_in.received(token, ARRIVAL):
-        return LoopbackResult(proved=True, ms=round((time.monotonic() - began) * 1000))
-    return LoopbackResult(proved=False, detail="the datagram did not arrive: many routers do not loop back")
+        return HairpinResult(proved=False, detail=f"no datagram could be sent ({_words(error)})")
+    if listener.received(token, ARRIVAL):
+        return HairpinResult(proved=True, ms=round((time.monotonic() - began) * 1000))
+    return HairpinResult(proved=False, detail="the datagram did not arrive: many routers do not loop back")
 
 
 def _socket(kind: socket.SocketKind, external: tuple[Address, int], interface: str | None) -> socket.socket:

@@ -1,4 +1,4 @@
-"""StandIn: a socket that listens on a port for a moment, where no program does. It sends nothing."""
+"""TemporaryListener: a socket that listens on a port for a moment, where no program does. It sends nothing."""
 
 import selectors
 import socket
@@ -14,7 +14,7 @@ _LONGEST = 2048  # bytes of a datagram
 _MOST = 64  # connections or datagrams that are looked at
 
 
-class StandIn:
+class TemporaryListener:
     """Listens on all addresses of one IP version, or on `address`. A context manager.
 
     Raises PortmapError where the port cannot be had.

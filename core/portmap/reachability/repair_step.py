@@ -1,9 +1,9 @@
-"""MendStep: what may mend a mapping that is listed and forwards nothing. Values only."""
+"""RepairStep: what may repair a mapping that is listed and forwards nothing. Values only."""
 
 from enum import Enum
 
 
-class MendStep(Enum):
+class RepairStep(Enum):
     """One step; the words say what is done with the mapping."""
 
     RENEW = "asked for again"
