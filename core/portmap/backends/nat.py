@@ -181,12 +181,8 @@ class Nat:
         self, protocol: Protocol, external_port: int, internal_port: int, timeout: float = CALL_DEADLINE
     ) -> None:
         """Delete a mapping that leads to this host, ours or not. Raises NATError or PluginError."""
-        done = self._call(
-            lambda: self._hook.force_delete(
-                protocol=protocol, external_port=external_port, internal_port=internal_port
-            ),
-            timeout,
-        )
+        asked = {"protocol": protocol, "external_port": external_port, "internal_port": internal_port}
+        done = self._call(lambda: self._hook.force_delete(**asked), timeout)
         if not done:
             raise Refused(f"{self} cannot delete what another program opened: close it there, or in its settings")
 
@@ -205,6 +201,9 @@ class Nat:
     def other_holder(self, key: Key, external_port: int = 0) -> OtherHolder | None:  # noqa: ARG002  # a plain Nat knows of no other
         """Another portmap of this host that holds the mapping at this gateway; the key's host is an address."""
         return None
+
+    def release(self, key: Key) -> None:
+        """The mapping stays at the gateway, and is no longer ours; the key's host is an address."""
 
     def local_port(self, protocol: Protocol, external_port: int, internal_port: int, timeout: float) -> int:
         """The port of this host at which the backend itself listens for it. Raises NATError or PluginError."""

@@ -106,6 +106,13 @@ class SharedNat(Nat):
         """Another portmap of this host that holds the mapping at this gateway; the key's host is an address."""
         return self._claims.other_holder(self._claim_of(key)._replace(external_port=external_port))
 
+    def release(self, key: Key) -> None:
+        """The mapping stays at the gateway, and no other portmap is to leave it to us."""
+        claim = self._claimed.pop(key, None)
+        self._claims.remove(key)
+        if claim is not None:
+            self._claims.tell_released(claim)
+
     def grant_note(self, key: Key) -> str:
         """What the last call found out, also about another portmap that holds the mapping; empty for nothing."""
         return "; ".join(filter(None, (super().grant_note(key), self._notes.pop(key[:2], ""))))

@@ -13,6 +13,7 @@ from portmap.events import Event, ExternalIPEvent, GatewayEvent, GatewayFound, N
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal_store import JournalStore
+    from portmap.storage.open_ports_reader import OpenPortsReader
 
 EventTranslator: TypeAlias = Callable[[Event], Event | None]
 """The event to tell in place of the path's own; None to tell nothing."""
@@ -30,6 +31,7 @@ class PathSetup(NamedTuple):
     state: "JournalStore | None" = None
     translate: EventTranslator = unchanged
     optional: bool = False  # whether the user did not ask for it: IPv6 beside IPv4
+    open_ports: "OpenPortsReader | None" = None  # what `portmap open` has left open
 
     @property
     def ipv6(self) -> bool:

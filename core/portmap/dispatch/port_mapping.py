@@ -69,7 +69,7 @@ class PortMapping:
         self._lost = False
         if setup.optional:
             policy = (policy or Policy())._replace(optional=True)
-        self._path = self._choose(policy, setup.state)
+        self._path = self._choose(policy, setup)
         self._thread = threading.Thread(target=self._run, name=f"portmap {self.nat.name}", daemon=True)
 
     def __repr__(self) -> str:
@@ -157,7 +157,7 @@ class PortMapping:
             for other in self._others:
                 other.check_again(event.event)
 
-    def _choose(self, policy: Policy | None, state: "JournalStore | None") -> Callable[[], None]:
+    def _choose(self, policy: Policy | None, setup: PathSetup) -> Callable[[], None]:
         match self.nat.kind:
             case Kind.NONE:
                 from portmap.dispatch.none_path import run_none_path  # noqa: PLC0415  # only one path is taken
@@ -170,7 +170,8 @@ class PortMapping:
             case Kind.LOOP:
                 from portmap.dispatch.loop_path import run_loop_path  # noqa: PLC0415  # as above
 
-                return partial(run_loop_path, self.nat, self._inbox, self, policy, state, ipv6=self.ipv6)
+                known = setup.state, setup.open_ports
+                return partial(run_loop_path, self.nat, self._inbox, self, policy, *known, ipv6=self.ipv6)
             case _:
                 assert_never(self.nat.kind)
 

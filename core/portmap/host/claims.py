@@ -72,6 +72,11 @@ def gateway_address(name: str) -> str:
     return ""
 
 
+def is_same_gateway(name: str, other: str) -> bool:
+    """Whether two names, as of two protocols, are those of one gateway: its address says so, else the whole name."""
+    return (gateway_address(name) or name) == (gateway_address(other) or other)
+
+
 class PortClaims:
     """What one backend holds at its gateway. The socket and its thread are there while there is a claim.
 

@@ -48,7 +48,7 @@ def event_of_loss(lease: Lease, reason: str) -> PortLost:
     return PortLost.of(lease.mapping, reason=reason)
 
 
-def event_of_removal(lease: Lease, error: PortmapError | None) -> PortRemoved:
-    """We are done with the port; with an error, the gateway did not confirm."""
-    reason = f"left to run out, for it could not be deleted: {error}" if error else ""
+def event_of_removal(lease: Lease, error: PortmapError | None, left: str = "") -> PortRemoved:
+    """We are done with the port; with an error, the gateway did not confirm. `left`: why it was not to be deleted."""
+    reason = f"left to run out, for it could not be deleted: {error}" if error else left
     return PortRemoved.of(lease.mapping, reason=reason, error=error_name(error))

@@ -48,7 +48,7 @@ class LeaseManager:
         journal: "JournalWriter | None" = None,
     ) -> None:
         self._nat = nat
-        self._client = MappingClient(nat, policy.call_deadline)
+        self._client = MappingClient(nat, policy.call_deadline, journal=journal)
         self._inbox = inbox
         self._monitor = monitor
         self._policy = policy
@@ -284,12 +284,12 @@ class LeaseManager:
         """Delete one mapping and tell it. Returns whether the gateway answered."""
         error: PortmapError | None = None
         try:
-            self._client.delete(lease, timeout)
+            left = self._client.end(lease, timeout)
         except (NATError, PluginError) as failure:
-            error = failure
+            left, error = "", failure
             _log.warning("%s could not be deleted: %s", lease.key, error)
         if not quietly:
-            self._table.record_removal(lease, error)
+            self._table.record_removal(lease, error, left)
         return not isinstance(error, SILENCE)
 
     def _renew_after_delete(self, gone: Lease) -> None:

@@ -119,13 +119,16 @@ class LeaseTable:
         self._emit(lease_events.event_of_loss(lease, reason))
         return lost
 
-    def record_removal(self, lease: Lease, error: PortmapError | None) -> None:
-        """The port is wanted no more. With an error, the gateway did not confirm the deletion."""
+    def record_removal(self, lease: Lease, error: PortmapError | None, left: str = "") -> None:
+        """The port is wanted no more. With an error, the gateway did not confirm the deletion.
+
+        `left`: that it was not deleted, and why.
+        """
         if not lease.held:
             return
         if error is None:
             self._note_gone(lease.key)
-        self._emit(lease_events.event_of_removal(lease, error))
+        self._emit(lease_events.event_of_removal(lease, error, left))
 
     def _note_gone(self, key: Key) -> None:
         if self._journal is not None:

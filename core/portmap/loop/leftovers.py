@@ -3,6 +3,7 @@
 Rules:
 - Only mappings that the journal says we made are deleted, and only at the gateway where we made them.
 - The backend checks on its own whose mapping it is.
+- What `portmap open` had left open is left.
 """
 
 import logging
@@ -16,6 +17,7 @@ from portmap.loop.lease import MAX_RETRY, RETRY_FIRST
 from portmap.model import Key
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
+    from portmap.storage.journal import JournalEntry
     from portmap.storage.journal_writer import JournalWriter
 
 _log = logging.getLogger("portmap.loop")
@@ -54,6 +56,10 @@ class LeftoverCleaner:
         """Delete the next leftover. Raises NATError where the gateway is silent: try again when it is not."""
         here = str(self._nat)
         entry = next(entry for entry in self._left if entry.gateway == here)
+        if self._belongs_to_open(entry):
+            _log.info("%s of an earlier session is left to 'portmap open'", entry.key)
+            self._forget(entry)
+            return
         try:
             self._nat.delete_mapping(
                 entry.protocol, entry.external_port, entry.target_port, timeout, entry.token, client=entry.client
@@ -64,6 +70,17 @@ class LeftoverCleaner:
             _log.warning("%s of an earlier session could not be deleted: %s", entry.key, error)
         else:
             _log.info("%s of an earlier session is deleted", entry.key)
-            if self._journal is not None:
-                self._journal.leftover_deleted(entry.key)
+            self._forget(entry)
+            return
+        self._left.remove(entry)
+
+    def _belongs_to_open(self, entry: "JournalEntry") -> bool:
+        journal = self._journal
+        had = None if journal is None else journal.seconds_left_open(entry.key, entry.external_port, entry.client)
+        return had is not None
+
+    def _forget(self, entry: "JournalEntry") -> None:
+        """It is no longer ours."""
+        if self._journal is not None:
+            self._journal.leftover_deleted(entry.key)
         self._left.remove(entry)

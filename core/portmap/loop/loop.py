@@ -136,9 +136,8 @@ class Loop:
     def _handle(self, message: Message) -> None:
         match message:
             case Register(request):
-                earlier = None if self._journal is None else self._journal.inherited.entry_of(request.key)
-                still_held = earlier is not None and earlier.may_be_held(self._started)
-                self._leases.add(request, earlier, still_held=still_held)
+                known = (None, False) if self._journal is None else self._journal.earlier(request.key, self._started)
+                self._leases.add(request, known[0], still_held=known[1])
                 self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))
             case Unregister(key):
                 self._leases.remove(key)

@@ -4,15 +4,18 @@ LeaseManager decides what to call.
 """
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, GatewayTimeout, NATError, PluginError
 from portmap.loop.lease import Lease
-from portmap.model import Grant
+from portmap.model import Grant, Key
+from portmap.syntax.durations import format_duration
 
 if TYPE_CHECKING:  # a session without mappings to other hosts does not import it
     from portmap.network.lan_hosts import LanHosts
+    from portmap.storage.journal_writer import JournalWriter
 
 _log = logging.getLogger("portmap.loop")
 
@@ -39,10 +42,16 @@ Outcome: TypeAlias = Granted | Failed | NoAnswer
 
 
 class MappingClient:
-    """`deadline`: for each call, in seconds. `lan_hosts` finds the hosts that mappings lead to."""
+    """`deadline`: for each call, in seconds. `lan_hosts` finds the hosts that mappings lead to.
 
-    def __init__(self, nat: Nat, deadline: float, lan_hosts: "LanHosts | None" = None) -> None:
+    `journal` knows what `portmap open` has left open.
+    """
+
+    def __init__(
+        self, nat: Nat, deadline: float, lan_hosts: "LanHosts | None" = None, journal: "JournalWriter | None" = None
+    ) -> None:
         self._nat = nat
+        self._journal = journal
         self._deadline = deadline
         self._lan_hosts = lan_hosts
 
@@ -69,6 +78,9 @@ class MappingClient:
 
     def add(self, lease: Lease, *, exact: bool = False) -> Outcome:
         """Open the mapping or extend it. `exact`: no other external port will do. Raises Interrupted only."""
+        return self._add(lease, self._deadline, exact=exact)
+
+    def _add(self, lease: Lease, timeout: float, *, exact: bool = True) -> Outcome:
         request = lease.request
         try:
             grant = self._nat.add_mapping(
@@ -77,7 +89,7 @@ class MappingClient:
                 lease.target_port,
                 request.name,
                 request.lifetime,
-                self._deadline,
+                timeout,
                 lease.token,
                 exact=exact,
                 client=lease.client,
@@ -118,6 +130,33 @@ class MappingClient:
         self._nat.delete_mapping(
             lease.request.protocol, port, lease.target_port, timeout, lease.token, client=lease.client
         )
+
+    def end(self, lease: Lease, timeout: float) -> str:
+        """Delete the mapping, or leave it to `portmap open`. Returns why it is left. Raises NATError or PluginError."""
+        left = self._give_back(lease, timeout)
+        if not left:
+            self.delete(lease, timeout)
+        return left
+
+    def _give_back(self, lease: Lease, timeout: float) -> str:
+        """Leave the mapping to `portmap open`, if that had left it open, with the time that it has left.
+
+        Returns what became of it, for people; empty where it is not to be left. Raises what SILENCE names only.
+        """
+        had = None
+        if self._journal is not None and lease.held and timeout > 0:
+            had = self._journal.seconds_left_open(lease.key, lease.external_port, lease.client)
+        if had is None:
+            return ""
+        request = replace(lease.request, lifetime=had or lease.request.lifetime)
+        match self._add(replace(lease, request=request), timeout):
+            case NoAnswer(error):
+                raise error
+            case Failed(error):
+                return f"left to run out, for 'portmap open' had left it open, and gets its time not back: {error}"
+        self._nat.release(Key.to_client(request.protocol, lease.target_port, lease.client))
+        how_long = f" for {format_duration(had)}" if had else ""
+        return f"left open{how_long}, as 'portmap open' had left it"
 
     def try_delete(self, lease: Lease) -> bool:
         """Delete a mapping that is to be opened elsewhere. Returns whether it is gone.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from portmap.publishers.runner import PublisherRunner
     from portmap.reachability.prove_setting import ProveSetting
     from portmap.storage.journal_store import JournalStore
+    from portmap.storage.open_ports_reader import OpenPortsReader
     from portmap.storage.status_file import StatusFile
 
 
@@ -118,6 +119,7 @@ def path_setups(backends: tuple[Nat, ...], *, ipv4: bool, state: Path | None) ->
             _journal_store(folder) if folder is not None and backend.kind is Kind.LOOP else None,
             translate,
             optional=backend is not backends[0],
+            open_ports=None if state is None else _open_ports(state, ipv6=isinstance(translate, PinholeTranslator)),
         )
         for backend, folder, translate in zip(backends, folders, translations, strict=False)
     )
@@ -173,6 +175,12 @@ def _journal_store(folder: Path) -> "JournalStore":
     from portmap.storage.journal_store import JournalStore  # noqa: PLC0415  # only with a state folder
 
     return JournalStore(folder)
+
+
+def _open_ports(state: Path, *, ipv6: bool) -> "OpenPortsReader":
+    from portmap.storage.open_ports_reader import OpenPortsReader  # noqa: PLC0415  # as above
+
+    return OpenPortsReader(state, ipv6=ipv6)
 
 
 def _status_file(folder: Path, instance: str, nat: str) -> "StatusFile":

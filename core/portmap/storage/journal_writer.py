@@ -9,16 +9,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
+from portmap.host.claims import is_same_gateway
 from portmap.model import Key, Mapping
 from portmap.storage.journal import Journal, JournalEntry, merged
 from portmap.storage.journal_store import JournalStore
+
+if TYPE_CHECKING:
+    from portmap.storage.open_ports_reader import OpenPortsReader
 
 
 class JournalWriter:
     """Notes what becomes of each mapping. `inherited`: what dead sessions left. Loop thread only.
 
-    `gateway` gives the gateway's name, `hint` what helps the backend `backend` to find it again; `clock` unix seconds.
+    `gateway` gives the gateway's name, `hint` what helps the backend `backend` to find it again; `clock` unix seconds;
+    `open_ports` what `portmap open` has left open, which belongs to no session.
     """
 
     def __init__(
@@ -28,15 +34,39 @@ class JournalWriter:
         backend: str = "",
         hint: Callable[[], str] = str,
         clock: Callable[[], float] = time.time,
+        open_ports: "OpenPortsReader | None" = None,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._backend = backend
         self._hint = hint
         self._clock = clock
+        self._open_ports = open_ports
         self.inherited = merged(store.take_over())
         self._hints = dict(self.inherited.hints)
         self._entries: dict[Key, JournalEntry] = {entry.key: entry for entry in self.inherited.entries}
+
+    def earlier(self, key: Key, now: float) -> tuple[JournalEntry | None, bool]:
+        """What is known of a mapping, and whether a session may have left it at its gateway at unix time `now`.
+
+        What `portmap open` has left open is known, too, for its token.
+        """
+        inherited = self.inherited.entry_of(key)
+        if inherited is not None and inherited.may_be_held(now):
+            return inherited, True
+        return next(iter(self._left_open(key)), inherited), False
+
+    def seconds_left_open(self, key: Key, external_port: int, client: IPv4Address | None) -> int | None:
+        """For how long `portmap open` has left this mapping open here, in seconds, 0: for good; None: it has not."""
+        here = self._gateway()
+        for entry in self._left_open(key):
+            is_same = (entry.external_port, entry.client) == (external_port, client)
+            if is_same and is_same_gateway(entry.gateway, here):
+                return 0 if entry.expires is None else max(1, round(entry.expires - self._clock()))
+        return None
+
+    def _left_open(self, key: Key) -> tuple[JournalEntry, ...]:
+        return () if self._open_ports is None else self._open_ports.entries_of(key, self._clock())
 
     def granted(self, mapping: Mapping, token: str, target_port: int, client: IPv4Address | None = None) -> None:
         """The gateway opened or extended it.

@@ -170,6 +170,10 @@ class ChainBackend:
             hop.address = None
         alert(reason)
 
+    def forget(self, key: Key) -> None:
+        """The mapping is no longer ours to delete."""
+        self._mappings.pop(key, None)
+
     def delete_rest(self) -> None:
         """At the end of a session: delete what the loop did not, as it was given up, or is being opened just now.
 

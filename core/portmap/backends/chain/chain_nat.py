@@ -39,6 +39,10 @@ class ChainNat(Nat):
         """Another portmap of this host that holds the mapping at the innermost gateway."""
         return self._nats[0].other_holder(key)
 
+    def release(self, key: Key) -> None:
+        """The mapping stays at every gateway, also at the end of the session."""
+        self._chain.forget(key)
+
     def close(self) -> None:
         """The end of the session that used it."""
         super().close()

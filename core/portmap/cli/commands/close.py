@@ -16,7 +16,7 @@ from portmap.cli.commands.port_results import print_closed, print_deleted, repor
 from portmap.cli.commands.remembered import remembered_rows
 from portmap.cli.terminal import OutputErrors
 from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
-from portmap.host.claims import gateway_address
+from portmap.host.claims import is_same_gateway
 from portmap.model import Key, Listed, PortRequest
 from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
@@ -184,6 +184,6 @@ def _backend_at(spec: str, gateway: str, hint: str, *, ipv6: bool) -> Nat:
     with suppress(Refused):  # then it is there
         nat.external_ip()
     here = str(nat)
-    if (gateway_address(here) or here) != (gateway_address(gateway) or gateway):
+    if not is_same_gateway(here, gateway):
         raise NoGateway(f"it was opened at {gateway}, and the gateway here is {here}: close it in that network")
     return nat
