@@ -1,7 +1,7 @@
 import pytest
 
 from portmap.errors import Garbled, NATError, NoGateway, NotAuthorized, Refused
-from portmap_upnp.control.soap import build_request, parse_reply
+from portmap_upnp.control.soap import ErrorWithoutCode, build_request, parse_reply
 
 
 def envelope(inner: str) -> bytes:
@@ -53,6 +53,20 @@ def test_where_there_is_no_error_code_the_standards_words_in_the_description_cou
     with pytest.raises(Refused) as caught:
         parse_reply("A", 500, fault("").replace(b"Why", b"OnlyPermanentLeasesSupported"))
     assert caught.value.code == 725
+
+
+def test_where_the_fault_has_no_error_code_at_all_the_standards_words_count() -> None:
+    words = b"<UPnPError><errorDescription>ConflictInMappingEntry</errorDescription></UPnPError>"
+    with pytest.raises(Refused) as caught:
+        parse_reply("A", 500, envelope("<s:Fault><detail>#</detail></s:Fault>").replace(b"#", words))
+    assert caught.value.code == 718
+
+
+@pytest.mark.parametrize("inner", ["<s:Fault/>", "<s:Fault><faultcode>s:Client</faultcode></s:Fault>", "<Fault>No</Fault>"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_fault_without_a_reason_is_no_yes_whatever_the_http_status(status: int, inner: str) -> None:
+    with pytest.raises(ErrorWithoutCode, match="fault|500"):
+        parse_reply("AddPortMapping", status, envelope(inner))
 
 
 def test_an_error_code_without_an_end_counts() -> None:

@@ -17,11 +17,12 @@ _ENVELOPE = (
     's:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>'
     '<u:{action} xmlns:u="{service}">{arguments}</u:{action}></s:Body></s:Envelope>\r\n'
 )
+_FAULT = "Fault"
 _ERROR_CODE = re.compile(rb"<(?:[\w.-]{1,20}:)?errorCode[^<>]{0,80}>\s{0,20}(-?[0-9]{1,6})\b")
 
 
 class ErrorWithoutCode(Garbled):
-    """HTTP status 500 without a UPnP error: some routers' word for "no such entry"."""
+    """HTTP status 500, or a fault, without a UPnP error: some routers' word for "no such entry"."""
 
 
 class ActionMissing(NoGateway):
@@ -54,16 +55,19 @@ def parse_reply(action: str, status: int, body: bytes) -> dict[str, str]:
     if is_success and not body.strip():
         return {}
     values = _values(action, status, body)
-    if "errorCode" in values:
-        words = values.get("errorDescription", "")
-        raise error_for_code(action, code_in(values["errorCode"], words), words)
+    words = values.get("errorDescription", "")
+    code = code_in(values.get("errorCode", ""), words)
+    if code or "errorCode" in values:
+        raise error_for_code(action, code, words)
     if not is_success:
         raise _error_for_status(action, status)
+    if _FAULT in values:
+        raise ErrorWithoutCode(f"the gateway answered {action} with a fault without a reason")
     return values
 
 
 def _values(action: str, status: int, body: bytes) -> dict[str, str]:
-    """The texts of all elements without children."""
+    """The texts of all elements without children, and of those that tell of a fault."""
     try:
         root = parse(body)
     except Garbled as error:
@@ -72,7 +76,8 @@ def _values(action: str, status: int, body: bytes) -> dict[str, str]:
         if not 200 <= status < 300:
             raise _error_for_status(action, status) from error
         raise Unreadable(f"the gateway answered {action} with something that cannot be read: {error}") from error
-    values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children or leaf.name == "errorCode"}
+    told = ("errorCode", _FAULT)
+    values = {leaf.name: leaf.text.strip() for leaf in root.walk() if not leaf.children or leaf.name in told}
     if "errorCode" not in values and 200 <= status < 300 and not _is_envelope(root):
         raise Unreadable(f"the gateway answered {action} with something that is no reply to it")
     return values
