@@ -98,6 +98,16 @@ def test_an_empty_yes_is_decided_by_the_table(yes: bytes, mapper: PortMapper, sc
         opens(PortMapper(lambda: 20001, HOST), wan)
 
 
+def test_a_fault_without_a_reason_is_no_yes_where_the_table_cannot_be_read(
+    mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    fault = http(b"<Envelope><Body><Fault><faultstring>UPnPError</faultstring></Fault></Body></Envelope>")
+    wan, _ = scripted({GET: [401], LIST: [401], ADD: [fault], DELETE: [714]})
+    with pytest.raises(Garbled, match="fault without a reason"):
+        opens(mapper, wan)
+    assert mapper.held == 0
+
+
 # What could not be confirmed is deleted.
 
 
@@ -120,6 +130,29 @@ def test_an_entry_that_cannot_be_read_back_for_an_error_is_deleted(mapper: PortM
     with pytest.raises(Garbled):
         opens(mapper, wan)
     assert gateway.heard[-1] == DELETE
+
+
+@pytest.mark.parametrize("nothing_there", [714, 713, 402, 501, BARE_500], ids=["714", "713", "402", "501", "bare 500"])
+def test_a_deletion_of_nothing_is_no_failure_however_the_gateway_words_it(
+    nothing_there: Any, scripted: "Scripted"
+) -> None:
+    wan, gateway = scripted({GET: [714], ADD: [YES], LIST: [713], DELETE: [nothing_there]})
+    mapper = PortMapper(lambda: 20001, HOST)
+    with pytest.raises(Refused, match="lists nothing"):
+        opens(mapper, wan)
+    assert b"20001" in b"".join(gateway.requests)
+    assert mapper.held == 0
+
+
+@pytest.mark.parametrize("failure", [402, 501, BARE_500], ids=["402", "501", "bare 500"])
+def test_a_deletion_that_fails_while_the_entry_is_there_is_told(
+    failure: Any, mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+    wan, _ = scripted({GET: [entry()], DELETE: [failure]})
+    with pytest.raises(NATError):
+        mapper.close(wan, WANTED, in_haste=True)
+    assert mapper.held == 1
 
 
 def test_where_the_deletion_fails_no_other_port_is_tried(mapper: PortMapper, scripted: "Scripted") -> None:

@@ -15,7 +15,7 @@ import logging
 from portmap.errors import Conflict, NATError, Refused, SpecError
 from portmap.model import Grant, Protocol
 from portmap_upnp.control import upnp_errors as code
-from portmap_upnp.control.soap import Unreadable
+from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
 from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanActions
 from portmap_upnp.mapping.lease_choice import LeaseChoice
 from portmap_upnp.mapping.ownership import Owner, OwnershipRule
@@ -283,8 +283,8 @@ class EntryMaker:
         """Delete the entry; that there is none is as good. With `keep` it is asked for again at once."""
         try:
             wan.delete(*forward.key)
-        except Refused as refusal:
-            if refusal.code != code.NO_SUCH_ENTRY:
+        except (Refused, ErrorWithoutCode) as refusal:
+            if not self.table.had_nothing(wan, forward, refusal):
                 raise
         except Unreadable as error:
             _log.debug("%s is deleted, by the status of the answer: %s", forward, error)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from portmap.errors import Garbled, GatewayTimeout, Refused
 from portmap_upnp.control.soap import ActionMissing, ErrorWithoutCode, Unreadable
-from portmap_upnp.control.upnp_errors import INVALID_INDEX, NO_SUCH_ENTRY
+from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import PortMappingEntry, TableRow, WanActions
 from portmap_upnp.mapping.internal_client import parse_client
 from portmap_upnp.mapping.port_forward import PortForward
@@ -62,6 +62,13 @@ class TableReader:
         if scanned.entry is not None or not scanned.known:  # it denied what the other shows, or the gateway granted
             self._specific_fails = True
         return scanned
+
+    def had_nothing(self, wan: WanActions, forward: PortForward, refusal: Refused | ErrorWithoutCode) -> bool:
+        """Whether a deletion was refused for want of an entry. Some say 402, 501 or a bare 500 to that, as to a look."""
+        code = refusal.code if isinstance(refusal, Refused) else ACTION_FAILED
+        if code in (NO_SUCH_ENTRY, INVALID_INDEX):
+            return True
+        return code in (INVALID_ARGS, ACTION_FAILED) and self.look(wan, forward) == Reading()
 
     def _specific(self, wan: WanActions, forward: PortForward) -> Reading:
         if self._specific_fails:
