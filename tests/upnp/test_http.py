@@ -39,7 +39,14 @@ def test_a_body_shorter_than_announced_is_handed_on_since_routers_miscount(serve
     assert content(exchange(serve.raw(miscounted), Request(), limit=9, timeout=2)) == (200, b"hello")
 
 
-DOCUMENTS = [b"<root>x</root>", b"<s:Envelope>x</s:Envelope>\r\n", b"<ENVELOPE></ENVELOPE >"]
+DOCUMENTS = [
+    b"<root>x</root>",
+    b"<s:Envelope>x</s:Envelope>\r\n",
+    b"<ENVELOPE></ENVELOPE >",
+    b"<root>x</root>\0",
+    b"<root>x</root>" + b"\r\n" * 20 + b"\0\0",
+    b"<HTML>Not found</HTML>\n",
+]
 ENDLESS = [
     b"HTTP/1.1 200 OK\r\n\r\n%b",
     b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n%b",

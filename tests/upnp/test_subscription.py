@@ -27,6 +27,13 @@ FORGOTTEN = b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n"
 BODY = b"<e><ExternalIPAddress>%s</ExternalIPAddress></e>"
 
 
+WITHOUT_END = [
+    b"HTTP/1.1 200 OK\r\nSID: uuid:1\r\nTIMEOUT: Second-300\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nSID: uuid:1\r\nTIMEOUT: Second-300\r\nContent-Length: 5\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nSID: uuid:1\r\nTIMEOUT: Second-300\r\nTransfer-Encoding: chunked\r\n\r\n",
+]
+
+
 @pytest.fixture
 def line() -> Iterator[Waiter]:
     with Waiter() as line:
@@ -68,6 +75,23 @@ class Service3:
             sock.sendall(
                 b"NOTIFY /%s HTTP/1.1\r\nSID: %s\r\nContent-Length: %d\r\n\r\n" % (path, sid, len(body)) + body
             )
+
+
+@pytest.mark.parametrize("granted", WITHOUT_END, ids=["no length", "too long a length", "no last chunk"])
+def test_a_subscription_is_had_though_the_answer_has_no_end(
+    events: EventSubscription, serve: "WebServers", granted: bytes
+) -> None:
+    def visit(visitor: socket.socket, _: bytes) -> None:
+        visitor.sendall(granted)
+        visitor.recv(1)  # until the client leaves
+
+    where = serve.visit(visit)
+    service = Service("x", where, where)
+    events.subscribe_to(ActiveGateway(GatewayDevice(where, "1", (service,)), service, LOOPBACK))
+    with Stopwatch() as watch:
+        events.renew()
+    assert events.sockets
+    assert watch.seconds < 1
 
 
 def test_a_subscription_is_had_and_then_extended_at_half_of_its_time(

@@ -35,8 +35,8 @@ HEAD_LIMIT = 16 * 1024  # bytes for all that is not body: headers, chunk sizes, 
 CONNECT_TIMEOUT = 2.0  # seconds; a gateway is one hop away and connects within milliseconds or not at all
 CONNECT_RETRY = 0.3  # seconds; sooner than TCP repeats a lost SYN (1 s, RFC 6298 §2)
 USER_AGENT = f"portmap/{__version__} UPnP/1.1"
-_COMPLETE = re.compile(rb"</(?:[\w.-]{1,20}:)?(?:root|Envelope)\s{0,9}>\s{0,9}\Z", re.IGNORECASE)
-_TAIL = 64  # bytes: more than the above has
+_COMPLETE = re.compile(rb"</(?:[\w.-]{1,20}:)?(?:root|Envelope|html)\s{0,9}>[\s\0]{0,99}\Z", re.IGNORECASE)
+_TAIL = 160  # bytes: more than the above has
 _log = logging.getLogger("portmap.wire.http")
 
 
@@ -68,6 +68,7 @@ def exchange(
 ) -> Reply:
     """Send the request and return the reply, whose body has at most `limit` bytes, within `timeout` seconds.
 
+    `limit` 0: no body is wanted, and none is waited for.
     `source` is our own address to send from, where there are several. Raises NoGateway where nothing listens,
     GatewayTimeout, Garbled for what is no HTTP or too long, and WaiterClosed as soon as `waiter` is closed.
     """
@@ -202,11 +203,13 @@ def _ask(sock: _BoundedSocket, location: Location, request: Request, limit: int)
 
 
 def _read_body(response: "HTTPResponse", limit: int) -> bytes:
-    """The body, which ends with the response, or with a description or a SOAP reply that is complete.
+    """The body, which ends with the response, or with a description, a SOAP reply or an error page that is complete.
 
     Some routers count too many bytes, or give no length and leave the connection open, or reset it.
     """
     body = bytearray()
+    if not limit:
+        return b""
     while not _COMPLETE.search(body, max(0, len(body) - _TAIL)) and (more := response.read1(limit + 1 - len(body))):
         body += more
         if len(body) > limit:

@@ -30,7 +30,6 @@ _TOGETHER = 0.05  # seconds for the events that belong together: miniupnpd says 
 # waiting without need: while a message waits for our answer, miniupnpd drops the changes that follow it.
 _AT_ONCE, _EACH = 20, 0.1
 EVENT_INTERVAL = 0.5  # seconds without reading after more than these
-_LIMIT = 4096  # bytes of an answer's body, which should be empty
 _GONE = (404, 412)  # the gateway knows nothing (any more) of our subscription: UDA 1.1 §4.1.3
 _log = logging.getLogger("portmap.upnp")
 
@@ -146,7 +145,7 @@ class EventSubscription:
         self, where: Location, method: str, headers: dict[str, str], timeout: float, waiter: Waiter | None
     ) -> Reply:
         _log.debug("-> %s %s %s", method, where, headers)
-        return exchange(where, Request(method, headers), limit=_LIMIT, timeout=timeout, waiter=waiter)
+        return exchange(where, Request(method, headers), limit=0, timeout=timeout, waiter=waiter)
 
     def _leave(self, timeout: float, waiter: Waiter | None) -> None:
         if self._subscription and self._contact and self._contact.service.events:
