@@ -67,7 +67,7 @@ def test_where_the_fault_has_no_error_code_at_all_the_standards_words_count() ->
 )
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_fault_without_a_reason_is_no_yes_whatever_the_http_status(status: int, inner: str) -> None:
-    with pytest.raises(ErrorWithoutCode, match="fault|500"):
+    with pytest.raises(ErrorWithoutCode, match=r"fault|500"):
         parse_reply("AddPortMapping", status, envelope(inner))
 
 

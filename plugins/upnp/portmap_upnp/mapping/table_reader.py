@@ -64,7 +64,7 @@ class TableReader:
         return scanned
 
     def had_nothing(self, wan: WanActions, forward: PortForward, refusal: Refused | ErrorWithoutCode) -> bool:
-        """Whether a deletion was refused for want of an entry. Some say 402, 501 or a bare 500 to that, as to a look."""
+        """Whether a deletion was refused for want of an entry. Some say 402, 501 or a bare 500 to that."""
         code = refusal.code if isinstance(refusal, Refused) else ACTION_FAILED
         if code in (NO_SUCH_ENTRY, INVALID_INDEX):
             return True
