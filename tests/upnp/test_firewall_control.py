@@ -95,6 +95,18 @@ def test_the_firewall_is_found_in_a_description_whatever_its_version_and_case(se
     assert found.service == Service(service_type, Location(ON_LINK, 5000, "/ctl"))
 
 
+@pytest.mark.parametrize("bad", ["", "http://192.168.1.1/ctl", "http://["])
+def test_a_firewall_with_a_bad_control_url_is_passed_over_for_the_next(bad: str) -> None:
+    first = described(SERVICE).replace(b"/ctl", bad.encode())
+    found = parse_firewall_description(b"<root>" + first + described(SERVICE) + b"</root>", AT)
+    assert found.service.control == Location(ON_LINK, 5000, "/ctl")
+
+
+def test_where_no_firewall_has_a_good_control_url_the_reason_is_told() -> None:
+    with pytest.raises(Garbled, match="empty control URL"):
+        parse_firewall_description(described(SERVICE).replace(b"/ctl", b""), AT)
+
+
 @pytest.mark.parametrize("document", [described("urn:x"), b"", b"<root>", b"<!DOCTYPE x><root/>"])
 def test_a_description_without_one_is_garbled(document: bytes) -> None:
     with pytest.raises(Garbled):

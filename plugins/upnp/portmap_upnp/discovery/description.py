@@ -79,16 +79,24 @@ def parse_description(document: bytes, location: Location) -> GatewayDevice:
 def parse_firewall_description(document: bytes, location: Location) -> FirewallDevice:
     """Where the firewall of the device at `location` is controlled. Raises Garbled if it has none."""
     root = parse(document)
-    for element in root.walk():
-        if element.name == "service" and _FIREWALL.fullmatch(element.text_of("serviceType")):
-            return FirewallDevice(location, _service(element, _base(root, location), location))
-    raise Garbled(f"{location.host} opens no pinholes: it has no WANIPv6FirewallControl")
+    missing = f"{location.host} opens no pinholes: it has no WANIPv6FirewallControl"
+    return FirewallDevice(location, _usable(_of_type(_FIREWALL, root), root, location, missing)[0])
 
 
 def _services(root: Element, location: Location) -> tuple[Service, ...]:
     """The services that map ports, best first. Raises Garbled where there is none to be used."""
-    elements = [it for it in root.walk() if it.name == "service" and _TYPE.fullmatch(it.text_of("serviceType"))]
-    elements.sort(key=lambda it: _rank(it.text_of("serviceType")))
+    elements = sorted(_of_type(_TYPE, root), key=lambda it: _rank(it.text_of("serviceType")))
+    missing = f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection"
+    return _usable(elements, root, location, missing)
+
+
+def _of_type(kind: re.Pattern[str], root: Element) -> list[Element]:
+    """The elements of the services whose type is of this kind."""
+    return [it for it in root.walk() if it.name == "service" and kind.fullmatch(it.text_of("serviceType"))]
+
+
+def _usable(elements: list[Element], root: Element, location: Location, missing: str) -> tuple[Service, ...]:
+    """The services with a good control URL. Raises Garbled where there is none: with the first fault, or `missing`."""
     base = _base(root, location)
     services, faults = [], []
     for element in elements[:MAX_SERVICES]:
@@ -98,7 +106,6 @@ def _services(root: Element, location: Location) -> tuple[Service, ...]:
             _log.debug("a service of %s is not used: %s", location.host, error)
             faults.append(error)
     if not services:
-        missing = f"{location.host} is no gateway: it offers none of WANIPConnection and WANPPPConnection"
         raise faults[0] if faults else Garbled(missing)
     return tuple(services)
 
