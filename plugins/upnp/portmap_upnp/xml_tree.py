@@ -26,7 +26,7 @@ _MARKUP = re.compile(r"<(?=/?[A-Za-z_]|!--|!\[CDATA\[|!DOCTYPE|\?)", re.IGNORECA
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # all but Char: XML 1.0 §2.2
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w:.-]*+)[^<>]*?(/?)>")  # whether it ends an element, its name, whether it is empty
 _CDATA = "<![CDATA["
-_SECTIONS = {"<!--": "-->", _CDATA: "]]>", "<?": "?>"}  # what is no tag, and its end
+_SECTIONS = {"<!--": "-->", _CDATA: "]]>", "<?": ">"}  # what is no tag, and its end
 _ENTITY = re.compile("&(amp|lt|gt|quot|apos);")
 _CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
