@@ -55,6 +55,10 @@ def test_a_subscription_without_a_good_name_is_garbled(sid: str) -> None:
         parse_subscription(sid, "Second-300")
 
 
+def test_an_event_whose_lines_end_with_a_line_feed_only_is_read() -> None:
+    assert parse_event(request().replace(b"\r\n", b"\n"), "/x", "uuid:1") == parse_event(request(), "/x", "uuid:1")
+
+
 def test_an_event_is_read() -> None:
     values = parse_event(request(), "/x", "uuid:1")
     assert values == {"ConnectionStatus": "Connected", "ExternalIPAddress": "203.0.113.7"}

@@ -250,6 +250,12 @@ def test_what_is_delivered_is_handed_on_and_thanked_for(bell: CallbackServer, li
         assert visitor.recv(100).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_an_event_whose_lines_end_with_a_line_feed_only_is_read_to_its_end(bell: CallbackServer, line: Waiter) -> None:
+    with visit(bell, b"NOTIFY /x HTTP/1.1\nContent-Length: 2\n\n", b"ab"), Stopwatch() as watch:
+        assert bell.receive(line).endswith(b"\n\nab")
+    assert watch.seconds < TIMEOUT / 2
+
+
 def test_an_event_without_a_length_ends_with_the_connection(bell: CallbackServer, line: Waiter) -> None:
     with visit(bell, b"NOTIFY /x HTTP/1.0\r\n\r\nabc") as visitor:
         visitor.shutdown(socket.SHUT_WR)

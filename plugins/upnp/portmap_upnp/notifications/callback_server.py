@@ -15,12 +15,13 @@ from ipaddress import ip_address
 from portmap.model import Address
 from portmap.network.interface import use_interface
 from portmap.wire.waiter import Waiter
+from portmap_upnp.notifications.gena import HEAD_END
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
 TIMEOUT = 1.0  # seconds for one event
 _BACKLOG = 64  # connections that wait; other hosts can make them, too
+_HEAD_END_LENGTH = 4  # bytes at the most
 _MOMENT = 0.01  # seconds between two reads of an incomplete event
-_HEAD_END = b"\r\n\r\n"
 _THANKS = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LENGTH = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*([0-9]{1,6})[ \t]*\r?$")
 _log = logging.getLogger("portmap.upnp")
@@ -76,7 +77,7 @@ def _receive(visitor: socket.socket, line: Waiter) -> bytes:
                 more = visitor.recv(LIMIT)
                 if not more:
                     break
-                begin = max(0, len(request) - len(_HEAD_END) + 1)  # only new bytes are searched
+                begin = max(0, len(request) - _HEAD_END_LENGTH + 1)  # only new bytes are searched
                 request += more
                 end = end or _expected_length(request, begin)
                 if not end or len(request) < end:
@@ -89,6 +90,6 @@ def _receive(visitor: socket.socket, line: Waiter) -> bytes:
 
 def _expected_length(request: bytearray, begin: int) -> int:
     """How many bytes the whole request has; 0 while its head is incomplete, or where the head does not say."""
-    end = request.find(_HEAD_END, begin)
-    length = _LENGTH.search(request[:end]) if end >= 0 else None
-    return end + len(_HEAD_END) + int(length[1]) if length else 0
+    end = HEAD_END.search(request, begin)
+    length = _LENGTH.search(request[: end.start()]) if end else None
+    return end.end() + int(length[1]) if end and length else 0

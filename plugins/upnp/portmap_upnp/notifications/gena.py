@@ -16,6 +16,8 @@ _MAX_SID = 128
 _SHOWN = 40
 
 ADDRESS = "ExternalIPAddress"
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+"""What ends the head of an event's request: RFC 9112 §2.2 lets a recipient take a bare line feed for a line's end."""
 NAMES = {ADDRESS: "external address", "ConnectionStatus": "line"}
 """The variables that concern us, with a word for each. No other name of an event is kept."""
 
@@ -50,7 +52,7 @@ def parse_subscription(sid: str, timeout: str) -> Subscription:
 
 def parse_event(request: bytes, path: str, sid: str) -> Values:
     """The values of a NOTIFY request to our `path`, for our subscription. Raises Garbled for anything else."""
-    head, _, body = request.partition(b"\r\n\r\n")
+    head, body = (*HEAD_END.split(request, 1), b"")[:2]
     first, _, lines = head.partition(b"\n")
     fields = (line.partition(b":") for line in lines.split(b"\n"))  # no pattern: one that backtracks costs 0.3 s
     headers = {name.strip().lower(): value.strip() for name, _, value in fields}
