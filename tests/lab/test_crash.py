@@ -15,8 +15,7 @@ SPECS = ("pmp", "pcp", "upnp", "any")
 
 
 def _kill(portmap: Portmap) -> None:
-    time.sleep(0.1)  # the journal is written when all is settled, right after the event
-    portmap.process.kill()
+    portmap.process.kill()  # at once: what is told is in the journal
     portmap.process.wait(5)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from portmap.backends.nat import Nat
+from portmap.events import Event, PortAdded
 from portmap.loop.inbox import Register
 from portmap.loop.loop import Loop
 from portmap.loop.policy import OnConflict, Policy
@@ -102,6 +103,23 @@ def test_where_only_one_port_will_do_memory_is_not_asked() -> None:
     backend = ScriptedBackend()
     play(backend, Journal((entry(8080),)), TCP, policy=Policy(on_conflict=OnConflict.FAIL))
     assert asked(backend, "add_mapping")[0] == (Protocol.TCP, 0, 8080, 600)
+
+
+def test_a_mapping_is_in_the_journal_before_it_is_told_and_what_helps_to_find_its_gateway() -> None:
+    backend, store = ScriptedBackend(), MemoryStore(Journal())
+    noted: list[Journal] = []
+
+    class Told(Recording):
+        def on_event(self, event: Event) -> None:
+            super().on_event(event)
+            if isinstance(event, PortAdded):
+                noted.append(store.saved)
+
+    inbox = backend.inbox = ScriptedInbox([(0, Register(TCP))], end=1)
+    writer = JournalWriter(store, lambda: HERE, "scripted", lambda: "here", lambda: 0)
+    Loop(Nat(backend, "scripted"), inbox, Told(inbox), None, writer, lambda: 0.0).run()
+    entry = JournalEntry(HERE, Protocol.TCP, 8080, 8080, expires=600, inner_port=8080)
+    assert noted == [Journal((entry,), (("scripted", "here"),))]
 
 
 def test_an_unwanted_leftover_is_deleted() -> None:

@@ -124,12 +124,15 @@ class Loop:
 
     def _settle(self) -> None:
         """All is quiet: write the journal, and let the listener know."""
+        self._note_hint()
         if self._journal is not None:
-            if self._hint_is_due:
-                self._journal.gateway_may_have_moved()
             self._journal.save()
-        self._hint_is_due = False
         self._listener.on_settled()
+
+    def _note_hint(self) -> None:
+        if self._journal is not None and self._hint_is_due:
+            self._journal.gateway_may_have_moved()
+        self._hint_is_due = False
 
     # Messages ------------------------------------------------------------------------------------------------
 
@@ -180,7 +183,9 @@ class Loop:
         """Check the address, or a mapping in its turn."""
         if self._monitor.mapping_next and self._leases.check_one():
             return
-        if self._monitor.check():
+        ask_again = self._monitor.check()
+        self._note_hint()  # a mapping that is granted next goes to the journal with it
+        if ask_again:
             self._leases.renew_all()
 
     @property

@@ -1,7 +1,8 @@
 """JournalWriter: keeps a session's journal in step with its leases.
 
 Rules:
-- The file is written once per burst of changes, not once per change.
+- A new mapping is written at once, so that it is in the file before anybody is told of it. From MANY mappings on, and
+  for every other change, the file is written once per burst of changes.
 - Kept is only what helps the next session: the external port, and whether the gateway may still hold the mapping.
 """
 
@@ -18,6 +19,8 @@ from portmap.storage.journal_store import JournalStore
 
 if TYPE_CHECKING:
     from portmap.storage.open_ports_reader import OpenPortsReader
+
+MANY = 100  # mappings; to write that many takes 1 ms, and ten times as many 6 ms
 
 
 class JournalWriter:
@@ -78,7 +81,11 @@ class JournalWriter:
         entry = JournalEntry(
             self._gateway(), *mapped, expires, token=token, inner_port=target_port, host=mapping.host, client=client
         )
+        known = self._entries.get(entry.key)
         self._entries[entry.key] = entry
+        is_new = known is None or replace(known, expires=expires) != entry
+        if is_new and len(self._entries) <= MANY:
+            self.save()
 
     def gone(self, key: Key) -> None:
         """The gateway holds it no longer."""
