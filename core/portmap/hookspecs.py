@@ -35,6 +35,7 @@ The rules, which `portmap.testing.BackendContract` checks:
 What the class may declare beside its `kind`, each optional::
 
     opens_ports: ClassVar[bool] = True          # False: it only learns the address (STUN); nothing is said to be open
+    relays: ClassVar[bool] = False              # True: you hand on what arrives, to the program at 127.0.0.1
     preference: ClassVar[int | None] = 0        # for `any`: of two that answer together the higher one is taken;
                                                 # None: ask me only by name
     ipv6: ClassVar[bool] = False                # True: what it maps are pinholes in the gateway's IPv6 firewall

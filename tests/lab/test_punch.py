@@ -2,6 +2,7 @@
 contacted prove it.
 """
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.lab.carrier import FULL_CONE, SYMMETRIC, become
-from tests.lab.command import Portmap
-from tests.lab.lab import INTERNET, Lab
+from tests.lab.command import PORTMAP, Portmap, Program
+from tests.lab.lab import HOST, INTERNET, Lab
 from tests.lab.router import WAN
 from tests.lab.test_stun import coturn
 
@@ -93,6 +94,26 @@ def test_tcp_and_udp_have_one_port_where_the_nat_keeps_port_numbers(servers: Lab
     with Portmap(servers.lan, "--nat", SPEC, f"{PORT}/both") as portmap:
         record = portmap.wait_for("record.changed")
         assert record["tcp"] == record["udp"]
+
+
+@pytest.mark.parametrize(
+    ("address", "verdict", "event"),
+    [("127.0.0.1", "open", "mapping.reachable"), (HOST, "closed", "mapping.unreachable")],
+)
+def test_a_program_is_checked_where_the_relay_reaches_it(
+    servers: Lab, tmp_path: Path, address: str, verdict: str, event: str
+) -> None:
+    become(servers, FULL_CONE)
+    via, state = f"http://{INTERNET}:8080", tmp_path / "state"
+    with Program(servers.internet, *PORTMAP, "echo", "--json") as responder:
+        responder.wait_for("echo.listening")
+        program = servers.lan.inside(lambda: socket.create_server((address, PORT)))
+        with program, Portmap(servers.lan, "--nat", SPEC, "--prove", via, str(PORT), state=state) as portmap:
+            portmap.wait_for(event)
+            time.sleep(1.1)  # the responder tries a port of one address once a second
+            command = [*PORTMAP, "check", str(PORT), "--nat", SPEC, "--via", via, "--json", "--state", str(state)]
+            told = json.loads(servers.lan.run(["sh", "-c", '"$@" || true', "sh", *command]))
+    assert told["verdict"] == verdict, told
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "UDP"])

@@ -62,6 +62,12 @@ def test_an_access_point_that_maps_ports_is_noted(monkeypatch: pytest.MonkeyPatc
     assert egress_note("UPnP 192.168.1.2").startswith("traffic leaves through 192.168.1.1, not through 192.168.1.2")
 
 
+def test_a_server_on_the_internet_is_no_gateway_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = IPv4Address("9.9.9.9")
+    routes(monkeypatch, {ROUTER: US, server: US, OUTSIDE: US}, [ROUTER])
+    assert egress_note("hole punching by 9.9.9.9:3478+stun.example.org:3478") == ""
+
+
 @pytest.mark.parametrize("name", ["NAT-PMP 192.168.1.1", "UPnP", "extip"])
 def test_at_home_nothing_is_noted(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     routes(monkeypatch, {ROUTER: US, OUTSIDE: US}, [ROUTER])

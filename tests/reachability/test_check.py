@@ -37,12 +37,13 @@ class Told:
     """A responder that always says the same, and which IP versions it was asked over."""
 
     reachable: bool
+    address: IPv4Address = HERE
     versions: list[int | None] = field(default_factory=list)
 
     def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
         del protocol, token
         self.versions.append(version)
-        return EchoAnswer(IPv6Address("::1") if version == 6 else HERE, port, self.reachable)
+        return EchoAnswer(IPv6Address("::1") if version == 6 else self.address, port, self.reachable)
 
 
 def tcp(port: int) -> PortRequest:
@@ -133,6 +134,30 @@ def test_a_program_at_an_address_that_the_port_does_not_lead_to_is_told(
     found = check_port(tcp(25565), endpoint, Told(reachable=False), sockets=lambda _: (only,), hairpin=False)
     assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
     assert f"java (1) listens on {address} only" in found.reason
+
+
+RELAYED = Endpoint(IPv4Address("11.22.33.1"), 4444, client=HERE, relayed=True)
+
+
+@pytest.mark.parametrize("address", [HERE, ANYWHERE])
+def test_a_program_that_portmaps_own_relay_reaches_is_open(address: IPv4Address | IPv6Address) -> None:
+    only = ListeningSocket(Protocol.TCP, address, 25565, "java (1)")
+    told = Told(reachable=True, address=IPv4Address("11.22.33.1"))
+    found = check_port(tcp(25565), RELAYED, told, sockets=lambda _: (only,), hairpin=False)
+    assert (found.verdict, found.reason) == (Verdict.OPEN, "reached by a responder outside")
+
+
+@pytest.mark.parametrize("address", [IPv4Address("192.168.1.20"), IPv6Address("::1")])
+def test_a_program_that_portmaps_own_relay_does_not_reach_is_closed_though_the_relay_takes_the_connection(
+    address: IPv4Address | IPv6Address,
+) -> None:
+    only = ListeningSocket(Protocol.TCP, address, 25565, "java (1)")
+    told = Told(reachable=True, address=IPv4Address("11.22.33.1"))
+    found = check_port(tcp(25565), RELAYED, told, sockets=lambda _: (only,), hairpin=False)
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
+    assert (
+        found.reason == f"java (1) listens on {address} only, but the port leads to 127.0.0.1: let it listen there, too"
+    )
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])

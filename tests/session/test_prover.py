@@ -33,13 +33,14 @@ class Scene:
     told: list[str] = field(default_factory=list)
     steps: list[tuple[Key, RepairStep]] = field(default_factory=list)
     asked: list[Endpoint] = field(default_factory=list)
+    relays: bool = False
     takes: float = 0.0
     """How many seconds the gateway takes for a step."""
     granted_at: float = float("inf")
 
     def prover(self, every: int = 5) -> Prover:
         return Prover(
-            ProveSetting(EchoClient.parse(URL), every),
+            ProveSetting(EchoClient.parse(URL), every, self.relays),
             lambda: self.mappings,
             self.tell,
             self.repair,
@@ -141,3 +142,9 @@ def test_a_setting_without_sense_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(SpecError) as caught:
         ProveSetting.parse(text)
     assert "secret" not in str(caught.value)
+
+
+def test_where_portmaps_own_relay_takes_what_arrives_the_port_leads_to_loopback() -> None:
+    scene = Scene(iter([OPEN]), relays=True)
+    scene.prover().prove_next()
+    assert [(endpoint.client, endpoint.relayed) for endpoint in scene.asked] == [(IPv4Address("127.0.0.1"), True)]

@@ -25,6 +25,7 @@ class Declarations(NamedTuple):
     text: str
     kind: Kind
     opens_ports: bool
+    relays: bool
     ipv6: bool
     default_lifetime: int
     default_mappings: tuple[str, ...]
@@ -70,6 +71,7 @@ def _read(backend: Any, name: str) -> Declarations:
         display_text(backend, name),
         kind,
         bool(getattr(backend, "opens_ports", True)),
+        bool(getattr(backend, "relays", False)),
         bool(getattr(backend, "ipv6", False)),
         lifetime,
         mappings,

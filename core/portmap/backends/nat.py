@@ -57,6 +57,7 @@ class Nat:
         self._text = declared.text
         self.kind = declared.kind
         self.opens_ports = declared.opens_ports
+        self.relays = declared.relays
         self.maps_for_others = declared.maps_for_others
         self.listens_itself = declared.listens_itself
         self.ipv6 = declared.ipv6

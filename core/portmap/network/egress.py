@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address
 
 from portmap.errors import NoGateway
+from portmap.model import Scope, scope_of
 from portmap.network.interface import answers_leave_by
-from portmap.network.routes import default_gateways, local_address_to
+from portmap.network.routes import default_gateways, is_on_link, local_address_to
+
+RELAYED_TO = IPv4Address("127.0.0.1")  # where a backend that hands on what arrives reaches the program
 
 _OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
@@ -44,9 +47,12 @@ def address_in(gateway: str) -> IPv4Address | None:
         return None
 
 
-def client_of(gateway: str, interface: str | None = None) -> IPv4Address | None:
-    """Our own address that a gateway of this name maps ports to; None where the name tells no gateway's address."""
-    return address_towards(address_in(gateway), interface)
+def client_of(gateway: str, interface: str | None = None, *, relays: bool = False) -> IPv4Address | None:
+    """Our own address that a gateway of this name maps ports to; None where the name tells no gateway's address.
+
+    `relays`: the backend itself hands on what arrives.
+    """
+    return RELAYED_TO if relays else address_towards(address_in(gateway), interface)
 
 
 def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address | None) -> bool:
@@ -57,6 +63,11 @@ def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address |
     if outward is None or towards_gateway is None or towards_gateway.is_loopback:
         return False
     return outward != towards_gateway
+
+
+def is_server(address: IPv4Address | None, interface: str | None = None) -> bool:
+    """Whether it is the address of a host on the internet: one that a backend asks, as STUN, and that is no gateway."""
+    return address is not None and scope_of(address) is Scope.PUBLIC and not is_on_link(address, interface)
 
 
 def is_beside(gateway: IPv4Address | None, routers: Sequence[IPv4Address], ours: IPv4Address | None) -> bool:
@@ -80,6 +91,6 @@ def egress_note(name: str, interface: str | None = None) -> str:
         )
     if leaves_elsewhere(outward, ours):
         return f"traffic leaves from {outward}, not through the gateway (a VPN?): `portmap doctor` says more"
-    if is_beside(gateway, routers, ours):
+    if is_beside(gateway, routers, ours) and not is_server(gateway, interface):
         return f"traffic leaves through {routers[0]}, not through {gateway}: `portmap doctor` says more"
     return ""

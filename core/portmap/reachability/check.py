@@ -43,7 +43,7 @@ class Endpoint:
     """Where a port is to be reached: the external address, None where it is not known (`error` says why), and port.
 
     `client`: our own address that it leads to; None where that is not known. `leads_to`: another host and port that it
-    leads to instead, by the gateway's table.
+    leads to instead, by the gateway's table. `relayed`: portmap itself takes what arrives, and hands it on to `client`.
     """
 
     address: Address | None
@@ -51,6 +51,7 @@ class Endpoint:
     error: str = ""
     client: Address | None = None
     leads_to: str = ""
+    relayed: bool = False
 
 
 def check_port(
@@ -80,6 +81,7 @@ def check_port(
         listens_at=tuple(it.address for it in _ours(request, found or ())),
         client=endpoint.client,
         leads_to=endpoint.leads_to,
+        relayed=endpoint.relayed,
     )
     if seen.listens is Listens.LOOPBACK_ONLY:
         return judge(seen)
@@ -105,7 +107,8 @@ def _listens(request: PortRequest, found: tuple[ListeningSocket, ...] | None, en
         return Listens.ELSEWHERE  # it was told to take IPv6 only (IPV6_V6ONLY)
     if taking:
         return Listens.YES
-    return Listens.LOOPBACK_ONLY if all(address.is_loopback for address in addresses) else Listens.ELSEWHERE
+    only_loopback = all(address.is_loopback for address in addresses) and not endpoint.relayed
+    return Listens.LOOPBACK_ONLY if only_loopback else Listens.ELSEWHERE
 
 
 def _takes(address: Address, endpoint: Endpoint) -> bool:
@@ -152,8 +155,9 @@ def _listen_for_the_check(seen: Observations, stack: ExitStack) -> TemporaryList
 
 
 def _can_hairpin(seen: Observations, listener: TemporaryListener | None) -> bool:
-    """UDP can be proved by a socket of ours only; TCP where anything listens."""
-    return listener is not None or (seen.protocol is Protocol.TCP and seen.listens is not Listens.NO)
+    """UDP can be proved by a socket of ours only, and so can what a relay takes; other TCP where anything listens."""
+    program_tells = seen.protocol is Protocol.TCP and seen.listens is not Listens.NO and not seen.relayed
+    return listener is not None or program_tells
 
 
 def _hairpin(

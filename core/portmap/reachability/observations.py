@@ -46,7 +46,8 @@ class Observations:
 
     `listens_at`: the addresses of the program's sockets; `client`: our address that the port leads to, where it is
     known. `we_listened`: a socket of ours listened, since no program did. `host`: the neighbour that the port leads to,
-    empty for this host. `leads_to`: where it leads instead, by the gateway's table.
+    empty for this host. `leads_to`: where it leads instead, by the gateway's table. `relayed`: portmap takes what
+    arrives and hands it on to `client`, so a connection that was accepted is not yet one that the program has.
     """
 
     protocol: Protocol
@@ -63,3 +64,4 @@ class Observations:
     listens_at: tuple[Address, ...] = ()
     client: Address | None = None
     leads_to: str = ""
+    relayed: bool = False

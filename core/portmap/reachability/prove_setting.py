@@ -12,10 +12,14 @@ LEAST, LONGEST = 5, 86400  # seconds that a user may choose
 
 @dataclass(frozen=True, slots=True)
 class ProveSetting:
-    """`URL[,every=DUR]`: the responder, and the seconds between two checks."""
+    """`URL[,every=DUR]`: the responder, and the seconds between two checks.
+
+    `relays`: the backend in use itself hands on what arrives.
+    """
 
     responder: EchoClient
     every: int = EVERY
+    relays: bool = False
 
     @classmethod
     def parse(cls, text: str, what: str = "--prove") -> "ProveSetting":
@@ -31,6 +35,6 @@ class ProveSetting:
             raise SpecError(f"{what} every={option} is too often: use {LEAST}s or more")
         return cls(EchoClient.parse(url), every)
 
-    def by(self, interface: str | None) -> "ProveSetting":
-        """The same, with the responder asked by this interface; None: the routing table decides."""
-        return replace(self, responder=replace(self.responder, interface=interface))
+    def at(self, interface: str | None, *, relays: bool) -> "ProveSetting":
+        """The same, with the responder asked by this interface (None: as the routes say), and for such a backend."""
+        return replace(self, responder=replace(self.responder, interface=interface), relays=relays)

@@ -95,6 +95,8 @@ def _by_responder(seen: Observations, word: Word) -> Reachability:
         return _unknown(seen, mismatch)
     if word.elsewhere:
         return _unknown(seen, _answered_elsewhere(seen))
+    if word.reachable and seen.relayed and seen.listens is Listens.ELSEWHERE:
+        return _closed(seen, Blame.HOST, _listens_elsewhere(seen))  # portmap's relay was reached, and no more
     if word.reachable:
         return _reached(seen, "a responder outside", word.ms)
     return _loop_or(seen, _not_heard(seen)) if word.reachable is None else _not_reached(seen)

@@ -82,10 +82,10 @@ class _Endpoints:
         if (held := self._held(request)) is not None:
             return held
         self._gateway = self._gateway or _GatewayView.ask(self.nat)
-        port, client = self._gateway.port_of(request), client_of(self._gateway.name, self.interface)
-        return Endpoint(
-            self._gateway.address, port, self._gateway.error, client, self._gateway.other_target_of(request, port)
-        )
+        gateway, port = self._gateway, self._gateway.port_of(request)
+        client = client_of(gateway.name, self.interface, relays=gateway.relays)
+        target = gateway.other_target_of(request, port)
+        return Endpoint(gateway.address, port, gateway.error, client, target, gateway.relays)
 
     def _held(self, request: PortRequest) -> Endpoint | None:
         """The endpoint at which a running session of this host holds the port."""
@@ -95,19 +95,23 @@ class _Endpoints:
                 address = port.external_ip or session.external_ip
                 is_it = (port.protocol, port.internal_port, port.host, port.ipv6) == wanted and port.state == UP
                 if is_it and address is not None and port.external_port is not None:
-                    client = client_of(session.gateway, self.interface)
-                    return Endpoint(ip_address(address), port.external_port, client=client)
+                    client = client_of(session.gateway, self.interface, relays=session.relays)
+                    return Endpoint(ip_address(address), port.external_port, client=client, relayed=session.relays)
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _GatewayView:
-    """What the gateway says of itself: its name, its address, and its table where it has one."""
+    """What the gateway says of itself: its name, its address, and its table where it has one.
+
+    `relays`: the backend itself hands on what arrives.
+    """
 
     address: Address | None = None
     table: tuple[Listed, ...] = ()
     error: str = ""
     name: str = ""
+    relays: bool = False
 
     @classmethod
     def ask(cls, nat: str | Nat) -> "_GatewayView":
@@ -118,9 +122,10 @@ class _GatewayView:
         except PortmapError as error:
             return cls(error=str(error))
         try:
-            return cls(address, backend.list_mappings() or (), name=str(backend))
+            table = backend.list_mappings() or ()
         except PortmapError:
-            return cls(address, name=str(backend))  # its table is of use only where a port is mapped to another
+            table = ()  # it is of use only where a port is mapped to another
+        return cls(address, table, name=str(backend), relays=backend.relays)
 
     def port_of(self, request: PortRequest) -> int:
         """The external port: the one named, that of the row that leads to the host, else the same number."""

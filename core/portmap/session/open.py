@@ -65,7 +65,7 @@ def open(  # noqa: A001  # portmap.open reads best
     policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict), allow_private=allow_private)
     nat = _chained(nat, (beyond,) if isinstance(beyond, str) else tuple(beyond), interface)
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
-    proof = None if prove is None else _proof(prove, backends[0].interface)
+    proof = None if prove is None else _proof(prove, backends[0])
     lifetime = _lifetime(lease, backends[0])
     wanted = _each(mappings) or backends[0].default_mappings
     requests = tuple(request for mapping in wanted for request in to_requests(mapping, lifetime))
@@ -73,14 +73,14 @@ def open(  # noqa: A001  # portmap.open reads best
     publishers = _load_publishers((publish,) if isinstance(publish, str) else publish)
     setups = path_setups(backends, ipv4=ipv4, state=None if state is None else Path(state))
     shown = shown_spec(nat) if isinstance(nat, str) else str(nat)
-    status = NoStatusFile() if state is None else _status_file(Path(state), instance, shown)
+    status = NoStatusFile() if state is None else _status_file(Path(state), instance, shown, relays=backends[0].relays)
     return Session(setups, requests, publishers, policy, node, lifetime, status, proof)
 
 
-def _proof(text: str, interface: str | None) -> "ProveSetting":
+def _proof(text: str, nat: Nat) -> "ProveSetting":
     from portmap.reachability.prove_setting import ProveSetting  # noqa: PLC0415  # only `prove` needs it
 
-    return ProveSetting.parse(text, "prove").by(interface)
+    return ProveSetting.parse(text, "prove").at(nat.interface, relays=nat.relays)
 
 
 def default_mappings(nat: str) -> tuple[str, ...]:
@@ -183,13 +183,13 @@ def _open_ports(state: Path, *, ipv6: bool) -> "OpenPortsReader":
     return OpenPortsReader(state, ipv6=ipv6)
 
 
-def _status_file(folder: Path, instance: str, nat: str) -> "StatusFile":
+def _status_file(folder: Path, instance: str, nat: str, *, relays: bool) -> "StatusFile":
     from portmap.storage.status import SessionStatus  # noqa: PLC0415  # as above
     from portmap.storage.status_file import StatusFile  # noqa: PLC0415  # as above
 
     now = time.time()
     try:
-        return StatusFile(folder, SessionStatus(os.getpid(), instance, nat, now, now))
+        return StatusFile(folder, SessionStatus(os.getpid(), instance, nat, now, now, relays=relays))
     except OSError as error:
         raise SpecError(f"the state folder {folder} cannot be used: {error.strerror}; choose another") from error
 

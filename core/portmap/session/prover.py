@@ -71,8 +71,8 @@ class Prover:
             return False
         key = min(due)[1]
         mapping, before = self._proofs[key]
-        client = client_of(self.gateway(), self.setting.responder.interface)
-        endpoint = Endpoint(mapping.external_ip, mapping.external_port, client=client)
+        client = client_of(self.gateway(), self.setting.responder.interface, relays=self.setting.relays)
+        endpoint = Endpoint(mapping.external_ip, mapping.external_port, client=client, relayed=self.setting.relays)
         found = self.check(_request_of(mapping), endpoint, self.setting.responder)
         if self._over.is_set():
             return True

@@ -66,7 +66,7 @@ class PublisherStatus:
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """One session. `found`: None until the gateway has answered or not."""
+    """One session. `found`: None until the gateway has answered or not. `relays`: the backend hands on what arrives."""
 
     pid: int
     instance: str
@@ -79,6 +79,7 @@ class SessionStatus:
     scope: str = "unknown"
     ports: tuple[PortStatus, ...] = ()
     publishers: tuple[PublisherStatus, ...] = ()
+    relays: bool = False
 
     @property
     def healthy(self) -> bool:

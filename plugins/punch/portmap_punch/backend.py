@@ -32,6 +32,7 @@ class Punch:
 
     def __init__(self, argument: Argument, interface: str | None = None) -> None:
         self._argument = argument
+        self.relays = argument.forward is Forward.RELAY
         self._alerts: list[Alert] = []
         self._lock = threading.Lock()
         self._engine = self._make_engine(interface)

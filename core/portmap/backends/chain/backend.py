@@ -39,6 +39,7 @@ class ChainBackend:
         self._alert: Alert | None = None
         self.on_release: Alert | None = None
         """What to call, in the next watch, where another portmap lets go of a port of ours at one of the gateways."""
+        self.relays = nats[-1].relays
         self.default_lifetime = min(nat.default_lifetime for nat in nats)
         self.default_mappings = nats[0].default_mappings
 

@@ -26,7 +26,7 @@ from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
-from portmap.network.egress import address_towards
+from portmap.network.egress import address_towards, is_server
 from portmap.syntax.plugin_specs import Spec, parse_spec_list, shown_spec
 
 
@@ -100,7 +100,8 @@ class BackendProbe:
         except (NATError, PluginError) as error:
             return BackendAnswer(target.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
         answer = BackendAnswer(target.name, str(nat), _ms(began), address, evidence=nat.evidence())
-        return replace(answer, us=address_towards(answer.host, nat.interface), table=self._table(nat))
+        us, is_it = address_towards(answer.host, nat.interface), is_server(answer.host, nat.interface)
+        return replace(answer, us=us, table=self._table(nat), is_server=is_it, relays=nat.relays)
 
     def _table(self, nat: Nat) -> tuple[Listed, ...] | None:
         """The gateway's table, if it can be had in time."""
