@@ -66,7 +66,7 @@ def test_a_client_that_answers_is_present(arp: Path) -> None:
     assert is_host_present("10.9.8.6", 30303, answers=lambda *_: True, arp=arp, is_on_link=on_link)
 
 
-@pytest.mark.parametrize("client", ["10.9.8.6", "10.9.8.5"])
+@pytest.mark.parametrize("client", ["10.9.8.6", "10.9.8.5", "010.009.008.006", "10.9.8.6/24", " 10.9.8.6 "])
 def test_a_client_that_answers_neither_tcp_nor_arp_is_absent(client: str, arp: Path) -> None:
     assert not is_host_present(client, 30303, answers=lambda *_: False, arp=arp, is_on_link=on_link)
 

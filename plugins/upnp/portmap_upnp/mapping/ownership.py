@@ -26,7 +26,7 @@ import socket
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TypeAlias
 
@@ -166,9 +166,8 @@ def is_host_present(
 
     `interface`: the one of this host that leads to it; None: the routing table decides.
     """
-    try:
-        address = IPv4Address(client)
-    except AddressValueError:
+    address = parse_client(client)
+    if address is None:
         return True
     is_on_link = is_on_link or partial(routes.is_on_link, interface=interface)
     if scope_of(address) is not Scope.PRIVATE or not is_on_link(address):
