@@ -44,6 +44,16 @@ def test_the_gateway_among_those_that_answer_is_found(answerer: "SearchAnswerer"
     assert discover(answerer.search()).services[0].control.port == gateway.port
 
 
+def test_a_gateway_that_calls_itself_by_a_name_everywhere_is_found(
+    answerer: "SearchAnswerer", serve: "WebServers"
+) -> None:
+    base = b"<root><URLBase>http://router.lan:4001/</URLBase>"
+    for document in (GATEWAY.replace(b"/c<", b"http://router.lan:4001/c<"), GATEWAY.replace(b"<root>", base)):
+        answerer.answers.clear()
+        answerer.points_to(f"http://router.lan:{serve.body(document).port}/desc.xml")
+        assert str(discover(answerer.search()).services[0].control) == "http://127.0.0.1:4001/c"
+
+
 def test_a_slow_printer_that_answers_first_delays_no_gateway(answerer: "SearchAnswerer", serve: "WebServers") -> None:
     answerer.points_to(serve.drip(SLOW_HEADER, every=0.005), serve.body(GATEWAY))
     with Stopwatch() as watch:

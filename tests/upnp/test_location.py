@@ -99,6 +99,14 @@ def test_a_control_url_is_resolved_on_its_host(control: str, base: str, path: st
     assert str(resolve_control(control, base, HERE)) == path
 
 
+@pytest.mark.parametrize("named", ["192.168.1.254", "router.lan", "Router.LAN", "[fd00::1]", "(null)"])
+def test_a_control_url_at_the_host_that_location_names_leads_to_the_sender_as_well(named: str) -> None:
+    here = parse_location(f"http://{named}:5000/desc.xml", ROUTER)
+    assert resolve_control(f"http://{named}:49152/ctl", "", here) == Location(ROUTER, 49152, "/ctl")
+    with pytest.raises(Garbled, match="another host"):
+        resolve_control("http://192.168.1.2:49152/ctl", "", here)
+
+
 @pytest.mark.parametrize(
     ("control", "base"),
     [

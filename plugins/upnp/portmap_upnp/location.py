@@ -9,7 +9,7 @@ Pure. Rules:
 """
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -26,13 +26,15 @@ _SUBNET = 64  # bits
 class Location:
     """A vetted http URL. `path` includes the query and starts with a slash; an IPv6 host has a zone if it needs one.
 
-    `interface`: the one of this host by which it is reached; None: the routing table decides.
+    `interface`: the one of this host by which it is reached; None: the routing table decides. `alias`: what a LOCATION
+    names in place of the host; only to be compared with what a description names.
     """
 
     host: Address
     port: int
     path: str
     interface: str | None = None
+    alias: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"http://{_bracketed(self.host)}:{self.port}{self.path}"
@@ -93,7 +95,8 @@ def parse_location(
     if not _is_local(sender, ours):
         raise Garbled(f"{sender} is not an address of this network: not followed")
     try:
-        return Location(sender, *_port_and_path(_split(url)), interface)
+        parts = _split(url)
+        return Location(sender, *_port_and_path(parts), interface, parts.hostname or "")
     except ValueError as error:
         raise Garbled(f"{url[:80]!r} is no URL of a gateway: {error}") from error
 
@@ -106,13 +109,24 @@ def names_host(url: str, host: Address) -> bool:
         return False
 
 
+def is_at(url: str, location: Location) -> bool:
+    """Whether the URL names the location's host, or the alias that the host gives to itself."""
+    if names_host(url, location.host):
+        return True
+    try:
+        return location.alias != "" and _split(url).hostname == location.alias
+    except ValueError:
+        return False
+
+
 def resolve_control(control: str, base: str, location: Location) -> Location:
     """The absolute form of a control URL that the description at `location` gives, against its URLBase if it has one.
 
-    Two leading slashes are a router's slip for one. Raises Garbled unless it stays on the description's host.
+    Two leading slashes are a router's slip for one. Raises Garbled unless it stays on the description's host, which is
+    asked also where the URL names its alias.
     """
     url = _absolute(control, base or location.url, location.host)
-    if not names_host(url, location.host):
+    if not is_at(url, location):
         raise Garbled(f"{location.host} points to another host for control, {url[:80]!r}: not followed")
     try:
         return Location(location.host, *_port_and_path(_split(url)), location.interface)

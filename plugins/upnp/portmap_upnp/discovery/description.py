@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from portmap.errors import Garbled
 from portmap.model import Address
-from portmap_upnp.location import Location, names_host, resolve_control
+from portmap_upnp.location import Location, is_at, resolve_control
 from portmap_upnp.xml_tree import Element, parse
 
 MAX_SERVICES = 16  # each is a place to try; a gateway has one to three
@@ -121,7 +121,7 @@ def _rank(service_type: str) -> tuple[bool, bool, bool]:
 def _base(root: Element, location: Location) -> str:
     """URLBase, where it names the described host; a foreign one is ignored."""
     base = root.text_of("URLBase")
-    return base if base and names_host(base, location.host) else ""
+    return base if base and is_at(base, location) else ""
 
 
 def _service(element: Element, base: str, location: Location) -> Service:
