@@ -121,6 +121,10 @@ def test_an_external_address_that_is_none_is_an_error(text: str, error: type[NAT
         parse_external_ip(text)
 
 
+def test_an_external_address_with_a_prefix_length_is_one() -> None:
+    assert parse_external_ip(" 1.2.3.4/24 ") == IPv4Address("1.2.3.4")
+
+
 def test_a_private_external_address_is_passed_on_for_core_to_judge(router: Router, upnp: Upnp) -> None:
     router.external_ip = "100.64.0.9"
     assert upnp.external_ip() == IPv4Address("100.64.0.9")

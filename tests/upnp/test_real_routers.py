@@ -86,6 +86,15 @@ def test_an_entry_with_the_name_of_another_host_is_not_ours(mapper: PortMapper, 
     assert opens(mapper, wan).external_port == 20001
 
 
+@pytest.mark.parametrize("word", ["0", "false", "No", "off", "Disabled"])
+def test_an_entry_that_is_switched_off_in_whatever_words_is_none(
+    word: str, mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    wan, gateway = scripted({GET: [714, entry(NewEnabled=word), entry()], ADD: [YES], DELETE: [YES]})
+    assert opens(mapper, wan) == Grant(30303, 600)
+    assert gateway.heard == [GET, ADD, GET, DELETE, ADD, GET]
+
+
 # A yes in odd forms.
 
 

@@ -35,6 +35,7 @@ T = TypeVar("T")
 TIMEOUT = 8.0  # seconds for one hook, search included: the core gives it 15
 WATCH_TIMEOUT = 1.0  # seconds for the answer to a look after an announcement
 CLOSING_LEASE = 1  # second: the lease of a pinhole that is about to be deleted, should that fail
+NO_NUMBER = "the gateway said yes, but gave the pinhole no number"
 _UNREACHED = (NoGateway, GatewayTimeout, Garbled)
 _log = logging.getLogger("portmap.upnp")
 
@@ -104,18 +105,19 @@ class UpnpPinholes:
         lease = min(request.lifetime, LONGEST_LEASE)
 
         def add(firewall: FirewallControl) -> Grant:
-            firewall.add(protocol, internal_port, lease)
-            return Grant(internal_port, lease, firewall.us)
+            unique_id = firewall.add(protocol, internal_port, lease)
+            return Grant(internal_port, lease, firewall.us, note="" if unique_id else NO_NUMBER)
 
         return self._do(add)
 
     @hookimpl
     def delete_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> None:
-        """Close the pinhole to our own port."""
+        """Close the pinhole to our own port; one without a number by a lease that ends at once."""
         request = PortRequest(protocol, internal_port, external_port)
 
         def delete(firewall: FirewallControl) -> None:
-            firewall.delete(firewall.add(protocol, request.internal_port, CLOSING_LEASE))
+            if unique_id := firewall.add(protocol, request.internal_port, CLOSING_LEASE):
+                firewall.delete(unique_id)
 
         self._do(delete)
 

@@ -13,6 +13,7 @@ from portmap.errors import Garbled, NotAuthorized, OutOfResources, Refused
 from portmap.model import Protocol
 from portmap_upnp.control.soap import Unreadable
 from portmap_upnp.control.soap_client import SoapClient
+from portmap_upnp.control.wan_connection import OFF, ON
 
 LONGEST_LEASE = 86400  # seconds: §2.3.3
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}  # IANA's
@@ -47,7 +48,7 @@ class FirewallControl:
         return FirewallStatus(_is_on(values, "FirewallEnabled"), _is_on(values, "InboundPinholeAllowed"))
 
     def add(self, protocol: Protocol, port: int, lease: int) -> str:
-        """Open a pinhole from everywhere to our port, or renew it, for `lease` seconds; its UniqueID."""
+        """Open a pinhole from everywhere to our port, or renew it, for `lease` seconds; its UniqueID, "" for none."""
         values = self._call(
             "AddPinhole",
             RemoteHost="",
@@ -59,7 +60,8 @@ class FirewallControl:
         )
         unique_id = values.get("UniqueID", "")
         if not _UNIQUE_ID.fullmatch(unique_id):
-            raise Garbled(f"{self.soap.control.host} opened a pinhole under the invalid id {unique_id[:40]!r}")
+            _log.debug("%s opened a pinhole under the invalid id %r", self.soap.control.host, unique_id[:40])
+            return ""
         return unique_id
 
     def delete(self, unique_id: str) -> None:
@@ -88,10 +90,7 @@ def in_firewall_words(action: str, refusal: Refused) -> Refused:
 
 
 def _is_on(values: dict[str, str], name: str) -> bool:
-    """A boolean (UDA 1.1 §2.5). Raises Garbled where it is missing or none."""
-    match values.get(name, "").lower():
-        case "1" | "true" | "yes":
-            return True
-        case "0" | "false" | "no":
-            return False
+    """A boolean. Raises Garbled where it is missing or none."""
+    if (word := values.get(name, "").lower()) in ON + OFF:
+        return word in ON
     raise Garbled(f"the gateway's firewall does not say whether {name}: {values.get(name, '')[:40]!r}")

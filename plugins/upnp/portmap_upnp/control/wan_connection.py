@@ -27,6 +27,8 @@ MAX_LEASE = 604800  # one week: WANIPConnection:2 §2.3.16
 DESCRIPTION_LENGTH = 32  # characters: with longer or odd ones some routers fail (501)
 _NOT_LISTED = {NO_SUCH_ENTRY, INVALID_INDEX, INVALID_ARGS, ACTION_FAILED}  # routers word it in these four ways
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
+ON, OFF = ("1", "true", "yes", "on", "enabled"), ("0", "false", "no", "off", "disabled")
+"""The words of a boolean: UDA 1.1 §2.5, and what routers say instead; compared in lower case."""
 _MAX_TEXT = 120  # characters of a text of the gateway that are kept
 
 
@@ -215,7 +217,7 @@ def printable(text: str) -> str:
 
 def is_enabled(values: Mapping[str, str]) -> bool:
     """NewEnabled: on unless it says off. Some routers write a word, some nothing."""
-    return values.get("NewEnabled", "").lower() not in ("0", "false", "no")
+    return values.get("NewEnabled", "").lower() not in OFF
 
 
 def _number(values: Mapping[str, str], name: str) -> int:

@@ -46,7 +46,8 @@ def read_state(wan: WanActions) -> WanState:
 
 def parse_address(text: str) -> IPv4Address | None:
     """The address in the gateway's text; None where it states none. Raises ValueError for nonsense."""
-    address = IPv4Address(text.strip() or "0.0.0.0")  # noqa: S104  # no address to bind to: "none yet", as some write it
+    stated = text.partition("/")[0].strip()  # some add a prefix length
+    address = IPv4Address(stated or "0.0.0.0")  # noqa: S104  # no address to bind to: "none yet", as some write it
     return None if address.is_unspecified else address
 
 
