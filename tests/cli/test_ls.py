@@ -89,6 +89,14 @@ def test_where_the_gateway_cannot_tell_what_is_remembered_is_shown(
     assert printed.out.splitlines()[1].split()[:6] == ["TCP", "4002", "this", "host", "4001", "permanent"]
 
 
+def test_where_nothing_is_remembered_either_that_is_said_and_not_that_the_gateway_has_none(
+    router: Router, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_gateway_table(f"pmp:{router.address}", folder, mine=True, as_json=False)
+    said = f"NAT-PMP {router.address} cannot list its mappings, and portmap remembers none of ours"
+    assert capsys.readouterr() == ("", f"portmap: {said}\n")
+
+
 def test_no_gateway_is_an_error_of_its_own(router: Router) -> None:
     address = router.address
     router.close()

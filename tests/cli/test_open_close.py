@@ -61,6 +61,20 @@ def test_a_port_that_could_not_be_noted_is_told(
     assert warning.startswith("portmap: 8080-8081/tcp: the state folder cannot be written to, so 'portmap close' ")
 
 
+def test_a_port_that_is_closed_and_still_noted_is_told(
+    router: Router, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    open_(pmp(router), tmp_path, "8080-8081")
+    told()
+    monkeypatch.setattr(journal_store, "write_file", full)
+    assert close(tmp_path) == 0
+    still_noted = f"portmap: the state folder {tmp_path} cannot be written to, so what is closed is still noted as open"
+    assert told() == ["8080-8081/tcp are closed", still_noted]
+
+
 def test_a_pinhole_that_cannot_be_closed_is_told_from_the_mapping(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

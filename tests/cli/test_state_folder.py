@@ -1,5 +1,7 @@
 """The default state folder: where it cannot be used, and for commands that only read."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,3 +28,14 @@ def test_a_command_that_only_reads_makes_no_folder(
     for words in (["status"], ["ls", "--nat", f"upnp:{router.description_url}"]):
         assert run(*words).code == 0
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the limit is a shell's")
+@pytest.mark.parametrize(("command", "rest"), [("", "--for 1s 24001"), ("run", "24001 -- sleep 1")])
+def test_a_state_folder_that_can_no_longer_be_written_to_is_told_once(
+    router: Router, tmp_path: Path, command: str, rest: str
+) -> None:
+    line = f"{sys.executable} -m portmap {command} -4 --nat pmp:{router.address} --state {tmp_path} {rest}"
+    full = f"ulimit -f 0; exec {line}"  # no file can grow, as on a full disk
+    ran = subprocess.run(["sh", "-c", full], capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stderr.count("so the next session will not know these ports: File too large")) == (0, 1)

@@ -84,7 +84,8 @@ class JournalStore:
         try:
             write_file(self._path, text.encode())
         except OSError as error:
-            _log.warning("%s cannot be written, so the next session will not know these ports: %s", self._path, error)
+            why = error.strerror or error
+            _log.warning("%s cannot be written, so the next session will not know these ports: %s", self._path, why)
             return False
         self._written = text
         self._remove_taken_over()

@@ -30,6 +30,8 @@ class OpenPorts:
         self._hints = dict(hint for journal in journals for hint in journal.hints)
         known = {_place(entry): entry for journal in journals for entry in journal.entries}
         self._entries = {place: entry for place, entry in known.items() if entry.may_be_held(now)}
+        self.is_saved = True
+        """Whether all that was told could be written down."""
         self.ended = tuple(entry for place, entry in known.items() if place not in self._entries)
 
     @property
@@ -64,7 +66,9 @@ class OpenPorts:
             self._store.close()
 
     def _save(self) -> bool:
-        return self._store is None or self._store.save(Journal(self.entries, tuple(sorted(self._hints.items()))))
+        journal = Journal(self.entries, tuple(sorted(self._hints.items())))
+        self.is_saved = self._store is None or self._store.save(journal)
+        return self.is_saved
 
 
 def _place(entry: JournalEntry) -> _Place:

@@ -74,7 +74,8 @@ class StatusFile:
         try:
             write_file(self._path, text.encode())
         except OSError as error:
-            _log.warning("%s cannot be written, so portmap status does not show this session: %s", self._path, error)
+            why = error.strerror or error
+            _log.warning("%s cannot be written, so portmap status does not show this session: %s", self._path, why)
         else:
             self._written = text
 

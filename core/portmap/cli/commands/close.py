@@ -14,6 +14,7 @@ from portmap.cli import logs
 from portmap.cli.commands.gateway_table import GatewayTable, ask_for_table
 from portmap.cli.commands.port_results import print_closed, print_deleted, report_failures
 from portmap.cli.commands.remembered import remembered_rows
+from portmap.cli.exit_codes import print_error
 from portmap.cli.terminal import OutputErrors
 from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
 from portmap.host.claims import is_same_gateway
@@ -62,6 +63,8 @@ def close_ports(
             with output:
                 print_closed(ended, "closed", "the lease has ended", as_json=as_json)
         code = report_failures(failures, as_json=as_json)
+        if not open_ports.is_saved:
+            print_error(f"the state folder {folder} cannot be written to, so what is closed is still noted as open")
         output.raise_first()
         return code
     finally:

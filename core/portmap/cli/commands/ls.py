@@ -29,11 +29,12 @@ def print_gateway_table(nat: str, folder: Path | None, *, mine: bool, as_json: b
         print_json(gateway=answer.gateway, complete=answer.table is not None, mappings=[asdict(row) for row in shown])
         return
     if answer.table is None:
-        print_error(f"{answer.gateway} cannot list its mappings: these are ours, as far as portmap remembers")
+        what = ": these are ours, as far as portmap remembers" if shown else ", and portmap remembers none of ours"
+        print_error(f"{answer.gateway} cannot list its mappings{what}")
+    elif not shown:
+        print_error(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
     if shown:
         print_table(_HEADS, (_cells(row) for row in shown))
-    else:
-        print_error(f"{answer.gateway} lists no mapping{' of ours' if mine else ''}")
 
 
 def _cells(row: Listed) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from portmap.cli import INTERRUPTED, logs
+from portmap.cli.exit_codes import print_error
 from portmap.cli.hold.arguments import HoldArguments
 from portmap.cli.hold.child_process import ChildProcess, check_program
 from portmap.cli.hold.human_lines import HumanLines
@@ -28,7 +29,7 @@ def run_with_child(arguments: HoldArguments, words: Sequence[str], *, timeout: i
 
     `anyway`: then it is started all the same, and the ports are tried on.
     """
-    logs.set_up(arguments.verbosity)
+    logs.set_up(arguments.verbosity, print_error)
     check_program(words)
     child = ChildProcess(words)
     (instance,) = arguments.instances()  # mappings on the command line make one

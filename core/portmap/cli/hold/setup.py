@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from portmap.cli import logs
+from portmap.cli.exit_codes import print_error
 from portmap.cli.hold.arguments import HoldArguments
 from portmap.cli.hold.human_lines import HumanLines, HumanMessages
 from portmap.cli.hold.supervisor import EventConsumer, supervise
@@ -18,7 +19,7 @@ from portmap.config.settings import Instance
 
 def run_instances(arguments: HoldArguments, instances: Sequence[Instance], ending: StopSignals) -> None:
     """Keep these instances until the end is asked for. Raises PortmapError."""
-    logs.set_up(arguments.verbosity)
+    logs.set_up(arguments.verbosity, print_error)
     style = style_of(sys.stdout)
     lines = HumanLines(instances, quiet=arguments.quiet, renewals=arguments.verbosity > 0, style=style)
 
