@@ -49,8 +49,9 @@ def set_up(verbosity: int, tell: Callable[[str], object] | None = None) -> None:
     logger.propagate = False
     if verbosity == 0:
         logger.addHandler(logging.NullHandler())
-        for name in () if tell is None else _STATE:
-            logging.getLogger(name).addHandler(StateTroubles(tell))
+        if tell is not None:
+            for name in _STATE:
+                logging.getLogger(name).addHandler(StateTroubles(tell))
         return
     handler = logging.StreamHandler()
     handler.setFormatter(PrintableFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
