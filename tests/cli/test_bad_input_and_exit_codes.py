@@ -58,6 +58,8 @@ from portmap.errors import (
             ("80", "--prove", "x"),
             "portmap: the responder (--via, --prove) cannot be asked: the URL begins with neither",
         ),
+        (("doctor", "80@192.168.1.5"), "looks at this computer only: leave @HOST out, or run it on the other host"),
+        (("close", "--force", "80@192.168.1.5"), "only what leads to this computer: run it on the other host"),
         (("open", "80", "--nat", ""), "none opens no ports: choose a gateway, as in --nat any"),
     ],
 )

@@ -1,35 +1,23 @@
-"""check_port: the probes on loopback, with real sockets; and `portmap.check`, from words to verdicts."""
+"""check_port: the probes on loopback, with real sockets."""
 
 import socket
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
 
 import pytest
 from tests.reachability.test_responder import running
 
-import portmap
-from portmap.errors import Refused, SpecError
+from portmap.errors import Refused
 from portmap.model import PortRequest, Protocol
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability import check
 from portmap.reachability.check import PATIENCE, Endpoint, check_port
 from portmap.reachability.echo import EchoAnswer, EchoClient
-from portmap.reachability.responder.rate_limit import RateLimit
 from portmap.reachability.responder.server import Responder
 from portmap.reachability.verdict import Blame, Verdict
-from portmap.storage.status_file import live_sessions
-from portmap.testing import Router, loopback_address
 
 HERE = IPv4Address("127.0.0.1")
 ANYWHERE = IPv4Address(0)
-
-
-@pytest.fixture
-def responder() -> Iterator[EchoClient]:
-    with running(Responder(limit=RateLimit(pause=0.0))) as port:
-        yield EchoClient.parse(f"http://127.0.0.1:{port}")
 
 
 @dataclass
@@ -230,65 +218,3 @@ def test_a_responder_that_others_of_this_address_ask_too_is_asked_a_few_times(
     monkeypatch.setattr(check, "AGAIN", 0.0)
     responder = Busy(reachable=True, refusals=refusals)
     assert check_port(tcp(service), Endpoint(HERE, service), responder, hairpin=False).verdict is verdict
-
-
-# portmap.check
-
-
-def test_check_asks_the_gateway_for_the_address_and_finds_the_mapping_in_its_table(
-    service: int, responder: EchoClient
-) -> None:
-    address = loopback_address()
-    with Router(address, upnp=True, pmp=False, pcp=False) as router:
-        spec = f"upnp:{router.description_url}"
-        portmap.load(spec).add_mapping(Protocol.TCP, 25678, service, "web", 600)
-        (found,) = portmap.check([service], via=str(responder), nat=spec)
-    assert (found.internal_port, found.external_port, str(found.external_ip)) == (service, 25678, "1.2.3.4")
-
-
-def test_check_tells_the_neighbour_that_the_gateway_forwards_the_port_to(service: int, responder: EchoClient) -> None:
-    with Router(loopback_address(), upnp=True, pmp=False, pcp=False) as router:
-        spec = f"upnp:{router.description_url}"
-        portmap.load(spec).add_mapping(Protocol.TCP, 25680, service, "web", 600, client=NEIGHBOURING)
-        (found,) = portmap.check([f"25680:{service}"], via=str(responder), nat=spec)
-    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.ROUTER)
-    assert f"to 127.0.0.9:{service}" in found.reason
-
-
-def test_check_uses_what_a_running_session_of_this_host_holds(
-    service: int, tmp_path: Path, eventually: Callable[[Callable[[], object]], None]
-) -> None:
-    with Router(loopback_address()) as router:
-        mapping = f"25679:{service}"
-        with portmap.open(f"pmp:{router.address}", [mapping], state=tmp_path, ipv6=False) as session:
-            session.wait(10)
-            eventually(lambda: any(it.healthy and it.external_ip for it in live_sessions(tmp_path)))
-            (found,) = portmap.check([service], nat="none", state=tmp_path)
-    assert (found.external_port, str(found.external_ip)) == (25679, "1.2.3.4")
-
-
-def test_a_gateway_that_does_not_answer_is_a_step_of_the_verdict(service: int) -> None:
-    (found,) = portmap.check([service], nat="none")
-    assert found.verdict is Verdict.UNKNOWN
-    assert any(step.startswith("gateway: ") for step in found.steps)
-
-
-@pytest.mark.parametrize(
-    ("ports", "via"),
-    [
-        ([], None),
-        (["follow"], None),
-        (["1-17"], None),
-        (["80", "80"], None),
-        (["port"], None),
-        ([0], None),
-        (["80"], "nonsense"),
-        (["80"], "stun:"),
-        (["80"], "stun:a b"),
-        (["80"], "http://user:secret@[/"),
-    ],
-)
-def test_words_without_sense_are_refused_before_anything_is_sent(ports: list[str | int], via: str | None) -> None:
-    with pytest.raises(SpecError) as caught:
-        portmap.check(ports, via=via, nat="none")
-    assert "secret" not in str(caught.value)

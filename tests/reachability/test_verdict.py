@@ -88,6 +88,34 @@ def test_what_answers_and_is_not_this_host_makes_no_port_of_this_host_open() -> 
     assert found.steps[-1] == "from outside: something answers, but not this host"
 
 
+def test_an_answer_where_no_program_listens_and_portmap_could_not_either_is_not_this_hosts() -> None:
+    found = judge(replace(SEEN, listens=Listens.NO, word=YES))
+    assert found.verdict is Verdict.UNKNOWN
+    assert "something answers at TCP port 25565, but no program is seen to listen on this host" in found.reason
+
+
+def test_where_portmaps_relay_alone_answers_the_program_is_missing() -> None:
+    found = judge(replace(SEEN, listens=Listens.NO, relayed=True, word=YES))
+    assert (found.verdict, found.by) == (Verdict.CLOSED, Blame.HOST)
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_told"),
+    [
+        (replace(SEEN, word=YES), True),
+        (replace(SEEN, word=YES, hairpin=NO_LOOP), True),
+        (replace(SEEN, word=YES, hairpin=LOOPS), False),
+        (replace(UDP, listens=Listens.NO, we_listened=True, word=YES), False),
+    ],
+)
+def test_an_answer_from_a_port_that_may_lead_to_another_host_is_told_to_be_no_proof(
+    seen: Observations, is_told: bool
+) -> None:
+    found = judge(replace(seen, target_unknown=True))
+    assert found.verdict is Verdict.OPEN
+    assert ("is not proved, as the gateway does not tell where the port leads" in found.reason) is is_told
+
+
 ELSEWHERE = replace(SEEN, listens=Listens.ELSEWHERE, listens_at=(OTHER,), client=PRIVATE)
 
 

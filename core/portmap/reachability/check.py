@@ -43,7 +43,8 @@ class Endpoint:
     """Where a port is to be reached: the external address, None where it is not known (`error` says why), and port.
 
     `client`: our own address that it leads to; None where that is not known. `leads_to`: another host and port that it
-    leads to instead, by the gateway's table. `relayed`: portmap itself takes what arrives, and hands it on to `client`.
+    leads to instead, by the gateway's table; `target_unknown`: nothing tells where it leads. `relayed`: portmap itself
+    takes what arrives, and hands it on to `client`.
     """
 
     address: Address | None
@@ -52,6 +53,7 @@ class Endpoint:
     client: Address | None = None
     leads_to: str = ""
     relayed: bool = False
+    target_unknown: bool = False
 
 
 def check_port(
@@ -82,6 +84,7 @@ def check_port(
         client=endpoint.client,
         leads_to=endpoint.leads_to,
         relayed=endpoint.relayed,
+        target_unknown=endpoint.target_unknown,
     )
     if seen.listens is Listens.LOOPBACK_ONLY:
         return judge(seen)

@@ -46,8 +46,9 @@ class Observations:
 
     `listens_at`: the addresses of the program's sockets; `client`: our address that the port leads to, where it is
     known. `we_listened`: a socket of ours listened, since no program did. `host`: the neighbour that the port leads to,
-    empty for this host. `leads_to`: where it leads instead, by the gateway's table. `relayed`: portmap takes what
-    arrives and hands it on to `client`, so a connection that was accepted is not yet one that the program has.
+    empty for this host. `leads_to`: where it leads instead, by the gateway's table; `target_unknown`: neither a table
+    nor a running portmap tells. `relayed`: portmap takes what arrives and hands it on to `client`, so a connection that
+    was accepted is not yet one that the program has.
     """
 
     protocol: Protocol
@@ -64,4 +65,5 @@ class Observations:
     listens_at: tuple[Address, ...] = ()
     client: Address | None = None
     leads_to: str = ""
+    target_unknown: bool = False
     relayed: bool = False

@@ -120,10 +120,16 @@ def _loop_or(seen: Observations, reason: str) -> Reachability:
 
 def _reached(seen: Observations, how: str, ms: int) -> Reachability:
     """Something reached this host; open, unless no program is there to take a TCP connection."""
+    if seen.listens is Listens.NO and not seen.we_listened:
+        return _closed(seen, Blame.HOST, _nothing_listens(seen)) if seen.relayed else _unknown(seen, _answers(seen))
     if seen.listens is Listens.NO and seen.protocol is Protocol.TCP:
         what = f"{_nothing_listens(seen)}. The way is free: {how} reached a socket that portmap opened for the check"
         return replace(_closed(seen, Blame.HOST, what), ms=ms)
-    extra = "" if seen.listens is not Listens.NO else "; no program listens yet, a socket of portmap received it"
+    extra = ""
+    if seen.listens is Listens.NO:
+        extra = "; no program listens yet, a socket of portmap received it"
+    elif seen.target_unknown and not _arrived_here(seen):
+        extra = f"; that {_who(seen)} here answered is not proved, as the gateway does not tell where the port leads"
     reason = f"reached by {how}{extra}"
     return _verdict(seen, Verdict.OPEN, reason, how=how, ms=ms)
 
@@ -151,9 +157,13 @@ def _arrived_here(seen: Observations) -> bool:
 
 
 def _answered_elsewhere(seen: Observations) -> str:
+    return _answers(seen, "it was not this host, where portmap listened")
+
+
+def _answers(seen: Observations, but: str = "no program is seen to listen on this host") -> str:
     place = f"{seen.protocol} port {seen.external_port}"
     return (
-        f"something answers at {place}, but it was not this host, where portmap listened: the router forwards the port "
+        f"something answers at {place}, but {but}: the router forwards the port "
         "to another host or answers itself, or a container took the connection"
     )
 

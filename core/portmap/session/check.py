@@ -13,7 +13,7 @@ from portmap.backends.load import checked_spec, load
 from portmap.backends.nat import Nat
 from portmap.errors import PortmapError, SpecError
 from portmap.model import Address, Listed, PortRequest
-from portmap.network.egress import client_of
+from portmap.network.egress import address_towards, client_of
 from portmap.network.routes import is_on_link, local_address_to
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
@@ -85,7 +85,8 @@ class _Endpoints:
         gateway, port = self._gateway, self._gateway.port_of(request)
         client = client_of(gateway.name, self.interface, relays=gateway.relays)
         target = gateway.other_target_of(request, port)
-        return Endpoint(gateway.address, port, gateway.error, client, target, gateway.relays)
+        unknown = not gateway.tells_of(request, port)
+        return Endpoint(gateway.address, port, gateway.error, client, target, gateway.relays, unknown)
 
     def _held(self, request: PortRequest) -> Endpoint | None:
         """The endpoint at which a running session of this host holds the port."""
@@ -132,6 +133,11 @@ class _GatewayView:
         if request.external_port:
             return request.external_port
         return next((row.external_port for row in self.table if _is_of(row, request)), request.internal_port)
+
+    def tells_of(self, request: PortRequest, external_port: int) -> bool:
+        """Whether it is known that the external port leads to the host: by the table, or as the address is our own."""
+        ours = isinstance(self.address, IPv4Address) and address_towards(self.address) == self.address
+        return ours or any(_is_of(row, request) and row.external_port == external_port for row in self.table)
 
     def other_target_of(self, request: PortRequest, external_port: int) -> str:
         """The neighbour and port that the external port leads to, where that is not what is asked about; else ""."""

@@ -83,7 +83,10 @@ def force_close_ports(
     logs.set_up(0)
     requests = parse_mappings(mappings)
     if any(request.host for request in requests):
-        raise SpecError("--force deletes only what leads to this computer: leave @HOST out")
+        raise SpecError(
+            "--force deletes only what leads to this computer: run it on the other host, or delete the entry in the "
+            "router's settings; what portmap opened for that host closes without --force"
+        )
     remembered = () if folder is None else tuple(remembered_rows(folder))
     open_ports = OpenPorts(folder)
     try:

@@ -65,7 +65,10 @@ class DoctorArguments:
         interface = parse_backend_spec(nat).interface
         requests = parse_mapping(mapping) if mapping is not None else ()
         if any(request.host for request in requests):
-            raise SpecError("doctor looks at this computer: leave @HOST out")
+            raise SpecError(
+                "doctor looks at this computer only: leave @HOST out, or run it on the other host; of a port there "
+                "'portmap check' says whether it can be reached"
+            )
         if try_it and not requests:
             raise SpecError("--try needs a MAPPING to try, as in: portmap doctor 25565 --try")
         outside = _outside(stun, interface) if stun is not None else None

@@ -159,7 +159,10 @@ def open_(
 
 def close(
     mappings: Annotated[
-        list[str] | None, typer.Argument(metavar="[MAPPING]...", help="As written for open.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[MAPPING]...", help="As written for open; for --force without @HOST.", show_default=False
+        ),
     ] = None,
     mine: Annotated[bool, typer.Option("--mine", help="Close all that 'portmap open' left open.")] = False,
     force: Annotated[
@@ -204,7 +207,8 @@ def status(
 
 def doctor(
     mapping: Annotated[
-        str | None, typer.Argument(metavar="[MAPPING]", help="The port to look at, as in 25565.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[MAPPING]", help="The port of this host to look at, as in 25565.", show_default=False),
     ] = None,
     nat: Nat = "any",
     interface: Interface = None,
