@@ -2,5 +2,5 @@
 
 durations  10m, 2h, 1h30m <-> seconds
 mappings   [NAME=][EXT:]INT[@HOST][/PROTO] -> port requests
-specs      NAME[:ARGUMENT], and lists of them -> Spec
+plugin_specs  NAME[:ARGUMENT], and lists of them -> Spec
 """
