@@ -222,3 +222,12 @@ def test_what_another_portmap_lets_go_of_at_a_gateway_of_a_chain_is_no_alert() -
         it.release(f"let go at hop {number}")
     unwatch()
     assert (alerts, releases) == ([], ["let go at hop 0", "let go at hop 1"])
+
+
+def test_what_one_call_found_out_is_not_told_of_the_next() -> None:
+    claims = Known(OURSELVES)
+    nat = SharedNat(Gateway(), "scripted", claims=lambda: claims)
+    nat.add_mapping(Protocol.TCP, 0, 8080, "", 600)  # the note is not asked for, as at a renewal
+    claims._holder = None
+    nat.delete_mapping(Protocol.TCP, 8080, 8080)
+    assert nat.grant_note(TCP_8080) == ""

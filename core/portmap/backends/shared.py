@@ -52,6 +52,7 @@ class SharedNat(Nat):
         claim = self._claim_of(Key.to_client(protocol, internal_port, client))
         held = self._claimed.get(claim.key)
         other = None
+        self.grant_note(claim.key)  # an earlier call's
         if held is None:
             other = self._claim(claim)
             token = other.token if other and other.token else token
@@ -81,6 +82,7 @@ class SharedNat(Nat):
         """Shut the port, or leave it to another portmap that holds it. Raises NATError or PluginError."""
         asked = self._claim_of(Key.to_client(protocol, internal_port, client))
         held = self._claimed.pop(asked.key, asked)
+        self.grant_note(asked.key)  # an earlier call's
         self._claims.remove(asked.key)
         claim = held._replace(external_port=external_port)
         other = self._claims.other_holder(claim)
