@@ -49,11 +49,18 @@ def set_up(verbosity: int, tell: Callable[[str], object] | None = None) -> None:
     logger.propagate = False
     if verbosity == 0:
         logger.addHandler(logging.NullHandler())
-        if tell is not None:
-            for name in _STATE:
-                logging.getLogger(name).addHandler(StateTroubles(tell))
+        _tell_state_troubles(tell)
         return
     handler = logging.StreamHandler()
     handler.setFormatter(PrintableFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+
+
+def _tell_state_troubles(tell: Callable[[str], object] | None) -> None:
+    """In place of what was set up before in this process."""
+    for logger in map(logging.getLogger, _STATE):
+        for handler in [it for it in logger.handlers if isinstance(it, StateTroubles)]:
+            logger.removeHandler(handler)
+        if tell is not None:
+            logger.addHandler(StateTroubles(tell))
