@@ -12,7 +12,7 @@ Raises portmap errors only. Rules:
 
 import logging
 
-from portmap.errors import Conflict, NATError, Refused, SpecError
+from portmap.errors import Conflict, GatewayTimeout, NATError, Refused, SpecError
 from portmap.model import Grant, Protocol
 from portmap_upnp.control import upnp_errors as code
 from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
@@ -23,6 +23,7 @@ from portmap_upnp.mapping.port_forward import MappingRequest, PortForward, PortT
 from portmap_upnp.mapping.table_reader import Reading, TableReader
 
 NOT_READ_BACK = "the gateway said yes, but its table cannot be read to confirm it"
+_MAY_BE_YES = (Unreadable, GatewayTimeout)  # some take 5 s over AddPortMapping, and do it all the same
 _log = logging.getLogger("portmap.upnp")
 
 
@@ -75,7 +76,7 @@ class EntryMaker:
         except Refused as refusal:
             _log.debug("the gateway chooses no port: %s", refusal)
             return None
-        except Unreadable as error:
+        except _MAY_BE_YES as error:
             port = self.table.find(wan, forward, request.description)
             _log.debug("the gateway does not say which port it chose (%s); its table shows %d", error, port)
             if not port:
@@ -138,7 +139,7 @@ class EntryMaker:
                 self.held.pop(forward.key)
             raise
         except NATError as error:
-            if was_held and not isinstance(error, Unreadable):
+            if was_held and not isinstance(error, _MAY_BE_YES):
                 raise
             if not self._clean_up(wan, forward, error, keep=was_held):
                 raise
@@ -161,11 +162,11 @@ class EntryMaker:
         """Delete what an unconfirmed request may have made, unless we had it before. Raises Refused where that fails:
         no other port is tried.
 
-        Whether it was made after all: the answer was a yes by its status, and the table shows the entry.
+        Whether it was made after all: the answer may have been a yes, and the table shows the entry.
         """
         try:
             entry = self.table.look(wan, forward).entry
-            if isinstance(error, Unreadable) and entry and entry.enabled and self._rule.leads_here(forward, entry):
+            if isinstance(error, _MAY_BE_YES) and entry and entry.enabled and self._rule.leads_here(forward, entry):
                 return True
             if entry is not None and not self._rule.leads_here(forward, entry):
                 self.held.pop(forward.key, None)
