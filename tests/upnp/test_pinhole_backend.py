@@ -143,6 +143,7 @@ def test_the_address_is_refused_with_the_next_step(start: Start, quirk: str, err
         ({"pinholes_forbidden": True}, NotAuthorized, "703"),
         ({"firewall_off": True}, Refused, "nothing to open.*702"),
         ({"upnp_error": 606}, NotAuthorized, "allow it in its settings.*606"),
+        ({"upnp_error": 403}, NotAuthorized, "allow it in its settings.*403"),
         ({"upnp_error": -911}, Refused, "-911"),
     ],
 )

@@ -101,6 +101,10 @@ def test_an_alive_is_read() -> None:
     )
 
 
+def test_what_an_announcement_says_is_understood_in_whatever_letter_case() -> None:
+    assert parse_advertisement(notify("SSDP:Alive", LOCATION=URL)) == Advertisement(AdvertisementKind.ALIVE, URL)
+
+
 def test_a_byebye_is_read() -> None:
     assert parse_advertisement(notify("ssdp:byebye", BOOTID_UPNP_ORG="5")) == Advertisement(
         AdvertisementKind.BYEBYE, "", "5"

@@ -18,8 +18,10 @@ from portmap_upnp.control.wan_connection import OFF, ON
 LONGEST_LEASE = 86400  # seconds: §2.3.3
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}  # IANA's
 FIREWALL_OFF, NOT_ALLOWED = 702, 703  # §2.6
+_FORBIDDEN = (NotAuthorized, "it forbids this host to open itself, or this port; allow it in its settings")
 _MEANING: dict[int, tuple[type[Refused], str]] = {
-    606: (NotAuthorized, "it forbids this host to open itself, or this port; allow it in its settings"),
+    403: _FORBIDDEN,  # FRITZ!Box: fritzconnection#161
+    606: _FORBIDDEN,
     701: (OutOfResources, "it has no room for another pinhole; delete some in its settings or restart it"),
     FIREWALL_OFF: (Refused, "its IPv6 firewall is off, so that there is nothing to open"),
     NOT_ALLOWED: (NotAuthorized, "it allows no inbound pinholes; allow them in its settings"),

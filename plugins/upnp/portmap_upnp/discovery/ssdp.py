@@ -95,7 +95,7 @@ def parse_advertisement(datagram: bytes) -> Advertisement:
     first, headers = _headers(datagram)
     if first.split()[:2] != ["NOTIFY", "*"] or not _NOTIFIED.fullmatch(headers.get("nt", "")):
         raise Garbled(f"not a gateway's announcement: {first[:60]!r} {headers.get('nt', '')[:60]!r}")
-    match headers.get("nts"):
+    match headers.get("nts", "").lower():
         case "ssdp:alive" if "location" in headers:
             return Advertisement(AdvertisementKind.ALIVE, headers["location"], _boot(headers))
         case "ssdp:byebye":
