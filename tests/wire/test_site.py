@@ -87,6 +87,16 @@ def test_an_option_about_certificates_needs_https(option: str) -> None:
         Site.parse(f"http://h/#{option}")
 
 
+@pytest.mark.parametrize("told", ["/hidden%20door", "/hidden door"])
+def test_a_path_that_a_site_repeats_is_masked(told: str) -> None:
+    site = Site.parse("http://h/hidden%20door/?name=bt")
+    assert site.masked(f"no such page: {told}/api") == "no such page: …/api"
+
+
+def test_without_a_path_nothing_is_masked() -> None:
+    assert Site.parse("http://h/").masked("/api/v2: a/b") == "/api/v2: a/b"
+
+
 @pytest.mark.parametrize("told", ["p@ss w/rd", "p%40ss%20w/rd", "p%40ss%20w%2Frd", "bWU6cEBzcyB3L3Jk"])
 def test_a_password_that_a_site_repeats_is_masked(told: str) -> None:
     site = Site.parse("http://me:p%40ss%20w%2Frd@h")

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from portmap.host.claims import is_same_gateway
-from portmap.model import Key, Mapping
+from portmap.model import MAX_LIFETIME, Key, Mapping
 from portmap.storage.journal import Journal, JournalEntry, merged
 from portmap.storage.journal_store import JournalStore
 
@@ -65,7 +65,9 @@ class JournalWriter:
         for entry in self._left_open(key):
             is_same = (entry.external_port, entry.client) == (external_port, client)
             if is_same and is_same_gateway(entry.gateway, here):
-                return 0 if entry.expires is None else max(1, round(entry.expires - self._clock()))
+                if entry.expires is None:
+                    return 0
+                return round(min(max(entry.expires - self._clock(), 1), MAX_LIFETIME))
         return None
 
     def _left_open(self, key: Key) -> tuple[JournalEntry, ...]:

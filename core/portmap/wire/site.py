@@ -149,8 +149,10 @@ class Site:
         return secure
 
     def masked(self, text: str) -> str:
-        """The text without the password, in each of the spellings in which a site could repeat it."""
+        """The text without password and path, in each of the spellings in which a site could repeat them."""
+        path = self.path.partition("?")[0].rstrip("/")
         spellings = {self.password, quote(self.password), quote(self.password, safe=""), repr(self.password)[1:-1]}
+        spellings |= {path, unquote(path)}
         if self.user is not None:
             spellings.add(self._credentials)
         for secret in sorted(spellings, key=len, reverse=True):
