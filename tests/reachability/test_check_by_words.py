@@ -1,18 +1,22 @@
 """`portmap.check`: from words to verdicts, with simulated gateways and a responder on loopback."""
 
+import os
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 import portmap
+from portmap.backends import load as loading
 from portmap.errors import SpecError
 from portmap.model import Protocol
 from portmap.reachability.echo import EchoClient
 from portmap.reachability.verdict import Blame, Verdict
-from portmap.storage.status_file import live_sessions
-from portmap.testing import Router, loopback_address
+from portmap.storage.status import UP, PortStatus, SessionStatus
+from portmap.storage.status_file import StatusFile, live_sessions
+from portmap.testing import Quirks, Router, loopback_address
 
 NEIGHBOURING = IPv4Address("127.0.0.9")
 
@@ -61,6 +65,36 @@ def test_check_uses_what_a_running_session_of_this_host_holds(
             eventually(lambda: any(it.healthy and it.external_ip for it in live_sessions(tmp_path)))
             (found,) = portmap.check([service], nat="none", state=tmp_path)
     assert (found.external_port, str(found.external_ip)) == (25679, "1.2.3.4")
+
+
+def test_the_port_that_was_granted_to_a_mapping_that_follows_is_known_from_the_running_session(
+    tmp_path: Path, eventually: Callable[[Callable[[], object]], None]
+) -> None:
+    with (
+        Router(loopback_address(), quirks=Quirks(only_ports=frozenset({25711}))) as router,
+        portmap.open(f"pmp:{router.address}", ["6881=follow"], state=tmp_path, ipv6=False) as session,
+    ):
+        session.wait(10)
+        eventually(lambda: any(it.healthy and it.external_ip for it in live_sessions(tmp_path)))
+        (found,) = portmap.check([25711], nat="none", state=tmp_path)
+    assert (found.external_port, str(found.external_ip)) == (25711, "1.2.3.4")
+
+
+def test_of_two_sessions_that_hold_the_port_that_of_the_chosen_interface_is_asked_about(
+    service: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "require_interface", lambda _: None)
+    rows = (PortStatus("TCP", service, state=UP, external_port=4001),)
+    with ExitStack() as stack:
+        for name, address in (("eth7", "127.0.0.7"), ("eth8", "127.0.0.8")):
+            session = SessionStatus(os.getpid(), name, f"any on {name}", 0.0, 0.0, "", True, address, ports=rows)
+            file = stack.enter_context(closing(StatusFile(tmp_path, session)))
+            file.write()
+        found = [
+            str(portmap.check([service], nat=f"none on {name}", state=tmp_path)[0].external_ip)
+            for name in ("eth7", "eth8")
+        ]
+    assert found == ["127.0.0.7", "127.0.0.8"]
 
 
 def test_a_gateway_that_does_not_answer_is_a_step_of_the_verdict(service: int) -> None:

@@ -1,14 +1,17 @@
 """EchoClient: what a responder's answer means. `ECHOIP` has the shape of mpolden/echoip's PortResponse."""
 
+import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 import pytest
+from tests.reachability.test_responder import running
 from tests.wire.website import WebSite
 
 from portmap.errors import Garbled, PortmapError, Refused, SpecError
 from portmap.model import Protocol
 from portmap.reachability.echo import EchoAnswer, EchoClient
+from portmap.reachability.responder.server import Responder
 
 ECHOIP = {"ip": "11.22.33.1", "port": 25565, "reachable": True}
 OURS = {"ip": "11.22.33.1", "port": 25565, "protocol": "udp", "sent": True}
@@ -19,6 +22,22 @@ CLIENT = IPv4Address("11.22.33.1")
 def test_an_answer_of_echoip_is_understood(reachable: bool) -> None:
     answer = EchoAnswer.parse(ECHOIP | {"reachable": reachable}, 25565, Protocol.TCP)
     assert answer == EchoAnswer(CLIENT, 25565, reachable)
+
+
+def test_an_ipv4_address_that_is_told_as_ipv6_is_one_of_ipv4() -> None:
+    told = EchoAnswer.parse({"ip": "::ffff:11.22.33.44", "port": 25565, "reachable": True}, 25565, Protocol.TCP)
+    assert told.address == IPv4Address("11.22.33.44")
+
+
+def test_where_no_ip_version_is_wanted_ipv4_is_asked_over_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(Responder()) as port, socket.create_server(("::1", port), family=socket.AF_INET6):
+        both = [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: list(both))
+        answer = EchoClient.parse(f"http://echo.example.org:{port}").check(port, Protocol.TCP)
+    assert answer.address == IPv4Address("127.0.0.1")
 
 
 def test_a_datagram_that_was_sent_says_nothing_of_its_arrival() -> None:

@@ -112,6 +112,11 @@ def test_what_is_no_get_request_is_refused(head: bytes) -> None:
         answer_to(parse_request(head), CLIENT)
 
 
+def test_a_header_whose_value_is_not_ascii_costs_nothing() -> None:
+    head = b"GET /port/80 HTTP/1.1\r\nUser-Agent: caf\xc3\xa9\r\nAccept: application/json"
+    assert answer_to(parse_request(head), CLIENT) == Try(CLIENT, 80, Protocol.TCP)
+
+
 # Sockets
 
 

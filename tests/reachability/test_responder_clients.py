@@ -45,8 +45,8 @@ def test_a_proxy_that_names_no_client_gets_no_answer(headers: dict[str, str]) ->
         client_of(asked("/", **headers), PROXY, PROXY)
 
 
-@pytest.mark.parametrize("peer", ["127.0.0.1", "172.17.0.1", "::1", "fd00::1"])
-@pytest.mark.parametrize("header", ["X_Real_IP", "X_Forwarded_For"])
+@pytest.mark.parametrize("peer", ["127.0.0.1", "172.17.0.1", "100.100.0.7", "::1", "fd00::1"])
+@pytest.mark.parametrize("header", ["X_Real_IP", "X_Forwarded_For", "Forwarded", "Via", "X_Forwarded_Proto"])
 def test_a_proxy_that_was_not_named_is_not_taken_for_the_client_whose_ports_would_be_this_hosts(
     peer: str, header: str
 ) -> None:

@@ -31,6 +31,7 @@ class EchoAnswer:
         """Check an answer's JSON. Raises Garbled, and Refused for a responder that knows no UDP."""
         try:
             address, answered, word = ip_address(content["ip"]), content["port"], content.get("reachable")
+            address = getattr(address, "ipv4_mapped", None) or address  # as a server with one socket for both sees it
             spoken = content.get("protocol", "tcp")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Garbled(f"the responder's answer is not understood ({type(error).__name__})") from error
@@ -66,7 +67,8 @@ class EchoClient:
     def check(self, port: int, protocol: Protocol, token: str = "", version: int | None = None) -> EchoAnswer:
         """Have the port tried from outside. Raises PortmapError: no answer, a refusal, an answer without sense.
 
-        `version`: of IP, to ask over, as the responder tries the address that asks; None: whichever the system takes.
+        `version`: of IP, to ask over, as the responder tries the address that asks; None: IPv4 where it has that and we
+        do, as it is IPv4 ports that gateways map.
         """
         query = f"?protocol=udp&token={token}" if protocol is Protocol.UDP else ""
         path = f"{self._base}/port/{port}{query}"
@@ -77,6 +79,7 @@ class EchoClient:
             deadline=DEADLINE,
             interface=self.interface,
             version=version,
+            ipv4_first=True,
         )
         if not response.good:
             raise Refused(self._refusal(response), code=response.status)

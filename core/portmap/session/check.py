@@ -22,7 +22,7 @@ from portmap.reachability.verdict import Reachability
 from portmap.storage.status import UP
 from portmap.storage.status_file import live_sessions
 from portmap.syntax.mappings import check_distinct, to_requests
-from portmap.syntax.plugin_specs import on_interface
+from portmap.syntax.plugin_specs import interface_in, on_interface
 
 MAX_PORTS = 16  # a check takes seconds, and a responder checks one port a second
 
@@ -89,12 +89,14 @@ class _Endpoints:
         return Endpoint(gateway.address, port, gateway.error, client, target, gateway.relays, unknown)
 
     def _held(self, request: PortRequest) -> Endpoint | None:
-        """The endpoint at which a running session of this host holds the port."""
+        """The endpoint at which a running session of this host holds the port: one by the chosen interface, if any."""
         wanted = (request.protocol, request.internal_port, request.host, False)
         for session in live_sessions(self.state) if self.state is not None else ():
+            if self.interface is not None and interface_in(session.nat) not in (None, self.interface):
+                continue
             for port in session.ports:
                 address = port.external_ip or session.external_ip
-                is_it = (port.protocol, port.internal_port, port.host, port.ipv6) == wanted and port.state == UP
+                is_it = (port.protocol, port.program_port, port.host, port.ipv6) == wanted and port.state == UP
                 if is_it and address is not None and port.external_port is not None:
                     client = client_of(session.gateway, self.interface, relays=session.relays)
                     return Endpoint(ip_address(address), port.external_port, client=client, relayed=session.relays)

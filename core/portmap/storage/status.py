@@ -37,7 +37,7 @@ class PortStatus:
     """One wanted port. `state`: up, pending (not tried yet), failed or lost; `expires` None: permanent, or not up.
 
     `reachable`: the last proof from outside; None without one. `host`: the neighbour that it leads to, empty for this
-    host.
+    host. `follow`: the program listens on the external port.
     """
 
     protocol: str
@@ -52,6 +52,12 @@ class PortStatus:
     reason: str = ""
     reachable: bool | None = None
     host: str = ""
+    follow: bool = False
+
+    @property
+    def program_port(self) -> int | None:
+        """The port on which the program listens; None where that is not known."""
+        return self.external_port if self.follow else self.internal_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,7 @@ def _noticed(event: PortEvent, now: float) -> PortStatus:
         external_port=event.external_port,
         expires=now + event.lifetime if event.lifetime else None,
         reason=event.reason,
+        follow=event.follow is True,
     )
 
 

@@ -200,18 +200,24 @@ def request(
     deadline: float = DEADLINE,
     interface: str | None = None,
     version: int | None = None,
+    ipv4_first: bool = False,
 ) -> SiteResponse:
     """POST the body, or GET where there is none, `path` in the place of the site's own.
 
     `interface`: the one of this host to connect by; None: the routing table decides. `version`: of IP, to connect over;
-    None: any. The name is looked up as the system does.
+    None: any, in the system's order, or with `ipv4_first` in that one. The name is looked up as the system does.
     Raises PortmapError where no answer comes within `deadline` seconds, or none that can be trusted; Garbled for what
     is not HTTP or too long.
     """
     until = time.monotonic() + deadline
     told = {"User-Agent": "portmap", **(headers or {})}
     asked = HttpRequest(method or ("GET" if body is None else "POST"), path or site.path, told, body)
-    with _portmap_errors(site, until, deadline), closing(_connected(site, until, interface, version)) as link:
+    with _portmap_errors(site, until, deadline):
+        addresses = _addresses(site, version)
+        if ipv4_first:
+            addresses.sort(key=lambda it: it[0] != socket.AF_INET)
+        link = _connected(site, until, interface, addresses)
+    with _portmap_errors(site, until, deadline), closing(link):
         answer = exchange(link, site.authority, asked, deadline=until)
         return SiteResponse(answer.status, answer.headers, answer.body, answer.cookies, site=site)
 
@@ -229,10 +235,10 @@ def _addresses(site: Site, version: int | None) -> list[Any]:
         raise PortmapError(f"{site} cannot be reached over IPv{version}, which is needed: {error.strerror}") from error
 
 
-def _connected(site: Site, until: float, interface: str | None, version: int | None) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one. Raises OSError, NoGateway for the interface."""
+def _connected(site: Site, until: float, interface: str | None, addresses: list[Any]) -> socket.socket:
+    """A connection to the first of the addresses that takes one. Raises OSError, NoGateway for the interface."""
     failure: OSError = OSError("the name has no address")
-    for family, kind, number, _, address in _addresses(site, version):
+    for family, kind, number, _, address in addresses:
         link = socket.socket(family, kind, number)
         try:
             link.settimeout(max(0.01, until - time.monotonic()))

@@ -16,6 +16,7 @@ from portmap.reachability.responder.http import BadRequest, Request, Response, j
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 _FORWARDED = ("x-real-ip", "x-forwarded-for")  # nginx sets what it is told to, Caddy the second, Traefik both
+_OF_PROXIES = {*_FORWARDED, "forwarded", "via", "x-forwarded-host", "x-forwarded-proto"}  # RFC 7239, RFC 9110 §7.6.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def client_of(request: Request, peer: Address, proxy: Address | None) -> Address
     may be this host's own. Raises BadRequest for such a one, and where the proxy states no client, or two.
     """
     if proxy is None or peer != proxy:
-        if peer.is_private and any(name in request.headers for name in _FORWARDED):
+        if not peer.is_global and not _OF_PROXIES.isdisjoint(request.headers):
             raise BadRequest(HTTPStatus.BAD_GATEWAY, f"{peer} is a proxy that was not named: --behind {peer}")
         return peer
     stated = {text for name in _FORWARDED if (text := request.headers.get(name, "").rpartition(",")[2].strip())}

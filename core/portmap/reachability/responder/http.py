@@ -70,13 +70,13 @@ def error_response(error: BadRequest, retry_after: int | None = None) -> Respons
 def parse_request(head: bytes) -> Request:
     """The head of a GET request. Raises BadRequest."""
     try:
-        line, *rows = head.decode("ascii").split("\r\n")
+        line, *rows = head.decode("latin-1").split("\r\n")  # a value may have any bytes: RFC 9110 §5.5
         method, target, version = line.split(" ")
         parts = urlsplit(target)
         query = parse_qs(parts.query, max_num_fields=8)
     except ValueError as error:
         raise BadRequest(HTTPStatus.BAD_REQUEST) from error
-    if not version.startswith("HTTP/1.") or not target.startswith("/"):
+    if not version.startswith("HTTP/1.") or not target.startswith("/") or not target.isascii():
         raise BadRequest(HTTPStatus.BAD_REQUEST)
     if method != "GET":
         raise BadRequest(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered")
