@@ -1,4 +1,5 @@
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -166,3 +167,11 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
 def test_a_journal_is_for_its_owner_alone(opened: Open, tmp_path: Path) -> None:
     opened().save(JOURNAL)
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_folder_that_is_gone_at_the_end_is_no_error(opened: Open, tmp_path: Path) -> None:
+    store = opened()
+    store.save(JOURNAL)
+    shutil.rmtree(tmp_path)
+    tmp_path.write_text("no folder any more")
+    store.close()

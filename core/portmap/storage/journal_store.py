@@ -96,7 +96,7 @@ class JournalStore:
         for lock in (self._lock, *self._inherited.values()):
             lock.close()
         self._inherited.clear()
-        _lock_of(self._path).unlink(missing_ok=True)
+        _remove(_lock_of(self._path))
 
     def _take_over(self, path: Path) -> Journal | None:
         """The journal, if its owner is dead; the lock is kept, so that no other session takes it over as well."""
@@ -119,14 +119,22 @@ class JournalStore:
 
     def _remove_taken_over(self) -> None:
         for path, lock in self._inherited.items():
-            path.unlink(missing_ok=True)
+            _remove(path)
             lock.close()
-            _lock_of(path).unlink(missing_ok=True)
+            _remove(_lock_of(path))
         self._inherited.clear()
 
 
 def _lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
+
+
+def _remove(path: Path) -> None:
+    """Remove a file that is over; one that stays, as in a folder that has become read-only, is found to be so later."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.debug("%s stays: %s", path, error)
 
 
 def _age(path: Path) -> float:

@@ -1,6 +1,7 @@
 """Changes what runs into what is wanted now, as SIGHUP asks. Imported when the first SIGHUP comes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from portmap.cli.hold.sessions import SessionSet
 from portmap.config.diff import Adjust, Change, End, Restart, Start, diff
@@ -11,7 +12,7 @@ from portmap.errors import PortmapError
 def change_sessions(sessions: SessionSet, wanted: Sequence[Instance]) -> list[tuple[Instance, PortmapError]]:
     """Change no more than has to be. Returns what could not be started, with the reason.
 
-    An instance that ran before, and cannot be started with its new settings, runs on with the old ones.
+    An instance that ran before, and cannot be started with its new settings, runs on with the old ones, if it can.
     """
     changes = diff([running.instance for running in sessions.running], wanted)
     sessions.end(change.instance.name for change in changes if isinstance(change, End | Restart))
@@ -22,7 +23,8 @@ def change_sessions(sessions: SessionSet, wanted: Sequence[Instance]) -> list[tu
         except PortmapError as error:
             failed.append((change.instance, error))
             if isinstance(change, Restart):
-                sessions.start(change.before)
+                with suppress(PortmapError):  # most likely the same one
+                    sessions.start(change.before)
     return failed
 
 

@@ -21,7 +21,7 @@ from portmap.cli.output.events import LineFormatter
 from portmap.cli.signals import StopSignals
 from portmap.cli.terminal import discard_output
 from portmap.config.settings import Instance
-from portmap.errors import PortmapError, SpecError
+from portmap.errors import PortmapError
 from portmap.events import Event, PortAdded
 from portmap.model import Kind
 
@@ -63,7 +63,7 @@ def supervise(
     """Hold until SIGINT, SIGTERM or the end of the time. Raises PortmapError: the one that ended the first instance.
 
     `ending`: the signal listener that runs already. `show` gives the line for an event, None for none.
-    `reload` is asked at SIGHUP for the instances that shall run from then on; a SpecError of its leaves all as it was.
+    `reload` is asked at SIGHUP for the instances that shall run from then on; an error of its leaves all as it was.
     `state` is the folder for instances that name none.
     """
     holding = Supervisor(show, greeting, reload, state, consumers)
@@ -211,7 +211,7 @@ class Supervisor:
         self._service.reloading()
         try:
             wanted = self._reload()
-        except SpecError as error:
+        except PortmapError as error:
             print_error(f"nothing was changed: {error}")
         else:
             self._change(wanted)
@@ -224,6 +224,8 @@ class Supervisor:
         before = [running.instance for running in self._sessions.running]
         for instance, error in change_sessions(self._sessions, wanted):
             print_error(f"instance {instance.name} cannot be started: {error}")
+            if not self._sessions.running:
+                self.fault = error
         now = {running.name for running in self._sessions.running}
         for instance in before:
             if instance.name not in now:
