@@ -348,7 +348,13 @@ def test_what_is_ours_is_deleted_and_seen_to_be_gone(mapper: PortMapper, scripte
     assert gateway.heard == [GET, DELETE, GET]
 
 
-@pytest.mark.parametrize("answer", [714, THEIRS, entry(description="geth")], ids=["gone", "theirs", "another program"])
+def test_what_both_witnesses_say_is_gone_is_not_deleted(mapper: PortMapper, scripted: "Scripted") -> None:
+    igd, gateway = scripted({GET: [714], "GetGenericPortMappingEntry": [713]})
+    closes(mapper, igd)
+    assert gateway.heard == [GET, "GetGenericPortMappingEntry"]
+
+
+@pytest.mark.parametrize("answer", [THEIRS, entry(description="geth")], ids=["theirs", "another program"])
 def test_what_is_not_ours_is_not_deleted(
     mapper: PortMapper, scripted: "Scripted", answer: int | dict[str, str]
 ) -> None:

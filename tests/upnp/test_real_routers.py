@@ -57,6 +57,30 @@ def test_a_port_that_the_second_witness_shows_as_taken_is_not_asked_for(
     assert all(b"<NewExternalPort>20001<" in request for request in asked)
 
 
+def test_an_entry_that_only_the_second_witness_shows_is_closed_by_a_later_life(scripted: "Scripted") -> None:
+    for close in (PortMapper(host=HOST).close, PortMapper(host=HOST).force_close):
+        wan, gateway = scripted({GET: [714], LIST: [row(), 713, 713], DELETE: [YES]})
+        close(wan, WANTED)
+        assert DELETE in gateway.heard
+
+
+def test_an_entry_that_only_the_second_witness_shows_is_not_lost_once_the_gateway_is_found_anew(
+    mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    opens(mapper, scripted({GET: [714], ADD: [YES], LIST: [row()]})[0])
+    mapper.learn_anew()
+    assert mapper.lists(scripted({GET: [714], LIST: [row()]})[0], WANTED)
+
+
+def test_a_gateway_that_has_shown_an_entry_is_believed_when_it_denies_it(
+    mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+    wan, gateway = scripted({GET: [714], LIST: [row()]})
+    assert mapper.lists(wan, WANTED) is False
+    assert gateway.heard == [GET]
+
+
 def test_a_grant_that_was_not_read_back_is_deleted_at_the_end(mapper: PortMapper, scripted: "Scripted") -> None:
     opens(mapper, scripted({GET: [714], ADD: [YES]})[0])
     wan, gateway = scripted({GET: [714], DELETE: [YES]})

@@ -96,7 +96,7 @@ class EntryMaker:
         if in_haste and self.held.get(forward.key) == forward:
             self._delete(wan, forward)
             return
-        reading = self.table.look(wan, forward)
+        reading = self.table.look_for_ours(wan, forward)
         ours = not reading.known or self._rule.may_delete(forward, reading.entry, self.held.get(forward.key))
         if not ours:
             _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
@@ -109,7 +109,7 @@ class EntryMaker:
 
         Raises Conflict where it leads elsewhere, and Refused where the table cannot be read, or the gateway keeps it.
         """
-        reading = self.table.look(wan, forward)
+        reading = self.table.look_for_ours(wan, forward)
         if not reading.known:
             raise Refused(f"the gateway does not show where external port {forward.external_port} leads; not deleted")
         if reading.entry is None:
@@ -121,7 +121,8 @@ class EntryMaker:
 
     def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
         """Whether the gateway lists this entry, switched on; None where its table cannot be read."""
-        reading = self.table.look(wan, forward)
+        look = self.table.look_for_ours if forward.key in self.held else self.table.look
+        reading = look(wan, forward)
         if not reading.known:
             return None
         entry = reading.entry

@@ -52,6 +52,15 @@ class TableReader:
         reading = self._specific(wan, forward)
         return reading if reading.known else self._scan(wan, forward)
 
+    def look_for_ours(self, wan: WanActions, forward: PortForward) -> Reading:
+        """What holds the external port that may be ours. A denial counts where an entry was shown so, or by both."""
+        reading = self.look(wan, forward)
+        if reading != Reading() or self.shows_entries or self._specific_fails:
+            return reading
+        scanned = self._scan(wan, forward)
+        self._specific_fails = scanned.entry is not None
+        return scanned if scanned.entry else reading
+
     def confirm(self, wan: WanActions, forward: PortForward) -> Reading:
         """What holds the external port after the gateway said yes: both witnesses are asked where the first denies."""
         specific = self._specific(wan, forward)
