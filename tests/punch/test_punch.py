@@ -7,15 +7,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from textwrap import dedent
+from typing import NoReturn
 
 import pytest
 from tests.punch.stun_peer import Place, StunPeer
 from tests.stopwatch import Stopwatch
 
-from portmap.errors import GatewayTimeout, NATError, Refused
+import portmap
+from portmap.errors import GatewayTimeout, NATError, NoGateway, Refused
 from portmap.model import Grant, Protocol
 from portmap.wire.stun.servers import Server
 from portmap_punch import Punch, stun_connection, udp_hole
+from portmap_punch import backend as backend_module
 from portmap_punch import opening as opening_module
 from portmap_punch.argument import Argument
 
@@ -122,6 +125,38 @@ def test_a_closed_port_takes_no_more(punch: Punch, application: int) -> None:
     punch.delete_mapping(Protocol.TCP, application)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((str(grant.external_ip), grant.external_port), 2)
+
+
+def test_a_mapping_that_names_no_port_of_the_program_is_refused(peers: tuple[StunPeer, StunPeer]) -> None:
+    spec = "punch:" + "+".join(f"{peer.address}:{peer.port}" for peer in peers)
+    with portmap.open(spec, ["follow/udp"], ipv6=False) as session, pytest.raises(Refused, match="name the one that"):
+        session.wait(10)
+
+
+@BOTH
+def test_a_server_that_goes_away_costs_no_open_port(
+    peers: tuple[StunPeer, StunPeer], application: int, protocol: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stun_connection, "ANSWER", 0.3)
+    monkeypatch.setattr(udp_hole, "ANSWER", 0.3)
+    backend = Punch(Argument(tuple(Server(peer.address, peer.port) for peer in peers)))
+    closer = backend.watch(lambda _: None)
+    granted = open_(backend, protocol, application)
+    peers[1].sees = lambda _: None
+    assert open_(backend, protocol, application) == granted
+    closer()
+
+
+def test_a_name_that_cannot_be_looked_up_for_now_costs_no_open_port(
+    punch: Punch, application: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = open_(punch, Protocol.UDP, application)
+
+    def look_up(server: Server) -> NoReturn:
+        raise NoGateway(f"{server} has no address")
+
+    monkeypatch.setattr(backend_module, "look_up", look_up)
+    assert open_(punch, Protocol.UDP, application) == granted
 
 
 def test_closing_what_is_not_open_is_no_error(punch: Punch) -> None:

@@ -55,6 +55,16 @@ def test_one_answer_alone_proves_nothing() -> None:
         agreed_endpoint(Protocol.TCP, [A, None])
 
 
+@pytest.mark.parametrize("seen", [[A, None], [None, A]])
+def test_one_answer_alone_confirms_what_several_agreed_on_before(seen: list[tuple[IPv4Address, int] | None]) -> None:
+    assert agreed_endpoint(Protocol.TCP, seen, A) == A
+
+
+def test_one_answer_alone_that_differs_from_what_was_known_proves_nothing() -> None:
+    with pytest.raises(GatewayTimeout, match="name a second server"):
+        agreed_endpoint(Protocol.TCP, [B, None], A)
+
+
 def test_no_answer_is_a_timeout() -> None:
     with pytest.raises(GatewayTimeout, match="no STUN server answers over TCP"):
         agreed_endpoint(Protocol.TCP, [None, None])

@@ -8,11 +8,11 @@ No host is contacted but the named servers; they learn the address that they see
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
-from portmap.errors import NoGateway
+from portmap.errors import NoGateway, Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
-from portmap.model import Address, Grant, Kind, Protocol
+from portmap.model import Address, Grant, Kind, Protocol, is_nominal
 from portmap.wire.exchange import Peer
-from portmap.wire.stun.servers import look_up
+from portmap.wire.stun.servers import Server, look_up
 from portmap_punch.argument import Argument, Forward, parse_argument
 from portmap_punch.redirect import Redirect
 
@@ -35,6 +35,7 @@ class Punch:
         self.relays = argument.forward is Forward.RELAY
         self._alerts: list[Alert] = []
         self._lock = threading.Lock()
+        self._found: dict[Server, list[Peer]] = {}
         self._engine = self._make_engine(interface)
         self._redirect = Redirect() if argument.forward is Forward.NFT else None
 
@@ -58,7 +59,12 @@ class Punch:
 
     @hookimpl
     def add_mapping(self, protocol: Protocol, external_port: int, internal_port: int, lifetime: int) -> Grant:
-        """Open the port, or confirm that it is open. Raises NATError; Refused where the NAT maps by destination."""
+        """Open the port, or confirm that it is open. Raises NATError; Refused where the NAT maps by destination.
+
+        And for an application that is to listen on the external port: what arrives is handed on to a port named before.
+        """
+        if is_nominal(internal_port):
+            raise Refused(f"{self} hands on to a port of this host: name the one that your program listens on")
         endpoint, local_port = self._engine.open(protocol, internal_port, external_port)
         if self._redirect is not None:
             self._redirect.add(protocol, local_port, internal_port)
@@ -113,15 +119,17 @@ class Punch:
     def _peers(self) -> list[Peer]:
         """The servers' IPv4 addresses, each once, looked up now. Raises NoGateway where none has one.
 
-        Two names of one address are one server: a NAT that maps by address shows it one endpoint.
+        Two names of one address are one server: a NAT that maps by address shows it one endpoint. Of a name that cannot
+        be looked up now, the address that it had before is taken.
         """
         found: dict[str, Peer] = {}
         problem: NoGateway | None = None
         for server in self._argument.servers:
             try:
-                found |= {peer[0]: peer for peer in look_up(server) if ":" not in peer[0] and peer[0] not in found}
+                self._found[server] = [peer for peer in look_up(server) if ":" not in peer[0]]
             except NoGateway as error:
                 problem = error
+            found |= {peer[0]: peer for peer in self._found.get(server, []) if peer[0] not in found}
         if not found:
             raise problem or NoGateway("no STUN server has an IPv4 address: name another")
         return list(found.values())

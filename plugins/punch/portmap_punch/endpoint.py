@@ -2,7 +2,8 @@
 
 Rules:
 - Two answers from two addresses must agree: a NAT that maps by destination gives each peer another port.
-- One answer alone proves nothing, so a second server, or a server with two addresses (RFC 5780), is needed.
+- One answer alone proves nothing, so a second server, or a server with two addresses (RFC 5780), is needed. Later one
+  server that still sees the endpoint is enough: the other may be away for a day.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from portmap.model import Protocol
 from portmap.wire.stun.message import Endpoint
 
 
-def agreed_endpoint(protocol: Protocol, seen: Sequence[Endpoint | None]) -> Endpoint:
+def agreed_endpoint(protocol: Protocol, seen: Sequence[Endpoint | None], known: Endpoint | None = None) -> Endpoint:
     """The endpoint on which all answers agree. None in `seen` is a server that did not answer.
+
+    `known`: the one on which several agreed before.
 
     Raises GatewayTimeout where too few answered, Refused where the answers differ.
     """
@@ -26,7 +29,7 @@ def agreed_endpoint(protocol: Protocol, seen: Sequence[Endpoint | None]) -> Endp
             f"this NAT maps each destination to another port ({protocol}: {ports}), so no port can be given to others: "
             "ask the provider for a public address, or use a VPN with port forwarding"
         )
-    if len(answers) < 2:
+    if len(answers) < 2 and answers[0] != known:
         raise GatewayTimeout(
             f"only one STUN address answers over {protocol}, which does not show how this NAT maps: "
             "name a second server, as in punch:A+B"

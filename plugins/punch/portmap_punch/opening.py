@@ -59,7 +59,7 @@ class UdpOpening:
     async def ask(self, servers: Sequence[Peer]) -> Endpoint:
         """The endpoint, asked of these servers now, and of the same again and again. Raises NATError."""
         self.servers = servers
-        endpoint = agreed_endpoint(Protocol.UDP, await self.hole.ask(servers))
+        endpoint = agreed_endpoint(Protocol.UDP, await self.hole.ask(servers), self.endpoint)
         if self.relay is not None:
             self.relay.forget_idle()
         if self.endpoint is None and not self._closed:
@@ -106,7 +106,7 @@ class TcpOpening:
     async def ask(self, servers: Sequence[Peer]) -> Endpoint:
         """The endpoint, asked of these servers now, and of the same again and again. Raises NATError."""
         self.servers = servers
-        endpoint = agreed_endpoint(Protocol.TCP, await self.hole.ask(servers))
+        endpoint = agreed_endpoint(Protocol.TCP, await self.hole.ask(servers), self.endpoint)
         if self.endpoint is None and not self._closed:
             self._tasks.append(asyncio.create_task(_keep_alive(self, self.changed, self.hole.broken)))
         self.endpoint = endpoint
