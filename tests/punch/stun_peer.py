@@ -93,7 +93,8 @@ class StunPeer:
         server = self._loop.run_until_complete(self._loop.create_server(lambda: _Talk(self), sock=self._tcp))
         self._loop.call_soon(self._started.set)
         self._loop.run_forever()
-        self._loop.remove_reader(self._tcp)  # a connection that is being accepted while a server closes is lost unclosed
+        # A connection that is being accepted while a server closes is lost unclosed.
+        self._loop.remove_reader(self._tcp)
         self._loop.run_until_complete(self._end_connections())
         server.close()
         self._loop.run_until_complete(end_tasks())
