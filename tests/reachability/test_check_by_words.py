@@ -115,6 +115,7 @@ def test_a_gateway_that_does_not_answer_is_a_step_of_the_verdict(service: int) -
         (["80"], "nonsense"),
         (["80"], "stun:"),
         (["80"], "stun:a b"),
+        (["80"], "stun:a.example+b.example"),
         (["80"], "http://user:secret@[/"),
     ],
 )

@@ -60,6 +60,10 @@ def test_a_responder_that_knows_tcp_only_proves_nothing_for_udp(content: object)
         {},
         ECHOIP | {"ip": "here"},
         ECHOIP | {"ip": None},
+        ECHOIP | {"ip": 1},
+        ECHOIP | {"ip": "::"},
+        ECHOIP | {"ip": "224.0.0.1"},
+        ECHOIP | {"ip": "fe80::1%\x1b[31m"},
         ECHOIP | {"port": 80},
         ECHOIP | {"port": "25565"},
         ECHOIP | {"port": True},
@@ -102,4 +106,10 @@ def test_user_and_password_of_the_url_are_sent_and_not_repeated(site: WebSite) -
 def test_a_responder_that_wants_a_password_is_told(site: WebSite) -> None:
     site.answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
     with pytest.raises(Refused, match="user and password"):
+        EchoClient.parse(site.url).check(25565, Protocol.TCP)
+
+
+def test_a_responder_that_redirects_is_told(site: WebSite) -> None:
+    site.answer = b"HTTP/1.1 301 Moved Permanently\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(Refused, match="it redirects: name the URL that it leads to"):
         EchoClient.parse(site.url).check(25565, Protocol.TCP)

@@ -6,7 +6,7 @@ The interface is that of echoip (github.com/mpolden/echoip): `GET /port/N` answe
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import Any, Self
 
 from portmap.errors import Garbled, Refused, SpecError
@@ -30,8 +30,7 @@ class EchoAnswer:
     def parse(cls, content: Any, port: int, protocol: Protocol) -> Self:
         """Check an answer's JSON. Raises Garbled, and Refused for a responder that knows no UDP."""
         try:
-            address, answered, word = ip_address(content["ip"]), content["port"], content.get("reachable")
-            address = getattr(address, "ipv4_mapped", None) or address  # as a server with one socket for both sees it
+            address, answered, word = _address(content["ip"]), content["port"], content.get("reachable")
             spoken = content.get("protocol", "tcp")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Garbled(f"the responder's answer is not understood ({type(error).__name__})") from error
@@ -90,7 +89,7 @@ class EchoClient:
         return self.site.path.partition("?")[0].rstrip("/")
 
     def _refusal(self, response: SiteResponse) -> str:
-        reasons = {
+        reasons = dict.fromkeys((301, 302, 307, 308), "it redirects: name the URL that it leads to, maybe https://") | {
             401: "it wants user and password: write them in the URL, as in https://USER:PASSWORD@HOST",
             404: "it checks no ports (echoip does with -p), or the URL is wrong",
             429: "it was asked too often: try again in a second",
@@ -99,3 +98,15 @@ class EchoClient:
         return f"{self.site} answered with HTTP status {response.status}: " + reasons.get(
             response.status, "is that a responder's URL?"
         )
+
+
+def _address(text: Any) -> Address:
+    """The address that the responder saw; an IPv4 one that IPv6 carries as IPv4. Raises TypeError and ValueError."""
+    if not isinstance(text, str):
+        raise TypeError("no text")
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if "%" in text or address.is_unspecified or address.is_multicast:
+        raise ValueError("no host's address")
+    return address

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Self
 
-from portmap.errors import NoGateway, Refused
+from portmap.errors import NoGateway, Refused, SpecError
 from portmap.model import Protocol
 from portmap.network.routes import local_address_to
 from portmap.reachability.echo import EchoAnswer
@@ -31,7 +31,10 @@ class StunResponder:
     @classmethod
     def parse(cls, text: str, interface: str | None = None) -> Self:
         """Take `stun:HOST[:PORT]`. Raises SpecError."""
-        return cls(parse_servers(text.removeprefix(PREFIX))[0], interface)
+        server, *more = parse_servers(text.removeprefix(PREFIX))
+        if more:
+            raise SpecError("one STUN server proves a port, by its two addresses: name one, as in --via stun:HOST")
+        return cls(server, interface)
 
     def __str__(self) -> str:
         return f"STUN {self.server}"
