@@ -21,6 +21,7 @@ from portmap.loop.inbox import Message, Register
 from portmap.loop.loop import Loop
 from portmap.model import Address, Grant, Kind, PortRequest, Protocol
 from portmap.publishers.convergence import Convergence
+from portmap.publishers.failure import failure_of
 from portmap.publishers.health import PublisherHealth
 from portmap.session.event_stream import BACKLOG, EventStream
 from portmap.session.state import SessionState
@@ -186,7 +187,7 @@ class Listeners:
                 continue
             called, before = plan.started(now), self.health[number]
             if number:
-                after = before.failed(Refused(f"{now} {'no ' * 50}"), now)
+                after = before.failed(failure_of(Refused(f"{now} {'no ' * 50}"), None), now)
                 self.plans[number] = called.failed(now, 0.0, retry_after=now % 7)
             else:
                 after = before.succeeded(now, has=f"{now}")

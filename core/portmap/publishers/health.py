@@ -5,8 +5,8 @@ Publishers are never told these events: two that fail could keep each other busy
 
 from dataclasses import dataclass, replace
 
-from portmap.errors import PortmapError, error_name
 from portmap.events import PublisherEvent, PublisherFailed, PublisherOk
+from portmap.publishers.failure import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class PublisherHealth:
         """After a call that succeeded."""
         return PublisherHealth(self.publisher, ok=True, since=self.since if self.ok else at, has=has)
 
-    def failed(self, error: BaseException, at: float) -> "PublisherHealth":
+    def failed(self, failure: Failure, at: float) -> "PublisherHealth":
         """After a call that failed."""
         return PublisherHealth(
             self.publisher,
             ok=False,
             since=self.since if self.ok is False else at,
             failures=self.failures + 1,
-            reason=str(error) or type(error).__name__,
-            error=error_name(error) if isinstance(error, PortmapError) else type(error).__name__,
+            reason=failure.reason,
+            error=failure.error,
         )
 
     def idle(self) -> "PublisherHealth":

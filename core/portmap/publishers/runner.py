@@ -1,29 +1,33 @@
 """PublisherRunner: one publisher on a thread of its own, so that a slow or broken publisher harms only itself.
 
 Rules:
-- `handle` never blocks, and no lock is held during a call of the publisher;
+- `handle` never blocks, and no lock is held while code of the publisher's runs, that of its errors and texts included;
 - what a publisher raises is logged with its name, once a reason, and goes no further;
 - `portmap.publishers.convergence` decides which state is published, and when.
 """
 
 import logging
 import random
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from portmap.endpoints import Endpoints
-from portmap.errors import PluginError, PortmapError, Refused
+from portmap.errors import PluginError
 from portmap.events import Event, PublisherEvent
 from portmap.hookspecs import PUBLISHERS
 from portmap.loading.catalog import Catalogue, validate_hooks
 from portmap.loading.construct import construct
+from portmap.loading.time_limit import call_with_limit, text_of
 from portmap.node.local_node import Record
+from portmap.printable import printable
 from portmap.publishers.convergence import Convergence, RetrySchedule
+from portmap.publishers.failure import Failure, failure_of
 from portmap.publishers.health import PublisherHealth
 from portmap.syntax.plugin_specs import parse_spec
 
@@ -44,6 +48,8 @@ class _SignTask:
     then: Callable[[str], None]
 
 
+T = TypeVar("T")
+
 _CONVERGE = object()
 _Task: TypeAlias = Event | _SignTask | object
 
@@ -61,8 +67,9 @@ class PublisherRunner:
         self._changed = threading.Condition()
         self._tasks: deque[_Task] = deque(maxlen=BACKLOG)
         self._endpoints = Endpoints()
-        self._plan = Convergence(schedule or _retry_schedule(publisher, name))
-        self._health = PublisherHealth(_display_name(publisher, name))
+        declared = call_with_limit(lambda: _declarations(publisher, name), name)
+        self._plan = Convergence(schedule or declared[1])
+        self._health = PublisherHealth(declared[0])
         self._has = ""
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"portmap {name}", daemon=True)
@@ -146,7 +153,7 @@ class PublisherRunner:
             self._plan = self._plan.started(time.monotonic())
         if state is None:
             return
-        words, error = self._call(lambda: self._hook.converge(state=state, again=again))
+        words, error = self._call(lambda: _words(self._hook.converge(state=state, again=again)))
         with self._changed:
             self._plan = self._next_plan(state, again, error)
             self._has = _has(words, state) if error is None else ""
@@ -159,35 +166,35 @@ class PublisherRunner:
         self._finish(error)
 
     def _signed(self, record: Record) -> str:
-        text, error = self._call(lambda: self._hook.sign_record(record=record))
+        text, error = self._call(lambda: _text(self._hook.sign_record(record=record)))
         self._finish(error)
-        return text if isinstance(text, str) else ""
+        return text or ""
 
-    def _call(self, hook: Callable[[], object]) -> tuple[object, BaseException | None]:
-        """Call the publisher. Returns what it returned, and what it raised."""
+    def _call(self, hook: Callable[[], T]) -> tuple[T | None, Failure | None]:
+        """Call the publisher. Returns what it returned, or how it failed."""
         with self._changed:
             self._health = replace(self._health, busy_since=time.time())
         try:
             return hook(), None
         except BaseException as raised:  # noqa: BLE001  # a plugin may raise anything
-            return None, raised
+            return None, failure_of(raised, sys.exc_info()[2])
 
-    def _finish(self, error: BaseException | None) -> None:
+    def _finish(self, error: Failure | None) -> None:
         with self._changed:
             before, self._health = self._health, self._next_health(error)
             after = self._health
         self._report(before, after, error)
 
-    def _next_plan(self, state: Endpoints, again: bool, error: BaseException | None) -> Convergence:
+    def _next_plan(self, state: Endpoints, again: bool, error: Failure | None) -> Convergence:
         now = time.monotonic()
         if error is None:
             plan = self._plan.succeeded(state, now)
         else:
             spread = random.random()  # noqa: S311  # jitter
-            plan = self._plan.failed(now, spread, again=again, retry_after=_retry_after(error))
+            plan = self._plan.failed(now, spread, again=again, retry_after=error.retry_after)
         return plan.closing(now) if self._closing else plan
 
-    def _next_health(self, error: BaseException | None) -> PublisherHealth:
+    def _next_health(self, error: Failure | None) -> PublisherHealth:
         """After a call. Success is success only where the target has a port, or where there is no target."""
         now = time.time()
         if error is not None:
@@ -197,18 +204,18 @@ class PublisherRunner:
             return self._health.succeeded(now, self._has)
         return self._health.idle()
 
-    def _report(self, before: PublisherHealth, after: PublisherHealth, error: BaseException | None) -> None:
+    def _report(self, before: PublisherHealth, after: PublisherHealth, error: Failure | None) -> None:
         """Tell a change once: to the log, and to the listener."""
         event = after.event_since(before)
         if event is None:
-            _log.debug("%s: %s", self.name, f"again: {type(error).__name__}" if error else "done")
+            _log.debug("%s: %s", self.name, f"again: {error.error}" if error else "done")
             return
-        if isinstance(error, PortmapError):
-            _log.warning("%s: %s", self.name, error)
-        elif error is not None:
-            _log.error("%s failed", self.name, exc_info=error)
-        else:
+        if error is None:
             _log.info("%s: published", self.name)
+        elif error.fault is None:
+            _log.warning("%s: %s", self.name, error.reason)
+        else:
+            _log.error("%s failed", self.name, exc_info=error.fault)
         if self._listener is not None:
             self._listener(event)
 
@@ -220,22 +227,30 @@ def load_publisher(spec_text: str, catalogue: Catalogue | None = None) -> Publis
     return PublisherRunner(construct(plugin.load(), spec, str(plugin)), str(plugin))
 
 
-def _has(words: object, state: Endpoints) -> str:
+def _words(answer: object) -> str | None:
+    """What a publisher says that its target has, if it says that."""
+    text = _text(answer)
+    return None if text is None else printable(text[:MAX_WORDS])
+
+
+def _text(answer: object) -> str | None:
+    """A text that a publisher gave, as nothing but a text: a class derived from it may do anything."""
+    return str.__getitem__(answer, slice(None)) if isinstance(answer, str) else None
+
+
+def _has(words: str | None, state: Endpoints) -> str:
     """What the target has, in words: the publisher's own, else the ports that it was given; empty for nothing."""
-    if isinstance(words, str):
-        return words[:MAX_WORDS]
+    if words is not None:
+        return words
     ports = list(dict.fromkeys(str(port.external_port) for port in state.ports))
     more = len(ports) - SHOWN_PORTS
     return ", ".join(ports[:SHOWN_PORTS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _display_name(publisher: Any, name: str) -> str:
-    """How a publisher names itself, if it does."""
-    try:
-        title = str(publisher)
-    except Exception:  # noqa: BLE001  # a plugin's __str__ may raise anything; the entry point's name will do
-        return name
-    return name if title == object.__repr__(publisher) else title
+def _declarations(publisher: Any, name: str) -> tuple[str, RetrySchedule]:
+    """How a publisher names itself, if it does, and its times. Runs code of the plugin. Raises PluginError."""
+    title = printable(text_of(publisher, name))
+    return name if title == object.__repr__(publisher) else title, _retry_schedule(publisher, name)
 
 
 def _retry_schedule(publisher: Any, name: str) -> RetrySchedule:
@@ -245,9 +260,3 @@ def _retry_schedule(publisher: Any, name: str) -> RetrySchedule:
         raise PluginError(f"{name} declares reassert_every = {every!r}: give a number of seconds above 0")
     schedule = RetrySchedule(every=every)
     return replace(schedule, last=max(schedule.first, min(schedule.last, every)))
-
-
-def _retry_after(error: BaseException) -> float:
-    """The seconds that the target asked us to wait. A plugin set it, so it may be anything."""
-    seconds: Any = error.retry_after if isinstance(error, Refused) else 0.0
-    return seconds if isinstance(seconds, int | float) and seconds > 0 else 0.0
