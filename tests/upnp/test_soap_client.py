@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.stopwatch import Stopwatch
 from tests.upnp import miniupnpc_recording
+from tests.upnp.canned import http
 from tests.upnp.miniupnpc_recording import RECORDING, SERVICE, RecordingGateway
 
 from portmap.errors import Garbled, GatewayTimeout, NATError, NoGateway, NotAuthorized, Refused, SpecError
@@ -153,12 +154,25 @@ def test_a_call_that_fails_without_a_reason_is_repeated_after_a_pause_and_the_pa
     assert (pacing.pause_needed, len(gateway.heard)) == (True, 2)
 
 
-def test_a_pause_helped_if_another_refusal_comes_after_it(scripted: "Scripted") -> None:
+OTHER_ANSWERS = [714, http(b"OK"), http(b"", "500 Internal Server Error"), http(b"", "404 Not Found")]
+
+
+@pytest.mark.parametrize("other", OTHER_ANSWERS, ids=["a refusal", "an illegible yes", "a bare 500", "404"])
+def test_a_pause_helped_if_any_other_answer_comes_after_it(other: int | bytes, scripted: "Scripted") -> None:
     pacing = CallPacing()
-    wan, _ = scripted({"DeletePortMapping": [501, 714]}, pacing)
-    with pytest.raises(Refused):
+    wan, _ = scripted({"DeletePortMapping": [501, other]}, pacing)
+    with pytest.raises(NATError):
         wan.delete(Protocol.TCP, 30303)
     assert pacing.pause_needed
+
+
+def test_whether_a_pause_helped_is_not_known_where_no_answer_comes_after_it(scripted: "Scripted") -> None:
+    pacing = CallPacing()
+    wan, _ = scripted({"DeletePortMapping": [501]}, pacing)
+    wan.soap.deadline = time.monotonic() + soap_client.PAUSE / 2
+    with pytest.raises(GatewayTimeout):
+        wan.delete(Protocol.TCP, 30303)
+    assert not pacing.pause_needed
 
 
 def test_a_call_that_fails_again_after_the_pause_is_not_repeated_a_second_time(scripted: "Scripted") -> None:

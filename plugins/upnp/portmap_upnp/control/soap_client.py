@@ -7,9 +7,10 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from portmap.errors import GatewayTimeout, Refused
+from portmap.errors import Garbled, GatewayTimeout, NATError, Refused
 from portmap.model import Address
 from portmap_upnp.control import soap
+from portmap_upnp.control.soap import ActionMissing
 from portmap_upnp.control.upnp_errors import ACTION_FAILED
 from portmap_upnp.http import exchange
 from portmap_upnp.location import Location
@@ -65,8 +66,8 @@ class SoapClient:
         time.sleep(PAUSE)
         try:
             values = self._call_once(action, arguments)
-        except Refused as refusal:
-            self.pacing.pause_needed = refusal.code != ACTION_FAILED  # any other answer means that the pause helped
+        except NATError as error:
+            self.pacing.pause_needed = _is_another_answer(error)
             raise
         self.pacing.pause_needed = True
         return values
@@ -82,3 +83,10 @@ class SoapClient:
         self.pacing.took(time.monotonic() - began)
         _log.debug("<- %s %d %r", self.control, reply.status, reply.body[:_SHOWN])
         return soap.parse_reply(action, reply.status, reply.body)
+
+
+def _is_another_answer(error: NATError) -> bool:
+    """Whether the gateway answered, and otherwise than with 501: then the pause helped."""
+    if isinstance(error, Refused):
+        return error.code != ACTION_FAILED
+    return isinstance(error, Garbled | ActionMissing)
