@@ -122,10 +122,12 @@ def test_what_is_open_no_more_has_no_verdict() -> None:
     assert prover.found == {}
 
 
-def test_ports_that_are_forwarded_by_hand_are_not_proved() -> None:
-    scene = Scene(iter([]), mappings=[replace(WEB, static=True)])
-    scene.run(scene.prover(), 5.0)
-    assert scene.asked == []
+def test_a_port_that_is_forwarded_by_hand_is_proved_at_each_check_and_nothing_is_done_to_it() -> None:
+    scene = Scene(iter([OPEN, SHUT, SHUT, OPEN]), mappings=[replace(WEB, static=True)])
+    scene.run(scene.prover(every=5), 16.0)
+    assert len(scene.asked) == 4
+    assert scene.steps == []
+    assert scene.told == ["mapping.reachable: ", "mapping.unreachable: nothing arrives", "mapping.reachable: "]
 
 
 @pytest.mark.parametrize(("text", "every"), [(URL, 300), (f"{URL},every=5s", 5), (f"{URL},every=1h", 3600)])

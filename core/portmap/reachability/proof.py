@@ -5,6 +5,7 @@ Rules:
 - Each step is proved before the next: ask for the mapping again; delete it and ask; another external port.
 - A full round of steps that helped nothing makes the pause grow, up to an hour.
 - Where no program listens, nothing at the gateway is at fault, so nothing is tried there.
+- Of a port that is forwarded by hand nothing is tried: no gateway was asked for it.
 - What listens on another host is not seen from here: its port is asked for again, and neither shut nor moved.
 """
 
@@ -31,13 +32,15 @@ class Proof:
     tried: int = 0
     pause: float = 0.0
 
-    def after(self, found: Reachability, now: float) -> tuple["Proof", RepairStep | None]:
-        """The state after a check, and the step to take, if any."""
+    def after(self, found: Reachability, now: float, *, repairable: bool = True) -> tuple["Proof", RepairStep | None]:
+        """The state after a check, and the step to take, if any. `repairable`: a gateway can be asked for the port."""
         if found.verdict is Verdict.OPEN:
             return Proof(self.every, now + self.every, reachable=True), None
         if found.verdict is Verdict.UNKNOWN or found.by == Blame.HOST:
             reachable = self.reachable if found.verdict is Verdict.UNKNOWN else False
             return replace(self, check_at=now + self.every, reachable=reachable), None
+        if not repairable:
+            return replace(self, check_at=now + self.every, reachable=False), None
         steps = MEND_STEPS[:1] if found.host else MEND_STEPS
         if self.tried < len(steps):
             step = steps[self.tried]

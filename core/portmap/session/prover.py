@@ -76,7 +76,7 @@ class Prover:
         found = self.check(_request_of(mapping), endpoint, self.setting.responder)
         if self._over.is_set():
             return True
-        after, step = before.after(found, self.clock())
+        after, step = before.after(found, self.clock(), repairable=not mapping.static)
         self._proofs[key] = mapping, after
         with self._lock:
             self._found[key] = found
@@ -88,7 +88,7 @@ class Prover:
 
     def _follow(self, now: float) -> None:
         """Take note of the ports that are open now."""
-        current = {mapping.key: mapping for mapping in self.mappings() if not mapping.static}
+        current = {mapping.key: mapping for mapping in self.mappings()}
         for key in self._proofs.keys() - current.keys():
             del self._proofs[key]
             self._steps.pop(key, None)
