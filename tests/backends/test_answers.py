@@ -119,6 +119,15 @@ def test_a_refusal_with_fields_that_cannot_be_is_the_plugin_authors_fault(fault:
     assert str(checked) == "acme raised Refused with fields that cannot be: no"
 
 
+def test_a_refusal_without_its_fields_is_the_plugin_authors_fault() -> None:
+    class Own(Refused):
+        def __init__(self) -> None:
+            Exception.__init__(self, "no")  # the plugin's own class forgets ours
+
+    checked = checked_error(Own(), "acme")
+    assert str(checked) == "acme raised Own with fields that cannot be: no"
+
+
 def test_an_error_whose_text_cannot_be_read_is_the_plugin_authors_fault() -> None:
     class Unreadable(GatewayTimeout):
         def __str__(self) -> str:
@@ -152,6 +161,14 @@ def test_a_table_is_of_rows_and_ends_somewhere() -> None:
     assert checked_list((), "acme") == ()
     assert checked_list((ROW,), "acme") == (ROW,)
     assert len(checked_list((ROW,) * (MOST_LISTED + 9), "acme") or ()) == MOST_LISTED
+
+
+@pytest.mark.parametrize(
+    "fault", [{"protocol": "TCP"}, {"lifetime": 0.5}, {"client": 5}, {"description": None}], ids=repr
+)
+def test_a_row_with_a_field_of_another_type_is_the_plugin_authors_fault(fault: dict[str, Any]) -> None:
+    with pytest.raises(PluginError, match=r"acme answered with Listed.*, of which a field is of the wrong type"):
+        checked_list((ROW, replace(ROW, **fault)), "acme")
 
 
 @pytest.mark.parametrize("presence", [True, False, None])

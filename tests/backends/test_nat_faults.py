@@ -40,6 +40,20 @@ def test_what_is_no_address_is_the_plugins_fault(answer: object) -> None:
         Nat(Answers(answer), "odd").external_ip()
 
 
+def test_a_presence_that_cannot_be_shown_is_the_plugins_fault() -> None:
+    class Unreadable:
+        def __repr__(self) -> str:
+            raise ValueError("no text")
+
+    class Strange(ScriptedBackend):
+        @hookimpl
+        def has_mapping(self) -> bool | None:
+            return Unreadable()  # type: ignore[return-value]  # third parties do that
+
+    with pytest.raises(PluginError, match="ValueError: no text"):
+        Nat(Strange(), "odd").has_mapping(Protocol.TCP, 80, 80)
+
+
 def test_the_unspecified_address_is_garbled() -> None:
     with pytest.raises(Garbled, match="it has none yet"):
         Nat(Answers(IPv4Address(0)), "odd").external_ip()

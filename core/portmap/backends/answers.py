@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from portmap.errors import Garbled, NATError, PluginError, Refused
-from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Listed
+from portmap.loading.time_limit import class_name
+from portmap.model import MAX_LIFETIME, MAX_PORT, Address, Grant, Listed, Protocol
 from portmap.printable import printable
 
 LONGEST = 1024  # letters of a token, a hint or a fact: they are kept in the journal, and shown
@@ -41,9 +42,9 @@ def checked_error(error: NATError | PluginError, who: str) -> NATError | PluginE
     try:
         str(error)
     except BaseException as fault:  # noqa: BLE001  # a plugin's __str__ may raise anything
-        return PluginError(f"{who} raised {type(error).__name__}, whose text cannot be read: {type(fault).__name__}")
+        return PluginError(f"{who} raised {class_name(error)}, whose text cannot be read: {class_name(fault)}")
     if isinstance(error, Refused) and not _has_usable_fields(error):
-        return PluginError(f"{who} raised {type(error).__name__} with fields that cannot be: {error}")
+        return PluginError(f"{who} raised {class_name(error)} with fields that cannot be: {error}")
     return error
 
 
@@ -71,6 +72,9 @@ def checked_list(answer: object, who: str) -> tuple[Listed, ...] | None:
         return None
     if not isinstance(answer, tuple) or not all(isinstance(row, Listed) for row in answer):
         raise PluginError(f"{who} answered {_shown(answer)} where a tuple of Listed was due")
+    for row in answer:
+        if not _is_well_typed_row(row):
+            raise PluginError(f"{who} answered with {_shown(row)}, of which a field is of the wrong type")
     return answer[:MOST_LISTED]
 
 
@@ -89,9 +93,12 @@ def checked_presence(answer: object, who: str) -> bool | None:
 
 
 def _has_usable_fields(error: Any) -> bool:
-    """Whether a plugin's Refused holds what its annotations say."""
-    wait = error.retry_after
-    return isinstance(error.code, int) and isinstance(error.text, str) and isinstance(wait, int | float) and wait >= 0
+    """Whether a plugin's Refused holds what its annotations say; one that did not call ours at first has no fields."""
+    try:
+        code, text, wait = error.code, error.text, error.retry_after
+    except Exception:  # noqa: BLE001  # a property of the plugin's may raise anything
+        return False
+    return isinstance(code, int) and isinstance(text, str) and isinstance(wait, int | float) and wait >= 0
 
 
 def _is_well_typed(grant: Any) -> bool:
@@ -104,6 +111,18 @@ def _is_well_typed(grant: Any) -> bool:
         and len(grant.token) <= LONGEST
         and isinstance(grant.static, bool)
         and isinstance(grant.note, str)
+    )
+
+
+def _is_well_typed_row(row: Any) -> bool:
+    """The same of a Listed."""
+    numbers = (row.external_port, row.internal_port, row.lifetime)
+    return (
+        isinstance(row.protocol, Protocol)
+        and all(isinstance(number, int) for number in numbers)
+        and isinstance(row.client, str)
+        and isinstance(row.description, str)
+        and isinstance(row.ours, bool)
     )
 
 

@@ -28,7 +28,7 @@ from portmap.backends.worker import Worker
 from portmap.errors import GatewayTimeout, NATError, PluginError, Refused
 from portmap.hookspecs import Alert, Closer
 from portmap.host.claims import OtherHolder
-from portmap.loading.time_limit import is_readable, text_of
+from portmap.loading.time_limit import class_name, is_readable, text_of
 from portmap.model import CALL_DEADLINE, Address, Grant, Key, Listed, Protocol
 from portmap.printable import printable
 
@@ -166,13 +166,14 @@ class Nat:
         """
         if client is not None and not self._declared.finds_for_others:
             return None
-        answer = self._call(
-            lambda: self._hook.has_mapping(
-                protocol=protocol, external_port=external_port, internal_port=internal_port, token=token, client=client
-            ),
-            timeout,
-        )
-        return self._checked(checked_presence, answer)
+        asked: dict[str, object] = {
+            "protocol": protocol,
+            "external_port": external_port,
+            "internal_port": internal_port,
+            "token": token,
+            "client": client,
+        }
+        return self._call(lambda: self._checked(checked_presence, self._hook.has_mapping(**asked)), timeout)
 
     def list_mappings(self, timeout: float = CALL_DEADLINE) -> tuple[Listed, ...] | None:
         """The gateway's own table; None where the backend cannot tell. Raises NATError or PluginError."""
@@ -288,7 +289,7 @@ class Nat:
             raise checked_error(error, self.name) from error.__cause__
         except BaseException as error:  # noqa: BLE001  # a cancellation, an exit: no reason for us to end
             cause = error if is_readable(error) else None
-            raise PluginError(f"{self.name} raised {type(error).__name__}: {text_of(error)}") from cause
+            raise PluginError(f"{self.name} raised {class_name(error)}: {text_of(error)}") from cause
         finally:
             self._text = display_text(self._backend, self.name)
 

@@ -98,6 +98,12 @@ def text_of(value: object, otherwise: str = "its text cannot be read") -> str:
         return otherwise
 
 
+def class_name(value: object) -> str:
+    """The name of its class, whatever the class answers."""
+    name: str = type.__getattribute__(type(value), "__name__")
+    return name
+
+
 def is_readable(error: BaseException) -> bool:
     """Whether the error's text can be had, so that a log can show the error. It may hang: as `text_of`."""
     return text_of(error, otherwise="\0") != "\0"
@@ -112,4 +118,4 @@ def _as_ours(error: BaseException) -> PluginError | SpecError:
         return SpecError(text)
     if isinstance(error, PluginError):
         return PluginError(text)
-    return PluginRaised(type.__getattribute__(type(error), "__name__"), text)
+    return PluginRaised(class_name(error), text)

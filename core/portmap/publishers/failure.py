@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from portmap.errors import PortmapError, Refused, error_name
-from portmap.loading.time_limit import PluginRaised, text_of
+from portmap.loading.time_limit import PluginRaised, class_name, text_of
 from portmap.printable import printable
 
 
@@ -28,7 +28,7 @@ class Failure(NamedTuple):
 
 def failure_of(raised: BaseException, trace: TracebackType | None) -> Failure:
     """What was raised, with its traceback. It may hang: for threads that nothing waits for."""
-    kind: str = type.__getattribute__(type(raised), "__name__")
+    kind = class_name(raised)
     reason = printable(text_of(raised)) or kind
     if not isinstance(raised, PortmapError):
         return Failure(reason, kind, fault=PluginRaised(kind, reason).with_traceback(trace))
