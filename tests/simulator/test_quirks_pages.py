@@ -156,6 +156,13 @@ def test_absolute_control_url_is_on_the_same_host(lan: Behind) -> None:
     assert url in controls(host.description())
 
 
+def test_location_host_is_named_in_absolute_control_urls_and_the_base_too(lan: Behind) -> None:
+    host = lan(location_host="router.lan", absolute_control_url=True)
+    assert f"http://router.lan:{host.router.http_port}/ctl/IPConn" in controls(host.description())
+    host = lan(location_host="router.lan", url_base=True)
+    assert f"<URLBase>http://router.lan:{host.router.http_port}/</URLBase>" in host.description()
+
+
 def test_new_control_port_on_reboot_moves(lan: Behind) -> None:
     host = lan(new_control_port_on_reboot=True)
     before = host.router.http_port

@@ -381,6 +381,17 @@ def test_a_router_gone_mad_is_an_error_of_ours(router: Router, quirks: Quirks) -
         add(upnp)
 
 
+NAMED = Quirks(location_host="router.lan", absolute_control_url=True), Quirks(location_host="router.lan", url_base=True)
+
+
+@pytest.mark.parametrize("quirks", NAMED, ids=["absolute", "base"])
+def test_a_router_that_calls_itself_by_a_name_in_location_and_description_is_used(
+    router: Router, upnp: Upnp, quirks: Quirks
+) -> None:
+    router.quirks = quirks
+    assert upnp.add_mapping(Protocol.TCP, PORT, PORT, "", 600, None) == Grant(PORT, 600)
+
+
 def test_a_router_gone_silent_is_a_timeout_and_forgotten(router: Router) -> None:
     upnp = Upnp(parse_url(router.description_url), timeout=0.3)
     add(upnp)

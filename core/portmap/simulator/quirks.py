@@ -127,7 +127,7 @@ class Quirks:
     two_gateways: bool = _is("a second gateway, whose line is down, answers first")
     evil_location: bool = _is("LOCATION leads to another host")
     null_location: bool = _is("LOCATION has the host (null)")
-    location_host: str | None = _has(None, "[::1]", "LOCATION has this host")
+    location_host: str | None = _has(None, "[::1]", "LOCATION has this host, as have absolute control URLs and URLBase")
     strict_igd_1: bool = _is("an IGD:1 that knows nothing of version 2: no search for it, no AddAnyPortMapping")
 
     # The description, and HTTP.

@@ -142,14 +142,15 @@ def apply_to_page(response: WebResponse, device: Device, quirks: Quirks, trap: s
 
 def _changes(device: Device, quirks: Quirks, trap: str) -> tuple[tuple[object, Change], ...]:
     control = b"<controlURL>"
+    base = f"http://{quirks.location_host}:{device.http_port}" if quirks.location_host else device.base
     return (
         (True, lambda body: _typed(body, quirks)),
         (quirks.odd_types, lambda body: _TYPE.sub(lambda found: found[1].lower(), body)),
         (quirks.odd_xml, lambda body: _odd(body, quirks.odd_xml)),
         (quirks.evil_control_url, lambda body: body.replace(control, control + trap.encode())),
-        (quirks.absolute_control_url, lambda body: body.replace(control, control + device.base.encode())),
+        (quirks.absolute_control_url, lambda body: body.replace(control, control + base.encode())),
         (quirks.double_slash, lambda body: body.replace(control + b"/", control + b"//")),
-        (quirks.url_base, lambda body: _relative(body, device)),
+        (quirks.url_base, lambda body: _relative(body, base)),
         (quirks.no_namespaces, lambda body: re.sub(rb' xmlns="[^"]*:device-1-0"', b"", body)),
         (quirks.xml_bomb, _bomb),
         (quirks.huge_body, lambda body: _padded(body, quirks.huge_body)),
@@ -175,9 +176,9 @@ def _odd_field(text: bytes, end: bytes) -> bytes:
     return (b"<NewVendor>" + text + b"</NewVendor>" if end.startswith(b"</u:") else text) + end
 
 
-def _relative(body: bytes, device: Device) -> bytes:
+def _relative(body: bytes, base: str) -> bytes:
     body = body.replace(b"<controlURL>/", b"<controlURL>")
-    return body.replace(b"<specVersion>", f"<URLBase>{device.base}/</URLBase><specVersion>".encode())
+    return body.replace(b"<specVersion>", f"<URLBase>{base}/</URLBase><specVersion>".encode())
 
 
 def _bomb(body: bytes) -> bytes:
