@@ -60,6 +60,10 @@ from portmap.errors import (
         ),
         (("doctor", "80@192.168.1.5"), "looks at this computer only: leave @HOST out, or run it on the other host"),
         (("close", "--force", "80@192.168.1.5"), "only what leads to this computer: run it on the other host"),
+        (
+            ("open", "--nat", "punch:127.0.0.1:9+127.0.0.2:9", "80"),
+            "only while portmap runs, so it cannot be left open: write it without open",
+        ),
         (("open", "80", "--nat", ""), "none opens no ports: choose a gateway, as in --nat any"),
     ],
 )

@@ -226,16 +226,6 @@ TABLE: dict[str, tuple[Findings, str, Outcome]] = {
         "not-listening",
         Outcome.UNREACHABLE,
     ),
-    "it listens on loopback only, where punch hands on": (
-        found(
-            pmp(gateway="hole punching by 9.9.9.9:3478", us=US, is_server=True, relays=True),
-            network=replace(HOME, outward=US),
-            requests=(WANTED,),
-            listening=(ListeningSocket(TCP, IPv4Address("127.0.0.1"), 25565, "java (1)"),),
-        ),
-        "ok",
-        Outcome.FINE,
-    ),
     "who listens cannot be told": (wanted(upnp(), listening=None), "ok", Outcome.FINE),
     "the firewall is shut": (
         wanted(upnp(), firewall=HostFirewall(True, "drops it")),

@@ -56,7 +56,9 @@ def test_a_upnp_that_is_switched_off_and_says_501_is_off(router: Router) -> None
     assert code(specs(router)) == "ok"
 
 
-@pytest.mark.parametrize("spec", ["extip:1.2.3.4", "if:lo", "stun:127.0.0.1:1", "none"])
+@pytest.mark.parametrize(
+    "spec", ["extip:1.2.3.4", "if:lo", "stun:127.0.0.1:1", "none", "punch:127.0.0.1:9+127.0.0.2:9"]
+)
 def test_what_asks_no_gateway_is_not_examined(spec: str) -> None:
     with pytest.raises(SpecError, match=r"asks no gateway for ports, so there is none to examine: .* portmap check"):
         probe_targets(spec)

@@ -87,3 +87,10 @@ def test_a_redirect_names_protocol_and_both_ports() -> None:
 )
 def test_who_hands_on_what_arrives_says_so(spec: str, relays: bool) -> None:
     assert portmap.load(spec).relays is relays
+
+
+@pytest.mark.parametrize(
+    "spec", ["punch:a.example+b.example", chain_text("pmp:192.168.1.1", ("punch:a.example+b.example",))]
+)
+def test_what_ends_with_the_process_says_so(spec: str) -> None:
+    assert portmap.load(spec).listens_itself

@@ -40,8 +40,7 @@ class BackendAnswer:
 
     `chosen`: the user named it, or named none; other backends are asked only to compare.
     `placed`: the user named its gateway's address. `us`: our own address on the way to it.
-    `host`: the gateway's address, read from `gateway` where it is not given; `is_server`: it is no gateway's, but that
-    of a server on the internet. `relays`: the backend itself hands on what arrives, to the program at 127.0.0.1.
+    `host`: the gateway's address, read from `gateway` where it is not given.
     `table`: the gateway's own list of mappings; None where that cannot be told.
     """
 
@@ -56,8 +55,6 @@ class BackendAnswer:
     chosen: bool = True
     placed: bool = False
     host: IPv4Address | None = None
-    is_server: bool = False
-    relays: bool = False
 
     def __post_init__(self) -> None:
         if self.host is None:
@@ -196,11 +193,6 @@ class Findings:
     def good(self) -> tuple[BackendAnswer, ...]:
         """The chosen answers with an address, the quickest first."""
         return tuple(sorted((answer for answer in self.chosen if answer.good), key=lambda answer: answer.ms))
-
-    @property
-    def relayed(self) -> bool:
-        """Whether what arrives is handed on to 127.0.0.1, so that programs may listen there."""
-        return any(answer.relays for answer in self.chosen)
 
     @property
     def stated(self) -> tuple[Address, ...]:

@@ -199,7 +199,7 @@ def _local(findings: Findings) -> Iterator[ReportLine]:
         if findings.listening is None:
             yield ReportLine("Local", Mark.UNKNOWN, f"this system does not tell whether a program listens on {port}")
         elif sockets := findings.sockets(request):
-            yield from (_socket(socket, relayed=findings.relayed) for socket in sockets)
+            yield from (_socket(socket) for socket in sockets)
         else:
             yield ReportLine("Local", Mark.NO, f"no program listens on {port}")
     if findings.firewall:
@@ -207,8 +207,8 @@ def _local(findings: Findings) -> Iterator[ReportLine]:
         yield ReportLine("Local", mark, f"host firewall {findings.firewall.reason}")
 
 
-def _socket(socket: ListeningSocket, *, relayed: bool) -> ReportLine:
-    mark = Mark.NO if socket.address.is_loopback and not relayed else Mark.YES
+def _socket(socket: ListeningSocket) -> ReportLine:
+    mark = Mark.NO if socket.address.is_loopback else Mark.YES
     at = f"[{socket.address}]" if socket.address.version == 6 else str(socket.address)
     who = socket.program or "a program"
     return ReportLine("Local", mark, f"{who} listens on {at}:{socket.port}/{socket.protocol.lower()}")

@@ -20,6 +20,7 @@ class ChainNat(Nat):
         self._chain = ChainBackend(nats)
         super().__init__(self._chain, name, nats[0].interface)
         self._nats = tuple(nats)
+        self.listens_itself = nats[-1].listens_itself
 
     def watch(self, alert: Alert, on_release: Alert | None = None) -> Closer:
         """Watch every gateway. Without `on_release`, another portmap that lets go of ours at one of them is an alert.

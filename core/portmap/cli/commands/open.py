@@ -51,6 +51,11 @@ def open_ports(
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
     if backends[0].kind is not Kind.LOOP or not backends[0].opens_ports:
         raise SpecError(f"{shown_spec(nat)} opens no ports: choose a gateway, as in --nat any")
+    if backends[0].listens_itself:
+        raise SpecError(
+            f"{shown_spec(nat)} keeps a port open only while portmap runs, so it cannot be left open: write it without "
+            "open, as in portmap --nat … 25565"
+        )
     requests = parse_mappings(mappings, lease or backends[0].default_lifetime)
     spec = parse_backend_spec(nat)
     names_backend = not spec.beyond and Catalogue(BACKENDS).find(spec).load() is AnyBackend

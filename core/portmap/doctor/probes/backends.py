@@ -26,7 +26,7 @@ from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue, Plugin
 from portmap.loading.construct import construct
 from portmap.model import Kind, Listed
-from portmap.network.egress import address_towards, is_server
+from portmap.network.egress import address_towards
 from portmap.syntax.plugin_specs import Spec, parse_spec_list, shown_spec
 
 
@@ -100,8 +100,7 @@ class BackendProbe:
         except (NATError, PluginError) as error:
             return BackendAnswer(target.name, str(nat), _ms(began), error=error, evidence=nat.evidence())
         answer = BackendAnswer(target.name, str(nat), _ms(began), address, evidence=nat.evidence())
-        us, is_it = address_towards(answer.host, nat.interface), is_server(answer.host, nat.interface)
-        return replace(answer, us=us, table=self._table(nat), is_server=is_it, relays=nat.relays)
+        return replace(answer, us=address_towards(answer.host, nat.interface), table=self._table(nat))
 
     def _table(self, nat: Nat) -> tuple[Listed, ...] | None:
         """The gateway's table, if it can be had in time."""
@@ -151,6 +150,11 @@ def _named(spec: Spec, catalogue: Catalogue) -> ProbeTarget:
             "whether a port can be reached, portmap check says"
         )
     nat = SharedNat(construct(backend_class, spec, str(plugin)), str(plugin), interface=spec.interface)
+    if nat.listens_itself:
+        raise SpecError(
+            f"{spec.name} asks no gateway for ports, so there is none to examine: use any, and --stun A+B, which says "
+            "how the NAT maps and filters; whether a port can be reached, portmap check says"
+        )
     name = spec._replace(interface=None).text
     return ProbeTarget(name, lambda: nat, has_address=spec.argument is not None)
 

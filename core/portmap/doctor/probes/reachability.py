@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from portmap.doctor.findings import Findings
-from portmap.network.egress import RELAYED_TO
 from portmap.reachability.check import Endpoint, check_port
 from portmap.reachability.echo import EchoClient
 from portmap.reachability.verdict import Reachability
@@ -14,6 +13,5 @@ def reach_ports(findings: Findings, responder: EchoClient) -> Iterator[Reachabil
     for request in findings.rooted:
         opened = findings.opened(request)
         if opened is not None:
-            client = RELAYED_TO if findings.relayed else None
-            endpoint = Endpoint(opened.address, opened.external_port, client=client, relayed=findings.relayed)
+            endpoint = Endpoint(opened.address, opened.external_port)
             yield check_port(request, endpoint, responder, interface=findings.network.chosen or None)

@@ -93,8 +93,6 @@ def _is_beside(answer: BackendAnswer, network: HostNetwork) -> bool:
         return False
     if isinstance(answer.error, UnverifiedGateway):
         return True
-    if answer.is_server:
-        return False
     return answer.good and answer.us is not None and answer.us == network.us == (network.outward or network.us)
 
 

@@ -90,7 +90,7 @@ def not_listening(findings: Findings) -> Diagnosis | None:
         return None
     for request in findings.rooted:
         sockets = findings.sockets(request)
-        if sockets and (findings.relayed or not all(socket.address.is_loopback for socket in sockets)):
+        if sockets and not all(socket.address.is_loopback for socket in sockets):
             continue
         port = f"{request.internal_port}/{request.protocol.lower()}"
         return _on_loopback(port, sockets[0].program) if sockets else _unused(port, request, findings)
