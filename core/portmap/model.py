@@ -144,6 +144,11 @@ class PortRequest:
         return Key(self.protocol, self.internal_port, self.host)
 
     @property
+    def leads_here(self) -> bool:
+        """Whether it leads to a port of this host, as a pinhole does: to no neighbour, to no port of a VPN."""
+        return not (self.host or (self.follow and is_nominal(self.internal_port)))
+
+    @property
     def suggested_port(self) -> int:
         """The external port to suggest to a gateway (RFC 6886 §3.3): the one asked for, else the internal one."""
         return self.external_port or self.internal_port

@@ -210,6 +210,10 @@ def test_a_file_that_is_fine_is_counted(write: Write, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == f"{path}: ok, 2 instances, 3 mappings\n"
 
 
+def test_a_mark_of_the_byte_order_at_the_begin_is_no_fault(write: Write) -> None:
+    assert len(load_config(write("\ufeff[[map]]\nport = 1\n")).instances) == 1  # as Windows' Notepad writes it
+
+
 def test_every_fault_is_a_line(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     path = write("nat = 'nonne'\n[[map]]\nport = 0\n")
     assert print_check(path, as_json=False) == 2

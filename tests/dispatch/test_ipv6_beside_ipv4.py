@@ -181,6 +181,13 @@ def test_where_only_ipv6_was_asked_for_the_pinholes_are_waited_for(start: Start)
     assert pinhole.external_ip == OURS
 
 
+@pytest.mark.parametrize("mapping", ["8123@192.168.1.50", "follow"])
+def test_where_only_ipv6_is_asked_what_has_no_pinhole_is_refused(start: Start, mapping: str) -> None:
+    session = start(pinholes(alone=True))
+    with pytest.raises(SpecError, match="leads to no port of this host, so it has no IPv6 pinhole: leave out -6"):
+        session.add(mapping)
+
+
 def test_both_roads_are_cleaned_up(start: Start) -> None:
     four, six = Gateway(IPv4Address("1.2.3.4")), Gateway(OURS)
     session = start(PathSetup(Nat(four, "four")), PathSetup(Nat(six, "six"), translate=PinholeTranslator(alone=False)))

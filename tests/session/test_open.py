@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import portmap
+from portmap.cli.commands.open import open_ports
+from portmap.errors import SpecError
 from portmap.loop.policy import OnConflict
 from portmap.model import PortRequest, Protocol
 
@@ -27,6 +29,14 @@ def test_a_port_can_be_added_by_its_number() -> None:
     with portmap.open("none", []) as session:
         session.add(25565)
         assert [request.key for request in session.requests] == [TCP_25565.key]
+
+
+@pytest.mark.parametrize("mapping", ["8123@192.168.1.50/tcp", "follow"])
+def test_over_ipv6_alone_what_has_no_pinhole_is_refused_before_anything_is_sent(mapping: str) -> None:
+    with pytest.raises(SpecError, match="has no IPv6 pinhole: leave out -6"):
+        portmap.open("pcp", mapping, ipv4=False)
+    with pytest.raises(SpecError, match="has no IPv6 pinhole: leave out -6"):
+        open_ports("pcp", [mapping], None, None, ipv4=False)
 
 
 def test_one_publisher_needs_no_list(tmp_path: Path) -> None:

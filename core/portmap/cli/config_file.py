@@ -23,7 +23,7 @@ _PASSWORD = re.compile(r"//[^/@]*:[^@]*@")
 def load_config(path: Path) -> ConfigFile:
     """What a file says. Raises SpecError, a ConfigError for what stands in it."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             text = file.read(MAX_SIZE + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"

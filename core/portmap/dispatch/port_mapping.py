@@ -28,7 +28,7 @@ from portmap.events import (
 )
 from portmap.loop.inbox import Inbox, Recheck, Register, Repair, Stop, Unregister
 from portmap.loop.policy import Policy
-from portmap.model import Key, Kind, PortRequest, is_nominal
+from portmap.model import Key, Kind, PortRequest
 from portmap.node.local_node import LocalNode, Record
 from portmap.reachability.repair_step import RepairStep
 
@@ -81,8 +81,7 @@ class PortMapping:
 
     def accepts(self, request: PortRequest) -> bool:
         """Whether the request makes sense here: a pinhole leads to a port of ours, not to one that a VPN chooses."""
-        chosen_elsewhere = request.follow and is_nominal(request.internal_port)
-        return not (self.ipv6 and (chosen_elsewhere or request.host))
+        return request.leads_here or not self.ipv6
 
     def register(self, request: PortRequest) -> None:
         """Keep this port open from now on."""

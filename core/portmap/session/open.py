@@ -15,7 +15,7 @@ from portmap.model import MAX_LIFETIME, Kind, PortRequest
 from portmap.node.local_node import LocalNode
 from portmap.session.session import Session
 from portmap.storage.no_status_file import NoStatusFile
-from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
+from portmap.syntax.mappings import MappingLike, check_distinct, check_openable, to_requests
 from portmap.syntax.plugin_specs import chain_text, on_interface, shown_spec
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def open(  # noqa: A001  # portmap.open reads best
     wanted = _each(mappings) or backends[0].default_mappings
     requests = tuple(request for mapping in wanted for request in to_requests(mapping, lifetime))
     check_distinct(requests)
+    check_openable(requests, ipv6_only=all(backend.ipv6 for backend in backends))
     publishers = _load_publishers((publish,) if isinstance(publish, str) else publish)
     setups = path_setups(backends, ipv4=ipv4, state=None if state is None else Path(state))
     shown = shown_spec(nat) if isinstance(nat, str) else str(nat)

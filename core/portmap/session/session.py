@@ -21,7 +21,7 @@ from portmap.publishers.group import DRAIN, PublisherGroup
 from portmap.session.event_stream import EventStream, Subscriber
 from portmap.session.state import SessionState, record_changed
 from portmap.storage.no_status_file import NoStatusFile
-from portmap.syntax.mappings import MappingLike, check_distinct, to_requests
+from portmap.syntax.mappings import MappingLike, check_distinct, check_openable, to_requests
 
 if TYPE_CHECKING:  # a session without a publisher or a state folder does not import what they need
     from portmap.publishers.health import PublisherHealth
@@ -179,7 +179,7 @@ class Session:
 
     def add(self, mapping: MappingLike) -> None:
         """Keep another port open. Raises SpecError for what makes no sense, and for a port asked for before."""
-        asked = to_requests(mapping, self._lease)
+        asked = check_openable(to_requests(mapping, self._lease), ipv6_only=all(path.ipv6 for path in self._paths))
         with self._changed:
             check_distinct((*self._requests.values(), *asked))
             self._requests |= {request.key: request for request in asked}

@@ -140,6 +140,15 @@ def check_distinct(requests: Iterable[PortRequest]) -> None:
         ports.add(request)
 
 
+def check_openable(requests: Iterable[PortRequest], *, ipv6_only: bool) -> tuple[PortRequest, ...]:
+    """The requests. Raise SpecError for one that no IPv6 firewall can let through, where nothing else is asked."""
+    checked = tuple(requests)
+    for request in checked:
+        if ipv6_only and not request.leads_here:
+            raise SpecError(f"{request.key} leads to no port of this host, so it has no IPv6 pinhole: leave out -6")
+    return checked
+
+
 def _protocols(text: str | None, mapping: str) -> tuple[Protocol, ...]:
     protocols = _PROTOCOLS.get(None if text is None else text.lower())
     if protocols is None:

@@ -27,7 +27,7 @@ from portmap.network.lan_hosts import LanHosts
 from portmap.session.open import load_backends
 from portmap.storage.journal import JournalEntry
 from portmap.storage.open_ports import OpenPorts
-from portmap.syntax.mappings import parse_mappings
+from portmap.syntax.mappings import check_openable, parse_mappings
 from portmap.syntax.plugin_specs import hop_texts, on_interface, parse_backend_spec, shown_spec
 
 NOT_NOTED = "the state folder cannot be written to, so 'portmap close' will not know this and the lease has to run out"
@@ -57,6 +57,7 @@ def open_ports(
             "open, as in portmap --nat … 25565"
         )
     requests = parse_mappings(mappings, lease or backends[0].default_lifetime)
+    check_openable(requests, ipv6_only=all(backend.ipv6 for backend in backends))
     spec = parse_backend_spec(nat)
     names_backend = not spec.beyond and Catalogue(BACKENDS).find(spec).load() is AnyBackend
     open_before = OpenPorts(folder)
@@ -99,7 +100,7 @@ class _Opener:
             if optional:
                 return OK
             raise
-        opened = self._open_all([request for request in requests if not (self._nat.ipv6 and request.host)])
+        opened = self._open_all([request for request in requests if request.leads_here or not self._nat.ipv6])
         for port in opened:
             if as_json:
                 print_opened(port, ipv6=self._nat.ipv6)
