@@ -179,6 +179,12 @@ def test_a_gateway_that_was_never_found_is_not_asked_to_delete() -> None:
     assert calls(backend, "delete_mapping") == []
 
 
+def test_what_a_gateway_that_tells_no_address_may_hold_is_deleted() -> None:
+    backend = ScriptedBackend().refuse(0, FOREVER, hook="external_ip").unheard(0, FOREVER)
+    play(backend, wanted(WEB), end=10)
+    assert backend.table == {}
+
+
 def test_a_request_that_comes_with_the_stop_is_not_opened() -> None:
     backend = ScriptedBackend()
     play(backend, [*wanted(WEB, at=100)], end=100)

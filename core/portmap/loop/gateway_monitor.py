@@ -36,6 +36,8 @@ class GatewayMonitor:
         self._policy = policy
         self._random = random
         self._state = GatewayState(check_due=inbox.now())
+        self.was_found = False
+        """Whether it has ever answered anything."""
 
     @property
     def due(self) -> float:
@@ -72,6 +74,7 @@ class GatewayMonitor:
 
     def mapping_answered(self) -> None:
         """A mapping request was answered. That counts as a check; a gateway that was lost may be back."""
+        self.was_found = True
         if self.lost:
             self.check_now()
         self._state = self._state.mapping_answered(self._inbox.now(), self._policy.ip_interval)
@@ -118,6 +121,7 @@ class GatewayMonitor:
 
     def _answered(self, begun: float) -> bool:
         """Whether the gateway is back, after it was lost."""
+        self.was_found = True
         was = self._state.reachable
         self._state = self._state.answered()
         if was is not True:

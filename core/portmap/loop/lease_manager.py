@@ -141,7 +141,7 @@ class LeaseManager:
         self._settle_interrupted_call()
         answers = True
         for lease in self._table:
-            if lease.held or (lease.doubt.may_be_held and self._monitor.address is not None):
+            if lease.held or (lease.doubt.may_be_held and self._monitor.was_found):
                 answers = self._remove(lease, deadline - self._inbox.now() if answers else 0.0)
 
     # Asking --------------------------------------------------------------------------------------------------
