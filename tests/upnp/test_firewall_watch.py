@@ -105,26 +105,39 @@ def test_boot_ids_that_change_without_end_are_told_ever_less_often(
     assert 2 <= alerts.qsize() <= 7  # after 20 ms, 40 ms, 80 ms and so on; 75 without the growing rest
 
 
-def test_announcements_of_other_hosts_have_a_firewall_that_is_where_it_was_looked_at_ever_less_often(
-    announce: Announce, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(firewall_watch, "REST", 0.02)
-    neighbour = IPv6Address("fe80::bad%1")
-    monkeypatch.setattr(firewall_watch, "read_datagrams", lambda sock: ((neighbour, it) for _, it in _read(sock)))
-    looks: list[float] = []
+NEIGHBOUR = IPv6Address("fe80::bad%1")
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """When the firewall, which is where it was, was looked at; a neighbour announces."""
+    times: list[float] = []
     alerts: SimpleQueue[str] = SimpleQueue()
-
-    def fetch(*_: object) -> None:
-        looks.append(time.monotonic())
-
-    watch = FirewallWatch(lambda: FIREWALL, lambda: (US,), fetch, alerts.put)
-    ends = time.monotonic() + 1.5
-    while time.monotonic() < ends:
-        announce("1")
-        time.sleep(0.005)
+    monkeypatch.setattr(firewall_watch, "read_datagrams", lambda sock: ((NEIGHBOUR, it) for _, it in _read(sock)))
+    monkeypatch.setattr(firewall_watch, "REST", 0.02)
+    watch = FirewallWatch(lambda: FIREWALL, lambda: (US,), lambda *_: times.append(time.monotonic()), alerts.put)
+    yield times
     watch.close()
-    assert 2 <= len(looks) <= 8
     assert alerts.qsize() == 0
+
+
+def test_announcements_of_other_hosts_have_a_firewall_that_is_where_it_was_looked_at_ever_less_often(
+    announce: Announce, looks: list[float]
+) -> None:
+    ends, number = time.monotonic() + 1.5, 0
+    while time.monotonic() < ends:
+        announce(str(number := number + 1))
+        time.sleep(0.005)
+    assert 2 <= len(looks) <= 8
+
+
+def test_an_announcement_that_is_repeated_has_the_firewall_looked_at_once(
+    announce: Announce, looks: list[float]
+) -> None:
+    for _ in range(8):  # as miniupnpd does for its services, twice
+        announce("1")
+    time.sleep(NEVER)
+    assert len(looks) == 1
 
 
 _read = multicast.read_datagrams

@@ -2,7 +2,8 @@
 
 An announcement is a reason to look, and hostile until the gateway has shown it. It counts where a default gateway, or
 the firewall itself, announces another BOOTID, or where the firewall is no longer where we knew it. Bounded: one look
-and one alert a second, and ever fewer where they come in a row.
+and one alert a second, and ever fewer where they come in a row. What is repeated is looked at once: a daemon announces
+each of its services, several times.
 """
 
 import logging
@@ -31,6 +32,7 @@ Fetch = Callable[[FirewallDevice, Waiter], object]
 REST = 0.8  # seconds between two looks, or two alerts, at first: a restart in that time is still mended within a second
 LONGEST_REST = 60.0  # seconds between two looks that found nothing new, or two alerts, in a row
 CLOSING = 0.18  # seconds; core waits 0.2
+_REMEMBERED = 16  # announcements that were looked at in vain; a router has a few, for each of its addresses
 _JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
 _log = logging.getLogger("portmap.upnp")
 
@@ -59,6 +61,7 @@ class FirewallWatch:
         self._joined: set[Address | int] = set()
         self._known: FirewallDevice | None = None  # the one that `_boot` is of
         self._boot = ""
+        self._unchanged: set[tuple[Address, Advertisement]] = set()  # looked at in vain while `_known` was in use
         self._rest = REST
         self._alerted_at = self._in_vain_at = -2 * LONGEST_REST
         self._thread = threading.Thread(target=self._run, name="upnp firewall watch", daemon=True)
@@ -112,6 +115,7 @@ class FirewallWatch:
             return sender in expected
         if device is not self._known:
             self._known, self._boot = device, device.boot
+            self._unchanged.clear()
         is_expected = sender in expected | {with_numeric_zone(device.host)}
         if is_expected and notice.boot and self._boot and notice.boot != self._boot:
             before, self._boot = self._boot, notice.boot
@@ -119,10 +123,12 @@ class FirewallWatch:
             return True
         if is_expected and notice.boot:
             self._boot = notice.boot
-        if not sender.is_link_local:
+        if not sender.is_link_local or (sender, notice) in self._unchanged:
             return False
         if self._is_there(device):
             self._looked_in_vain()
+            if len(self._unchanged) < _REMEMBERED:
+                self._unchanged.add((sender, notice))
         else:
             self._tell(f"{sender} announced itself, and the IPv6 firewall is no longer at {device.location}")
         return True
