@@ -6,6 +6,7 @@ Bounded: each question has a deadline. A datagram counts only with the transacti
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
@@ -78,13 +79,20 @@ class ProbeSocket:
         except OSError as error:
             raise NoGateway(f"{peer[0]} cannot be reached: {error.strerror or error}; is the network up?") from error
 
+    def is_answered(self, request: BindingRequest, seconds: float) -> bool:
+        """Whether an answer to this request arrives here, be it a refusal."""
+        return self._waits_for(lambda datagram: _is_answer(datagram, request), seconds)
+
     def hears(self, request: BindingRequest, seconds: float) -> bool:
         """Whether this very request arrives, as one that the NAT looped back does."""
+        return self._waits_for(lambda datagram: datagram == request.to_bytes(), seconds)
+
+    def _waits_for(self, is_it: Callable[[bytes], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self._sock, selectors.EVENT_READ)
             while selector.select(max(0.0, deadline - time.monotonic())):
-                if self._receive()[0] == request.to_bytes():
+                if is_it(self._receive()[0]):
                     return True
         return False
 
@@ -104,6 +112,14 @@ class ProbeSocket:
         except OSError:  # ICMP told that an earlier datagram found no socket
             return b"", ("", 0)
         return datagram, (host, port)
+
+
+def _is_answer(datagram: bytes, request: BindingRequest) -> bool:
+    try:
+        request.read(datagram)
+    except Garbled:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

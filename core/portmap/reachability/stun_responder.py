@@ -18,6 +18,7 @@ from portmap.wire.stun.message import BindingRequest
 from portmap.wire.stun.servers import Server, look_up, parse_servers
 
 PREFIX = "stun:"
+HERE = 0.5  # seconds that an answer may take that comes back to where the question came from, as it must not
 _TRANSACTION = 12  # bytes: RFC 8489 §5
 
 
@@ -60,6 +61,8 @@ class StunResponder:
                 token.encode()[:_TRANSACTION], change_ip=True, change_port=True, response_port=port
             )
             sock.send(peer, request)
+            if sock.is_answered(request, HERE):
+                raise Refused(f"{self} answers to no other port (RESPONSE-PORT of RFC 5780), so it proves nothing")
         return EchoAnswer(seen.address, port, None)
 
     def _peer(self) -> Peer:
