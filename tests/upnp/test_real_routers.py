@@ -72,6 +72,17 @@ def test_an_entry_that_only_the_second_witness_shows_is_not_lost_once_the_gatewa
     assert mapper.lists(scripted({GET: [714], LIST: [row()]})[0], WANTED)
 
 
+def test_where_there_is_no_second_witness_once_the_gateway_is_found_anew_what_we_hold_is_deleted_unseen(
+    mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    opens(mapper, scripted({GET: [714], ADD: [YES], LIST: [401]})[0])
+    mapper.learn_anew()
+    wan, gateway = scripted({GET: [714], LIST: [401], DELETE: [YES]})
+    assert mapper.lists(wan, WANTED) is None
+    mapper.close(wan, WANTED)
+    assert DELETE in gateway.heard
+
+
 def test_a_gateway_that_has_shown_an_entry_is_believed_when_it_denies_it(
     mapper: PortMapper, scripted: "Scripted"
 ) -> None:

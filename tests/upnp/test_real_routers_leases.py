@@ -177,6 +177,45 @@ def test_a_mapper_of_another_life_asks_for_a_lease(scripted: "Scripted") -> None
     assert leases(gateway) == ["600"]
 
 
+@pytest.mark.parametrize("yes", ILLEGIBLE)
+def test_a_yes_that_cannot_be_read_counts_where_the_lease_has_to_be_asked_for_anew(
+    yes: bytes, mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    capped = entry(lease=60)
+    wan, gateway = scripted({GET: [capped], ADD: [yes], DELETE: [YES]})
+    assert opens(mapper, wan) == Grant(30303, 60)
+    assert gateway.heard[-1] == GET
+
+
+# Our own entry in the way.
+
+
+def test_our_own_entry_gives_way_where_a_taken_port_is_501(mapper: PortMapper, scripted: "Scripted") -> None:
+    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+    wan, gateway = scripted({GET: [entry(lease=290), entry()], ADD: [501, 501, YES], DELETE: [YES]})
+    assert opens(mapper, wan) == Grant(30303, 600)
+    assert gateway.heard == [GET, ADD, ADD, DELETE, ADD, GET]
+
+
+def test_a_permanent_entry_of_ours_stays_where_a_lease_is_501(mapper: PortMapper, scripted: "Scripted") -> None:
+    opens(mapper, scripted({GET: [714, entry(lease=0)], ADD: [725, YES]})[0])
+    wan, gateway = scripted({GET: [entry(lease=0)], ADD: [501], DELETE: [YES]})
+    with pytest.raises(Refused):
+        opens(mapper, wan)
+    assert DELETE not in gateway.heard
+
+
+def test_where_another_port_is_had_at_a_renewal_the_former_entry_is_deleted(
+    mapper: PortMapper, scripted: "Scripted"
+) -> None:
+    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+    gets = [entry(lease=0), 714, entry(), entry(lease=0), 714]
+    wan, gateway = scripted({GET: gets, ADD: [501, 501, YES], DELETE: [YES]})
+    assert opens(mapper, wan).external_port == 20001
+    assert b"<NewExternalPort>30303<" in gateway.requests[gateway.heard.index(DELETE)]
+    assert mapper.held == 1
+
+
 # A yes that comes too late.
 
 

@@ -11,6 +11,7 @@ Raises portmap errors only. Rules:
 """
 
 import logging
+from contextlib import suppress
 
 from portmap.errors import Conflict, GatewayTimeout, NATError, Refused, SpecError
 from portmap.model import Grant, Protocol
@@ -19,7 +20,7 @@ from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
 from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanActions
 from portmap_upnp.mapping.lease_choice import LeaseChoice
 from portmap_upnp.mapping.ownership import Owner, OwnershipRule
-from portmap_upnp.mapping.port_forward import MappingRequest, PortForward, PortTaken, granted, lease_not_extended
+from portmap_upnp.mapping.port_forward import MappingRequest, PortForward, PortTaken, granted
 from portmap_upnp.mapping.table_reader import Reading, TableReader
 
 NOT_READ_BACK = "the gateway said yes, but its table cannot be read to confirm it"
@@ -96,7 +97,7 @@ class EntryMaker:
         if in_haste and self.held.get(forward.key) == forward:
             self._delete(wan, forward)
             return
-        reading = self.table.look_for_ours(wan, forward)
+        reading = self.table.look_for_ours(wan, forward, held=self.held.get(forward.key) == forward)
         ours = not reading.known or self._rule.may_delete(forward, reading.entry, self.held.get(forward.key))
         if not ours:
             _log.debug("%s is not (or no longer) ours: nothing to delete", forward)
@@ -121,8 +122,8 @@ class EntryMaker:
 
     def lists(self, wan: WanActions, forward: PortForward) -> bool | None:
         """Whether the gateway lists this entry, switched on; None where its table cannot be read."""
-        look = self.table.look_for_ours if forward.key in self.held else self.table.look
-        reading = look(wan, forward)
+        held = self.held.get(forward.key) == forward
+        reading = self.table.look_for_ours(wan, forward, held=held) if held else self.table.look(wan, forward)
         if not reading.known:
             return None
         entry = reading.entry
@@ -188,12 +189,16 @@ class EntryMaker:
         if before.entry and listed.entry and before.entry.lease and listed.entry.lease > before.entry.lease:
             self._renewals_extend = True
         if listed.known and listed.entry is None:
-            asked = self._add(wan, request)
+            with suppress(Unreadable):  # the table is read next
+                self._add(wan, request)
+            asked = self._leases.asked
             listed = self._read_back(wan, forward)
         whole = self._granted.get(forward.key, (0, 0))[1]
-        if listed.known and not _is_right(before, listed, asked, whole):
+        if listed.known and not listed.is_right(before, asked, whole):
             self._delete(wan, forward, keep=True)
-            asked = self._add(wan, request)
+            with suppress(Unreadable):  # the table is read next
+                self._add(wan, request)
+            asked = self._leases.asked
             listed = self._read_back(wan, forward)
         if not listed.known:
             _log.info("%s: %s", forward, NOT_READ_BACK)
@@ -216,11 +221,12 @@ class EntryMaker:
         return lifetime if lifetime and entry.lease * 3 > lifetime else None
 
     def _ask(self, wan: WanActions, request: MappingRequest, before: PortMappingEntry | None) -> int:
-        """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
+        """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way."""
         try:
             return self._add(wan, request)
-        except Conflict:
-            if before is None:
+        except Refused as refusal:
+            is_501 = refusal.code == code.ACTION_FAILED  # some routers' word for 718, and for a lease
+            if before is None or not (isinstance(refusal, Conflict) or (is_501 and before.lease)):
                 raise
             self._delete(wan, request.forward, keep=True)
             return self._add(wan, request)
@@ -292,9 +298,3 @@ class EntryMaker:
             _log.debug("%s is deleted, by the status of the answer: %s", forward, error)
         if not keep:
             self.held.pop(forward.key, None)
-
-
-def _is_right(before: Reading, listed: Reading, asked: int, whole: int) -> bool:
-    """Whether the entry is there, switched on, and its lease extended; `whole` is the lifetime granted last."""
-    entry = listed.entry
-    return entry is not None and entry.enabled and not lease_not_extended(before.entry, entry, asked, whole)

@@ -79,9 +79,10 @@ class PortMapper:
         description = entry_description(name, wanted.internal_port, self._rule.host)
         request = MappingRequest(wanted, description, lifetime)
         first: Refused | None = None
+        grant: Grant | None
         for port in self._ports(wanted):
             try:
-                return self._entries.make(wan, request.at(port))
+                grant = self._entries.make(wan, request.at(port))
             except Refused as refusal:
                 if refusal.code == code.SAME_PORTS_REQUIRED and port != wanted.internal_port:
                     return self._entries.make(wan, request.at(wanted.internal_port))
@@ -95,13 +96,16 @@ class PortMapper:
                     raise
                 _log.debug("%s: %s", request.at(port).forward, refusal)
                 first = refusal if isinstance(refusal, NoEffect) else first or refusal
+            else:
+                self._close_former(wan, wanted, grant)
+                return grant
         if first and first.code == code.ACTION_FAILED and (grant := self._make_permanent(wan, request)):
             return grant
         raise first or PortTaken.by(wanted, "another host")
 
     def _close_former(self, wan: WanActions, former: PortForward, grant: Grant) -> None:
-        """Close what we held where the gateway chose another port at a renewal: one entry is left for a mapping."""
-        if grant.external_port == former.external_port or former.key not in self._entries.held:
+        """Close what we held where another port was had at a renewal: one entry is left for a mapping."""
+        if grant.external_port == former.external_port or self._entries.held.get(former.key) != former:
             return
         try:
             self._entries.remove(wan, former)

@@ -15,7 +15,7 @@ from portmap_upnp.control.soap import ActionMissing, ErrorWithoutCode, Unreadabl
 from portmap_upnp.control.upnp_errors import ACTION_FAILED, INVALID_ARGS, INVALID_INDEX, NO_SUCH_ENTRY
 from portmap_upnp.control.wan_connection import PortMappingEntry, TableRow, WanActions
 from portmap_upnp.mapping.internal_client import parse_client
-from portmap_upnp.mapping.port_forward import PortForward
+from portmap_upnp.mapping.port_forward import PortForward, lease_not_extended
 
 MAX_ROWS = 256  # a home router has room for some dozens
 SCAN_TIMEOUT = 2.5  # seconds for reading the whole table, of the 8 that a hook has
@@ -33,6 +33,11 @@ class Reading(NamedTuple):
         """Whether both say the same, but for the lease, which runs down between two looks."""
         mine, its = (it.entry and it.entry._replace(lease=0) for it in (self, other))
         return (mine, self.known) == (its, other.known)
+
+    def is_right(self, before: "Reading", asked: int, whole: int) -> bool:
+        """Whether the entry is there, switched on, and its lease extended; `whole` is the lifetime granted last."""
+        entry = self.entry
+        return entry is not None and entry.enabled and not lease_not_extended(before.entry, entry, asked, whole)
 
 
 UNKNOWN = Reading(known=False)
@@ -52,14 +57,17 @@ class TableReader:
         reading = self._specific(wan, forward)
         return reading if reading.known else self._scan(wan, forward)
 
-    def look_for_ours(self, wan: WanActions, forward: PortForward) -> Reading:
-        """What holds the external port that may be ours. A denial counts where an entry was shown so, or by both."""
+    def look_for_ours(self, wan: WanActions, forward: PortForward, *, held: bool = False) -> Reading:
+        """What holds the external port that may be ours, and is if `held`.
+
+        A denial counts where an entry was shown so, by both witnesses, or by the only one where we hold nothing.
+        """
         reading = self.look(wan, forward)
         if reading != Reading() or self.shows_entries or self._specific_fails:
             return reading
         scanned = self._scan(wan, forward)
         self._specific_fails = scanned.entry is not None
-        return scanned if scanned.entry else reading
+        return scanned if scanned.entry or held else reading
 
     def confirm(self, wan: WanActions, forward: PortForward) -> Reading:
         """What holds the external port after the gateway said yes: both witnesses are asked where the first denies."""
