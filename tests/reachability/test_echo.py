@@ -44,7 +44,7 @@ def test_a_datagram_that_was_sent_says_nothing_of_its_arrival() -> None:
     assert EchoAnswer.parse(OURS, 25565, Protocol.UDP) == EchoAnswer(CLIENT, 25565, None)
 
 
-@pytest.mark.parametrize("content", [ECHOIP, OURS | {"sent": False}, OURS | {"protocol": "tcp"}])
+@pytest.mark.parametrize("content", [ECHOIP, OURS | {"sent": "no"}, OURS | {"protocol": "tcp"}])
 def test_a_responder_that_knows_tcp_only_proves_nothing_for_udp(content: object) -> None:
     with pytest.raises(Refused, match="checks TCP only"):
         EchoAnswer.parse(content, 25565, Protocol.UDP)
@@ -113,3 +113,8 @@ def test_a_responder_that_redirects_is_told(site: WebSite) -> None:
     site.answer = b"HTTP/1.1 301 Moved Permanently\r\nContent-Length: 0\r\n\r\n"
     with pytest.raises(Refused, match="it redirects: name the URL that it leads to"):
         EchoClient.parse(site.url).check(25565, Protocol.TCP)
+
+
+def test_a_datagram_that_the_responder_could_not_send_is_told() -> None:
+    with pytest.raises(Refused, match=r"no way to send a datagram to 11\.22\.33\.1"):
+        EchoAnswer.parse(OURS | {"sent": False}, 25565, Protocol.UDP)

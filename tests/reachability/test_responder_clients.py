@@ -39,6 +39,13 @@ def test_a_client_that_names_itself_in_the_header_that_the_proxy_passes_on_gets_
         client_of(asked("/", **headers), PROXY, PROXY)
 
 
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1"])
+def test_a_proxy_on_this_host_may_come_from_either_loopback_address(peer: str, proxy: str) -> None:
+    client = client_of(asked("/", X_Real_IP="11.22.33.44"), ip_address(peer), ip_address(proxy))
+    assert client == ip_address("11.22.33.44")
+
+
 @pytest.mark.parametrize("headers", [{}, {"X_Real_IP": "unknown"}])
 def test_a_proxy_that_names_no_client_gets_no_answer(headers: dict[str, str]) -> None:
     with pytest.raises(BadRequest):

@@ -37,6 +37,8 @@ class EchoAnswer:
         if isinstance(answered, bool) or answered != port:
             raise Garbled("the responder answered for another port")
         if protocol is Protocol.UDP:
+            if spoken == "udp" and content.get("sent") is False:
+                raise Refused(f"the responder has no way to send a datagram to {address}")
             if spoken != "udp" or content.get("sent") is not True:
                 raise Refused("this responder checks TCP only: `portmap echo` on a host outside checks UDP, too")
             return cls(address, port, None)

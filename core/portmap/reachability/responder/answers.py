@@ -58,7 +58,7 @@ def client_of(request: Request, peer: Address, proxy: Address | None) -> Address
     A proxy of this network that was not named is not taken for the client: anybody outside could try its ports, which
     may be this host's own. Raises BadRequest for such a one, and where the proxy states no client, or two.
     """
-    if proxy is None or peer != proxy:
+    if not is_proxy(peer, proxy):
         if not peer.is_global and not _OF_PROXIES.isdisjoint(request.headers):
             raise BadRequest(HTTPStatus.BAD_GATEWAY, f"{peer} is a proxy that was not named: --behind {peer}")
         return peer
@@ -70,6 +70,11 @@ def client_of(request: Request, peer: Address, proxy: Address | None) -> Address
             HTTPStatus.BAD_GATEWAY, "the proxy does not say who asks: let it set X-Real-IP and X-Forwarded-For"
         ) from None
     return client
+
+
+def is_proxy(peer: Address, proxy: Address | None) -> bool:
+    """Whether the connection is the named proxy's. One on this host comes from either loopback address, in turn."""
+    return proxy is not None and (peer == proxy or (proxy.is_loopback and peer.is_loopback))
 
 
 def plain(address: Address) -> Address:

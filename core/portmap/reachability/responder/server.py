@@ -16,7 +16,7 @@ from ipaddress import ip_address
 
 from portmap.errors import PortmapError
 from portmap.model import Address
-from portmap.reachability.responder.answers import Try, answer_to, client_of, plain
+from portmap.reachability.responder.answers import Try, answer_to, client_of, is_proxy, plain
 from portmap.reachability.responder.http import MAX_HEAD, BadRequest, Response, error_response, parse_request
 from portmap.reachability.responder.rate_limit import Places, RateLimit
 from portmap.reachability.responder.try_port import CONNECT, try_port
@@ -48,7 +48,7 @@ class Responder:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = plain(ip_address(writer.get_extra_info("peername")[0]))
-        has_place = self.places.take(peer, shared=peer == self.proxy)
+        has_place = self.places.take(peer, shared=is_proxy(peer, self.proxy))
         try:
             with suppress(OSError, TimeoutError):  # the client has gone, or is too slow to be served
                 async with asyncio.timeout(HEAD_SECONDS + self.connect_seconds + 1):
