@@ -190,16 +190,9 @@ def test_a_yes_that_cannot_be_read_counts_where_the_lease_has_to_be_asked_for_an
 # Our own entry in the way.
 
 
-def test_our_own_entry_gives_way_where_a_taken_port_is_501(mapper: PortMapper, scripted: "Scripted") -> None:
+def test_an_entry_of_ours_stays_where_its_renewal_is_501(mapper: PortMapper, scripted: "Scripted") -> None:
     opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
-    wan, gateway = scripted({GET: [entry(lease=290), entry()], ADD: [501, 501, YES], DELETE: [YES]})
-    assert opens(mapper, wan) == Grant(30303, 600)
-    assert gateway.heard == [GET, ADD, ADD, DELETE, ADD, GET]
-
-
-def test_a_permanent_entry_of_ours_stays_where_a_lease_is_501(mapper: PortMapper, scripted: "Scripted") -> None:
-    opens(mapper, scripted({GET: [714, entry(lease=0)], ADD: [725, YES]})[0])
-    wan, gateway = scripted({GET: [entry(lease=0)], ADD: [501], DELETE: [YES]})
+    wan, gateway = scripted({GET: [entry(lease=290)], ADD: [501], DELETE: [YES]})
     with pytest.raises(Refused):
         opens(mapper, wan)
     assert DELETE not in gateway.heard

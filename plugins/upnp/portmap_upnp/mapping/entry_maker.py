@@ -221,12 +221,11 @@ class EntryMaker:
         return lifetime if lifetime and entry.lease * 3 > lifetime else None
 
     def _ask(self, wan: WanActions, request: MappingRequest, before: PortMappingEntry | None) -> int:
-        """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way."""
+        """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
         try:
             return self._add(wan, request)
-        except Refused as refusal:
-            is_501 = refusal.code == code.ACTION_FAILED  # some routers' word for 718, and for a lease
-            if before is None or not (isinstance(refusal, Conflict) or (is_501 and before.lease)):
+        except Conflict:  # not for 501, a word of some for 718: of others it is one for a line that is down
+            if before is None:
                 raise
             self._delete(wan, request.forward, keep=True)
             return self._add(wan, request)
