@@ -39,12 +39,19 @@ class Responder:
     places: Places = field(default_factory=Places)
     connect_seconds: float = CONNECT
     _tries: int = 0
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, listener: socket.socket, until: asyncio.Event) -> None:
         """Answer until the event is set."""
-        server = await asyncio.start_server(self._answer, sock=listener, limit=MAX_HEAD, backlog=_BACKLOG)
+        server = await asyncio.start_server(self._begin, sock=listener, limit=MAX_HEAD, backlog=_BACKLOG)
         async with server:
             await until.wait()
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer in a task of our own: asyncio's prints a traceback where it is cancelled at the end (Python 3.11)."""
+        task = asyncio.get_running_loop().create_task(self._answer(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = plain(ip_address(writer.get_extra_info("peername")[0]))
