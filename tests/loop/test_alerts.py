@@ -25,10 +25,7 @@ from tests.loop.scripted_loop import (
 
 from portmap.backends.nat import Nat
 from portmap.errors import NotYet
-from portmap.events import (
-    Event,
-    PortEvent,
-)
+from portmap.events import Event, PortEvent
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Recheck, Unregister
 from portmap.loop.loop import Loop
@@ -106,6 +103,12 @@ def test_what_the_other_path_learnt_has_everything_asked_for_again_and_is_not_to
     told = play(backend, [*wanted(WEB), (100, Recheck("gateway.rebooted"))], end=101)
     assert calls(backend) == [0, 100]
     assert not {"gateway.rebooted", "network.changed"} & set(told.names())
+
+
+def test_a_second_restart_is_not_kept_waiting_by_what_the_other_path_learnt_of_the_first() -> None:
+    backend, again = ScriptedBackend(), GatewayAlert("rebooted")
+    play(backend, [*wanted(WEB), (100, again), (100.1, Recheck("gateway.rebooted")), (102.5, again)], end=104)
+    assert calls(backend) == [0, 100, 101, 102.5]
 
 
 def test_an_alert_has_the_address_looked_at_too() -> None:

@@ -53,3 +53,13 @@ def test_a_certain_signal_brings_a_planned_round_forward() -> None:
 def test_after_a_quiet_minute_the_pause_is_a_second_again() -> None:
     debounce = Debounce(last=100.0, fruitless=6).signalled(160.0).done(160.0)
     assert debounce.signalled(160.5).due == 161.0
+
+
+def test_a_round_that_no_other_host_can_cause_makes_no_pause_longer() -> None:
+    debounce = Debounce().signalled(0.0).done(0.0).signalled(0.1, certain=True).done(1.0)
+    assert debounce.signalled(1.5).due == 2.0
+
+
+def test_a_round_that_another_host_can_have_caused_as_well_makes_the_pause_longer() -> None:
+    debounce = Debounce().signalled(0.0).done(0.0).signalled(0.1).signalled(0.2, certain=True).done(1.0)
+    assert debounce.signalled(1.5).due == 3.0

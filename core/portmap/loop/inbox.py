@@ -53,7 +53,10 @@ class NetworkAlert(NamedTuple):
 
 
 class Recheck(NamedTuple):
-    """The session's other path, or another portmap of this host, did something: ask for everything again."""
+    """The session's other path, or another portmap of this host, did something: ask for everything again.
+
+    No other host can cause more of these than the other path asks for everything again itself.
+    """
 
     reason: str
 

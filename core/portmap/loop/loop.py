@@ -151,7 +151,7 @@ class Loop:
                 self._ask_again_soon(NetworkChanged(reason=reason), certain=certain)
             case Recheck(reason):
                 _log.info("all is asked for again: %s", reason)
-                self._ask_again_soon(None)
+                self._ask_again_soon(None, certain=True)
             case Repair(key, step):
                 self._leases.repair(key, step)
             case Stop():
