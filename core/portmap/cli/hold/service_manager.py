@@ -109,6 +109,7 @@ class ServiceReporter:
 
 _log = logging.getLogger("portmap.notify")
 
+LONGEST_WATCHDOG = 86_400.0  # seconds: a message more often than asked for does no harm, and no clock overflows
 MAX_STATUS = 200  # characters; a line of `systemctl status`
 STOPPING = "STOPPING=1"
 WATCHDOG = "WATCHDOG=1"
@@ -136,11 +137,11 @@ def systemd_notifier() -> SystemdNotifier:
 
 
 def _watchdog(environment: Mapping[str, str], pid: int) -> float | None:
-    """WATCHDOG_USEC in seconds, if it is for us (WATCHDOG_PID, sd_watchdog_enabled(3))."""
+    """WATCHDOG_USEC in seconds, a day at most, if it is for us (WATCHDOG_PID, sd_watchdog_enabled(3))."""
     microseconds, whose = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
     if not microseconds or (whose and whose != str(pid)):
         return None
     if not (microseconds.isascii() and microseconds.isdigit() and int(microseconds[:18])):
         _log.warning("WATCHDOG_USEC %r is no number of microseconds: no watchdog messages are sent", microseconds)
         return None
-    return int(microseconds[:18]) / 1_000_000
+    return min(int(microseconds[:18]) / 1_000_000, LONGEST_WATCHDOG)
