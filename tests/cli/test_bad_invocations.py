@@ -209,8 +209,8 @@ def remembered(state: Path, garbage: bytes) -> Iterator[None]:
     with ExitStack() as stack:
         for folder in (state, state / "open", state / "running", status_folder(state)):
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "1-aaaa.json").write_bytes(garbage)
-            (folder / "2-bbbb.json").write_bytes(garbage)
+            (folder / "1-aaaaaaaa.json").write_bytes(garbage)
+            (folder / "2-bbbbbbbb.json").write_bytes(garbage)
             try_lock(stack.enter_context((folder / "2-bbbb.lock").open("wb")))
         yield
 

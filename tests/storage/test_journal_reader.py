@@ -45,11 +45,11 @@ def test_reading_takes_nothing_over(tmp_path: Path) -> None:
 
 
 def test_what_makes_no_sense_is_passed_over_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "1-x.json").write_text("nonsense")
-    (tmp_path / "2-x.json").write_bytes(b"\xff")
-    (tmp_path / "3-x.json").mkdir()
+    (tmp_path / "1-0000000e.json").write_text("nonsense")
+    (tmp_path / "2-0000000e.json").write_bytes(b"\xff")
+    (tmp_path / "3-0000000e.json").mkdir()
     assert read_journals(tmp_path) == ()
-    assert (tmp_path / "1-x.json").read_text() == "nonsense"
+    assert (tmp_path / "1-0000000e.json").read_text() == "nonsense"
 
 
 def test_no_folder_is_no_journal(tmp_path: Path) -> None:

@@ -88,17 +88,17 @@ def test_what_was_inherited_is_gone_once_the_heir_has_written_its_own(opened: Op
 def test_a_corrupt_journal_is_set_aside_with_a_warning(
     opened: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "1-abc.json").write_bytes(b"\xff\x00 no journal")
+    (tmp_path / "1-00000abc.json").write_bytes(b"\xff\x00 no journal")
     assert opened().take_over() == ()
-    assert (tmp_path / "1-abc.corrupt").read_bytes() == b"\xff\x00 no journal"
+    assert (tmp_path / "1-00000abc.corrupt").read_bytes() == b"\xff\x00 no journal"
     assert "set aside" in caplog.text
 
 
 def test_a_huge_file_is_not_read_but_set_aside(opened: Open, tmp_path: Path) -> None:
-    with (tmp_path / "1-abc.json").open("wb") as file:
+    with (tmp_path / "1-00000abc.json").open("wb") as file:
         file.truncate(1 << 30)
     assert opened().take_over() == ()
-    assert (tmp_path / "1-abc.corrupt").exists()
+    assert (tmp_path / "1-00000abc.corrupt").exists()
 
 
 def test_the_same_journal_is_not_written_twice(opened: Open, tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_a_relative_xdg_folder_is_ignored_as_its_standard_says(monkeypatch: pyte
 
 @pytest.mark.timeout(10)
 def test_a_pipe_in_the_folder_delays_no_session(opened: Open, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "1-abc.json")
-    os.mkfifo(tmp_path / "2-abc.json")
-    os.mkfifo(tmp_path / "2-abc.lock")
+    os.mkfifo(tmp_path / "1-00000abc.json")
+    os.mkfifo(tmp_path / "2-00000abc.json")
+    os.mkfifo(tmp_path / "2-00000abc.lock")
     assert opened().take_over() == ()
 
 

@@ -70,9 +70,9 @@ def test_what_is_opened_and_closed_later_is_known_at_once(tmp_path: Path) -> Non
 
 def test_a_damaged_file_and_a_folder_that_is_none_are_nothing_to_know(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "1-a.json").write_text("{")
+    (tmp_path / FOLDER / "1-0000000a.json").write_text("{")
     assert seconds_left(tmp_path) is None
-    assert (tmp_path / FOLDER / "1-a.json").exists()
+    assert (tmp_path / FOLDER / "1-0000000a.json").exists()
     other = tmp_path / "other"
     other.mkdir()
     (other / FOLDER).write_text("")

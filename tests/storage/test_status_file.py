@@ -202,8 +202,8 @@ def test_a_status_folder_that_cannot_be_written_costs_only_the_status(
 @pytest.mark.timeout(10)
 def test_a_pipe_among_the_files_delays_no_reader(tmp_path: Path) -> None:
     board = StatusFile(tmp_path, NEW)
-    os.mkfifo(status_folder(tmp_path) / "1-abc.json")
-    os.mkfifo(status_folder(tmp_path) / "1-abc.lock")
+    os.mkfifo(status_folder(tmp_path) / "1-00000abc.json")
+    os.mkfifo(status_folder(tmp_path) / "1-00000abc.lock")
     board.write()
     assert live_sessions(tmp_path) == (NEW,)
     board.close()

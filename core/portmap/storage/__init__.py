@@ -8,6 +8,7 @@ journal_writer     JournalWriter: keeps the journal in step with the loop
 no_status_file     NoStatusFile: in place of a StatusFile where there is no state folder
 open_ports         OpenPorts: what `portmap open` has left open
 open_ports_reader  OpenPortsReader: the same, for a session that holds one of these ports, too
+session_files      the names of the files of sessions
 status             SessionStatus: what `portmap status` shows; text <-> value
 status_file        StatusFile: one status file per live session, and reading them
 """

@@ -14,13 +14,14 @@ from portmap.errors import Garbled, SpecError
 from portmap.host.files import open_for_lock, read_file
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal import MAX_SIZE, Journal, JournalEntry, from_text
+from portmap.storage.session_files import lock_of, only_session_files, pid_of
 
 _log = logging.getLogger("portmap.state")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionJournal:
-    """One session's journal. `pid` was or is its process, 0 if the file's name does not tell; `written`: unix time."""
+    """One session's journal. `pid` was or is its process; `written`: unix time."""
 
     path: Path
     pid: int
@@ -39,7 +40,7 @@ def read_journals(folder: Path) -> tuple[SessionJournal, ...]:
     A file that makes no sense is passed over.
     """
     try:
-        paths = [path for path in folder.iterdir() if path.suffix == ".json"]
+        paths = only_session_files(folder.iterdir())
     except FileNotFoundError:
         return ()
     except OSError as error:
@@ -51,16 +52,10 @@ def read_journals(folder: Path) -> tuple[SessionJournal, ...]:
 def _read(path: Path) -> SessionJournal | None:
     try:
         journal = from_text(read_file(path, MAX_SIZE).decode())
-        return SessionJournal(path, _pid(path), _is_locked(path.with_suffix(".lock")), path.stat().st_mtime, journal)
+        return SessionJournal(path, pid_of(path), _is_locked(lock_of(path)), path.stat().st_mtime, journal)
     except (OSError, UnicodeDecodeError, Garbled) as error:
         _log.debug("%s is passed over: %s", path, error)
         return None
-
-
-def _pid(path: Path) -> int:
-    """The name is PID-RANDOM.json: `portmap.storage.journal_store`."""
-    number = path.name.partition("-")[0]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 12 else 0
 
 
 def _is_locked(lock: Path) -> bool:

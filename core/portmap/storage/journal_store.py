@@ -3,7 +3,7 @@
 Rules:
 - A file whose lock is free belongs to no living session, and may be taken over.
 - Writing is atomic: a reader sees the old content or the new.
-- A file that makes no sense is set aside, never deleted.
+- A file that makes no sense is set aside, never deleted. What no session made is not touched.
 - Trouble with the folder costs the memory of ports, not the mappings: it is a warning, not an error.
 """
 
@@ -16,6 +16,7 @@ from portmap.errors import Garbled, SpecError
 from portmap.host.files import check_folder, check_writable, open_for_lock, read_file, write_file
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal import MAX_SIZE, Journal, from_text, to_text
+from portmap.storage.session_files import lock_of, new_session_file, session_files
 
 _log = logging.getLogger("portmap.state")
 
@@ -54,12 +55,12 @@ class JournalStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / f"{os.getpid()}-{os.urandom(4).hex()}.json"
+        self._path = new_session_file(folder)
         self._written = ""
         self._inherited: dict[Path, IO[bytes]] = {}
         make_folder(folder)
         try:
-            self._lock = open_for_lock(_lock_of(self._path), create=True)
+            self._lock = open_for_lock(lock_of(self._path), create=True)
         except OSError as error:
             raise unusable(folder, error) from error
         try_lock(self._lock)
@@ -67,7 +68,7 @@ class JournalStore:
     def take_over(self) -> tuple[Journal, ...]:
         """What the dead have left, oldest first. It stays on disk until this session has written its own journal."""
         journals = []
-        for path in sorted(self._folder.glob("*.json"), key=_age):
+        for path in session_files(self._folder):
             journal = self._take_over(path) if path != self._path else None
             if journal is not None:
                 journals.append(journal)
@@ -96,12 +97,12 @@ class JournalStore:
         for lock in (self._lock, *self._inherited.values()):
             lock.close()
         self._inherited.clear()
-        _remove(_lock_of(self._path))
+        _remove(lock_of(self._path))
 
     def _take_over(self, path: Path) -> Journal | None:
         """The journal, if its owner is dead; the lock is kept, so that no other session takes it over as well."""
         try:
-            lock = open_for_lock(_lock_of(path), create=True)
+            lock = open_for_lock(lock_of(path), create=True)
         except OSError as error:
             _log.debug("%s is left alone: %s", path, error)
             return None
@@ -121,12 +122,8 @@ class JournalStore:
         for path, lock in self._inherited.items():
             _remove(path)
             lock.close()
-            _remove(_lock_of(path))
+            _remove(lock_of(path))
         self._inherited.clear()
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_suffix(".lock")
 
 
 def _remove(path: Path) -> None:
@@ -135,13 +132,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         _log.debug("%s stays: %s", path, error)
-
-
-def _age(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _content(path: Path) -> str:
@@ -156,7 +146,7 @@ def _set_aside(path: Path, reason: Garbled) -> None:
     aside = path.with_suffix(".corrupt")
     try:
         path.replace(aside)
-        _lock_of(path).unlink(missing_ok=True)
+        lock_of(path).unlink(missing_ok=True)
     except OSError as error:
         _log.warning("%s makes no sense (%s) and cannot be set aside: %s", path, reason, error)
     else:

@@ -5,7 +5,6 @@ an error of the folder costs the status, not the mappings.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from portmap.host.files import check_folder, open_for_lock, read_file, write_fil
 from portmap.model import Key, PortRequest
 from portmap.storage.file_lock import try_lock
 from portmap.storage.journal_store import make_folder
+from portmap.storage.session_files import lock_of, new_session_file, session_files
 from portmap.storage.status import SessionStatus, from_text, to_text
 
 MAX_SIZE = 16 * 1024 * 1024  # bytes; 10,000 ports need 3 MiB
@@ -32,11 +32,11 @@ class StatusFile:
         self._status = status
         self._written = ""
         self._lock = threading.Lock()
-        self._path = status_folder(folder) / f"{os.getpid()}-{os.urandom(4).hex()}.json"
+        self._path = new_session_file(status_folder(folder))
         make_folder(folder)
         self._path.parent.mkdir(exist_ok=True, mode=0o700)
         check_folder(self._path.parent)
-        self._file = open_for_lock(self._path.with_suffix(".lock"), create=True)
+        self._file = open_for_lock(lock_of(self._path), create=True)
         try_lock(self._file)
 
     def add(self, requests: Iterable[PortRequest], *, ipv6: bool) -> None:
@@ -66,7 +66,7 @@ class StatusFile:
         with self._lock:
             self._written = ""
             self._file.close()
-            for path in (self._path, self._path.with_suffix(".lock")):
+            for path in (self._path, lock_of(self._path)):
                 with suppress(OSError):
                     path.unlink()
 
@@ -87,13 +87,13 @@ def status_folder(folder: Path) -> Path:
 
 def live_sessions(folder: Path) -> tuple[SessionStatus, ...]:
     """The notices of the sessions that live, the oldest first."""
-    found = [status for path in status_folder(folder).glob("*.json") if (status := _read(path)) is not None]
+    found = [status for path in session_files(status_folder(folder)) if (status := _read(path)) is not None]
     return tuple(sorted(found, key=lambda status: (status.started, status.pid)))
 
 
 def _read(path: Path) -> SessionStatus | None:
     """The status, if its session lives. What the dead have left is cleared away."""
-    lock = path.with_suffix(".lock")
+    lock = lock_of(path)
     try:
         with open_for_lock(lock) as file:
             if not try_lock(file):
