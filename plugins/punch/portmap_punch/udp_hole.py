@@ -1,6 +1,7 @@
 """UdpHole: one local UDP port, kept open in the NATs by questions to STUN servers. Engine thread only.
 
-Datagrams that answer a question of ours are read here; all others came from peers and are handed on.
+Datagrams that answer a question of ours are read here, late ones and those that come twice as well; all others came
+from peers and are handed on.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from portmap.errors import Garbled, NoGateway
 from portmap.network.interface import use_interface
 from portmap.wire.exchange import Peer
-from portmap.wire.stun.message import BindingRequest, Endpoint, Reflection
+from portmap.wire.stun.message import BindingRequest, Endpoint, Reflection, is_stun
 
 ANSWER = 2.0  # seconds for all answers
 SENDS = (0.0, 0.3, 0.8, 1.4)  # seconds; a datagram may be lost
@@ -35,6 +36,8 @@ class UdpHole:
     sock: socket.socket
     deliver: Deliver
     _questions: dict[bytes, _Question] = field(default_factory=dict)
+    _servers: frozenset[Peer] = frozenset()
+    """Those that were asked last."""
 
     @classmethod
     def bind(cls, deliver: Deliver, port: int = 0, interface: str | None = None) -> "UdpHole":
@@ -65,9 +68,11 @@ class UdpHole:
 
     async def ask(self, peers: Sequence[Peer]) -> list[Endpoint | None]:
         """Where each server sees the port, and its second address where it has one; None for no answer."""
+        self._servers = frozenset(peers)
         answers = await asyncio.gather(*(self._ask(peer) for peer in peers))
         pairs = [(answer, peer) for answer, peer in zip(answers, peers, strict=True) if answer is not None]
         others = [other for answer, (address, _) in pairs if (other := answer.second_of(address)) is not None]
+        self._servers |= {(str(address), port) for address, port in others[:1]}
         more = await asyncio.gather(*(self._ask((str(address), port)) for address, port in others[:1]))
         return [answer.endpoint if answer is not None else None for answer in (*answers, *more)]
 
@@ -104,7 +109,7 @@ class UdpHole:
     def _is_answer(self, datagram: bytes, peer: Peer) -> bool:
         question = self._questions.get(datagram[8:20])
         if question is None or peer != question.peer:
-            return False
+            return peer in self._servers and is_stun(datagram)
         with suppress(Garbled):
             answer = question.request.read(datagram)
             if isinstance(answer, Reflection) and answer.is_of(4) and not question.answer.done():

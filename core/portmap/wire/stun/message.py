@@ -116,6 +116,11 @@ class BindingRequest:
         return int(kind)
 
 
+def is_stun(datagram: bytes) -> bool:
+    """Whether it is a STUN message by its head: the cookie in its place (§5)."""
+    return len(datagram) >= _HEADER.size and datagram[4:8] == COOKIE.to_bytes(4, "big")
+
+
 def _read_other(value: bytes | None) -> Endpoint | None:
     """OTHER-ADDRESS, which need not be understood: one that makes no sense is none, and costs nothing else."""
     try:
