@@ -4,10 +4,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-import portmap
 from portmap.errors import GatewayTimeout, Refused, SpecError
 from portmap.model import Protocol
-from portmap.syntax.plugin_specs import chain_text
 from portmap.wire.stun.servers import Server
 from portmap_punch.argument import Forward, parse_argument
 from portmap_punch.endpoint import agreed_endpoint
@@ -74,23 +72,3 @@ def test_a_redirect_names_protocol_and_both_ports() -> None:
     redirect = Redirect()
     redirect._rules[Protocol.UDP, 25565] = 41000
     assert f"add rule inet {redirect.table} redirect_in udp dport 41000 redirect to :25565\n" in redirect.rules()
-
-
-@pytest.mark.parametrize(
-    ("spec", "relays"),
-    [
-        ("punch:a.example+b.example", True),
-        ("punch:a.example+b.example?forward=nft", False),
-        (chain_text("pmp:192.168.1.1", ("punch:a.example+b.example",)), True),
-        (chain_text("pmp:192.168.1.1", ("pmp:192.168.2.1",)), False),
-    ],
-)
-def test_who_hands_on_what_arrives_says_so(spec: str, relays: bool) -> None:
-    assert portmap.load(spec).relays is relays
-
-
-@pytest.mark.parametrize(
-    "spec", ["punch:a.example+b.example", chain_text("pmp:192.168.1.1", ("punch:a.example+b.example",))]
-)
-def test_what_ends_with_the_process_says_so(spec: str) -> None:
-    assert portmap.load(spec).listens_itself
