@@ -72,6 +72,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ip_interval": "60"}, r"ip_interval '60' makes no sense"),
     ({"ip_interval": 0}, r"ip_interval 0 makes no sense"),
     ({"ip_interval": float("nan")}, r"ip_interval nan makes no sense"),
+    ({"state": 5}, r"state 5 is no folder: write its path, or None"),
+    ({"state": b"/tmp"}, r"state b'/tmp' is no folder"),
+    ({"state": ""}, r"state '' is no folder"),
+    ({"state": "a\0b"}, r"is no folder"),
+    ({"prove": 5}, r"prove 5 is no responder: write its URL"),
     ({"interface": "a b"}, r"the interface 'a b' cannot be: a name has up to 15 bytes"),
     ({"interface": ""}, r"the interface '' cannot be"),
     ({"interface": "nowhere0"}, r"there is no interface nowhere0: use one of|on Linux only"),
@@ -85,6 +90,12 @@ def test_what_makes_no_sense_is_a_spec_error_in_one_sentence(wrong: dict[str, An
     with pytest.raises(portmap.SpecError, match=says) as caught:
         portmap.open(**{"nat": "none", "mappings": [], **wrong})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", [5, b"pmp", None])
+def test_what_is_no_spec_is_no_backend(spec: Any) -> None:
+    with pytest.raises(portmap.SpecError, match="is no backend: write a spec, as in 'any'"):
+        portmap.load(spec)
 
 
 def test_a_session_shows_what_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from portmap.backends.nat import Nat
 from portmap.backends.shared import SharedNat
+from portmap.errors import SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading.catalog import Catalogue
 from portmap.loading.construct import construct
@@ -40,8 +41,10 @@ def load_ipv6(spec: str | Spec, catalogue: Catalogue | None = None) -> Nat | Non
     return SharedNat(backend, f"{plugin}, IPv6", interface=parsed.interface)
 
 
-def checked_spec(spec: str | Spec) -> Spec:
+def checked_spec(spec: object) -> Spec:
     """The spec, once the interface that it names was found. Raises SpecError."""
+    if not isinstance(spec, str | Spec):
+        raise SpecError(f"{type(spec).__name__} is no backend: write a spec, as in 'any' or 'pmp:192.168.1.1'")
     parsed = parse_backend_spec(spec) if isinstance(spec, str) else spec
     if parsed.interface is not None:
         require_interface(parsed.interface)

@@ -62,6 +62,7 @@ def open(  # noqa: A001  # portmap.open reads best
     Returns at once; nothing was sent yet when this raises: SpecError for what makes no sense, PluginError for a broken
     plugin.
     """
+    folder = _folder(state)
     policy = Policy(_seconds(ip_interval), on_conflict=_conflict(on_conflict), allow_private=allow_private)
     nat = _chained(nat, (beyond,) if isinstance(beyond, str) else tuple(beyond), interface)
     backends = load_backends(nat, ipv4=ipv4, ipv6=ipv6)
@@ -72,13 +73,24 @@ def open(  # noqa: A001  # portmap.open reads best
     check_distinct(requests)
     check_openable(requests, ipv6_only=all(backend.ipv6 for backend in backends))
     publishers = _load_publishers((publish,) if isinstance(publish, str) else publish)
-    setups = path_setups(backends, ipv4=ipv4, state=None if state is None else Path(state))
+    setups = path_setups(backends, ipv4=ipv4, state=folder)
     shown = shown_spec(nat) if isinstance(nat, str) else str(nat)
-    status = NoStatusFile() if state is None else _status_file(Path(state), instance, shown, relays=backends[0].relays)
+    status = NoStatusFile() if folder is None else _status_file(folder, instance, shown, relays=backends[0].relays)
     return Session(setups, requests, publishers, policy, node, lifetime, status, proof)
 
 
-def _proof(text: str, nat: Nat) -> "ProveSetting":
+def _folder(state: object) -> Path | None:
+    """The state folder. Raises SpecError."""
+    if state is None:
+        return None
+    if not isinstance(state, str | Path) or not str(state) or "\0" in str(state):
+        raise SpecError(f"state {state!r} is no folder: write its path, or None to remember nothing")
+    return Path(state)
+
+
+def _proof(text: object, nat: Nat) -> "ProveSetting":
+    if not isinstance(text, str):
+        raise SpecError(f"prove {text!r} is no responder: write its URL, as in 'https://echo.example.org'")
     from portmap.reachability.prove_setting import ProveSetting  # noqa: PLC0415  # only `prove` needs it
 
     return ProveSetting.parse(text, "prove").at(nat.interface, relays=nat.relays)
