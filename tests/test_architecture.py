@@ -104,7 +104,6 @@ SHORT = {
 }
 # Test files of over MAX_LINES, each with the reason why it is not split.
 LONG_TESTS = {
-    "tests/backends/test_chain.py": "one fake of two gateways, and every promise of the chain before it",
     "tests/contract/faulty.py": "one list of faulty plugins, a few lines each",
     "tests/contract/test_installed.py": "one list of suites, one for each installed plugin",
     "tests/doctor/test_diagnose.py": "one table of findings and verdicts",

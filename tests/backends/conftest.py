@@ -4,11 +4,21 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.backends.chained_gateways import (
+    INNER,
+    INNER_OUTSIDE,
+    OUTER,
+    PUBLIC,
+    Hop,
+    Log,
+    chain_of,
+)
 from tests.backends.hanging_backends import Hung
 from tests.backends.scripted_gateways import A, B, Gateway
 
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.race import Race
+from portmap.backends.chain.chain_nat import ChainNat
 from portmap.backends.nat import Nat
 
 
@@ -41,3 +51,23 @@ def gate() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+@pytest.fixture
+def log() -> Log:
+    return []
+
+
+@pytest.fixture
+def inner(log: Log) -> Hop:
+    return Hop(INNER, INNER_OUTSIDE, log)
+
+
+@pytest.fixture
+def outer(log: Log) -> Hop:
+    return Hop(OUTER, PUBLIC, log)
+
+
+@pytest.fixture
+def chain(inner: Hop, outer: Hop) -> ChainNat:
+    return chain_of(inner, outer)

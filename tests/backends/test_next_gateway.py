@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, ip_address
 
 import pytest
-from tests.backends.test_chain import Gateway, Log, add, delete
+from tests.backends.chained_gateways import Hop, Log, add, delete
 
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.candidates import Candidate, installed_candidates
@@ -27,7 +27,7 @@ class Network:
 
     def __init__(self) -> None:
         self.routers: dict[int, IPv4Address] = {}
-        self.gateways: dict[IPv4Address, Gateway] = {}
+        self.gateways: dict[IPv4Address, Hop] = {}
         self.asked: list[IPv4Address] = []
 
     def router_at(self, place: int) -> IPv4Address | None:
@@ -47,24 +47,24 @@ def log() -> Log:
 
 
 @pytest.fixture
-def inner(log: Log) -> Gateway:
-    return Gateway(INNER, INNER_OUTSIDE, log)
+def inner(log: Log) -> Hop:
+    return Hop(INNER, INNER_OUTSIDE, log)
 
 
 @pytest.fixture
-def outer(log: Log) -> Gateway:
-    return Gateway(str(OUTER), PUBLIC, log)
+def outer(log: Log) -> Hop:
+    return Hop(str(OUTER), PUBLIC, log)
 
 
 @pytest.fixture
-def network(outer: Gateway) -> Network:
+def network(outer: Hop) -> Network:
     network = Network()
     network.gateways[OUTER] = outer
     return network
 
 
 @pytest.fixture
-def chain(inner: Gateway, network: Network) -> ChainNat:
+def chain(inner: Hop, network: Network) -> ChainNat:
     return ChainNat([Nat(inner, "inner"), network.beyond()], "a chain")
 
 
@@ -72,7 +72,7 @@ def chain(inner: Gateway, network: Network) -> ChainNat:
 
 
 def test_the_router_at_the_second_place_is_asked_and_no_other(
-    chain: ChainNat, network: Network, inner: Gateway, outer: Gateway
+    chain: ChainNat, network: Network, inner: Hop, outer: Hop
 ) -> None:
     network.routers[2] = OUTER
     assert chain.external_ip() == PUBLIC
@@ -110,7 +110,7 @@ def test_an_address_that_is_not_known_is_guessed_from_nothing() -> None:
 
 
 def test_behind_a_providers_nat_only_the_router_on_the_way_is_asked(
-    chain: ChainNat, network: Network, inner: Gateway
+    chain: ChainNat, network: Network, inner: Hop
 ) -> None:
     inner.address = IPv4Address("100.64.1.5")
     with pytest.raises(NoGateway, match=r"^hop 2 of 2, .*no router was found on the way out.*punch:A\+B"):
@@ -119,7 +119,7 @@ def test_behind_a_providers_nat_only_the_router_on_the_way_is_asked(
 
 
 def test_where_nothing_answers_the_error_says_where_and_what_is_left_to_do(
-    chain: ChainNat, network: Network, inner: Gateway
+    chain: ChainNat, network: Network, inner: Hop
 ) -> None:
     network.routers[2] = IPv4Address("10.9.9.9")
     with pytest.raises(NoGateway, match=r"nothing that maps ports answers at 10\.9\.9\.9: .*punch:A\+B may"):
@@ -131,7 +131,7 @@ def test_where_nothing_answers_the_error_says_where_and_what_is_left_to_do(
 # When
 
 
-def test_beyond_a_public_address_nothing_is_looked_for(chain: ChainNat, network: Network, inner: Gateway) -> None:
+def test_beyond_a_public_address_nothing_is_looked_for(chain: ChainNat, network: Network, inner: Hop) -> None:
     inner.address = IPv4Address("5.6.7.8")
     assert chain.external_ip() == IPv4Address("5.6.7.8")
     grant = add(chain, 443)
@@ -144,7 +144,7 @@ def test_beyond_a_public_address_nothing_is_looked_for(chain: ChainNat, network:
 
 
 def test_an_address_that_becomes_public_ends_the_search_and_the_outer_mapping(
-    chain: ChainNat, network: Network, inner: Gateway, outer: Gateway
+    chain: ChainNat, network: Network, inner: Hop, outer: Hop
 ) -> None:
     network.routers[2] = OUTER
     chain.external_ip()
@@ -156,9 +156,7 @@ def test_an_address_that_becomes_public_ends_the_search_and_the_outer_mapping(
     assert again.external_port in {port for _, port in inner.table}
 
 
-def test_an_address_that_becomes_private_begins_it(
-    chain: ChainNat, network: Network, inner: Gateway, outer: Gateway
-) -> None:
+def test_an_address_that_becomes_private_begins_it(chain: ChainNat, network: Network, inner: Hop, outer: Hop) -> None:
     network.routers[2] = OUTER
     inner.address = IPv4Address("5.6.7.8")
     chain.external_ip()
@@ -174,19 +172,19 @@ def test_an_address_that_becomes_private_begins_it(
 
 
 def test_a_gateway_that_moved_is_found_at_its_new_place(
-    chain: ChainNat, network: Network, outer: Gateway, log: Log
+    chain: ChainNat, network: Network, outer: Hop, log: Log
 ) -> None:
     network.routers[2] = OUTER
     chain.external_ip()
     moved = IPv4Address("192.168.0.2")
     outer.errors["external_ip"] = GatewayTimeout("silent")
     network.routers[2] = moved
-    network.gateways[moved] = Gateway(str(moved), IPv4Address("5.6.7.8"), log)
+    network.gateways[moved] = Hop(str(moved), IPv4Address("5.6.7.8"), log)
     assert chain.external_ip() == IPv4Address("5.6.7.8")
 
 
 def test_a_gateway_that_was_silent_is_asked_again_and_no_failure_is_remembered(
-    chain: ChainNat, network: Network, outer: Gateway
+    chain: ChainNat, network: Network, outer: Hop
 ) -> None:
     network.routers[2] = OUTER
     chain.external_ip()
@@ -197,7 +195,7 @@ def test_a_gateway_that_was_silent_is_asked_again_and_no_failure_is_remembered(
     assert chain.external_ip() == PUBLIC
 
 
-def test_a_refusal_of_the_gateway_is_told_as_it_is(chain: ChainNat, network: Network, outer: Gateway) -> None:
+def test_a_refusal_of_the_gateway_is_told_as_it_is(chain: ChainNat, network: Network, outer: Hop) -> None:
     network.routers[2] = OUTER
     outer.errors["add_mapping"] = Refused("not for you")
     chain.external_ip()
@@ -205,9 +203,7 @@ def test_a_refusal_of_the_gateway_is_told_as_it_is(chain: ChainNat, network: Net
         add(chain)
 
 
-def test_an_alert_of_the_gateway_that_was_found_reaches_the_loop(
-    chain: ChainNat, network: Network, outer: Gateway
-) -> None:
+def test_an_alert_of_the_gateway_that_was_found_reaches_the_loop(chain: ChainNat, network: Network, outer: Hop) -> None:
     network.routers[2] = OUTER
     alerts: list[str] = []
     close = chain.watch(alerts.append)
@@ -235,7 +231,7 @@ def test_every_backend_that_is_raced_is_asked_at_an_address_if_that_makes_sense(
 
 
 def test_the_inner_address_is_asked_for_before_a_port_is_so_that_the_wanted_one_is_asked_for(
-    chain: ChainNat, network: Network, inner: Gateway
+    chain: ChainNat, network: Network, inner: Hop
 ) -> None:
     inner.address = IPv4Address("5.6.7.8")
     assert add(chain, 443).external_port == 443
@@ -243,7 +239,7 @@ def test_the_inner_address_is_asked_for_before_a_port_is_so_that_the_wanted_one_
 
 
 def test_an_inner_address_that_comes_with_the_mapping_only_is_no_obstacle(
-    chain: ChainNat, network: Network, inner: Gateway, outer: Gateway
+    chain: ChainNat, network: Network, inner: Hop, outer: Hop
 ) -> None:
     network.routers[2] = OUTER
     inner.states_with_grant = True
@@ -252,7 +248,7 @@ def test_an_inner_address_that_comes_with_the_mapping_only_is_no_obstacle(
     assert outer.table == {(TCP, 443): (INNER_OUTSIDE, 8080)}
 
 
-def test_its_hint_is_that_of_the_gateway_that_was_found(chain: ChainNat, network: Network, outer: Gateway) -> None:
+def test_its_hint_is_that_of_the_gateway_that_was_found(chain: ChainNat, network: Network, outer: Hop) -> None:
     network.routers[2] = OUTER
     beyond = network.beyond()
     assert beyond.hint() == ""
@@ -264,7 +260,7 @@ def test_its_hint_is_that_of_the_gateway_that_was_found(chain: ChainNat, network
     assert outer.hints == [f"hint of {OUTER}"]
 
 
-class ListingGateway(Gateway):
+class ListingGateway(Hop):
     """A gateway that shows its table."""
 
     @hookimpl
