@@ -1,7 +1,7 @@
 """JournalWriter: keeps a session's journal in step with its leases.
 
 Rules:
-- A new mapping is written at once, so that it is in the file before anybody is told of it. From MANY mappings on, and
+- A new mapping is written at once, so that it is in the file before it is told. From MANY mappings on, and
   for every other change, the file is written once per burst of changes.
 - Kept is only what helps the next session: the external port, and whether the gateway may still hold the mapping.
 """

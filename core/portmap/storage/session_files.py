@@ -28,7 +28,7 @@ def session_files(folder: Path) -> list[Path]:
 
 
 def lock_of(path: Path) -> Path:
-    """The lock of a session's file: who holds it lives."""
+    """The lock of a session's file. Its holder is a living process."""
     return path.with_suffix(".lock")
 
 

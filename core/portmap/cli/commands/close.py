@@ -85,7 +85,7 @@ def force_close_ports(
     if any(request.host for request in requests):
         raise SpecError(
             "--force deletes only what leads to this computer: run it on the other host, or delete the entry in the "
-            "router's settings; what portmap opened for that host closes without --force"
+            "router's settings; what portmap opened for that host is closed without --force"
         )
     remembered = () if folder is None else tuple(remembered_rows(folder))
     open_ports = OpenPorts(folder)
