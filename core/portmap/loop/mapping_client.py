@@ -153,7 +153,9 @@ class MappingClient:
             case NoAnswer(error):
                 raise error
             case Failed(error):
-                return f"left to run out: 'portmap open' had left it open, and its time could not be given back: {error}"
+                return (
+                    f"left to run out: 'portmap open' had left it open, and its time could not be given back: {error}"
+                )
         self._nat.release(Key.to_client(request.protocol, lease.target_port, lease.client))
         how_long = f" for {format_duration(had)}" if had else ""
         return f"left open{how_long}, as 'portmap open' had left it"
