@@ -35,7 +35,9 @@ def test_the_first_to_answer_is_the_gateway(any_gateway: AnyBackend) -> None:
 
 
 def test_the_winner_is_asked_alone_from_then_on(any_gateway: AnyBackend, b: Gateway) -> None:
-    for _ in range(3):
+    any_gateway.external_ip()
+    assert b.answered.wait(5)  # it may be asked after the winner has answered
+    for _ in range(2):
         any_gateway.external_ip()
     assert b.asked("external_ip") == 1
 
