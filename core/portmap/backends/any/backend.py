@@ -130,7 +130,8 @@ class AnyBackend:
                     refusal = refusal or error
             else:
                 self._owners.granted(key, nat)
-                self._watch_those_in_use()
+                if self._watch:
+                    self._watch.add((nat,))
                 return replace(grant, token=self._add_backend_name(nat, grant.token))
         raise refusal or silence or NoGateway("no gateway was found yet")
 
