@@ -6,9 +6,7 @@ from ipaddress import IPv4Address
 
 from portmap.backends.chain.chain_nat import ChainNat
 from portmap.backends.nat import Nat
-from portmap.errors import (
-    Refused,
-)
+from portmap.errors import Refused
 from portmap.hookspecs import Alert, Closer, hookimpl
 from portmap.model import Address, Grant, Kind, Protocol
 from portmap.testing.clock import ScriptedInbox

@@ -17,9 +17,7 @@ from tests.backends.chained_gateways import (
 )
 
 from portmap.backends.chain.chain_nat import ChainNat
-from portmap.errors import (
-    NotYet,
-)
+from portmap.errors import NotYet
 from portmap.model import Key
 
 # Opening

@@ -20,15 +20,7 @@ from tests.backends.chained_gateways import (
 
 from portmap.backends.chain.chain_nat import ChainNat
 from portmap.backends.none import NoNat
-from portmap.errors import (
-    Conflict,
-    GatewayTimeout,
-    NoGateway,
-    OutOfResources,
-    PluginError,
-    Refused,
-    SpecError,
-)
+from portmap.errors import Conflict, GatewayTimeout, NoGateway, OutOfResources, PluginError, Refused, SpecError
 from portmap.testing.scripted import ScriptedBackend
 
 # Deletion

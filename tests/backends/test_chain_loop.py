@@ -5,9 +5,7 @@ from tests.backends.chained_gateways import PUBLIC, TCP, Hop
 
 from portmap.backends.chain.chain_nat import ChainNat
 from portmap.backends.nat import Nat
-from portmap.errors import (
-    GatewayTimeout,
-)
+from portmap.errors import GatewayTimeout
 from portmap.events import Event, PortAdded, PortChanged
 from portmap.loop.inbox import Message, Register
 from portmap.loop.loop import Loop

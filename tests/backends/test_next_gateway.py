@@ -42,11 +42,6 @@ class Network:
 
 
 @pytest.fixture
-def log() -> Log:
-    return []
-
-
-@pytest.fixture
 def inner(log: Log) -> Hop:
     return Hop(INNER, INNER_OUTSIDE, log)
 

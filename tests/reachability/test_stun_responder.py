@@ -13,7 +13,7 @@ from portmap.reachability.stun_responder import StunResponder
 
 @pytest.fixture
 def servers() -> Iterator[tuple[StunPeer, StunPeer]]:
-    """Two servers that answer whoever asks, whatever else he asks for."""
+    """Two servers that answer each client, and ignore what else it asks for."""
     with ExitStack() as stack:
         yield stack.enter_context(StunPeer()), stack.enter_context(StunPeer())
 

@@ -213,7 +213,7 @@ def test_where_another_port_is_had_at_a_renewal_the_former_entry_is_deleted(
 
 
 class LateAnswers(WanConnection):
-    """The actions of a gateway that does what it is asked for, and says so when nobody waits any more."""
+    """The actions of a gateway that does what it is asked for, and says so after the client's time limit."""
 
     def add(self, *arguments: Any) -> None:
         super().add(*arguments)

@@ -32,7 +32,7 @@ Fetch = Callable[[FirewallDevice, Waiter], object]
 REST = 0.8  # seconds between two looks, or two alerts, at first: a restart in that time is still mended within a second
 LONGEST_REST = 60.0  # seconds between two looks that found nothing new, or two alerts, in a row
 CLOSING = 0.18  # seconds; core waits 0.2
-_REMEMBERED = 16  # announcements that were looked at in vain; a router has a few, for each of its addresses
+_REMEMBERED = 16  # announcements after which the firewall was unchanged; a router has a few for each of its addresses
 _JOIN_AGAIN = 10.0  # seconds until the default gateways are read again: there may be a new one
 _log = logging.getLogger("portmap.upnp")
 
@@ -61,7 +61,7 @@ class FirewallWatch:
         self._joined: set[Address | int] = set()
         self._known: FirewallDevice | None = None  # the one that `_boot` is of
         self._boot = ""
-        self._unchanged: set[tuple[Address, Advertisement]] = set()  # looked at in vain while `_known` was in use
+        self._unchanged: set[tuple[Address, Advertisement]] = set()  # announcements while `_known` was in use
         self._rest = REST
         self._alerted_at = self._in_vain_at = -2 * LONGEST_REST
         self._thread = threading.Thread(target=self._run, name="upnp firewall watch", daemon=True)
