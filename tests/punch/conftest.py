@@ -37,14 +37,16 @@ def application() -> Iterator[int]:
         tcp, udp = map(stack.enter_context, sockets_at_one_port("127.0.0.1"))
         port: int = tcp.getsockname()[1]
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_serve, args=(loop, tcp, udp), daemon=True)
+        started = threading.Event()
+        thread = threading.Thread(target=_serve, args=(loop, tcp, udp, started), daemon=True)
         thread.start()
+        assert started.wait(5)  # a loop that is stopped while it still begins raises
         yield port
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
 
 
-def _serve(loop: asyncio.AbstractEventLoop, tcp: socket.socket, udp: socket.socket) -> None:
+def _serve(loop: asyncio.AbstractEventLoop, tcp: socket.socket, udp: socket.socket, started: threading.Event) -> None:
     udp.setblocking(False)
 
     def echo() -> None:
@@ -65,6 +67,8 @@ def _serve(loop: asyncio.AbstractEventLoop, tcp: socket.socket, udp: socket.sock
 
     loop.add_reader(udp, echo)
     loop.run_until_complete(asyncio.start_server(answer, sock=tcp))
+    loop.call_soon(started.set)
     loop.run_forever()
+    loop.remove_reader(tcp)  # as in StunPeer
     loop.run_until_complete(end_tasks())
     loop.close()
