@@ -3,22 +3,30 @@
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from ipaddress import IPv4Address
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.stopwatch import Stopwatch
+from tests.upnp.canned import http
 
 from portmap.model import Grant, Protocol
+from portmap_upnp.discovery.description import GatewayDevice, Service
 from portmap_upnp.discovery.ssdp import TARGETS
+from portmap_upnp.gateway_session import ActiveGateway
 from portmap_upnp.notifications import watch
-from portmap_upnp.notifications.watch import REST
+from portmap_upnp.notifications.watch import REST, GatewayWatch
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
 
-from tests.upnp.watched import NEVER, PORT, House, _until
+from tests.upnp.watched import NEVER, PORT, House, _free_port, _until, announce
 
 SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/c</controlURL>"
+HERE = IPv4Address("127.0.0.1")
 GATEWAY = f"<root><device><serviceList><service>{SERVICE}</service></serviceList></device></root>".encode()
 
 
@@ -157,6 +165,27 @@ def test_a_restart_right_after_the_first_contact_is_heard_although_it_was_announ
         house.router.reboot()
         assert house.alert() == "127.0.0.1 restarted: BOOTID 0 → 1"
     assert watch.seconds < REST / 2
+
+
+def test_what_a_gateway_announced_before_it_was_found_is_no_news_once_it_is_in_use(serve: "WebServers") -> None:
+    in_use: list[ActiveGateway] = []
+    adopted: list[GatewayDevice | None] = []
+    alerts: SimpleQueue[str] = SimpleQueue()
+
+    def describe(visitor: socket.socket, _: bytes) -> None:
+        in_use.append(found)  # a search finds it while the announcement is looked into
+        visitor.sendall(http(GATEWAY))
+
+    location, where = serve.visit(describe), ("127.0.0.1", _free_port())
+    service = Service("urn:schemas-upnp-org:service:WANIPConnection:1", replace(location, path="/c"))
+    found = ActiveGateway(GatewayDevice(location, "1", (service,)), service, HERE)
+    watch = GatewayWatch(lambda: in_use[0] if in_use else None, lambda: [HERE], adopted.append, alerts.put, where)
+    with closing(watch):
+        announce(where, "ssdp:alive", str(location), "0")
+        _until(lambda: bool(in_use))
+        with pytest.raises(Empty):
+            alerts.get(timeout=NEVER)
+    assert not adopted
 
 
 def test_a_gateway_that_comes_up_after_us_is_heard(house: House) -> None:

@@ -6,16 +6,12 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from portmap.testing import Router
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
 from portmap_upnp.discovery.ssdp import TARGETS
-
-if TYPE_CHECKING:
-    pass
-
 
 PORT = 20404
 SOON = 3.0  # seconds in which an alert must come
@@ -57,11 +53,7 @@ class House:
 
     def says(self, nts: str, *, location: str = "", boot: str = "", sender: str = "127.0.0.1") -> None:
         """Announce something."""
-        lines = ["NOTIFY * HTTP/1.1", f"NT: {TARGETS[0]}", f"NTS: {nts}", f"LOCATION: {location}"]
-        text = "\r\n".join([*lines, f"BOOTID.UPNP.ORG: {boot}", "", ""])
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind((sender, 0))
-            sock.sendto(text.encode(), self.announced_at)
+        announce(self.announced_at, nts, location, boot, sender)
 
     def alive(self, *, location: str = "", boot: str = "0", sender: str = "127.0.0.1") -> None:
         self.says("ssdp:alive", location=location or self.router.description_url, boot=boot, sender=sender)
@@ -70,6 +62,15 @@ class House:
         gateways = [IPv4Address("127.0.0.1")]
         search = Search(lambda: gateways, multicast=None, port=self.router.ssdp_port, timeout=0.5)
         return Upnp(search=search, announced_at=self.announced_at)
+
+
+def announce(where: tuple[str, int], nts: str, location: str, boot: str, sender: str = "127.0.0.1") -> None:
+    """Say there what a gateway says by SSDP."""
+    lines = ["NOTIFY * HTTP/1.1", f"NT: {TARGETS[0]}", f"NTS: {nts}", f"LOCATION: {location}"]
+    text = "\r\n".join([*lines, f"BOOTID.UPNP.ORG: {boot}", "", ""])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((sender, 0))
+        sock.sendto(text.encode(), where)
 
 
 def _free_port() -> int:

@@ -188,16 +188,23 @@ class GatewayWatch:
             return self._check_unsigned(sender)
         if not reason:
             return False
+        had_contact = self._followed is not None
         gateway = None if reason == _ELSEWHERE and self._is_alias(location) else self._describe(location)
         if gateway is None:
             self._asked_in_vain()
-        else:
+        elif had_contact or not self._is_in_use(gateway, notice.boot):
             self._gateway = gateway._replace(boot=notice.boot)
             self._adopt(self._gateway)
             if self._followed is None and len(self._told_without_contact) < _ALIASES:
                 self._told_without_contact.add((location, notice.boot))
             self._confirm(f"{sender} {reason}")
         return True
+
+    def _is_in_use(self, gateway: GatewayDevice, boot: str) -> bool:
+        """Whether the hooks have found it meanwhile: then what it announced before is no news."""
+        self._follow_contact()
+        found = self._followed.gateway if self._followed else None
+        return found is not None and found.location == gateway.location and found.boot in ("", boot)
 
     def _confirm(self, reason: str) -> None:
         """Alert, unless the gateway still has a mapping of ours: then the rest doubles."""
