@@ -212,3 +212,12 @@ def test_what_was_said_before_the_gateway_was_lost_counts_anew(house: House) -> 
     house.upnp._session._use(None)
     house.alive()
     assert house.alert() == "127.0.0.1 announced itself"
+
+
+def test_an_announcement_of_the_gateway_that_was_found_meanwhile_is_no_other_gateway(settled: House) -> None:
+    session = settled.upnp._session
+    in_use = session.active
+    assert in_use
+    session.updates.put(in_use.gateway)
+    settled.upnp.external_ip()
+    assert session.active is in_use

@@ -25,11 +25,11 @@ from portmap.loop.mapping_check import MappingCheck
 from portmap.loop.mapping_client import Failed, Granted, MappingClient, NoAnswer
 from portmap.loop.policy import OnConflict, Policy
 from portmap.model import Grant, Key, PortRequest
+from portmap.reachability.repair_step import RepairStep
 
 if TYPE_CHECKING:  # a session without a state folder does not import it
     from portmap.storage.journal import JournalEntry
     from portmap.storage.journal_writer import JournalWriter
-from portmap.reachability.repair_step import RepairStep
 
 _log = logging.getLogger("portmap.loop")
 
@@ -62,6 +62,12 @@ class LeaseManager:
     def any_held(self) -> bool:
         """Whether the gateway holds a mapping of ours, or may hold one."""
         return any(lease.held or lease.doubt.may_be_held for lease in self._table)
+
+    @property
+    def all_new(self) -> bool:
+        """Whether there are leases, and none was ever granted or refused: each is asked for next, in any case."""
+        leases = tuple(self._table)
+        return bool(leases) and not (self.any_held or any(lease.trouble.failures for lease in leases))
 
     @property
     def due(self) -> float:
@@ -153,11 +159,8 @@ class LeaseManager:
 
     def _ask(self, lease: Lease) -> None:
         asked_at = self._inbox.now()
-        if (
-            lease.suggested_port_is_due(asked_at)
-            and lease.companion not in self._table
-            and self._client.try_delete(lease)
-        ):
+        alone = lease.companion not in self._table
+        if alone and lease.suggested_port_is_due(asked_at) and self._client.try_delete(lease):
             lease = lease.back_to_suggested_port(asked_at)
             self._table.put(lease)  # a stop during the call leaves it to the cleaning up
         try:
@@ -274,11 +277,8 @@ class LeaseManager:
             return
         now = self._inbox.now()
         grant = self._nat.late_grant(self._policy.clean_up / 2)
-        self._table.put(
-            lease.granted(grant, self._monitor.address, now, 0.0)
-            if grant
-            else lease.failed("interrupted", now, 0.0, unsure=True)
-        )
+        failed = lease.failed("interrupted", now, 0.0, unsure=True)
+        self._table.put(lease.granted(grant, self._monitor.address, now, 0.0) if grant else failed)
 
     def _remove(self, lease: Lease, timeout: float, *, quietly: bool = False) -> bool:
         """Delete one mapping and tell it. Returns whether the gateway answered."""

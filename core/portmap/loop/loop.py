@@ -144,6 +144,8 @@ class Loop:
                 self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))
             case Unregister(key):
                 self._leases.remove(key)
+            case GatewayAlert(reason) if self._leases.all_new and self._monitor.is_reachable:
+                _log.debug("%s: nothing has been asked of it yet", reason)
             case GatewayAlert(reason, certain):
                 rebooted = GatewayRebooted(gateway=str(self._nat), reason=reason)
                 self._ask_again_soon(rebooted if self._leases.any_held else None, certain=certain)
