@@ -108,12 +108,46 @@ def test_boot_ids_that_change_without_end_are_told_ever_less_often(
 NEIGHBOUR = IPv6Address("fe80::bad%1")
 
 
+def from_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all that is announced come from the neighbour."""
+    monkeypatch.setattr(firewall_watch, "read_datagrams", lambda sock: ((NEIGHBOUR, it) for _, it in _read(sock)))
+
+
+def test_a_restart_right_after_the_firewall_repeated_its_announcement_is_told_at_once(
+    announce: Announce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from_neighbour(monkeypatch)
+    watch, alerts = watching(FIREWALL, gateway=NEIGHBOUR)
+    announce("1")
+    time.sleep(0.05)
+    announce("2")
+    heard = told(alerts, NEVER)
+    watch.close()
+    assert heard == f"{NEIGHBOUR} restarted: BOOTID 1 → 2"
+
+
+def test_a_restart_right_after_the_firewall_was_found_is_told_although_it_announced_itself_before(
+    announce: Announce,
+) -> None:
+    found: list[FirewallDevice] = []
+    alerts: SimpleQueue[str] = SimpleQueue()
+    watch = FirewallWatch(lambda: found[0] if found else None, lambda: (US,), lambda *_: None, alerts.put)
+    announce("1")
+    before = told(alerts)
+    found.append(FIREWALL)
+    watch.wake()
+    announce("2")
+    after = told(alerts, NEVER)
+    watch.close()
+    assert (before, after) == ("::1 announced itself", "::1 restarted: BOOTID 1 → 2")
+
+
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """When the firewall, which is where it was, was looked at; a neighbour announces."""
     times: list[float] = []
     alerts: SimpleQueue[str] = SimpleQueue()
-    monkeypatch.setattr(firewall_watch, "read_datagrams", lambda sock: ((NEIGHBOUR, it) for _, it in _read(sock)))
+    from_neighbour(monkeypatch)
     monkeypatch.setattr(firewall_watch, "REST", 0.02)
     watch = FirewallWatch(lambda: FIREWALL, lambda: (US,), lambda *_: times.append(time.monotonic()), alerts.put)
     yield times

@@ -63,6 +63,7 @@ class UpnpPinholes:
         self._pacing = CallPacing()
         self._device: FirewallDevice | None = None  # the one in use; None: to be found
         self._last_host = location.host if location else None  # the one used last: the name, for people
+        self._on_found: Callable[[], None] = lambda: None
 
     @classmethod
     def from_argument(cls, argument: str | None, interface: str | None = None) -> "UpnpPinholes":
@@ -125,7 +126,9 @@ class UpnpPinholes:
     def watch(self, alert: Alert) -> Closer:
         """Alert when the firewall announces that it has restarted."""
         interface = self._search.interface
-        return FirewallWatch(lambda: self._device, self._search.gateways, self._fetch_again, alert, interface).close
+        watch = FirewallWatch(lambda: self._device, self._search.gateways, self._fetch_again, alert, interface)
+        self._on_found = watch.wake
+        return watch.close
 
     def _fetch_again(self, device: FirewallDevice, waiter: Waiter) -> FirewallDevice:
         """The description of the firewall, from where it was. Called by the watch's thread."""
@@ -156,8 +159,10 @@ class UpnpPinholes:
         return FirewallControl(SoapClient(service.service_type, service.control, deadline, us, self._pacing), us)
 
     def _use(self, device: FirewallDevice) -> None:
-        self._device = device
+        was_found, self._device = self._device is not None, device
         self._last_host = device.host
+        if not was_found:
+            self._on_found()
 
     def _us(self) -> IPv6Address:
         us = self._here()

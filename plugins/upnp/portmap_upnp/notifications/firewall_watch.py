@@ -2,8 +2,8 @@
 
 An announcement is a reason to look, and hostile until the gateway has shown it. It counts where a default gateway, or
 the firewall itself, announces another BOOTID, or where the firewall is no longer where we knew it. Bounded: one look
-and one alert a second, and ever fewer where they come in a row. What is repeated is looked at once: a daemon announces
-each of its services, several times.
+and one alert a second, and ever fewer where they come in a row. A daemon announces each of its services, several times:
+what the firewall or a default gateway repeats is not looked at, what another host repeats once.
 """
 
 import logging
@@ -25,6 +25,7 @@ from portmap.wire.waiter import Waiter, WaiterClosed
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.description import FirewallDevice
 from portmap_upnp.discovery.ssdp import Advertisement, AdvertisementKind, parse_advertisement
+from portmap_upnp.location import Location
 
 Fetch = Callable[[FirewallDevice, Waiter], object]
 """Fetches the firewall's description again. Raises NATError."""
@@ -67,6 +68,10 @@ class FirewallWatch:
         self._thread = threading.Thread(target=self._run, name="upnp firewall watch", daemon=True)
         self._thread.start()
 
+    def wake(self) -> None:
+        """The firewall has been found."""
+        self._waiter.wake()
+
     def close(self) -> None:
         """End the thread, which closes what it holds. A second time does nothing."""
         self._waiter.close()
@@ -101,13 +106,17 @@ class FirewallWatch:
                 notice = parse_advertisement(datagram)
             except Garbled:
                 continue
-            if notice.says is AdvertisementKind.ALIVE and self._judge(sender, notice):
-                self._waiter.pause(self._rest)
+            device = self._device()
+            if notice.says is AdvertisementKind.ALIVE and self._judge(sender, notice, device):
+                self._rest_after(device)
                 return
 
-    def _judge(self, sender: Address, notice: Advertisement) -> bool:
-        """Whether the announcement was worth a look."""
-        device = self._device()
+    def _rest_after(self, device: FirewallDevice | None) -> None:
+        """Let time pass until the next look; it ends when the firewall is found, whose announcements are news."""
+        self._waiter.pause(self._rest, lambda: device is None and self._device() is not None)
+
+    def _judge(self, sender: Address, notice: Advertisement, device: FirewallDevice | None) -> bool:
+        """Whether the announcement was worth a look. `device`: the firewall in use."""
         expected = {with_numeric_zone(gateway) for gateway in self._gateways()}
         if device is None:
             if sender in expected:
@@ -122,7 +131,10 @@ class FirewallWatch:
             self._tell(f"{sender} restarted: BOOTID {before} → {notice.boot}")
             return True
         if is_expected and notice.boot:
+            is_repetition = notice.boot == self._boot and _names(notice, device.location)
             self._boot = notice.boot
+            if is_repetition:
+                return False
         if not sender.is_link_local or (sender, notice) in self._unchanged:
             return False
         if self._is_there(device):
@@ -152,3 +164,8 @@ class FirewallWatch:
         self._rest = min(2 * self._rest, LONGEST_REST) if in_a_row else REST
         self._alerted_at = time.monotonic()
         self._alert(reason)
+
+
+def _names(notice: Advertisement, location: Location) -> bool:
+    """Whether it names the same port and path: a gateway has several addresses."""
+    return notice.location.endswith(f":{location.port}{location.path}")
