@@ -111,6 +111,12 @@ def test_what_a_gateway_announces_while_it_is_being_found_keeps_no_restart_right
     assert (calls(backend), calls(backend, "external_ip")) == ([0, 0.3], [0, 0.3])
 
 
+def test_what_a_gateway_announces_before_it_is_asked_keeps_no_restart_right_after_it_waiting() -> None:
+    backend = ScriptedBackend()
+    play(backend, [(0, GatewayAlert("it announced itself")), *wanted(WEB), (0.3, GatewayAlert("rebooted"))], end=2)
+    assert calls(backend) == [0, 0.3]
+
+
 def test_an_alert_without_ports_to_map_has_the_address_looked_at() -> None:
     backend = ScriptedBackend()
     play(backend, [(10, GatewayAlert("link up"))], end=11)

@@ -60,6 +60,11 @@ class GatewayMonitor:
         return self._state.reachable is False
 
     @property
+    def was_asked(self) -> bool:
+        """Whether any check has been made."""
+        return self._state.reachable is not None
+
+    @property
     def is_reachable(self) -> bool:
         """Whether the last check was answered."""
         return self._state.reachable is True

@@ -144,8 +144,8 @@ class Loop:
                 self._leftovers.claim(request.key, self._leases.inner_port_of(request.key))
             case Unregister(key):
                 self._leases.remove(key)
-            case GatewayAlert(reason) if self._leases.all_new and self._monitor.is_reachable:
-                _log.debug("%s: nothing has been asked of it yet", reason)
+            case GatewayAlert(reason) if self._is_at_the_beginning:
+                _log.debug("%s: all is asked for the first time now", reason)
             case GatewayAlert(reason, certain):
                 rebooted = GatewayRebooted(gateway=str(self._nat), reason=reason)
                 self._ask_again_soon(rebooted if self._leases.any_held else None, certain=certain)
@@ -158,6 +158,11 @@ class Loop:
                 self._leases.repair(key, step)
             case Stop():
                 pass  # read by `run`
+
+    @property
+    def _is_at_the_beginning(self) -> bool:
+        """Whether all is asked for next in any case: another round would keep the next one waiting."""
+        return not self._monitor.was_asked or (self._monitor.is_reachable and self._leases.all_new)
 
     def _ask_again_soon(self, event: Event | None, *, certain: bool = False) -> None:
         """Ask for everything again as soon as the debounce allows; tell the event, unless that was planned before."""
