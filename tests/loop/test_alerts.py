@@ -30,7 +30,7 @@ from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Message, NetworkAlert, Recheck, Unregister
 from portmap.loop.loop import Loop
 from portmap.loop.policy import Policy
-from portmap.model import Address, Grant, Protocol
+from portmap.model import Grant, Protocol
 from portmap.node.local_node import LocalNode, Record
 from portmap.testing.clock import ScriptedInbox
 from portmap.testing.scripted import ScriptedBackend
@@ -96,31 +96,6 @@ def test_an_alert_is_no_reboot_while_nothing_is_mapped() -> None:
     told = play(backend, [(100, GatewayAlert("it announced itself"))], end=101)
     assert "gateway.found" in told.names()
     assert not told.of("gateway.rebooted")
-
-
-def test_what_a_gateway_announces_while_it_is_being_found_keeps_no_restart_right_after_it_waiting() -> None:
-    class Announced(ScriptedBackend):
-        @hookimpl
-        def external_ip(self) -> Address:
-            if not self.calls:
-                self.alert("it announced itself")
-            return super().external_ip()
-
-    backend = Announced()
-    play(backend, [*wanted(WEB), (0.3, GatewayAlert("rebooted"))], end=2)
-    assert (calls(backend), calls(backend, "external_ip")) == ([0, 0.3], [0, 0.3])
-
-
-def test_what_a_gateway_announces_before_it_is_asked_keeps_no_restart_right_after_it_waiting() -> None:
-    backend = ScriptedBackend()
-    play(backend, [(0, GatewayAlert("it announced itself")), *wanted(WEB), (0.3, GatewayAlert("rebooted"))], end=2)
-    assert calls(backend) == [0, 0.3]
-
-
-def test_an_alert_without_ports_to_map_has_the_address_looked_at() -> None:
-    backend = ScriptedBackend()
-    play(backend, [(10, GatewayAlert("link up"))], end=11)
-    assert calls(backend, "external_ip") == [0, 10]
 
 
 def test_what_the_other_path_learnt_has_everything_asked_for_again_and_is_not_told_twice() -> None:
