@@ -10,10 +10,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import count as numbers
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import typer
 from tests.examples import judge_no_time
 
 WORKERS_PER_CORE = 2  # most tests wait for something
@@ -72,10 +75,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{count:5}  {reason}")
 
 
+@pytest.fixture(scope="session")
+def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One new folder after the other. By `mktemp`, which lists those that are there, each test would wait for it."""
+    base = tmp_path_factory.mktemp("states")
+    return (base / str(number) for number in numbers())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_is_built_once() -> Iterator[None]:
+    """Building the command from its declarations takes longer than most runs of it, and tests run it 10,000 times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
+
+
 @pytest.fixture(autouse=True)
-def state_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def state_of_its_own(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> Path:
     """No test remembers ports where the user's own sessions do, or where another test does."""
-    folder = tmp_path_factory.mktemp("state")
+    folder = next(state_folders)
+    folder.mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     return folder

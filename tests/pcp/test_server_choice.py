@@ -48,6 +48,10 @@ def test_before_the_first_mapping_the_address_is_asked_for_in_natpmp(peer: "Make
     assert [len(request) for request in server.heard] == [24, 2]
 
 
+def test_two_lost_packets_do_not_keep_the_address_from_being_known(talk: "Talk") -> None:
+    assert talk(announced(), "", "", ADDRESS).external_ip() == EXTERNAL
+
+
 @pytest.mark.parametrize("answer", ["02 80 0001 00000000 00000e10" + "00" * 12, "", "ffff", "00 80 0002 00000005"])
 def test_where_natpmp_is_not_spoken_the_address_is_not_known_yet(answer: str, talk: "Talk") -> None:
     with pytest.raises(Refused, match="not known before the first mapping"):

@@ -17,7 +17,8 @@ from portmap_pcp.settings import Settings
 
 log = logging.getLogger("portmap.pcp")
 
-_TIMEOUTS = Timeouts(first_wait=0.25, deadline=0.75)  # the server has just answered: three packets are enough to know
+# The server has just answered: three packets are enough to know.
+_TIMEOUTS = Timeouts(first_wait=0.25, deadline=0.75, longest_wait=0.25)
 
 
 class _Statement(NamedTuple):
