@@ -96,8 +96,8 @@ def peer() -> Iterator[MakePeer]:
 
 @pytest.fixture
 def patient() -> Timeouts:
-    """For those who get an answer in the end, however slow the machine."""
-    return Timeouts(first_wait=0.02, deadline=5.0)
+    """For those who get an answer in the end, however slow the machine: what is sent again uses up the script."""
+    return Timeouts(first_wait=0.1, deadline=5.0)
 
 
 @pytest.fixture

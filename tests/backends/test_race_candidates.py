@@ -128,9 +128,10 @@ def test_the_field_is_made_once_and_late() -> None:
     assert (before, len(made)) == (0, 1)
 
 
-def test_a_runner_up_answered_too() -> None:
-    race_ = race(Runner("1.1.1.1"), Runner("2.2.2.2", delay=0.02), Runner("3.3.3.3", error=NoGateway("no answer")))
+def test_a_runner_up_answered_too(gate: threading.Event) -> None:
+    race_ = race(Runner("1.1.1.1"), Runner("2.2.2.2", gate=gate), Runner("3.3.3.3", error=NoGateway("no answer")))
     winner, _ = race_.run()
+    gate.set()
     assert [str(nat) for nat in race_.runners_up(winner)] == ["gateway 2.2.2.2"]
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from tests.dispatch.observers import DNS, LONG, WEB, Eventually, Observer, Start, stopped
@@ -21,19 +22,33 @@ from portmap.testing.scripted import ScriptedBackend
 # none
 
 
-def test_without_a_nat_requests_are_consumed_and_nothing_is_told(start: Start, observer: Observer) -> None:
-    stopped(start(NoNat(), WEB, DNS))
+@pytest.fixture
+def without_nat(start: Start, observer: Observer, eventually: Eventually) -> Callable[[], None]:
+    """Runs the path of `none` until it has made its record, and ends it."""
+
+    def run() -> None:
+        running = start(NoNat(), WEB, DNS)
+        eventually(lambda: observer.records)
+        stopped(running)
+
+    return run
+
+
+def test_without_a_nat_requests_are_consumed_and_nothing_is_told(
+    without_nat: Callable[[], None], observer: Observer
+) -> None:
+    without_nat()
     assert observer.names() == []
 
 
-def test_without_a_nat_the_record_keeps_the_local_ports(start: Start, observer: Observer) -> None:
-    stopped(start(NoNat(), WEB, DNS))
+def test_without_a_nat_the_record_keeps_the_local_ports(without_nat: Callable[[], None], observer: Observer) -> None:
+    without_nat()
     assert [(record.tcp, record.udp, record.ip) for record in observer.records] == [(8080, 53, None)]
 
 
-def test_without_a_nat_that_is_logged_once(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_nat_that_is_logged_once(without_nat: Callable[[], None], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "portmap"):
-        stopped(start(NoNat(), WEB, DNS))
+        without_nat()
     assert caplog.text.count("no gateway is asked: requests are consumed") == 1
 
 

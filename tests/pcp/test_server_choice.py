@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 from tests.pcp.requests_and_answers import TalkTo, add
 
-WORKS = Timeouts(first_wait=0.02, deadline=5.0)
+WORKS = Timeouts(first_wait=0.1, deadline=5.0)
 
 
 def looking_for(*candidates: IPv4Address, port: int, timeouts: Timeouts = WORKS) -> Pcp:

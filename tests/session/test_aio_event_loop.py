@@ -71,7 +71,8 @@ def in_time_under_trio() -> None:
 def test_what_a_cancelled_opening_opened_is_closed(slow_to_open: list[Session], cancelled: Callable[[], None]) -> None:
     cancelled()
     (session,) = slow_to_open
-    assert [event.event for event in session.events()] == ["record.changed"]  # it has ended
+    told = {event.event for event in session.events()}  # which end with the session
+    assert told <= {"record.changed"}
 
 
 @pytest.mark.usefixtures("slow_to_open")
