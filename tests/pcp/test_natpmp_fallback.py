@@ -87,7 +87,7 @@ def test_a_backend_that_cannot_be_had_is_named(router: Router, make: Make) -> No
 
 def test_a_server_that_falls_silent_is_asked_for_pcp_again(peer: "MakePeer", make: Make) -> None:
     server = peer(NATPMP_ONLY, ADDRESS, *[""] * 3, announced(), ADDRESS)
-    backend = make(server.port, timeouts=Timeouts(0.05, 0.12))
+    backend = make(server.port, timeouts=Timeouts(0.2, 0.48))
     backend.external_ip()
     with pytest.raises(GatewayTimeout):
         backend.external_ip()

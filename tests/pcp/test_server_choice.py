@@ -209,7 +209,7 @@ def test_a_given_gateway_is_kept_when_it_fails(peer: "MakePeer", impatient: Time
 
 def test_a_gateway_that_routes_no_longer_lead_to_is_asked_on_where_no_other_answers(peer: "MakePeer") -> None:
     server, candidates = peer(announced(), ADDRESS, announced(), ADDRESS), [HERE]
-    settings = Settings(port=server.port, timeouts=Timeouts(0.02, 0.5), announced_at=())
+    settings = Settings(port=server.port, timeouts=Timeouts(0.2, 5.0), announced_at=())
     backend = Pcp(None, settings, candidates=lambda: candidates, own_address=lambda _: HERE)
     first = backend.external_ip()
     candidates[:] = [IPv4Address("127.0.0.19")]
