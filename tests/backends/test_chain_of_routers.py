@@ -23,7 +23,7 @@ from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
 
 TCP = Protocol.TCP
-SHORT = Timeouts(first_wait=0.05, deadline=0.5)
+SHORT = Timeouts(first_wait=0.1, deadline=2.0)
 PROTOCOLS = ("pmp", "pcp", "upnp")
 Eventually = Callable[[Callable[[], object]], None]
 
@@ -71,7 +71,7 @@ def settings(port: int) -> Settings:
 
 def upnp_at(router: Router) -> Upnp:
     address = IPv4Address(router.address)
-    return Upnp(search=Search(lambda: [address], multicast=None, port=router.ssdp_port, timeout=0.5))
+    return Upnp(search=Search(lambda: [address], multicast=None, port=router.ssdp_port, timeout=2.0))
 
 
 @pytest.fixture

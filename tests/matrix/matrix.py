@@ -19,7 +19,7 @@ from tests.matrix.pending import PENDING
 
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 
-WAITING, BUSY = 48, 4  # cells at once
+WAITING, BUSY = 24, 4  # cells at once
 # Rows in which time really passes.
 _SLOW = {"slow", "drip", "loss", "reorder", "throttle", "wan_flap", "wrong_internal_port", "wrong_nonce", "(30"}
 _NO_ANSWER = tuple(map(Raises, (NoGateway, GatewayTimeout, Garbled)))
