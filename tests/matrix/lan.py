@@ -16,7 +16,7 @@ from portmap.testing import Entry, Router
 NEIGHBOUR = Entry(Protocol.TCP, 30304, "127.0.0.9", 9, 0, "neighbour")
 """Another host's mapping, on the port that a router would give next."""
 GREETING = b"from inside: "
-TIMEOUT = 1.0  # seconds until what has not come back is lost; UDP is sent again meanwhile
+TIMEOUT = 2.0  # seconds until what has not come back is lost; UDP is sent again meanwhile
 _TRIES = 3
 
 
