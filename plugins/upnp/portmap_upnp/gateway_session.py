@@ -245,7 +245,7 @@ class GatewaySession:
         with suppress(Empty):
             while True:
                 gateway = self.updates.get_nowait()
-                if gateway and self.active and gateway == self.active.gateway:
+                if self.active and gateway == self.active.gateway:
                     continue  # found by a search meanwhile
                 try:
                     self._use(self._activate(gateway, time.monotonic() + self._timeout / 2) if gateway else None)

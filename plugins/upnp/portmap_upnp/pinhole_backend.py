@@ -159,10 +159,9 @@ class UpnpPinholes:
         return FirewallControl(SoapClient(service.service_type, service.control, deadline, us, self._pacing), us)
 
     def _use(self, device: FirewallDevice) -> None:
-        was_found, self._device = self._device is not None, device
+        self._device = device
         self._last_host = device.host
-        if not was_found:
-            self._on_found()
+        self._on_found()
 
     def _us(self) -> IPv6Address:
         us = self._here()
