@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.publishers.recording_publishers import Start
+from tests.publishers.recording_publishers import Start, closed
 
 from portmap.publishers.convergence import RetrySchedule
 from portmap.publishers.runner import PublisherRunner
@@ -12,7 +12,7 @@ from portmap.publishers.runner import PublisherRunner
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Makes runners, which are closed when the test is over."""
+    """Makes runners, which have ended when the test is over: the next test would hear of their last try."""
     runners: list[PublisherRunner] = []
 
     def make(publisher: Any, name: str = "acme", schedule: RetrySchedule | None = None) -> PublisherRunner:
@@ -21,4 +21,4 @@ def start() -> Iterator[Start]:
 
     yield make
     for runner in runners:
-        runner.close()
+        closed(runner)

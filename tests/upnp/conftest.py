@@ -13,7 +13,7 @@ from typing import Self, TypeAlias
 import pytest
 from tests.upnp.canned import http
 from tests.upnp.real_routers import HOST
-from tests.upnp.watched import House
+from tests.upnp.watched import House, free_port
 
 from portmap.testing import Quirks, Router
 from portmap_upnp import Upnp
@@ -145,14 +145,6 @@ def router() -> Iterator[Router]:
     """A simulated router without a fault."""
     with Router(pmp=False, quirks=Quirks()) as simulated:
         yield simulated
-
-
-def free_port() -> int:
-    """A UDP port that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 BackendFor: TypeAlias = Callable[..., Upnp]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.upnp.canned import http
-from tests.upnp.conftest import free_port
 from tests.upnp.real_routers import UNAUTHORISED
 from tests.upnp.test_description import IP1, device, service
+from tests.upnp.watched import free_port
 
 from portmap.errors import Refused, UnverifiedGateway
 from portmap.model import Grant, Protocol

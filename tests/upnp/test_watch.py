@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from ipaddress import IPv4Address
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.stopwatch import Stopwatch
 from tests.upnp.canned import http
+from tests.upnp.conftest import LOOPBACK, WANIP
 
 from portmap.model import Grant, Protocol
 from portmap_upnp.discovery.description import GatewayDevice, Service
@@ -23,10 +23,9 @@ from portmap_upnp.notifications.watch import REST, GatewayWatch
 if TYPE_CHECKING:
     from tests.upnp.conftest import WebServers
 
-from tests.upnp.watched import NEVER, PORT, House, _free_port, _until, announce
+from tests.upnp.watched import NEVER, PORT, House, _until, announce, free_port
 
 SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/c</controlURL>"
-HERE = IPv4Address("127.0.0.1")
 GATEWAY = f"<root><device><serviceList><service>{SERVICE}</service></serviceList></device></root>".encode()
 
 
@@ -176,10 +175,10 @@ def test_what_a_gateway_announced_before_it_was_found_is_no_news_once_it_is_in_u
         in_use.append(found)  # a search finds it while the announcement is looked into
         visitor.sendall(http(GATEWAY))
 
-    location, where = serve.visit(describe), ("127.0.0.1", _free_port())
-    service = Service("urn:schemas-upnp-org:service:WANIPConnection:1", replace(location, path="/c"))
-    found = ActiveGateway(GatewayDevice(location, "1", (service,)), service, HERE)
-    watch = GatewayWatch(lambda: in_use[0] if in_use else None, lambda: [HERE], adopted.append, alerts.put, where)
+    location, where = serve.visit(describe), ("127.0.0.1", free_port())
+    service = Service(WANIP, replace(location, path="/c"))
+    found = ActiveGateway(GatewayDevice(location, "1", (service,)), service, LOOPBACK)
+    watch = GatewayWatch(lambda: in_use[0] if in_use else None, lambda: [LOOPBACK], adopted.append, alerts.put, where)
     with closing(watch):
         announce(where, "ssdp:alive", str(location), "0")
         _until(lambda: bool(in_use))

@@ -23,7 +23,7 @@ class House:
 
     def __init__(self) -> None:
         self.threads_before = set(threading.enumerate())
-        self.announced_at = ("127.0.0.1", _free_port())
+        self.announced_at = ("127.0.0.1", free_port())
         self.router = Router(pmp=False, notify=(self.announced_at,), uptime=5000)
         self.alerts: SimpleQueue[str] = SimpleQueue()
         self.upnp = self._backend()
@@ -73,7 +73,8 @@ def announce(where: tuple[str, int], nts: str, location: str, boot: str, sender:
         sock.sendto(text.encode(), where)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A UDP port that is free now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
