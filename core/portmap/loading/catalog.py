@@ -16,6 +16,7 @@ import pluggy
 
 from portmap.errors import PluginError, SpecError
 from portmap.hookspecs import BACKENDS, PROJECT, PUBLISHERS, BackendSpec, PublisherSpec
+from portmap.loading.other_entries import others_may_have
 from portmap.loading.own_entries import DISTRIBUTION, OwnEntry, own_entries
 from portmap.loading.time_limit import PluginRaised, call_with_limit, is_readable, text_of
 from portmap.model import Kind
@@ -128,7 +129,9 @@ class Catalogue:
 
     @cached_property
     def _all(self) -> tuple[tuple[Plugin, ...], tuple[str, ...]]:
-        from portmap.loading.distributions import installed_entries, origin_of  # noqa: PLC0415  # a name of ours does without
+        if self._own and not others_may_have(self.group):
+            return self._own, ()
+        from portmap.loading.distributions import installed_entries, origin_of  # noqa: PLC0415  # most do without others
 
         found, faults = installed_entries(self.group) if self._entries is None else (self._entries, [])
         origin = cache(origin_of)  # reads and parses a file: once a distribution, not once an entry point

@@ -14,10 +14,7 @@ from typing import Any
 
 DISTRIBUTION = "portmap-nat"
 MAX_SIZE = 64 * 1024  # characters of our entry_points.txt; it has 1,000
-_PREFIX, _SUFFIX = (
-    "portmap_nat-",
-    ".dist-info",
-)  # the folder's name: "Recording installed projects", packaging.python.org
+_PREFIX, _SUFFIX = "portmap_nat-", ".dist-info"  # "Recording installed projects", packaging.python.org
 
 
 class OwnEntry:
@@ -51,6 +48,11 @@ def own_entries(group: str) -> list[OwnEntry]:
     return [OwnEntry(group, name, value, version) for name, value in _section(text, group)]
 
 
+def is_our_metadata(name: str) -> bool:
+    """Whether a folder of this name has the metadata of our distribution."""
+    return name.startswith(_PREFIX) and name.endswith(_SUFFIX)
+
+
 def _metadata_folders() -> Iterator[tuple[str, str]]:
     for place in sys.path:
         try:
@@ -58,7 +60,7 @@ def _metadata_folders() -> Iterator[tuple[str, str]]:
         except OSError:
             continue
         for name in names:
-            if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
+            if is_our_metadata(name):
                 yield os.path.join(place, name), name[len(_PREFIX) : -len(_SUFFIX)]  # noqa: PTH118  # as above
 
 

@@ -1,8 +1,9 @@
 """The questions to one PCP server, each with its time; nothing is remembered, so any thread may ask."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from os import urandom
+from random import SystemRandom
 from typing import Generic, TypeVar
 
 from portmap.errors import NoGateway
@@ -57,8 +58,8 @@ class Exchanges(Generic[A]):
 
         Raises NoGateway where the answer does not tell.
         """
-        ours, nonce = self.own_address(server), secrets.token_bytes(NONCE_LENGTH)
-        probe = Map(ours, nonce, protocol, secrets.choice(_PROBE_PORTS), external_port, None, _PROBE_LIFETIME)
+        ours, nonce = self.own_address(server), urandom(NONCE_LENGTH)
+        probe = Map(ours, nonce, protocol, SystemRandom().choice(_PROBE_PORTS), external_port, None, _PROBE_LIFETIME)
         answer = self.ask(server, ours, replace(probe, options=(PREFER_FAILURE,))).answer
         if isinstance(answer, Mapped):
             self.ask(server, ours, replace(probe, external_port=0, lifetime=0))

@@ -6,7 +6,7 @@ the token of a Grant, so that it is known after a restart; a token comes from a 
 """
 
 import re
-import secrets
+from os import urandom
 from typing import TypeAlias
 
 from portmap.model import Address, Protocol
@@ -32,7 +32,7 @@ class Nonces:
         if owner not in self._nonces:
             remembered = bytes.fromhex(token) if _TOKEN.fullmatch(token) else b""
             used = not remembered or remembered in self._nonces.values()
-            self._nonces[owner] = secrets.token_bytes(NONCE_LENGTH) if used else remembered
+            self._nonces[owner] = urandom(NONCE_LENGTH) if used else remembered
         return self._nonces[owner]
 
     def forget(self, protocol: Protocol, internal_port: int) -> None:

@@ -3,10 +3,10 @@
 Pure. A datagram is hostile until `read` has checked its type, length, cookie, transaction id and attributes.
 """
 
-import secrets
 import struct
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from os import urandom
 from typing import TypeAlias
 
 from portmap.errors import Garbled
@@ -74,7 +74,7 @@ class BindingRequest:
     `response_port`: it is to go to this port of ours instead of the one that asks (RFC 5780 §7.5).
     """
 
-    transaction: bytes = field(default_factory=lambda: secrets.token_bytes(12))  # 96 bits, unguessable: §5
+    transaction: bytes = field(default_factory=lambda: urandom(12))  # 96 bits, unguessable: §5
     change_ip: bool = False
     change_port: bool = False
     response_port: int | None = None
