@@ -1,8 +1,10 @@
 """The race of `any`: candidates that are loaded beside it, late answers, and who takes part."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import wait
+from functools import partial
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -220,6 +222,19 @@ def test_the_order_of_a_list_is_its_preference_and_every_named_backend_takes_par
     runners = listed_candidates("upnp,protonvpn,pmp:127.0.0.1", Catalogue(BACKENDS), without=AnyBackend)
     ranked = sorted(runners, key=lambda runner: runner.rank, reverse=True)
     assert [str(runner.nat) for runner in ranked] == ["UPnP", "ProtonVPN 10.2.0.1", "NAT-PMP 127.0.0.1"]
+
+
+def test_the_first_that_takes_part_has_the_lead_to_itself() -> None:
+    loaded_at: list[float] = []
+
+    def backend(takes_part: bool) -> Nat | None:
+        loaded_at.append(time.monotonic())
+        return Nat(Runner("1.1.1.1"), "x") if takes_part else None
+
+    found = [loads(str(number), partial(backend, number != 0)) for number in range(3)]
+    CandidateLoader(found, lead=SOON).resume()
+    wait([it.loaded for it in found])
+    assert loaded_at[2] - loaded_at[1] >= SOON
 
 
 def test_an_idle_loader_loads_nothing() -> None:

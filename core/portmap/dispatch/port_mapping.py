@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
+from portmap.dispatch.loop_path import run_loop_path
 from portmap.dispatch.path_setup import PathSetup
 from portmap.events import (
     Event,
@@ -159,7 +160,7 @@ class PortMapping:
     def _choose(self, policy: Policy | None, setup: PathSetup) -> Callable[[], None]:
         match self.nat.kind:
             case Kind.NONE:
-                from portmap.dispatch.none_path import run_none_path  # noqa: PLC0415  # only one path is taken
+                from portmap.dispatch.none_path import run_none_path  # noqa: PLC0415  # most sessions have a gateway
 
                 return partial(run_none_path, self._inbox, self._node, self)
             case Kind.STATIC:
@@ -167,8 +168,6 @@ class PortMapping:
 
                 return StaticPath(self.nat, self._inbox, self._node, self, policy).run
             case Kind.LOOP:
-                from portmap.dispatch.loop_path import run_loop_path  # noqa: PLC0415  # as above
-
                 known = setup.state, setup.open_ports
                 return partial(run_loop_path, self.nat, self._inbox, self, policy, *known, ipv6=self.ipv6)
             case _:

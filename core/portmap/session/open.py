@@ -10,6 +10,8 @@ from portmap.backends.load import load, load_ipv6
 from portmap.backends.nat import Nat
 from portmap.dispatch.path_setup import EventTranslator, PathSetup, PinholeTranslator, unchanged
 from portmap.errors import PortmapError, SpecError
+from portmap.hookspecs import BACKENDS
+from portmap.loading.catalog import Catalogue
 from portmap.loop.policy import CHECK_INTERVAL, OnConflict, Policy
 from portmap.model import MAX_LIFETIME, Kind, PortRequest
 from portmap.node.local_node import LocalNode
@@ -114,8 +116,9 @@ def load_backends(nat: str | Nat, *, ipv4: bool, ipv6: bool) -> tuple[Nat, ...]:
         if backend is None:
             raise SpecError(f"{shown_spec(nat)} knows no IPv6: try pcp or upnp")
         return (backend,)
-    main = load(nat)
-    side = _optional_ipv6(nat) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
+    catalogue = Catalogue(BACKENDS)
+    main = load(nat, catalogue)
+    side = _optional_ipv6(nat, catalogue) if ipv6 and main.kind is Kind.LOOP and not main.ipv6 else None
     return (main, side) if side is not None else (main,)
 
 
@@ -207,10 +210,10 @@ def _status_file(folder: Path, instance: str, nat: str, *, relays: bool) -> "Sta
         raise SpecError(f"the state folder {folder} cannot be used: {error.strerror}; choose another") from error
 
 
-def _optional_ipv6(nat: str) -> Nat | None:
+def _optional_ipv6(nat: str, catalogue: Catalogue) -> Nat | None:
     """The IPv6 backend beside an IPv4 one; None where there is none, since the user did not ask for it by name."""
     try:
-        return load_ipv6(nat)
+        return load_ipv6(nat, catalogue)
     except SpecError:
         return None
 

@@ -107,7 +107,7 @@ class CandidateLoader:
     """Loads candidates one after the other, none waiting long for the one before; only from `resume` to `pause`.
 
     An import takes the interpreter from all other threads, also from one that talks to a gateway already. `lead`:
-    seconds that the first candidate has to itself once it is loaded.
+    seconds that the first candidate that takes part has to itself once it is loaded.
     """
 
     def __init__(self, candidates: Iterable[Candidate], lead: float = 0.0) -> None:
@@ -135,8 +135,9 @@ class CandidateLoader:
                     target=complete, args=(candidate.loaded, candidate.load), name=f"load {candidate.name}", daemon=True
                 ).start()
                 wait((candidate.loaded,), HEAD_START)
-                paused.wait(self._lead)
-                self._lead = 0.0
+                if candidate.nat is not None:
+                    paused.wait(self._lead)
+                    self._lead = 0.0
 
 
 def race_constructor(backend_class: Any) -> str:

@@ -13,7 +13,8 @@ from portmap.backends.nat import Nat
 from portmap.errors import NATError
 from portmap.model import Address
 
-LEAD = 0.03  # seconds that the last good one has to itself: it answers before the others are even loaded
+LEAD = 0.012  # seconds that the first one has to itself: a gateway on the same link needs 5 ms for an answer by UDP
+FAVOURITE_LEAD = 0.03  # seconds that the last good one has: it answers before the others are even loaded
 TIMEOUT = 3.0  # seconds until "no gateway": UPnP devices answer within MX 1 s, NAT-PMP within 3 tries
 
 
@@ -79,7 +80,7 @@ class Race:
         if self._candidates is None:
             made = self._make_candidates()
             self._candidates = [it if isinstance(it, Candidate) else Candidate.of(it) for it in made]
-            lead = LEAD if any(map(self._is_favourite, self._candidates)) else 0.0
+            lead = FAVOURITE_LEAD if any(map(self._is_favourite, self._candidates)) else LEAD
             self._loader = CandidateLoader(sorted(self._candidates, key=self._rank, reverse=True), lead)
         return self._candidates
 
