@@ -39,9 +39,9 @@ def test_an_idle_lan_host_is_not_heard(lab: Lab) -> None:
 
 
 def test_what_a_killed_run_left_behind_is_swept_away(laboratory: None) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    left_behind = Namespace(f"pm-{gone.pid}-0-router")
-    run(["ip", "netns", "add", left_behind.name])
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True) as killed:
+        left_behind = Namespace(f"pm-{killed.pid}-0-router")
+        run(["ip", "netns", "add", left_behind.name])  # while it lives: another worker may be sweeping just now
+        killed.communicate("\n")
     sweep()
     assert left_behind.name not in run(["ip", "netns", "list"])
