@@ -58,11 +58,11 @@ def mistakes(spec: str) -> Iterator[str]:
 
 
 def told_by(act: Callable[[str], object], text: str) -> str:
-    """What an act says: the error with its causes, as a traceback shows them."""
+    """What an act says: the error with its causes, as a traceback shows them after the lines of source."""
     try:
         shown = str(act(text))
     except PortmapError as error:
-        return "".join(traceback.format_exception(error)) + getattr(error, "text", "")
+        return "".join(traceback.format_exception(error, limit=0)) + getattr(error, "text", "")
     return shown
 
 

@@ -25,6 +25,7 @@ WORKERS_PER_CORE = 2  # most tests wait for something
 ONE_PROCESS = {
     "tests/contract/test_the_suite_itself.py",
     "tests/matrix/test_matrix.py",
+    "tests/test_architecture.py",
     "tests/test_packaging.py",
     "tests/test_thirdparty.py",
 }
@@ -59,6 +60,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     scheduling = LoadScopeScheduling(config, log)
     scheduling._split_scope = _one_hand_out
+    scheduling._pending_of = _pending_of
     return scheduling
 
 
@@ -69,6 +71,14 @@ def _ignore(_number: int, _frame: object) -> None:
 def _one_hand_out(nodeid: str) -> str:
     module = nodeid.partition("::")[0]
     return module if module in ONE_PROCESS else nodeid
+
+
+def _pending_of(workload: dict[str, dict[str, bool]]) -> int:
+    """How many tests a worker has yet to run. Scopes that are done are dropped: this is asked after every test."""
+    pending = {scope: list(tests.values()).count(False) for scope, tests in workload.items()}
+    for scope in [scope for scope, count in pending.items() if not count]:
+        del workload[scope]
+    return sum(pending.values())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -83,7 +93,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One new folder after the other. By `mktemp`, which lists those that are there, each test would wait for it."""
+    """One new name after the other. By `mktemp`, which lists those that are there, each test would wait for it."""
     base = tmp_path_factory.mktemp("states")
     return (base / str(number) for number in numbers())
 
@@ -97,13 +107,10 @@ def command_is_built_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def state_of_its_own(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> Path:
-    """No test remembers ports where the user's own sessions do, or where another test does."""
-    folder = next(state_folders)
-    folder.mkdir()
-    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+def state_of_its_own(monkeypatch: pytest.MonkeyPatch, state_folders: Iterator[Path]) -> None:
+    """A folder that portmap makes: no test remembers ports where the user's own sessions do, or another test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(state_folders)))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    return folder
 
 
 class Install(Protocol):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -121,13 +122,15 @@ MAX_MODULES = 20
 STUBS = {"_typeshed"}  # the standard library's, imported for annotations only
 
 
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    kept = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Constant)
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, kept)]
 
 
 def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, `from portmap import x` as portmap.x."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -243,7 +246,7 @@ def test_the_core_imports_no_plugin_and_names_none(path: Path) -> None:
     assert not [name for name in imports(path) if name.startswith("portmap_")]
     if {"testing", "simulator", "cli"} & set(path.parts):
         return  # a simulated router speaks protocols; the command's help gives examples
-    said = {node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant)}
+    said = {node.value for node in nodes(path) if isinstance(node, ast.Constant)}
     assert not said & PROTOCOL_NAMES
 
 
@@ -261,8 +264,9 @@ PRODUCT = [*modules(CORE), *(path for folder in PLUGINS for path in modules(fold
 
 @pytest.mark.parametrize("path", PRODUCT, ids=names)
 def test_a_module_says_what_it_is_and_keeps_its_size(path: Path) -> None:
-    assert ast.get_docstring(tree(path)), "a module begins with what it is"
-    lines = len(path.read_text(encoding="utf-8").splitlines())
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text)), "a module begins with what it is"
+    lines = len(text.splitlines())
     assert lines <= MAX_LINES, "this is probably two modules"
     assert lines >= MIN_LINES or path.name == "__init__.py" or names(path) in SHORT, (
         "a part of another module? If not, say why in SHORT"
@@ -291,7 +295,5 @@ def test_an_excepted_module_exists(name: str) -> None:
 
 @pytest.mark.parametrize("package", [CORE, *PLUGINS], ids=names)
 def test_a_class_name_means_one_class_in_a_package(package: Path) -> None:
-    classes = Counter(
-        node.name for path in modules(package) for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)
-    )
+    classes = Counter(node.name for path in modules(package) for node in nodes(path) if isinstance(node, ast.ClassDef))
     assert {name for name, count in classes.items() if count > 1} <= SHARED_CLASS_NAMES.keys()
