@@ -29,6 +29,8 @@ PORT = 30303
 REQUESTS = [PortRequest(protocol, PORT, lifetime=120) for protocol in Protocol]
 SLOWEST_RENEWAL = 75.0  # seconds: 5/8 of that; a second reboot soon after the first does not show (RFC 6886 §3.6)
 HASTY = Timeouts(first_wait=0.01, deadline=0.04)  # seconds that really pass
+PATIENT = Timeouts(first_wait=0.01, deadline=2.0)  # while nothing keeps the router from answering: it may be starved
+MAY_SILENCE = ("silent", "garbage", "truncated", "loss", "wrong_sender", "reorder", "wrong_internal_port")
 HARMLESS = {"duplicate", "other_port", "caps_lifetime", "epoch_reset", "conflict"}
 _GOOD = Quirks()
 
@@ -45,6 +47,8 @@ class RouterWorld:
         self.robbed: list[Entry] = []
         self._router, self._inbox = router, inbox
         self._neighbours: list[Entry] = []
+        gateway = IPv4Address(router.address)
+        self._backend = NatPmp(None, timeouts=PATIENT, candidates=lambda: [gateway], clock=inbox.now, announced_at=())
 
     def play(self, steps: list[Step], calm: float) -> None:
         """Run the real loop through it all."""
@@ -55,9 +59,7 @@ class RouterWorld:
             scenes += self._scenes_of(step, now, now + step.length)
             last = max(last, now + step.length)
         self._inbox.tell(scenes, last + calm, self._shut_at)
-        gateway = IPv4Address(self._router.address)
-        backend = NatPmp(None, timeouts=HASTY, candidates=lambda: [gateway], clock=self._inbox.now, announced_at=())
-        Loop(Nat(backend, "world"), self._inbox, Recorder(), random=lambda: 0.5).run()
+        Loop(Nat(self._backend, "world"), self._inbox, Recorder(), random=lambda: 0.5).run()
         self.left = ours(self._router, PORT)
         self.robbed = [entry for entry in self._neighbours if entry not in self._router.entries]
 
@@ -78,7 +80,9 @@ class RouterWorld:
         return [(at, partial(self._turn, step.what, usual)), (until, partial(self._turn, step.what, _off(step.what)))]
 
     def _turn(self, quirk: str, value: Any) -> None:
-        self._router.quirks = replace(self._router.quirks, **{quirk: value})
+        self._router.quirks = quirks = replace(self._router.quirks, **{quirk: value})
+        silenced = any(getattr(quirks, each) != _off(each) for each in MAY_SILENCE)
+        self._backend._timeouts = HASTY if silenced else PATIENT
 
     def _reboot(self, *, neighbour: bool) -> None:
         self._router.reboot()
