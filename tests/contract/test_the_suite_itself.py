@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # its fixture runs a whole suite: 8 s, and on a busy machine over a minute
 FAULTY = Path(__file__).with_name("faulty.py")
 BROKEN = {
     "TestKindless": "test_it_declares_its_kind",
