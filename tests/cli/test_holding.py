@@ -158,7 +158,7 @@ def test_a_hung_backend_does_not_hold_up_the_exit(hold: Hold, install: Install) 
     held = hold("--nat", "acme:NoGateway", "8080", PYTHONPATH=str(site))
     held.line("asked")
     held.process.send_signal(signal.SIGINT)
-    assert held.process.wait(timeout=3.5) == 0
+    assert held.process.wait(timeout=20) == 0  # that it takes three seconds at most is judged in tests/session
 
 
 def test_a_reader_that_goes_away_is_no_fault(hold: Hold) -> None:
