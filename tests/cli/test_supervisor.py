@@ -156,7 +156,7 @@ def test_without_a_reload_the_end_is_the_same(routers: Routers) -> None:
 
 def test_the_end_of_the_time_is_an_end(routers: Routers) -> None:
     story = Story()
-    supervise([instance("home", routers[0], "80")], story, seconds=0.5)
+    supervise([instance("home", routers[0], "80")], story, seconds=3)
     assert "home mapping.removed 80" in story.told
 
 
