@@ -20,7 +20,7 @@ import pytest
 import typer
 from tests.examples import judge_no_time
 
-WORKERS_PER_CORE = 2  # most tests wait for something
+WORKERS_PER_CORE = 3  # most tests wait for something
 # Their tests share what takes long to make, so that one process runs them all; any process runs any other test.
 ONE_PROCESS = {
     "tests/contract/test_the_suite_itself.py",
