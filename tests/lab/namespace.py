@@ -99,7 +99,13 @@ class Namespace:
 
     def set(self, key: str, value: int) -> None:
         """Set one of the kernel's parameters below /proc/sys, where the kernel knows it at all."""
-        self.run(["sh", "-c", f"[ ! -e /proc/sys/{key} ] || echo {value} > /proc/sys/{key}"])
+        file = Path("/proc/sys") / key
+
+        def write() -> None:
+            if file.exists():
+                file.write_text(str(value))
+
+        self.inside(write)
 
     def run(self, arguments: list[str], *, stdin: str | None = None) -> str:
         """Run a command here to its end and give its stdout; see the function `run`."""
