@@ -7,13 +7,14 @@ WHEELS = $(BIN)/python -m pip install -q --disable-pip-version-check --no-compil
 # Without bytecode on disk every process that a test starts compiles a hundred modules, and takes twice the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test clients lint lab bench fuzz mutants wasm build clean
+.PHONY: demo test clients rewritten lint lab bench fuzz mutants wasm build clean
 
 demo: .venv/ready
 	$(BIN)/portmap demo
 
 # Side by side, as most tests wait. The lab apart, so that nothing disturbs what is measured there.
-test: lint clients
+test: clients
+	$(MAKE) -j2 lint rewritten
 	$(BIN)/pytest -q -n auto --dist loadscope --durations 15 -m 'not lab'
 	$(MAKE) lab
 
@@ -24,6 +25,10 @@ clients: .clients/ready
 	-$(PYTHON) -m venv .clients
 	-.clients/bin/python -m pip install -q --disable-pip-version-check -r $< && touch $@
 
+# pytest rewrites the asserts of each file of tests, once: else each of its processes would, in a fresh clone.
+rewritten: .venv/ready
+	-$(BIN)/pytest -q --collect-only >/dev/null
+
 lint: .venv/ready
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
@@ -31,7 +36,7 @@ lint: .venv/ready
 
 # Each test has namespaces of its own, and waits most of the time.
 lab: .venv/ready
-	$(BIN)/pytest -q -n 12 --dist load --maxschedchunk 1 --durations 15 -m lab tests/lab
+	$(BIN)/pytest -q -n 14 --dist load --maxschedchunk 1 --durations 15 -m lab tests/lab
 
 bench: .venv/ready
 	$(BIN)/python tests/bench/run.py --write
