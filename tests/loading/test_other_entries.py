@@ -73,9 +73,7 @@ def a_file_without_end(place: Path) -> None:
 
 
 @pytest.mark.parametrize("unusual", [an_archive, an_egg, a_file_that_cannot_be_read, a_file_without_end])
-def test_what_is_not_understood_may_have_some(
-    place: Path, monkeypatch: pytest.MonkeyPatch, unusual: Callable[[Path], None]
-) -> None:
+def test_what_is_not_understood_may_have_some(place: Path, unusual: Callable[[Path], None]) -> None:
     unusual(place)
     assert others_may_have(BACKENDS)
 
