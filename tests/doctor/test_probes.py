@@ -55,6 +55,12 @@ def test_a_real_socket_is_found_and_its_program_named(kind: socket.SocketKind, p
     assert "python" in found[0].program or "pytest" in found[0].program
 
 
+def test_a_socket_that_the_kernel_lists_twice_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(HEAD + 2 * (ROW.format("00000000:0FA1", "0A") + "\n"))
+    assert listening([4001], tmp_path) == (ListeningSocket(Protocol.TCP, IPv4Address(0), 4001),)
+
+
 def test_where_the_system_does_not_tell_nothing_is_claimed(tmp_path: Path) -> None:
     assert listening([4001], tmp_path) is None
 

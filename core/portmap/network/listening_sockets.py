@@ -30,7 +30,10 @@ class ListeningSocket:
 
 
 def listening(ports: Iterable[int], proc: Path = _PROC) -> tuple[ListeningSocket, ...] | None:
-    """The sockets that listen on these ports; None where the system does not tell."""
+    """The sockets that listen on these ports, each once; None where the system does not tell.
+
+    The kernel lists a socket twice if its table changes meanwhile, and a program may share one port among several.
+    """
     wanted = set(ports)
     found: list[tuple[ListeningSocket, str]] = []
     for name, protocol in _TABLES.items():
@@ -42,7 +45,8 @@ def listening(ports: Iterable[int], proc: Path = _PROC) -> tuple[ListeningSocket
             continue
         found += [(it, inode) for it, inode in parse_table(table, protocol) if it.port in wanted]
     owners = _owners({inode for _, inode in found}, proc)
-    return tuple(ListeningSocket(it.protocol, it.address, it.port, owners.get(inode, "")) for it, inode in found)
+    told = (ListeningSocket(it.protocol, it.address, it.port, owners.get(inode, "")) for it, inode in found)
+    return tuple(dict.fromkeys(told))
 
 
 def parse_table(table: str, protocol: Protocol) -> Iterator[tuple[ListeningSocket, str]]:
