@@ -36,7 +36,7 @@ lint: .venv/ready
 
 # Each test has namespaces of its own, and waits most of the time.
 lab: .venv/ready
-	$(BIN)/pytest -q -n 14 --dist load --maxschedchunk 1 --durations 15 -m lab tests/lab
+	$(BIN)/pytest -q -n 12 --dist load --maxschedchunk 1 --durations 15 -m lab tests/lab
 
 bench: .venv/ready
 	$(BIN)/python tests/bench/run.py --write
