@@ -8,9 +8,10 @@ from portmap.events import (
     PortEvent,
     PortRenewed,
 )
+from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import Message, Register
 from portmap.loop.policy import Policy
-from portmap.model import PortRequest, Protocol
+from portmap.model import Key, PortRequest, Protocol
 from portmap.testing import scripted
 from portmap.testing.scripted import Recording, ScriptedBackend
 
@@ -22,6 +23,15 @@ RARELY = Policy(ip_interval=5000)  # no check in between: what is seen is renewa
 MINUTELY = Policy(ip_interval=60)
 play = partial(scripted.play, policy=MINUTELY)
 HELD = PortAdded | PortChanged | PortRenewed
+
+
+class Readable(ScriptedBackend):
+    """A gateway whose table can be read."""
+
+    @hookimpl
+    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
+        self._hear("has_mapping", protocol, external_port, internal_port)
+        return self.table.get(Key(protocol, internal_port)) == external_port
 
 
 def wanted(*requests: PortRequest, at: float = 0.0) -> list[tuple[float, Message]]:

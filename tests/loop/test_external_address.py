@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.loop.scripted_loop import DNS, FOREVER, TCP, UDP, WEB, calls, mapping_events, play, seconds, wanted
+from tests.loop.scripted_loop import DNS, FOREVER, TCP, UDP, WEB, Readable, calls, mapping_events, play, seconds, wanted
 
 from portmap.events import (
     ExternalIPChanged,
@@ -14,7 +14,7 @@ from portmap.events import (
 from portmap.hookspecs import hookimpl
 from portmap.loop.inbox import GatewayAlert, Message
 from portmap.loop.policy import Policy
-from portmap.model import Grant, Key, PortRequest, Protocol, Scope
+from portmap.model import Grant, PortRequest, Protocol, Scope
 from portmap.testing import scripted
 from portmap.testing.scripted import ScriptedBackend
 
@@ -55,15 +55,6 @@ def test_a_restart_that_neither_announcement_nor_epoch_tells_is_mended_within_tw
     play(backend, story, end=130 + 2 * 60 + 1)
     assert all(call.at <= 250 for call in backend.calls if call.hook == "add_mapping")
     assert calls(backend)[-2:] == [240, 240]
-
-
-class Readable(ScriptedBackend):
-    """A gateway whose table can be read."""
-
-    @hookimpl
-    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
-        self._hear("has_mapping", protocol, external_port, internal_port)
-        return self.table.get(Key(protocol, internal_port)) == external_port
 
 
 RESTARTS = range(1, 360, 13)  # seconds: three rounds of checks, and a renewal

@@ -117,9 +117,8 @@ class LeaseManager:
         lease = self._table.get(key)
         if lease is None or not lease.held or lease.static:
             return
-        now = self._inbox.now()
         if step is RepairStep.RENEW:
-            self._table.put(lease.retry_now(now))
+            self._table.put(lease.retry_now(self._inbox.now()))
             return
         port = lease.external_port
         if step is RepairStep.MOVE and not self._requires_requested_port(lease.request):
@@ -136,8 +135,7 @@ class LeaseManager:
         if (lease := self._table.next_due()) is None:
             return
         if lease.expired(self._inbox.now()):
-            self._table.record_loss(lease, lease.trouble.reason or "the lease ran out")
-            self._table.renew_companion(lease)
+            self._table.record_expiry(lease)
         else:
             self._ask_in_order(lease)
 
@@ -155,6 +153,8 @@ class LeaseManager:
     def _ask_in_order(self, lease: Lease) -> None:
         """Ask for the lease, or first for the companion that it must wait for."""
         companion = self._table.get(lease.companion)
+        if companion and companion.expired(self._inbox.now()):
+            companion = self._table.record_expiry(companion)
         self._ask(companion if companion and renewal_order.must_wait_for(lease, companion) else lease)
 
     def _ask(self, lease: Lease) -> None:

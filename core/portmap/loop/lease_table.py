@@ -119,6 +119,12 @@ class LeaseTable:
         self._emit(lease_events.event_of_loss(lease, reason))
         return lost
 
+    def record_expiry(self, lease: Lease) -> Lease:
+        """Its lease ran out. Returns what is left of it. Its companion is next, if that is due."""
+        lost = self.record_loss(lease, lease.trouble.reason or "the lease ran out")
+        self.renew_companion(lease)
+        return lost
+
     def record_removal(self, lease: Lease, error: PortmapError | None, left: str = "") -> None:
         """The port is wanted no more. With an error, the gateway did not confirm the deletion.
 

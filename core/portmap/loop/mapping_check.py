@@ -38,8 +38,12 @@ class MappingCheck:
         self._no_answer = no_answer
 
     def run(self) -> bool:
-        """Check the mapping that was asked about longest ago; False where none is held."""
-        held = [lease for lease in self._table if lease.held and not lease.static]
+        """Check the mapping that was asked about longest ago; False where none is held.
+
+        One whose lease ran out is held no longer, also where that was not told yet: the process may have been frozen.
+        """
+        now = self._inbox.now()
+        held = [lease for lease in self._table if lease.held and not (lease.static or lease.expired(now))]
         if not held:
             return False
         self._monitor.mapping_check_begins()
