@@ -1,4 +1,5 @@
 import time
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from tests.stopwatch import Stopwatch
 from portmap.errors import Garbled, GatewayTimeout, NoGateway
 from portmap_upnp.discovery.description import GatewayDevice
 from portmap_upnp.discovery.discover import DESCRIPTION_LIMIT, GRACE, _Discovery, discover, fetch_device
+from portmap_upnp.discovery.search import DeviceSeen
 from portmap_upnp.location import Location
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 SERVICE = "<serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType><controlURL>/c</controlURL>"
 GATEWAY = f"<root><device><serviceList><service>{SERVICE}</service></serviceList></device></root>".encode()
 PRINTER = GATEWAY.replace(b"WANIPConnection", b"PrintBasic")
+DEFAULT = Location(IPv4Address("192.168.1.1"), 80, "/")
 SLOW_HEADER = b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 100
 
 
@@ -87,6 +90,36 @@ def test_a_good_answer_from_elsewhere_waits_only_a_moment() -> None:
     with Stopwatch() as watch:
         assert hunt("192.168.1.7", "192.168.1.8") == "192.168.1.7"
     assert watch.seconds < 2 * GRACE
+
+
+def hunt_slowly(describe: Callable[[Location], GatewayDevice]) -> str:
+    """The gateway chosen where another device describes itself at once, and the default gateway after two moments."""
+
+    def fetch(location: Location) -> GatewayDevice:
+        if location != DEFAULT:
+            return GatewayDevice(location, "1", ())
+        time.sleep(2 * GRACE)
+        return describe(location)
+
+    likely = frozenset({DEFAULT.host})
+    found: _Discovery[GatewayDevice] = _Discovery(fetch, likely, until=time.monotonic() + 60, open=9)
+    for location in (Location(IPv4Address("192.168.1.7"), 80, "/"), DEFAULT):
+        found.inbox.put(DeviceSeen(location))
+    gateway = found.first_good()
+    return str(gateway.host if gateway else None)
+
+
+def test_a_default_gateway_that_has_answered_has_the_time_to_describe_itself() -> None:
+    assert hunt_slowly(lambda location: GatewayDevice(location, "1", ())) == "192.168.1.1"
+
+
+def test_a_default_gateway_that_cannot_describe_itself_is_waited_for_no_longer() -> None:
+    def refuse(_: Location) -> GatewayDevice:
+        raise GatewayTimeout("no description")
+
+    with Stopwatch() as watch:
+        assert hunt_slowly(refuse) == "192.168.1.7"
+    assert watch.seconds < 4 * GRACE
 
 
 def test_without_an_answer_the_error_says_what_to_try(answerer: "SearchAnswerer") -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.stopwatch import Stopwatch
 
 from portmap_upnp.discovery.answer_quota import MAX_OTHER_HOSTS, PER_HOST, AnswerQuota
-from portmap_upnp.discovery.search import DeviceSeen, Search, _RunningSearch
+from portmap_upnp.discovery.search import Asked, DeviceSeen, Search, _RunningSearch
 from portmap_upnp.discovery.ssdp import TARGETS, m_search
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Bystander:
 
 def group_port(search: _RunningSearch) -> int:
     """The port that everybody on the network sees, as multicast questions leave from it."""
-    port: int = search._multicast[0].getsockname()[1]
+    port: int = search._asking[Asked.GROUP][0].getsockname()[1]
     return port
 
 
@@ -165,12 +165,12 @@ def test_another_host_with_a_query_in_its_location_is_not_followed(
         assert list(running.answers(stop)) == []
 
 
-def forge(search: _RunningSearch, *locations: str, sender: str = "127.0.0.1") -> None:
-    """Answers from the gateway's own address, as a host of the network can forge them."""
+def forge(search: _RunningSearch, *locations: str, sender: str = "127.0.0.1", asked: Asked = Asked.GROUP) -> None:
+    """Answers from the gateway's own address, as a host of the network can forge them to the group's question."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((sender, 0))
         for location in locations:
-            sock.sendto(ssdp(location), ("127.0.0.1", group_port(search)))
+            sock.sendto(ssdp(location), search._asking[asked][0].getsockname())
 
 
 def test_a_forged_query_in_the_gateways_name_is_followed_only_if_the_gateway_itself_says_so(
@@ -232,7 +232,7 @@ def test_an_answer_from_loopback_counts_only_where_loopback_was_asked(stop: Even
     search = _RunningSearch(Search(lambda: [IPv4Address("192.0.2.1")], multicast=None, port=9, timeout=0.2), None)
     forge(search, HERE)
     with closing(search._sockets), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.sendto(ssdp(HERE), ("127.0.0.1", search._unicast[0].getsockname()[1]))
+        sock.sendto(ssdp(HERE), ("127.0.0.1", search._asking[Asked.GATEWAYS][0].getsockname()[1]))
         assert list(search.answers(stop)) == []
 
 
@@ -244,3 +244,15 @@ def test_another_host_is_never_taken_for_the_gateway(
         other_host.sock.sendto(ssdp("http://127.0.0.2:5000/d.xml"), ("127.0.0.1", group_port(running)))
         seen = {str(it.location.host): it.is_gateway for it in running.answers(stop)}
     assert seen == {"127.0.0.1": True, "127.0.0.2": False}
+
+
+def test_a_gateway_that_answers_from_another_address_is_known_whichever_question_it_answers_first(
+    running: _RunningSearch, stop: Event
+) -> None:
+    """As by IPv6: it is asked at the address of the route, and answers from another one on the link."""
+    for first in (Asked.GROUP, Asked.SENDER):
+        forge(running, "http://127.0.0.2:5000/d.xml", sender="127.0.0.2", asked=first)
+    answers = running.answers(stop)
+    assert [next(answers).is_gateway] == [False]
+    forge(running, "http://127.0.0.2:5000/d.xml", sender="127.0.0.2", asked=Asked.GATEWAYS)
+    assert [it.is_gateway for it in answers] == [True]

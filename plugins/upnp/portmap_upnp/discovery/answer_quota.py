@@ -30,10 +30,6 @@ class AnswerQuota:
             return self._gateways[host, proves] <= PER_HOST
         return _count(self._other_hosts, host)
 
-    def was_asked(self, host: Address) -> bool:
-        """Whether this host, no default gateway, got a question of its own."""
-        return host in self._asked
-
     def has_room_to_ask(self, host: Address) -> bool:
         """Count one more question to this host, if it may get one."""
         return self._asked.total() < MAX_OTHER_HOSTS and _count(self._asked, host)

@@ -1,8 +1,8 @@
 """Discovery: from a search, or from one known URL, to a device that maps ports or opens pinholes.
 
-The first good answer of a default gateway wins; a good answer of another device waits a moment for it. Each device that
-answers is described on a thread of its own, so a slow one delays no other. No failure is remembered; the error says
-which devices answered and why they would not do.
+The first good answer of a default gateway wins; a good answer of another device waits a moment for it, and for the
+description of a default gateway that has answered. Each device that answers is described on a thread of its own, so a
+slow one delays no other. No failure is remembered; the error says which devices answered and why they would not do.
 """
 
 import time
@@ -110,11 +110,19 @@ class _Refused(NamedTuple):
     reason: str
 
 
+class _Useless(NamedTuple):
+    """A device that answered, and whose description will not do. `location` None: the search itself has failed."""
+
+    error: NATError
+    location: Location | None = None
+
+
 @dataclass(slots=True)
 class _Discovery(Generic[D]):
     """What is known so far. `open`: how many threads have yet to report, the search being the first of them.
 
-    The inbox has answers to the search, what became of each, and None at the end of the search.
+    The inbox has answers to the search, what became of each, and None at the end of the search. `described`: default
+    gateways that have answered the search and are being described.
     """
 
     fetch: Callable[[Location], D]
@@ -122,9 +130,11 @@ class _Discovery(Generic[D]):
     until: float
     open: int = 1
     rather_not: Location | None = None
-    inbox: SimpleQueue[DeviceSeen | _Refused | D | NATError | None] = field(default_factory=SimpleQueue)
+    inbox: SimpleQueue[DeviceSeen | _Refused | _Useless | D | None] = field(default_factory=SimpleQueue)
     reasons: list[str] = field(default_factory=list)
+    described: set[Location] = field(default_factory=set)
     _second_best: D | None = None
+    _grace_ends: float = inf
 
     def first_good(self) -> D | None:
         """The first device that is a default gateway; the first other one, if there is none within a moment."""
@@ -132,16 +142,17 @@ class _Discovery(Generic[D]):
             match found:
                 case DeviceSeen():
                     self.likely |= {found.location.host} if found.is_gateway else frozenset()
+                    self.described |= {found.location} if found.location.host in self.likely else set()
                     self.look_at(found)
                 case GatewayDevice() | FirewallDevice() if self._is_likely(found):
                     return found
-                case GatewayDevice() | FirewallDevice() if self._second_best is None:
-                    self._second_best = found
-                    self.until = min(self.until, time.monotonic() + GRACE)
+                case GatewayDevice() | FirewallDevice():
+                    self._take_as_second_best(found)
                 case _Refused():
                     self.reasons.append(found.reason)
-                case NATError():
-                    self.reasons.append(str(found))
+                case _Useless():
+                    self.reasons.append(str(found.error))
+                    self.described.discard(found.location)
         return self._second_best
 
     def refuse(self, reason: str) -> None:
@@ -153,14 +164,21 @@ class _Discovery(Generic[D]):
         self.open += 1
         _start(_look, seen, self, failed or Event())
 
+    def _take_as_second_best(self, device: D) -> None:
+        self.described.discard(device.location)
+        if self._second_best is None:
+            self._second_best = device
+            self._grace_ends = time.monotonic() + GRACE
+
     def _is_likely(self, device: D) -> bool:
         return device.location != self.rather_not and (device.host in self.likely or not self.likely)
 
-    def _reports(self) -> Iterator[DeviceSeen | _Refused | D | NATError | None]:
+    def _reports(self) -> Iterator[DeviceSeen | _Refused | _Useless | D | None]:
         """Reports as they come, until all are in or the time is over."""
         while self.open:
+            until = self.until if self.described else min(self.until, self._grace_ends)
             try:
-                found = self.inbox.get(timeout=max(0.0, self.until - time.monotonic()))
+                found = self.inbox.get(timeout=max(0.0, until - time.monotonic()))
             except Empty:
                 return
             self.open -= not isinstance(found, DeviceSeen | _Refused)
@@ -192,7 +210,7 @@ def _search_after_hint(
     try:
         _report(search.devices(stop, ours, discovery.refuse), discovery)
     except NATError as error:
-        discovery.inbox.put(error)
+        discovery.inbox.put(_Useless(error))
 
 
 def _look(seen: DeviceSeen, discovery: "_Discovery[D]", failed: Event) -> None:
@@ -200,7 +218,7 @@ def _look(seen: DeviceSeen, discovery: "_Discovery[D]", failed: Event) -> None:
         device = discovery.fetch(seen.location)
         discovery.inbox.put(device._replace(boot=seen.boot))
     except NATError as error:
-        discovery.inbox.put(_with_named(seen, error))
+        discovery.inbox.put(_Useless(_with_named(seen, error), seen.location))
         failed.set()
 
 

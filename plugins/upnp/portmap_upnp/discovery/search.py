@@ -4,10 +4,11 @@ Everything is asked at once, by multicast and each likely gateway by itself: som
 host's firewall lets in the answer to a packet of ours. Answers stream out as they come.
 
 Rules:
-- multicast questions and unicast questions leave from different sockets. Another host on the network sees the port of
-  the first and can forge answers to it; the port of the second is known to the asked host only;
-- an answer to the unicast socket is proof that the device is at its address. Without that proof only an answer from a
+- questions to the group, to the gateways and to a sender leave from different sockets (`Asked`). Another host on the
+  network sees the port of the first and can forge answers to it; the port of the others only the asked hosts know;
+- an answer to a unicast question is proof that the device is at its address. Without that proof only an answer from a
   default gateway counts, and only where its LOCATION has no query; any other sender is first asked by unicast itself;
+- an answer to the gateways' question is a gateway's, also from another address of its own;
 - each sender has a quota (`AnswerQuota`);
 - a loopback address answers only where a loopback address was asked.
 
@@ -20,18 +21,20 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from enum import Enum
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from selectors import EVENT_READ, DefaultSelector
 from threading import Event
 from typing import NamedTuple, TypeAlias
 
-from portmap.errors import Garbled, NoGateway
+from portmap.errors import Garbled
 from portmap.model import Address
-from portmap.network.interface import check_has_ipv4, use_interface
+from portmap.network.interface import check_has_ipv4
 from portmap.network.routes import default_gateways, default_gateways6, guessed_gateways, local_address_to
 from portmap_upnp.discovery import ssdp
 from portmap_upnp.discovery.answer_quota import PER_HOST, AnswerQuota
+from portmap_upnp.discovery.search_sockets import egresses, open_socket, receive, send, zones
 from portmap_upnp.location import Location, names_host, parse_location
 
 SEND_TIMES = (
@@ -47,13 +50,20 @@ starting hears a later one."""
 
 SEND_TIMES6 = tuple((after, (ssdp.FIREWALL_TARGET,)) for after in (0.0, 0.35, 0.85, 1.4))
 
-MAX_LINKS = 16
 _GLANCE = 0.05  # seconds between looks at `stop`
 _log = logging.getLogger("portmap.upnp")
 
 
 Refuse: TypeAlias = Callable[[str], None]
 """Is told why an answer is not followed."""
+
+
+class Asked(Enum):
+    """To whom a question went: each has its sockets, so an answer's socket tells which question it answers."""
+
+    GATEWAYS = "gateways"
+    SENDER = "sender"
+    GROUP = "group"
 
 
 class DeviceSeen(NamedTuple):
@@ -63,7 +73,8 @@ class DeviceSeen(NamedTuple):
     boot: str = ""
     named: str = ""
     is_gateway: bool = False
-    """It answered a question that only the default gateways were asked, maybe from another address of its own."""
+    """It is at a default gateway's address, or answered a question that only default gateways were asked: then this is
+    another address of one."""
 
 
 class Search(NamedTuple):
@@ -125,12 +136,14 @@ class _RunningSearch:
         # that kind.
         sources = (_source(search),) if ours is None else (str(ours), "::")
         with ExitStack() as undo:
-            self._unicast = [undo.enter_context(closing(_open(source, search.interface))) for source in sources]
-            self._multicast = [undo.enter_context(closing(_open(source, search.interface))) for source in sources]
+            self._asking = {
+                asked: [undo.enter_context(closing(open_socket(source, search.interface))) for source in sources]
+                for asked in Asked
+            }
             self._sockets = undo.pop_all()
         self._gateways: frozenset[Address] = frozenset()
         self._asked_loopback = False
-        self._seen: dict[Location, None] = {}
+        self._seen: dict[Location, bool] = {}  # whether it is known to be a gateway's
         self._quota = AnswerQuota()
 
     def ask(self, targets: Sequence[str]) -> None:
@@ -141,7 +154,7 @@ class _RunningSearch:
         self._asked_loopback = any(host.is_loopback for host in hosts)
         for target in targets:
             for host in hosts:
-                self._ask_host(host, target)
+                self._ask_host(Asked.GATEWAYS, host, target)
             if self._search.multicast:
                 self._ask_group(target, self._search.multicast, hosts)
 
@@ -150,9 +163,9 @@ class _RunningSearch:
         began = time.monotonic()
         due = list(self._search.send_times[1:])
         with self._sockets, DefaultSelector() as selector:
-            for proves, sockets in ((True, self._unicast), (False, self._multicast)):
+            for asked, sockets in self._asking.items():
                 for sock in sockets:
-                    selector.register(sock, EVENT_READ, proves)
+                    selector.register(sock, EVENT_READ, asked)
             while not stop.is_set() and (now := time.monotonic()) < began + self._search.timeout:
                 if due and now >= began + due[0][0]:
                     self.ask(due.pop(0)[1])
@@ -160,33 +173,32 @@ class _RunningSearch:
                     if isinstance(key.fileobj, socket.socket) and (device := self._receive(key.fileobj, key.data)):
                         yield device
 
-    def _ask_host(self, host: Address, target: str) -> None:
-        for sock in self._unicast:
-            _send(sock, self._request(target), str(host), self._search.port)
+    def _ask_host(self, asked: Asked, host: Address, target: str) -> None:
+        for sock in self._asking[asked]:
+            send(sock, self._request(target), str(host), self._search.port)
 
     def _ask_group(self, target: str, group: str, gateways: Sequence[Address]) -> None:
         request = self._request(target)
+        sockets = self._asking[Asked.GROUP]
         if self._ours is None:
-            for egress in _egresses(gateways, self._search.interface):
-                _send(self._multicast[0], request, group, self._search.port, egress)
+            for egress in egresses(gateways, self._search.interface):
+                send(sockets[0], request, group, self._search.port, egress)
             return
-        for zone in _zones(gateways) if self._search.interface is None else [self._search.interface]:
-            for sock in self._multicast:
-                _send(sock, request, f"{group}%{zone}", self._search.port)
+        for zone in zones(gateways) if self._search.interface is None else [self._search.interface]:
+            for sock in sockets:
+                send(sock, request, f"{group}%{zone}", self._search.port)
 
     def _request(self, target: str) -> bytes:
         return ssdp.m_search(target, ssdp.ADDRESS if self._ours is None else f"[{ssdp.ADDRESS6.upper()}]")
 
-    def _receive(self, sock: socket.socket, proves: bool) -> DeviceSeen | None:
+    def _receive(self, sock: socket.socket, asked: Asked) -> DeviceSeen | None:
         """The next answer; None for nothing yet, or nothing good."""
-        try:
-            datagram, address = sock.recvfrom(ssdp.MAX_DATAGRAM + 1)
-        except OSError:  # nothing after all, or a port that an earlier question found closed
+        received = receive(sock)
+        if received is None:
             return None
-        host = _sender(address)
-        _log.debug("<- %s %r", host, datagram, extra={"wire": _wire("in", str(host), address[1], datagram)})
+        datagram, host = received
         try:
-            return self._judge(host, ssdp.parse_answer(datagram), proves)
+            return self._judge(host, ssdp.parse_answer(datagram), asked)
         except Garbled as error:
             _log.debug("answer of %s ignored: %s", host, error)
             reason = f"{host} answered, and is not followed: {error}"
@@ -195,38 +207,32 @@ class _RunningSearch:
                 self._refuse(reason)
             return None
 
-    def _judge(self, host: Address, answer: ssdp.SearchAnswer, proves: bool) -> DeviceSeen | None:
+    def _judge(self, host: Address, answer: ssdp.SearchAnswer, asked: Asked) -> DeviceSeen | None:
         """The device that answered, if it is worth a look now. Raises Garbled."""
         is_gateway = host in self._gateways
+        is_a_gateways = is_gateway or (asked is Asked.GATEWAYS and self._is_routed_by(host))
+        proves = asked is not Asked.GROUP
         if host.is_loopback and not self._asked_loopback:
             raise Garbled("the answer came from a loopback address that was not asked")
         location = parse_location(answer.location, host, self._ours, self._search.interface)
-        if location in self._seen:
+        if location in self._seen and self._seen[location] >= is_a_gateways:
             return None
         if not proves and (not is_gateway or location.has_query):
             if self._quota.has_room_to_ask(host):
                 usual = self._search.send_times[0][1][0]
-                self._ask_host(host, answer.target if answer.target in ssdp.TARGETS else usual)
+                self._ask_host(Asked.SENDER, host, answer.target if answer.target in ssdp.TARGETS else usual)
             return None
         if location.has_query and not is_gateway:
             raise Garbled(f"{location} has a query, and {host} is no default gateway: not followed")
         if not self._quota.has_room(host, is_gateway, proves):
             return None
-        self._seen[location] = None
+        self._seen[location] = is_a_gateways
         named = "" if names_host(answer.location, host) else answer.location[:80]
-        return DeviceSeen(location, answer.boot, named, proves and self._is_a_gateways(host))
+        return DeviceSeen(location, answer.boot, named, is_a_gateways)
 
-    def _is_a_gateways(self, host: Address) -> bool:
-        """Whether an answer with proof from this host is a default gateway's, by the kind of address in the routes."""
-        is_routed_by = any(host.is_link_local == gateway.is_link_local for gateway in self._gateways)
-        return is_routed_by and not self._quota.was_asked(host)
-
-
-def _sender(address: tuple[object, ...]) -> Address:
-    """The sender of a datagram, with its zone."""
-    if len(address) == 2:
-        return IPv4Address(address[0])
-    return ip_address(socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)[0])  # type: ignore[arg-type]  # as recvfrom gives it
+    def _is_routed_by(self, host: Address) -> bool:
+        """Whether the routes name gateways by this kind of address."""
+        return any(host.is_link_local == gateway.is_link_local for gateway in self._gateways)
 
 
 def _source(search: Search) -> str:
@@ -240,60 +246,3 @@ def _source(search: Search) -> str:
     check_has_ipv4(search.interface)
     gateway = next((it for it in search.hosts() if isinstance(it, IPv4Address)), None)
     return anywhere if gateway is None else str(local_address_to(gateway, search.interface))
-
-
-def _open(source: str, interface: str | None) -> socket.socket:
-    is_ipv6 = ":" in source
-    with ExitStack() as undo:
-        try:
-            sock = undo.enter_context(
-                closing(socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM))
-            )
-            if is_ipv6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ssdp.TTL)
-            else:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ssdp.TTL)
-            sock.setblocking(False)
-            use_interface(sock, interface)
-            sock.bind((source, 0))
-        except OSError as error:
-            raise NoGateway(f"no socket to search with: {error.strerror}; is the network up?") from error
-        undo.pop_all()
-        return sock
-
-
-def _egresses(gateways: Sequence[Address], interface: str | None) -> list[IPv4Address]:
-    """Our own addresses on the ways to the gateways: a VPN or a container bridge must not swallow the multicast."""
-    ours: dict[IPv4Address, None] = {}
-    for gateway in gateways:
-        try:
-            if isinstance(gateway, IPv4Address):
-                ours[local_address_to(gateway, interface)] = None
-        except NoGateway as error:
-            _log.debug("no search by multicast: %s", error)
-    return list(ours) or [IPv4Address(0)]  # 0.0.0.0: as the system likes
-
-
-def _zones(gateways: Sequence[Address]) -> list[str]:
-    """The links of the routers; all of ours where the system does not tell its routers."""
-    told = dict.fromkeys(it.scope_id for it in gateways if isinstance(it, IPv6Address) and it.scope_id)
-    return list(told) or [str(index) for index, _ in socket.if_nameindex()][:MAX_LINKS]
-
-
-def _send(sock: socket.socket, request: bytes, host: str, port: int, egress: IPv4Address | None = None) -> None:
-    """Send; an IPv4 multicast leaves from our own address `egress`."""
-    numbers = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # nothing is looked up; a zone becomes its number
-    try:
-        if egress is not None:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, egress.packed)
-        address = socket.getaddrinfo(host, port, sock.family, socket.SOCK_DGRAM, flags=numbers)[0][4]
-        sock.sendto(request, address)
-    except OSError as error:  # one way that is closed does not close the others
-        _log.debug("M-SEARCH to %s:%d not sent: %s", host, port, error.strerror)
-    else:
-        _log.debug("-> %s:%d %r", host, port, request, extra={"wire": _wire("out", host, port, request)})
-
-
-def _wire(way: str, host: str, port: object, data: bytes) -> dict[str, object]:
-    """The datagram for `portmap.doctor.capture`."""
-    return {"way": way, "over": "ssdp", "peer": f"{host}:{port}", "data": data}
