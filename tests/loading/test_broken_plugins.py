@@ -18,7 +18,8 @@ from portmap.errors import GatewayTimeout, PluginError, PortmapError, SpecError
 from portmap.hookspecs import BACKENDS
 from portmap.loading import time_limit
 from portmap.loading.catalog import Catalogue
-from portmap.loading.distributions import MAX_NAMES, MAX_TEXT, installed_entries
+from portmap.loading.distributions import MAX_NAMES, installed_entries
+from portmap.loading.other_entries import MAX_TEXT
 from portmap.syntax.plugin_specs import Spec
 
 HANG = 9.0  # seconds that a hanging plugin hangs: no test waits for it
@@ -264,12 +265,13 @@ def test_metadata_that_is_no_utf8_hides_no_plugin(install_acme: InstallAcme, ins
     "content",
     [
         b"[portmap.backends]\nacme = acme_nat:Acme\n\xff\xfe = no:Thing\n",
+        "[portmap.backends]\nacme = acme_nat:Acme\n".encode("utf-16"),
         b"[portmap.backends]\n" + b"".join(b"n%d = acme_nat:Acme\n" % number for number in range(300_000)),
         b"[portmap.backends]\n" + b"".join(b"n%d = acme_nat:Acme\n" % number for number in range(MAX_NAMES + 1)),
         b"[portmap.backends]\nacme = acme_nat:Acme\n#" + b"x" * MAX_TEXT,
         b"[portmap.backends]\nacme\n",
     ],
-    ids=["no UTF-8", "300,000 names", "one name too many", "too long", "no value"],
+    ids=["no UTF-8", "UTF-16", "300,000 names", "one name too many", "too long", "no value"],
 )
 def test_unreadable_entry_points_hide_no_plugin_and_it_is_said(
     content: bytes, install_acme: InstallAcme, install: Install

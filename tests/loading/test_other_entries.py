@@ -11,7 +11,7 @@ from tests.conftest import Install
 
 from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue
-from portmap.loading.other_entries import MAX_SIZE, others_may_have
+from portmap.loading.other_entries import MAX_TEXT, others_may_have
 
 ACME = f"[{BACKENDS}]\nacme = acme:Acme\n"
 
@@ -69,10 +69,16 @@ def a_file_that_cannot_be_read(place: Path) -> None:
 
 
 def a_file_without_end(place: Path) -> None:
-    put(place, "acme-1.0.dist-info", "#" * MAX_SIZE + ACME)
+    put(place, "acme-1.0.dist-info", "#" * MAX_TEXT + ACME)
 
 
-@pytest.mark.parametrize("unusual", [an_archive, an_egg, a_file_that_cannot_be_read, a_file_without_end])
+def a_file_in_another_encoding(place: Path) -> None:
+    put(place, "acme-1.0.dist-info", ACME.encode("utf-16"))
+
+
+@pytest.mark.parametrize(
+    "unusual", [an_archive, an_egg, a_file_that_cannot_be_read, a_file_without_end, a_file_in_another_encoding]
+)
 def test_what_is_not_understood_may_have_some(place: Path, unusual: Callable[[Path], None]) -> None:
     unusual(place)
     assert others_may_have(BACKENDS)

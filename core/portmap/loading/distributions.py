@@ -3,7 +3,8 @@
 import logging
 from importlib.metadata import Distribution, EntryPoint, distributions
 
-MAX_TEXT = 256 * 1024  # characters of an entry_points.txt; the largest seen have some ten thousand
+from portmap.loading.other_entries import MAX_TEXT
+
 MAX_NAMES = 100  # names of one distribution in one group
 _UNKNOWN = "unknown", "0"
 

@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 
 from portmap.loading.own_entries import is_our_metadata
 
-MAX_SIZE = 256 * 1024  # bytes of an entry_points.txt that are searched; the largest seen have some ten thousand
+MAX_TEXT = 256 * 1024  # bytes of an entry_points.txt that are read; the largest seen have some ten thousand
 _METADATA = (".dist-info", "egg-info")  # an egg on sys.path has a folder EGG-INFO
 
 
@@ -19,10 +19,10 @@ def others_may_have(group: str) -> bool:
     """Whether importlib.metadata may know entry points of the group that are not ours."""
     if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
         return True
-    return any(_may_have(place, group.encode()) for place in sys.path)
+    return any(_may_have(place, group) for place in sys.path)
 
 
-def _may_have(place: str, group: bytes) -> bool:
+def _may_have(place: str, group: str) -> bool:
     try:
         names = os.listdir(place or ".")  # noqa: PTH208  # a Path for each of a thousand names takes longer than all else
     except FileNotFoundError:
@@ -36,12 +36,12 @@ def _may_have(place: str, group: bytes) -> bool:
     )
 
 
-def _names_group(path: str, group: bytes) -> bool:
+def _names_group(path: str, group: str) -> bool:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # as above
-            text = file.read(MAX_SIZE + 1)
+            text = file.read(MAX_TEXT + 1)
+        return len(text) > MAX_TEXT or group in text.decode()
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # what is wrong with it is told by portmap.loading.distributions
+    except (OSError, UnicodeDecodeError):  # what is wrong with it is told by portmap.loading.distributions
         return True
-    return group in text or len(text) > MAX_SIZE
