@@ -19,6 +19,7 @@ ROWS = (
     ("printable",),
     ("errors",),
     ("model", "backoff"),
+    ("gateway_names",),
     ("events", "syntax", "network", "host", "simulator"),
     ("endpoints", "node", "storage", "wire"),
     ("hookspecs",),

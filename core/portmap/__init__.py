@@ -12,32 +12,33 @@ your own. Plugin authors start at `portmap.hookspecs`.
 
 The names below are imported when they are first used: a command that only prints its version pays for none of them.
 
-backoff      how long to wait after a failure; pure
-endpoints    Endpoints: the state that a publisher makes true
-errors       the error tree, and the name of an error for JSON
-events       every event: gateway, address, mapping, pinhole, record, publisher
-hookspecs    the hooks, and the plugin author's guide
-model        Kind, Protocol, Scope, PortRequest, Grant, Listed, Mapping
-printable    printable: text from the network, safe to show
-backends/    One backend, called safely: a spec becomes a `Nat`, every answer is checked
-cli/         The command `portmap`: words in, lines out, an exit code
-config/      What shall run: flags, environment and file, resolved into instances
-dispatch/    The paths: none, static or loop, chosen by the kind that the backend declares
-doctor/      `portmap doctor`: probes collect findings, rules give one verdict
-host/        The host that we run on: files, the environment of programs that we start, other portmaps
-loading/     Plugins: found by entry point, loaded and validated one by one, within a time limit
-loop/        The core loop: leases, their renewal, the gateway and what changes
-network/     This host's side of the network: routes, addresses and their changes
-node/        The node's public record, and where each of its entries comes from
-publishers/  Publishers: each gets the open ports, on a thread of its own, again until it succeeds
-scaffold/    A package to start a plugin from: it works, its contract test passes, and the rest is the author's
-session/     The library's front: `portmap.open`, sessions, events, asyncio and trio
-simulator/   A simulated router and STUN server, for tests and the demo
-storage/     What outlives a process: the journal of what is held, and the status of each session
-syntax/      What a user writes, as values: specs, mappings, durations
-testing/     For tests: a simulated router that misbehaves on command, and suites that test any plugin
-wire/        Tools for plugins that speak on the network: one UDP exchange, a fan-out, announcements, HTTP
+backoff        how long to wait after a failure; pure
+endpoints      Endpoints: the state that a publisher makes true
+errors         the error tree, and the name of an error for JSON
+events         every event: gateway, address, mapping, pinhole, record, publisher
+gateway_names  the addresses in the name of a gateway; pure
+hookspecs      the hooks, and the plugin author's guide
+model          Kind, Protocol, Scope, PortRequest, Grant, Listed, Mapping
+printable      printable: text from the network, safe to show
+backends/      One backend, called safely: a spec becomes a `Nat`, every answer is checked
+cli/           The command `portmap`: words in, lines out, an exit code
+config/        What shall run: flags, environment and file, resolved into instances
+dispatch/      The paths: none, static or loop, chosen by the kind that the backend declares
+doctor/        `portmap doctor`: probes collect findings, rules give one verdict
+host/          The host that we run on: files, the environment of programs that we start, other portmaps
+loading/       Plugins: found by entry point, loaded and validated one by one, within a time limit
+loop/          The core loop: leases, their renewal, the gateway and what changes
+network/       This host's side of the network: routes, addresses and their changes
+node/          The node's public record, and where each of its entries comes from
+publishers/    Publishers: each gets the open ports, on a thread of its own, again until it succeeds
 reachability/  Proof from outside: whether a port can really be reached
+scaffold/      A package to start a plugin from: it works, its contract test passes, and the rest is the author's
+session/       The library's front: `portmap.open`, sessions, events, asyncio and trio
+simulator/     A simulated router and STUN server, for tests and the demo
+storage/       What outlives a process: the journal of what is held, and the status of each session
+syntax/        What a user writes, as values: specs, mappings, durations
+testing/       For tests: a simulated router that misbehaves on command, and suites that test any plugin
+wire/          Tools for plugins that speak on the network: one UDP exchange, a fan-out, announcements, HTTP
 """
 
 from importlib import import_module

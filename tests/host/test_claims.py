@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from portmap.host import neighbours
-from portmap.host.claims import Claim, PortClaims, gateway_address
+from portmap.host.claims import Claim, PortClaims
 from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
 from portmap.model import Protocol
 
@@ -380,17 +380,3 @@ def test_a_socket_that_never_answers_costs_a_moment_once(make: Make, monkeypatch
     assert (
         1 <= CountingMailbox.waits_without_message <= 4
     )  # 10 without the note: then the squatter's socket is full; others test, too
-
-
-@pytest.mark.parametrize(
-    ("name", "address"),
-    [
-        ("NAT-PMP 192.168.1.1", "192.168.1.1"),
-        ("UPnP 192.168.1.1 (IGD:2)", "192.168.1.1"),
-        ("PCP fe80::1%eth0", "fe80::1%eth0"),
-        ("UPnP [fd00::1] (IGD:2)", "fd00::1"),
-        ("Acme in the cellar", ""),
-    ],
-)
-def test_a_gateway_is_known_by_its_address(name: str, address: str) -> None:
-    assert gateway_address(name) == address

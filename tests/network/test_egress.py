@@ -6,24 +6,10 @@ import pytest
 
 from portmap.errors import NoGateway
 from portmap.network import egress
-from portmap.network.egress import address_in, egress_note, leaves_elsewhere
+from portmap.network.egress import egress_note, leaves_elsewhere
 
 ROUTER, POINT, US, VPN = map(IPv4Address, ("192.168.1.1", "192.168.1.2", "192.168.1.20", "10.2.0.2"))
 OUTSIDE = IPv4Address("192.0.2.1")
-
-
-@pytest.mark.parametrize(
-    ("name", "address"),
-    [
-        ("NAT-PMP 192.168.1.1", ROUTER),
-        ("UPnP 192.168.1.1 (IGD:1)", ROUTER),
-        ("UPnP", None),
-        ("version 1.2.3.4.5", None),
-        ("Acme 999.1.1.1", None),
-    ],
-)
-def test_the_address_in_a_gateways_name_is_read(name: str, address: IPv4Address | None) -> None:
-    assert address_in(name) == address
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from typing import Any
 
 from portmap.backends.nat import Nat
 from portmap.errors import Conflict, NATError, PluginError, Refused
+from portmap.gateway_names import gateway_address
 from portmap.hookspecs import Alert, Closer
-from portmap.host.claims import Claim, OtherHolder, PortClaims, gateway_address
+from portmap.host.claims import Claim, OtherHolder, PortClaims
 from portmap.model import CALL_DEADLINE, Address, Grant, Key, Protocol
 
 _log = logging.getLogger("portmap.nat")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from portmap.errors import SILENCE, NoPublicAddress, PluginError, PortmapError
+from portmap.gateway_names import ipv4_gateway_address
 from portmap.model import Address, Key, Listed, PortRequest, Protocol, Scope, scope_of
-from portmap.network.egress import address_in
 from portmap.network.listening_sockets import ListeningSocket
 from portmap.reachability.nat_type import NatType
 from portmap.reachability.verdict import Reachability
@@ -58,7 +58,7 @@ class BackendAnswer:
 
     def __post_init__(self) -> None:
         if self.host is None:
-            object.__setattr__(self, "host", address_in(self.gateway))
+            object.__setattr__(self, "host", ipv4_gateway_address(self.gateway))
 
     @property
     def good(self) -> bool:

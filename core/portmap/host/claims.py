@@ -17,8 +17,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
@@ -62,19 +60,6 @@ class OtherHolder(NamedTuple):
             return "another session of this process"
         process = f" (process {self.sender.pid})" if self.sender.pid else ""
         return f"another portmap{process}" + ("" if self.sender.is_trusted else " of another user")
-
-
-def gateway_address(name: str) -> str:
-    """The gateway's address out of its name, as in "NAT-PMP 192.168.1.1": the same for every protocol; else empty."""
-    for word in name.replace("(", " ").replace("[", " ").replace("]", " ").split():
-        with suppress(ValueError):
-            return str(ip_address(word))
-    return ""
-
-
-def is_same_gateway(name: str, other: str) -> bool:
-    """Whether two names, as of two protocols, are those of one gateway: its address says so, else the whole name."""
-    return (gateway_address(name) or name) == (gateway_address(other) or other)
 
 
 class PortClaims:

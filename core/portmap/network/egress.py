@@ -4,11 +4,11 @@ The kernel tells from which address of ours it would send to a host outside, and
 these differ, two ways lead out, and what comes in at the gateway is answered through the other one.
 """
 
-import re
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 
 from portmap.errors import NoGateway
+from portmap.gateway_names import ipv4_gateway_address
 from portmap.model import Scope, scope_of
 from portmap.network.interface import answers_leave_by
 from portmap.network.routes import default_gateways, is_on_link, local_address_to
@@ -16,7 +16,6 @@ from portmap.network.routes import default_gateways, is_on_link, local_address_t
 RELAYED_TO = IPv4Address("127.0.0.1")  # where a backend that hands on what arrives reaches the program
 
 _OUTSIDE = IPv4Address("192.0.2.1")  # TEST-NET-1, RFC 5737: stands for any host outside
-_ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 
 
 def outward_address(interface: str | None = None) -> IPv4Address | None:
@@ -38,21 +37,12 @@ def address_towards(peer: IPv4Address | None, interface: str | None = None) -> I
         return None
 
 
-def address_in(gateway: str) -> IPv4Address | None:
-    """The IPv4 address in a gateway's name, as in `NAT-PMP 192.168.1.1`. Pure."""
-    found = _ADDRESS.search(gateway)
-    try:
-        return IPv4Address(found[0]) if found else None
-    except AddressValueError:
-        return None
-
-
 def client_of(gateway: str, interface: str | None = None, *, relays: bool = False) -> IPv4Address | None:
     """Our own address that a gateway of this name maps ports to; None where the name tells no gateway's address.
 
     `relays`: the backend itself hands on what arrives.
     """
-    return RELAYED_TO if relays else address_towards(address_in(gateway), interface)
+    return RELAYED_TO if relays else address_towards(ipv4_gateway_address(gateway), interface)
 
 
 def leaves_elsewhere(outward: IPv4Address | None, towards_gateway: IPv4Address | None) -> bool:
@@ -82,7 +72,7 @@ def is_beside(gateway: IPv4Address | None, routers: Sequence[IPv4Address], ours:
 
 def egress_note(name: str, interface: str | None = None) -> str:
     """One line for people where our traffic does not leave through the gateway of this name; else empty."""
-    gateway, outward, routers = address_in(name), outward_address(interface), default_gateways(interface)
+    gateway, outward, routers = ipv4_gateway_address(name), outward_address(interface), default_gateways(interface)
     ours = address_towards(gateway, interface)
     if leaves_elsewhere(outward, ours) and interface is not None:
         return (

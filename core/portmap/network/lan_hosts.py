@@ -10,9 +10,9 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
 from portmap.errors import SILENCE, NoGateway, Refused
+from portmap.gateway_names import ipv4_gateway_address
 from portmap.model import Scope, scope_of
 from portmap.network import routes
-from portmap.network.egress import address_in
 from portmap.network.name_lookup import LookUp, NameLookup, look_up
 from portmap.network.routes import default_gateways, local_address_to
 
@@ -68,7 +68,7 @@ class LanHosts:
 
     def _check(self, address: IPv4Address, gateway: str) -> None:
         """Raises Refused where no mapping may lead there."""
-        router = address_in(gateway)
+        router = ipv4_gateway_address(gateway)
         if address == router or address in self._routers():
             raise Refused(f"{address} is a router: no mapping is made to it")
         if self._is_ours(address):

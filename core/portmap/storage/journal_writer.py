@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from portmap.host.claims import is_same_gateway
+from portmap.gateway_names import is_same_gateway
 from portmap.model import MAX_LIFETIME, Key, Mapping
 from portmap.storage.journal import Journal, JournalEntry, merged
 from portmap.storage.journal_store import JournalStore

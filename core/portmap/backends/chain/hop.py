@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from portmap.backends.chain.next_gateway import NextGatewayNat
 from portmap.backends.nat import Nat
 from portmap.errors import SILENCE, NATError, NoGateway, PluginError
-from portmap.host.claims import gateway_address
+from portmap.gateway_names import gateway_address
 from portmap.model import CALL_DEADLINE, Address, Scope, scope_of
 
 MARGIN = 0.5  # seconds of a call's deadline that remain for the chain itself

@@ -17,7 +17,7 @@ from portmap.cli.commands.remembered import remembered_rows
 from portmap.cli.exit_codes import print_error
 from portmap.cli.terminal import OutputErrors
 from portmap.errors import SILENCE, Conflict, NATError, NoGateway, PluginError, PortmapError, Refused, SpecError
-from portmap.host.claims import is_same_gateway
+from portmap.gateway_names import is_same_gateway
 from portmap.model import Key, Listed, PortRequest
 from portmap.printable import printable
 from portmap.storage.journal import JournalEntry
