@@ -112,8 +112,6 @@ LONG_TESTS = {
     "tests/host/test_claims.py": "one class, one fake of the other portmaps",
     "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
     "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
-    "tests/upnp/test_backend.py": "one backend against one simulated router",
-    "tests/upnp/test_port_mapper.py": "one class, one scripted router",
     "tests/wire/test_announcements.py": "one class, one peer",
 }
 # Class names that two modules of one package may share, each with the reason. None is needed.

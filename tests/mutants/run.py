@@ -43,7 +43,9 @@ MODULES = {
     "core/portmap/backends/chain/hop_mapping.py": "tests/backends/test_hop_mapping.py tests/backends/test_chain.py",
     "core/portmap/backends/chain/next_gateway.py": "tests/backends/test_next_gateway.py",
     "core/portmap/wire/exchange.py": "tests/wire/test_exchange.py tests/natpmp",
-    "plugins/upnp/portmap_upnp/mapping/port_mapper.py": "tests/upnp/test_port_mapper.py tests/upnp/test_backend.py "
+    "plugins/upnp/portmap_upnp/mapping/port_mapper.py": "tests/upnp/test_port_mapper.py tests/upnp/test_read_back.py "
+    "tests/upnp/test_lifetimes.py tests/upnp/test_old_address.py tests/upnp/test_deletion.py "
+    "tests/upnp/test_opening.py tests/upnp/test_gateway_session.py tests/upnp/test_external_address.py "
     "tests/upnp/test_real_routers_ports.py",
     "plugins/upnp/portmap_upnp/mapping/ownership.py": "tests/upnp/test_ownership.py tests/upnp/test_ownership_probe.py "
     "tests/upnp/test_other_client.py",

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.upnp.test_port_mapper import ADD, DELETE, GET, HOST, MARK, WANTED, YES, entry, mapper, opens
+from tests.upnp.real_routers import ADD, DELETE, GET, HOST, MARK, WANTED, YES, entry, opens
 
 from portmap.errors import Conflict, NotAuthorized, Refused
 from portmap.model import Grant, Protocol
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tests.upnp.conftest import BackendFor, Scripted
 
     from portmap_upnp.mapping.port_mapper import PortMapper
-
-__all__ = ["mapper"]
 
 TCP = Protocol.TCP
 NEIGHBOUR = IPv4Address("192.168.1.50")
