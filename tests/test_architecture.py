@@ -109,7 +109,6 @@ LONG_TESTS = {
     "tests/contract/faulty.py": "one list of faulty plugins, a few lines each",
     "tests/contract/test_installed.py": "one list of suites, one for each installed plugin",
     "tests/doctor/test_diagnose.py": "one table of findings and verdicts",
-    "tests/host/test_claims.py": "one class, one fake of the other portmaps",
     "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
     "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
     "tests/wire/test_announcements.py": "one class, one peer",

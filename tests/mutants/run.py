@@ -51,7 +51,8 @@ MODULES = {
     "tests/upnp/test_other_client.py",
     "core/portmap/publishers/convergence.py": "tests/publishers/test_convergence.py",
     "core/portmap/host/files.py": "tests/host/test_files.py",
-    "core/portmap/host/claims.py": "tests/host/test_claims.py tests/backends/test_shared.py",
+    "core/portmap/host/claims.py": "tests/host/test_claims.py tests/host/test_neighbours.py "
+    "tests/backends/test_shared.py",
     "core/portmap/backends/shared.py": "tests/backends/test_shared.py",
     "plugins/natpmp/portmap_natpmp/epoch.py": "tests/natpmp/test_epoch.py tests/natpmp/test_announce_backend.py",
     "plugins/pcp/portmap_pcp/epoch.py": "tests/pcp/test_epoch.py tests/pcp/test_watch.py",
