@@ -106,8 +106,6 @@ SHORT = {
 }
 # Test files of over MAX_LINES, each with the reason why it is not split.
 LONG_TESTS = {
-    "tests/contract/faulty.py": "one list of faulty plugins, a few lines each",
-    "tests/contract/test_installed.py": "one list of suites, one for each installed plugin",
     "tests/doctor/test_diagnose.py": "one table of findings and verdicts",
     "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
     "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",

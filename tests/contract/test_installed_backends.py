@@ -1,17 +1,13 @@
-"""Our own plugins are held to the same promises as others: each installed entry point has its contract here."""
+"""Our own backends are held to the same promises as others: each installed entry point has its contract here."""
 
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.contract.targets import Client, Folder, Hook
 from tests.punch.stun_peer import StunPeer
-from tests.torrent.fakes import Fake, FakeDeluge, FakeQBittorrent, FakeTransmission
-from tests.wire.website import WebSite
 
 from portmap.backends.any.backend import AnyBackend
 from portmap.backends.any.race import Race
@@ -19,32 +15,17 @@ from portmap.backends.chain.backend import ChainBackend
 from portmap.backends.nat import Nat
 from portmap.backends.none import NoNat
 from portmap.errors import PluginError, Refused
-from portmap.hookspecs import BACKENDS, PUBLISHERS
-from portmap.loading.catalog import Catalogue
-from portmap.loading.own_entries import DISTRIBUTION
-from portmap.testing import (
-    BackendContract,
-    Gateway,
-    PublisherContract,
-    Router,
-    RouterGateway,
-    StunServer,
-    loopback_address,
-)
+from portmap.testing import BackendContract, Gateway, Router, RouterGateway, StunServer, loopback_address
 from portmap.testing.contract.backend_under_test import BackendUnderTest
 from portmap.testing.contract.network_audit import network_calls_of
-from portmap.testing.contract.plugin import PluginContract
 from portmap.testing.contract.static import TIMEOUT
-from portmap_enr import EnrPublisher
 from portmap_extip import ExtIp, Interface
 from portmap_extip.hostname import Hostname
 from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
 from portmap_pcp import Pcp, Settings
-from portmap_publish import ExecPublisher, FilePublisher, HttpPublisher, HttpsPublisher
 from portmap_punch import Punch
 from portmap_punch.argument import Argument
 from portmap_stun import Server, Stun
-from portmap_torrent import Deluge, QBittorrent, Transmission
 from portmap_upnp import Upnp
 from portmap_upnp.discovery.search import Search
 
@@ -294,90 +275,7 @@ class TestNone(BackendContract):
     plugin = NoNat
 
 
-class TestEnr(PublisherContract):
-    plugin = EnrPublisher
-    argument: ClassVar[str | None] = "nodekey"
-
-
-class TestFile(PublisherContract):
-    plugin = FilePublisher
-
-    @pytest.fixture
-    def target(self, tmp_path: Path) -> Folder:
-        return Folder(tmp_path / "there")
-
-    def make(self, target: Folder) -> FilePublisher:
-        return FilePublisher.from_argument(f"{target.folder}/port")
-
-
-class TestExec(PublisherContract):
-    plugin = ExecPublisher
-
-    @pytest.fixture
-    def target(self, tmp_path: Path) -> Folder:
-        return Folder(tmp_path / "there")
-
-    def make(self, target: Folder) -> ExecPublisher:
-        note = "rm -f {old_port} && if [ {event} = lost ]; then rm {port}; else echo {port} > {port}; fi"
-        return ExecPublisher.from_argument(f"sh:cd {target.folder} && {note}")
-
-
-class TestHttp(PublisherContract):
-    plugin = HttpPublisher
-
-    @pytest.fixture
-    def target(self) -> Iterator[Hook]:
-        with WebSite() as site:
-            yield Hook(site)
-
-    def make(self, target: Hook) -> HttpPublisher:
-        return HttpPublisher.from_argument(f"//127.0.0.1:{target.site.port}/hook")
-
-
-class TestHttps(PublisherContract):
-    plugin = HttpsPublisher
-    argument: ClassVar[str | None] = "//127.0.0.1:1/"
-
-
-class TestQBittorrent(PublisherContract):
-    plugin: ClassVar[type[Any]] = QBittorrent
-    fake: ClassVar[type[Fake]] = FakeQBittorrent
-
-    @pytest.fixture
-    def target(self) -> Iterator[Client]:
-        with self.fake() as fake:
-            yield Client(fake)
-
-    def make(self, target: Client) -> Any:
-        return self.plugin.from_argument(target.fake.url())
-
-
-class TestTransmission(TestQBittorrent):
-    plugin = Transmission
-    fake: ClassVar[type[Fake]] = FakeTransmission
-
-
-class TestDeluge(TestQBittorrent):
-    plugin = Deluge
-    fake: ClassVar[type[Fake]] = FakeDeluge
-
-
 def switched_off_at_times(router: Router) -> Iterator[RouterGateway]:
     gateway = RouterGateway(router, gone=True)
     yield gateway
     gateway.router.close()
-
-
-def test_every_plugin_that_we_ship_has_a_contract_here() -> None:
-    ours = {
-        plugin.load()
-        for group in (BACKENDS, PUBLISHERS)
-        for plugin in Catalogue(group).plugins
-        if plugin.distribution == DISTRIBUTION
-    }
-    held = {
-        it.plugin
-        for it in globals().values()
-        if isinstance(it, type) and issubclass(it, PluginContract) and "plugin" in dir(it)
-    }
-    assert ours <= held
