@@ -106,7 +106,6 @@ SHORT = {
 }
 # Test files of over MAX_LINES, each with the reason why it is not split.
 LONG_TESTS = {
-    "tests/doctor/test_diagnose.py": "one table of findings and verdicts",
     "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
     "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
     "tests/wire/test_announcements.py": "one class, one peer",

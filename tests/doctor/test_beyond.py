@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 
 import pytest
-from tests.doctor.test_diagnose import GATEWAY, HOME, NO_UPNP, US, failed, found, pmp, upnp, wanted
+from tests.doctor.findings import GATEWAY, HOME, NO_UPNP, US, failed, found, pmp, upnp, wanted
 
 from portmap.backends.any.candidates import Candidate
 from portmap.backends.nat import Nat
