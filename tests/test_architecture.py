@@ -108,7 +108,6 @@ SHORT = {
 LONG_TESTS = {
     "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
     "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
-    "tests/wire/test_announcements.py": "one class, one peer",
 }
 # Class names that two modules of one package may share, each with the reason. None is needed.
 SHARED_CLASS_NAMES: dict[str, str] = {}

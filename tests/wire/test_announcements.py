@@ -1,22 +1,23 @@
+"""The listener on IPv4: whom it hears, what a flood costs, how it ends, and networks that are not there."""
+
 import logging
 import socket
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from ipaddress import IPv4Address
-from itertools import pairwise
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.stopwatch import Stopwatch
 
-from portmap.wire import AlertBudget, AnnouncementListener, Peer, Receive, Waiter, WaiterClosed
+from portmap.wire import AnnouncementListener, Peer, Receive
 from portmap_natpmp.announcement import read_announcement
 
 if TYPE_CHECKING:
     from tests.wire.conftest import Announce, Until
+
 
 GATEWAY, OTHER = IPv4Address("127.0.0.1"), IPv4Address("127.0.0.9")
 PMP = "00 80 0000 00000003 0b162101"
@@ -77,46 +78,6 @@ def announce(announced_at: Peer, announce: "Announce") -> "Announce":
 def runs(listener: AnnouncementListener) -> bool:
     """Whether its thread has not ended; those of other tests do not count."""
     return listener._thread.is_alive()
-
-
-# the line
-
-
-def test_a_wait_ends_when_the_waiter_is_closed() -> None:
-    with Waiter() as line:
-        timer = threading.Timer(0.02, line.close)
-        timer.start()
-        with pytest.raises(WaiterClosed):
-            line.wait(timeout=5.0)
-        timer.join()
-
-
-def test_a_line_once_hung_up_stays_so() -> None:
-    with Waiter() as line:
-        line.close()
-        line.close()
-        for _ in range(2):
-            with pytest.raises(WaiterClosed):
-                line.wait()
-
-
-def test_a_wait_ends_when_its_time_is_up() -> None:
-    with Waiter() as line:
-        assert not line.wait(timeout=0.01)
-
-
-def test_a_datagram_ends_the_wait_and_is_received() -> None:
-    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
-    with Waiter() as line, ours, theirs:
-        theirs.send(b"news")
-        assert line.wait([ours], timeout=5.0)
-        assert line.receive(ours, 5.0) == b"news"
-
-
-def test_receiving_nothing_is_a_timeout() -> None:
-    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
-    with Waiter() as line, ours, theirs, pytest.raises(TimeoutError):
-        line.receive(ours, 0.01)
 
 
 # who is heard
@@ -299,65 +260,3 @@ def test_a_group_that_cannot_be_joined_is_logged_only(
     heard.listener.close()  # its sockets are closed: what was 127.0.0.1's group can no longer be joined
     heard.listener.join_towards(IPv4Address(gateway))
     assert "may not be heard" in caplog.text
-
-
-# what is not proved
-
-
-def alerts(budget: AlertBudget, times: Iterable[float]) -> list[float]:
-    """When an announcement that nothing proves leads to an alert."""
-    told = []
-    for now in times:
-        if budget.allows(now):
-            budget.alerted(now, proven=False)
-            told.append(now)
-    return told
-
-
-def test_forged_announcements_count_ten_times_at_once_and_then_once_a_minute() -> None:
-    told = alerts(AlertBudget(), (100.0 + second for second in range(3600)))
-    assert told[:10] == [100.0 + second for second in range(10)]
-    assert 59 <= len(told[10:]) <= 60
-    assert all(after - before >= 59 for before, after in pairwise(told[10:]))
-
-
-def test_a_flood_of_forged_announcements_counts_once_a_second_at_the_most() -> None:
-    assert alerts(AlertBudget(), (100.0 + tick / 100 for tick in range(250))) == [100.0, 101.0, 102.0]
-
-
-def test_an_announcement_right_after_an_alert_for_another_reason_does_not_count() -> None:
-    budget = AlertBudget()
-    budget.alerted(100.0)
-    assert alerts(budget, [100.0, 100.5, 101.0]) == [101.0]
-
-
-def questions(budget: AlertBudget, begin: float, seconds: float) -> list[float]:
-    """When a gateway is asked during a flood of announcements that nothing proves."""
-    asked, now = [], begin
-    while now < begin + seconds:
-        asked.append(now)
-        alerts(budget, [now])
-        now += budget.rest(now)
-    return asked
-
-
-def test_a_flood_of_forged_announcements_has_the_gateway_asked_ever_less_often_down_to_once_a_minute() -> None:
-    pauses = [after - before for before, after in pairwise(questions(AlertBudget(), 100.0, 3600.0))]
-    assert pauses[:10] == [1.0] * 10  # those that count
-    assert pauses[10:15] == [2.0, 4.0, 8.0, 16.0, 32.0]
-    assert all(32.0 <= pause <= 60.0 for pause in pauses[15:])
-    assert pauses[20:] == [60.0] * len(pauses[20:])
-
-
-def test_an_announcement_two_minutes_after_a_flood_is_asked_about_as_if_there_had_been_none() -> None:
-    budget = AlertBudget()
-    questions(budget, 100.0, 600.0)
-    assert budget.rest(850.0) == 1.0
-
-
-def test_a_restart_that_the_gateway_confirmed_is_announced_ten_times_and_makes_no_question_come_later() -> None:
-    budget = AlertBudget()
-    questions(budget, 100.0, 20.0)
-    budget.alerted(900.0)
-    assert [pause for pause in questions(budget, 901.0, 120.0) if budget.rest(pause) != 1.0] == []
-    assert budget.rest(1021.0) == 1.0

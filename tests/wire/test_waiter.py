@@ -51,6 +51,43 @@ def test_nudges_without_end_do_no_harm(line: Waiter) -> None:
         line.wake()
 
 
+def test_a_wait_ends_when_the_waiter_is_closed() -> None:
+    with Waiter() as line:
+        timer = threading.Timer(0.02, line.close)
+        timer.start()
+        with pytest.raises(WaiterClosed):
+            line.wait(timeout=5.0)
+        timer.join()
+
+
+def test_a_line_once_hung_up_stays_so() -> None:
+    with Waiter() as line:
+        line.close()
+        line.close()
+        for _ in range(2):
+            with pytest.raises(WaiterClosed):
+                line.wait()
+
+
+def test_a_wait_ends_when_its_time_is_up() -> None:
+    with Waiter() as line:
+        assert not line.wait(timeout=0.01)
+
+
+def test_a_datagram_ends_the_wait_and_is_received() -> None:
+    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with Waiter() as line, ours, theirs:
+        theirs.send(b"news")
+        assert line.wait([ours], timeout=5.0)
+        assert line.receive(ours, 5.0) == b"news"
+
+
+def test_receiving_nothing_is_a_timeout() -> None:
+    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with Waiter() as line, ours, theirs, pytest.raises(TimeoutError):
+        line.receive(ours, 0.01)
+
+
 def test_an_exchange_on_a_line_ends_when_it_is_hung_up(line: Waiter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         threading.Timer(0.05, line.close).start()
