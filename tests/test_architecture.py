@@ -106,7 +106,6 @@ SHORT = {
 }
 # Test files of over MAX_LINES, each with the reason why it is not split.
 LONG_TESTS = {
-    "tests/loading/test_broken_plugins.py": "one list of broken plugins, a few lines each",
     "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
 }
 # Class names that two modules of one package may share, each with the reason. None is needed.

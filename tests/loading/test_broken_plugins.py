@@ -1,12 +1,11 @@
 """A plugin that is merely installed, and broken in any way, harms nothing but itself."""
 
-import itertools
-from collections.abc import Callable
 from ipaddress import IPv4Address
-from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
+from tests.conftest import Install
+from tests.loading.acme import GOOD, GOOD_ENTRY, HANGING_ERROR, HANGS, UNREADABLE_ERROR, catalogue, odd_class, source
+from tests.loading.conftest import InstallAcme
 from tests.stopwatch import Stopwatch
 
 from portmap.backends.any.backend import AnyBackend
@@ -14,87 +13,14 @@ from portmap.backends.any.candidates import installed_candidates
 from portmap.backends.any.race import Race
 from portmap.backends.load import load
 from portmap.backends.nat import Nat
-from portmap.errors import GatewayTimeout, PluginError, PortmapError, SpecError
-from portmap.hookspecs import BACKENDS
-from portmap.loading import time_limit
+from portmap.errors import GatewayTimeout, PluginError, PortmapError
 from portmap.loading.catalog import Catalogue
-from portmap.loading.distributions import MAX_NAMES, installed_entries
-from portmap.loading.other_entries import MAX_TEXT
-from portmap.syntax.plugin_specs import Spec
 
-HANG = 9.0  # seconds that a hanging plugin hangs: no test waits for it
-LIMIT = 0.3  # seconds in place of the limit for plugins
+pytestmark = pytest.mark.usefixtures("short_limit")
 IN_TIME = 6.0  # seconds
 
-PLUGIN = """
-import time
-from ipaddress import IPv4Address
-from typing import ClassVar
-from portmap import Grant, Kind, Refused, NoGateway, hookimpl
 
-{before}
-
-class {name}({bases}):
-    kind = Kind.LOOP
-    preference = {preference}
-    @classmethod
-    def from_argument(cls, argument):
-        {construct}
-        return cls()
-    @hookimpl
-    def external_ip(self):
-        {external_ip}
-        return IPv4Address("{address}")
-    @hookimpl
-    def add_mapping(self, internal_port):
-        return Grant(internal_port, 600)
-    @hookimpl
-    def delete_mapping(self):
-        pass
-    {more}
-"""
-DEFAULTS = {
-    "name": "Acme",
-    "before": "",
-    "bases": "",
-    "preference": "9",
-    "construct": "",
-    "external_ip": "",
-    "address": "1.2.3.4",
-    "more": "",
-}
-HANGS = f"time.sleep({HANG})"
-HANGING_ERROR = f"""
-class Odd(NoGateway):
-    def __str__(self):
-        time.sleep({HANG})
-        return ""
-class Alien(Exception):
-    __str__ = Odd.__str__
-"""
-UNREADABLE_ERROR = """
-class Odd(NoGateway):
-    def __str__(self):
-        raise RuntimeError("no")
-class Alien(BaseException):
-    __str__ = Odd.__str__
-"""
-META = """
-class Meta(type):
-    def __getattribute__(cls, name):
-        if name in ({names!r},):
-            raise {error}("no")
-        return super().__getattribute__(name)
-"""
 ASYNC_HOOK = "@hookimpl\n    async def hint(self): return ''"
-
-
-def source(**parts: str) -> str:
-    return PLUGIN.format(**{**DEFAULTS, **parts})
-
-
-def odd_class(names: str, error: str = "RuntimeError") -> str:
-    return source(before=META.format(names=names, error=error), bases="metaclass=Meta")
 
 
 BROKEN = {
@@ -153,43 +79,6 @@ HANGING = {
     ),
 }
 
-GOOD = source(name="Good", preference="0", address="9.9.9.9")
-GOOD_ENTRY = "[portmap.backends]\ngood = good_nat:Good\n"
-_numbers = itertools.count()
-
-
-class Install(Protocol):
-    """The fixture `install` of conftest.py."""
-
-    def __call__(self, name: str, entry_points: str, *, metadata: bool = True, **modules: str) -> Path:
-        """Put a pretend distribution on sys.path."""
-
-
-@pytest.fixture
-def install_acme(install: Install) -> Callable[[str], Path]:
-    """Installs such a source under a module name of its own: one that hangs may end during another test."""
-
-    def put(text: str) -> Path:
-        module = f"acme_nat_{next(_numbers)}"
-        modules: Any = {module: text}
-        return install("acme-nat", f"[portmap.backends]\nacme = {module}:Acme\n", **modules)
-
-    return put
-
-
-InstallAcme = Callable[[str], Path]
-
-
-@pytest.fixture(autouse=True)
-def short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_limit, "SECONDS", LIMIT)
-
-
-def catalogue() -> Catalogue:
-    """The pretend plugins alone: no test asks the network of the machine that it runs on."""
-    entries, _ = installed_entries(BACKENDS)
-    return Catalogue(BACKENDS, [entry for entry in entries if entry.value.startswith(("acme_nat", "good_nat:"))])
-
 
 def any_of(plugins: Catalogue) -> Nat:
     return Nat(AnyBackend(Race(lambda: installed_candidates(plugins, without=AnyBackend), timeout=1.0)), "any")
@@ -246,80 +135,3 @@ def test_an_async_hook_is_refused_with_the_reason(install_acme: InstallAcme) -> 
     install_acme(BROKEN["a hook that is async"])
     with pytest.raises(PluginError, match=r"the hook hint is `async def`.*make it a plain `def`"):
         load("acme", catalogue())
-
-
-# metadata
-
-
-def test_metadata_that_is_no_utf8_hides_no_plugin(install_acme: InstallAcme, install: Install) -> None:
-    site = install_acme(source())
-    install("good-nat", GOOD_ENTRY, good_nat=GOOD)
-    (site / "acme-nat-1.0.dist-info" / "METADATA").write_bytes(
-        b"Metadata-Version: 2.1\nName: \xff\xfe\nVersion: \xff\n"
-    )
-    assert str(load("good", catalogue()).external_ip()) == "9.9.9.9"
-    assert str(load("acme", catalogue()).external_ip()) == "1.2.3.4"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"[portmap.backends]\nacme = acme_nat:Acme\n\xff\xfe = no:Thing\n",
-        "[portmap.backends]\nacme = acme_nat:Acme\n".encode("utf-16"),
-        b"[portmap.backends]\n" + b"".join(b"n%d = acme_nat:Acme\n" % number for number in range(300_000)),
-        b"[portmap.backends]\n" + b"".join(b"n%d = acme_nat:Acme\n" % number for number in range(MAX_NAMES + 1)),
-        b"[portmap.backends]\nacme = acme_nat:Acme\n#" + b"x" * MAX_TEXT,
-        b"[portmap.backends]\nacme\n",
-    ],
-    ids=["no UTF-8", "UTF-16", "300,000 names", "one name too many", "too long", "no value"],
-)
-def test_unreadable_entry_points_hide_no_plugin_and_it_is_said(
-    content: bytes, install_acme: InstallAcme, install: Install
-) -> None:
-    site = install_acme(source())
-    install("good-nat", GOOD_ENTRY, good_nat=GOOD)
-    (site / "acme-nat-1.0.dist-info" / "entry_points.txt").write_bytes(content)
-    with Stopwatch() as watch:
-        everything = Catalogue(BACKENDS)
-    assert watch.seconds < 1.0
-    assert str(load("good", everything).external_ip()) == "9.9.9.9"
-    assert str(load("extip:1.2.3.4", everything)) == "extip 1.2.3.4"
-    with pytest.raises(SpecError, match="the plugins of acme cannot be read"):
-        everything.find(Spec("acme"))
-
-
-# what an argument holds
-
-
-@pytest.mark.parametrize("argument", ["user:canary@host", "canary"])
-def test_no_message_repeats_an_argument(argument: str, install_acme: InstallAcme) -> None:
-    install_acme(source(construct="raise ValueError('what is ' + argument)"))
-    with pytest.raises(PluginError, match="raised ValueError for its argument") as caught:
-        load(f"acme:{argument}", catalogue())
-    assert "canary" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        " acme:canary",
-        "acme:canary ",
-        "acme:can\nary",
-        "acme:canary, acme:canary",
-        "acme:canary,acme:canary",
-        "acme:canary,extip:canary.example.org",
-        "any:canary",
-        "none:canary",
-        "nothing:canary",
-    ],
-)
-def test_no_message_about_a_spec_repeats_an_argument(spec: str, install_acme: InstallAcme) -> None:
-    install_acme(source())
-    with pytest.raises(PortmapError) as caught:
-        load(spec)
-    assert "canary" not in str(caught.value)
-
-
-def test_a_list_is_shown_without_its_arguments(install_acme: InstallAcme) -> None:
-    install_acme(source())
-    assert str(load("acme:canary,pmp:127.0.0.1")) == "acme:…,pmp:…"
