@@ -104,10 +104,8 @@ SHORT = {
     "plugins/upnp/portmap_upnp/mapping/internal_client.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
 }
-# Test files of over MAX_LINES, each with the reason why it is not split.
-LONG_TESTS = {
-    "tests/simulator/test_quirks_calls.py": "one quirk after the other, a few lines each",
-}
+# Test files of over MAX_LINES, each with the reason why it is not split. None is needed.
+LONG_TESTS: dict[str, str] = {}
 # Class names that two modules of one package may share, each with the reason. None is needed.
 SHARED_CLASS_NAMES: dict[str, str] = {}
 MAX_ROOT_MODULES = 15

@@ -17,6 +17,7 @@ Start: TypeAlias = Callable[..., Router]
 Behind: TypeAlias = "Callable[..., Lan]"
 ENVELOPE = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><a>{}</a></s:Body></s:Envelope>'
 SERVICE = "urn:schemas-upnp-org:service:WANIPConnection:1"
+RANGE = {"NewStartPort": "1", "NewEndPort": "65535", "NewProtocol": "TCP", "NewManage": "1", "NewNumberOfPorts": "0"}
 TIMEOUT = 2.0  # seconds; a test that waits as long as this fails
 
 
