@@ -104,8 +104,6 @@ SHORT = {
     "plugins/upnp/portmap_upnp/mapping/internal_client.py": "pure, apart from the calls",
     "plugins/upnp/portmap_upnp/miniupnpc_backend.py": "the only backend that needs the C library",
 }
-# Test files of over MAX_LINES, each with the reason why it is not split. None is needed.
-LONG_TESTS: dict[str, str] = {}
 # Class names that two modules of one package may share, each with the reason. None is needed.
 SHARED_CLASS_NAMES: dict[str, str] = {}
 MAX_ROOT_MODULES = 15
@@ -272,14 +270,10 @@ def test_no_docstring_states_a_law() -> None:
 
 @pytest.mark.parametrize("path", [path for path in modules(ROOT / "tests") if path.name != "__init__.py"], ids=names)
 def test_a_test_file_keeps_its_size(path: Path) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    if names(path) in LONG_TESTS:
-        assert lines > MAX_LINES, "take it off the list"
-    else:
-        assert lines <= MAX_LINES, "split it by what its tests promise"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES, "split it by what its tests promise"
 
 
-@pytest.mark.parametrize("name", [*SHORT, *LONG_TESTS])
+@pytest.mark.parametrize("name", SHORT)
 def test_an_excepted_module_exists(name: str) -> None:
     assert (ROOT / name).is_file(), "take it off the list"
 
