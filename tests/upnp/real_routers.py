@@ -1,6 +1,7 @@
 """Answers of routers, real and scripted, that the tests share."""
 
 from ipaddress import IPv4Address
+from typing import Any
 
 from tests.upnp.canned import http
 
@@ -46,3 +47,7 @@ def opens(mapper: PortMapper, wan: WanActions, wanted: PortForward = WANTED) -> 
 
 def closes(mapper: PortMapper, wan: WanActions) -> None:
     mapper.close(wan, WANTED)
+
+
+def row(external_port: int = 30303, **others: Any) -> dict[str, str]:
+    return {"NewExternalPort": str(external_port), "NewProtocol": "TCP", "NewRemoteHost": ""} | entry(**others)

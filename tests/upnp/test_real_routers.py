@@ -13,14 +13,23 @@ from portmap_upnp.mapping.port_mapper import PortMapper
 if TYPE_CHECKING:
     from tests.upnp.conftest import Scripted
 
-from tests.upnp.real_routers import ADD, DELETE, GET, HOST, LIST, NOT_FOUND, UNAUTHORISED, WANTED, YES, entry, opens
+from tests.upnp.real_routers import (
+    ADD,
+    DELETE,
+    GET,
+    HOST,
+    LIST,
+    NOT_FOUND,
+    UNAUTHORISED,
+    WANTED,
+    YES,
+    entry,
+    opens,
+    row,
+)
 
 BARE_500 = http(b"", "500 Internal Server Error")
 EMPTY_ENVELOPE = http(b"<Envelope><Body/></Envelope>")
-
-
-def row(external_port: int = 30303, **others: Any) -> dict[str, str]:
-    return {"NewExternalPort": str(external_port), "NewProtocol": "TCP", "NewRemoteHost": ""} | entry(**others)
 
 
 # A table that cannot be read back.

@@ -1,27 +1,22 @@
-"""What real routers do with leases, and with a yes that cannot be read, names no port or comes too late."""
+"""What real routers do with leases, and with a yes that cannot be read or names no port."""
 
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.upnp.canned import http
 
-from portmap.errors import Garbled, GatewayTimeout, NATError, Refused
+from portmap.errors import Garbled, NATError, Refused
 from portmap.model import Grant
-from portmap_upnp.control.wan_connection import WanConnection
 from portmap_upnp.mapping.port_mapper import PortMapper
 
 if TYPE_CHECKING:
     from tests.upnp.conftest import Scripted, ScriptedGateway
 
-from tests.upnp.real_routers import ADD, ANY, DELETE, GET, HOST, LIST, WANTED, YES, entry, opens
+from tests.upnp.real_routers import ADD, ANY, DELETE, GET, HOST, LIST, WANTED, YES, entry, opens, row
 
 BARE_500 = http(b"", "500 Internal Server Error")
 WITHOUT_CODE = http(b"<Envelope><Fault><errorCode></errorCode></Fault></Envelope>", "500 Internal Server Error")
 ILLEGIBLE = [http(b"OK"), http(b"<ok/>"), http(b"<s:Envelope><s:Body>")]
-
-
-def row(external_port: int = 30303, **others: Any) -> dict[str, str]:
-    return {"NewExternalPort": str(external_port), "NewProtocol": "TCP", "NewRemoteHost": ""} | entry(**others)
 
 
 def leases(gateway: "ScriptedGateway", action: str = ADD) -> list[str]:
@@ -207,52 +202,3 @@ def test_where_another_port_is_had_at_a_renewal_the_former_entry_is_deleted(
     assert opens(mapper, wan).external_port == 20001
     assert b"<NewExternalPort>30303<" in gateway.requests[gateway.heard.index(DELETE)]
     assert mapper.held == 1
-
-
-# A yes that comes too late.
-
-
-class LateAnswers(WanConnection):
-    """The actions of a gateway that does what it is asked for, and says so after the client's time limit."""
-
-    def add(self, *arguments: Any) -> None:
-        super().add(*arguments)
-        raise GatewayTimeout("no answer in time")
-
-    def add_any(self, *arguments: Any) -> int:
-        super().add_any(*arguments)
-        raise GatewayTimeout("no answer in time")
-
-
-def test_an_entry_that_the_table_shows_is_granted_though_the_yes_came_too_late(
-    mapper: PortMapper, scripted: "Scripted"
-) -> None:
-    wan, gateway = scripted({GET: [714, entry()], ADD: [YES]})
-    assert opens(mapper, LateAnswers(wan.soap)) == Grant(30303, 600)
-    assert DELETE not in gateway.heard
-
-
-def test_a_renewal_whose_yes_came_too_late_is_one_where_the_table_shows_it(
-    mapper: PortMapper, scripted: "Scripted"
-) -> None:
-    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
-    wan, gateway = scripted({GET: [entry(lease=290), entry()], ADD: [YES]})
-    assert opens(mapper, LateAnswers(wan.soap)) == Grant(30303, 600)
-    assert DELETE not in gateway.heard
-
-
-def test_where_the_table_does_not_show_the_entry_a_late_answer_is_a_timeout(
-    mapper: PortMapper, scripted: "Scripted"
-) -> None:
-    wan, gateway = scripted({GET: [714], ADD: [YES], DELETE: [YES]})
-    with pytest.raises(GatewayTimeout):
-        opens(mapper, LateAnswers(wan.soap))
-    assert gateway.heard[-1] == DELETE
-    assert mapper.held == 0
-
-
-def test_a_port_that_the_gateway_chose_and_told_too_late_is_found_in_its_table(
-    mapper: PortMapper, scripted: "Scripted"
-) -> None:
-    wan, _ = scripted({GET: [714, entry()], ADD: [606], ANY: [{"NewReservedPort": "5001"}], LIST: [row(5001), 713]})
-    assert opens(mapper, LateAnswers(wan.soap)) == Grant(5001, 600)

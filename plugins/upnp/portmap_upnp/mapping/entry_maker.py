@@ -18,6 +18,7 @@ from portmap.model import Grant, Protocol
 from portmap_upnp.control import upnp_errors as code
 from portmap_upnp.control.soap import ErrorWithoutCode, Unreadable
 from portmap_upnp.control.wan_connection import MAX_LEASE, PortMappingEntry, WanActions
+from portmap_upnp.mapping.granted_leases import GrantedLeases
 from portmap_upnp.mapping.lease_choice import LeaseChoice
 from portmap_upnp.mapping.ownership import Owner, OwnershipRule
 from portmap_upnp.mapping.port_forward import MappingRequest, PortForward, PortTaken, granted
@@ -40,14 +41,14 @@ class EntryMaker:
         self.held: dict[tuple[Protocol, int], PortForward] = {}
         """By (protocol, external port): what is ours, or may be."""
         self._adopted: set[tuple[Protocol, int]] = set()  # made by other programs
-        self._granted: dict[tuple[Protocol, int], tuple[int, int]] = {}  # lifetimes asked for and granted
+        self._granted = GrantedLeases()
         self.learn_anew()
 
     def learn_anew(self) -> None:
         """Drop what was learnt of how the gateway behaves: it was found anew, and may be another one, or updated."""
         self.table = TableReader()
         self._leases = LeaseChoice()
-        self._renewals_extend = False
+        self._granted.learn_anew()
 
     def make(self, wan: WanActions, request: MappingRequest) -> Grant:
         """Make or extend the entry for just this external port.
@@ -143,9 +144,12 @@ class EntryMaker:
         except NATError as error:
             if was_held and not isinstance(error, _MAY_BE_YES):
                 raise
-            if not self._clean_up(wan, forward, error, keep=was_held):
+            if not self._clean_up(wan, forward, error, before, keep=was_held):
                 raise
             asked = self._leases.asked
+        else:
+            if (lifetime := self._granted.known_renewal(forward.key, before, asked)) is not None:
+                return Grant(forward.external_port, lifetime)
         return self._confirm_or_clean_up(wan, request, before, asked)
 
     def _confirm_or_clean_up(self, wan: WanActions, request: MappingRequest, before: Reading, asked: int) -> Grant:
@@ -155,26 +159,35 @@ class EntryMaker:
             raise
         except NATError as error:
             if before.entry is None or isinstance(error, NoEffect):
-                self._clean_up(wan, request.forward, error)
+                self._clean_up(wan, request.forward, error, before)
             raise
-        self._granted[request.forward.key] = asked, grant.lifetime
+        self._granted.note(request.forward.key, asked, grant.lifetime)
         return grant
 
-    def _clean_up(self, wan: WanActions, forward: PortForward, error: NATError, *, keep: bool = False) -> bool:
+    def _clean_up(
+        self, wan: WanActions, forward: PortForward, error: NATError, before: Reading, *, keep: bool = False
+    ) -> bool:
         """Delete what an unconfirmed request may have made, unless we had it before. Raises Refused where that fails:
         no other port is tried.
 
-        Whether it was made after all: the answer may have been a yes, and the table shows the entry.
+        Whether it was made after all: the answer may have been a yes, and the table shows the entry. Where there was no
+        answer, the request may have been lost: then the entry has to be new, or its lease extended.
         """
+        since = Reading() if isinstance(error, Unreadable) else before
         try:
-            entry = self.table.look(wan, forward).entry
-            if isinstance(error, _MAY_BE_YES) and entry and entry.enabled and self._rule.leads_here(forward, entry):
+            listed = self.table.look(wan, forward)
+            leads_here = listed.entry is not None and self._rule.leads_here(forward, listed.entry)
+            is_right = listed.is_right(since, self._leases.asked, self._granted.last(forward.key))
+            if isinstance(error, _MAY_BE_YES) and leads_here and is_right:
                 return True
-            if entry is not None and not self._rule.leads_here(forward, entry):
+            if listed.entry is not None and not leads_here:
                 self.held.pop(forward.key, None)
             elif not keep:
                 self._delete(wan, forward)
         except NATError as failure:
+            if keep:
+                _log.debug("whether %s was renewed cannot be read: %s", forward, failure)
+                return False
             _log.warning("%s may be left at the gateway, for it could not be deleted: %s", forward, failure)
             if isinstance(error, NoEffect):
                 raise Refused(f"{error}; what it may have made could not be deleted: {failure}") from failure
@@ -183,18 +196,14 @@ class EntryMaker:
     def _confirm(self, wan: WanActions, request: MappingRequest, before: Reading, asked: int) -> Grant:
         """Read the entry back, and insist until it is as it should be. Raises Conflict, and Refused for no effect."""
         forward = request.forward
-        if (lifetime := self._known_renewal(forward, before, asked)) is not None:
-            return Grant(forward.external_port, lifetime)
         listed = self._read_back(wan, forward)
-        if before.entry and listed.entry and before.entry.lease and listed.entry.lease > before.entry.lease:
-            self._renewals_extend = True
+        self._granted.note_renewal(before, listed)
         if listed.known and listed.entry is None:
             with suppress(Unreadable):  # the table is read next
                 self._add(wan, request)
             asked = self._leases.asked
             listed = self._read_back(wan, forward)
-        whole = self._granted.get(forward.key, (0, 0))[1]
-        if listed.known and not listed.is_right(before, asked, whole):
+        if listed.known and not listed.is_right(before, asked, self._granted.last(forward.key)):
             self._delete(wan, forward, keep=True)
             with suppress(Unreadable):  # the table is read next
                 self._add(wan, request)
@@ -208,17 +217,6 @@ class EntryMaker:
             message = f"the gateway said yes to {forward}, but lists {what}; restart it, or map the port by hand"
             raise NoEffect(message, code=code.NO_SUCH_ENTRY)
         return Grant(forward.external_port, granted(asked, listed.entry.lease))
-
-    def _known_renewal(self, forward: PortForward, before: Reading, asked: int) -> int | None:
-        """The lifetime that a renewal gives, where this gateway is known to extend leases, and extended the last one.
-
-        A renewal comes when 3/8 to 1/2 of the lease is left (RFC 6887 §11.2.1); under a third, the last had no effect.
-        """
-        was_asked, lifetime = self._granted.get(forward.key, (0, 0))
-        entry = before.entry
-        if entry is None or not (self._renewals_extend and entry.enabled and was_asked == asked):
-            return None
-        return lifetime if lifetime and entry.lease * 3 > lifetime else None
 
     def _ask(self, wan: WanActions, request: MappingRequest, before: PortMappingEntry | None) -> int:
         """Ask for the entry, and answer with the lease asked for. Our own old entry may stand in the way (718)."""
