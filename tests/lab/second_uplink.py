@@ -37,13 +37,17 @@ def plug_in_second(lab: Lab, way: Way = Way.WORSE, **options: str) -> Router:
 
 
 def plug_in_twin(lab: Lab) -> Router:
-    """The second router has the same address inside as the first one, and the host is at `TWIN` there."""
+    """The second router has the same address inside as the first one, and the host is at `TWIN` there.
+
+    The host sends no ICMP: where an answer comes when its socket is closed, the kernel says so by the routes, and that
+    is no packet of the program.
+    """
     router = plug_in_second(lab)
     router.stop()
     router.ip(f"addr del {OTHER_LAN}/24 dev lan", f"addr add {LAN}/24 dev lan")
     router.lan = LAN
     lab.lan.ip(f"addr del {OTHER_HOST}/24 dev {OTHER}", f"addr add {TWIN}/24 dev {OTHER}")
-    lab.lan.ip(f"route add default via {LAN} dev {OTHER} metric 200")
+    lab.lan.ip(f"route add default via {LAN} dev {OTHER} metric 200", "rule add pref 1 ipproto icmp unreachable")
     router.start_miniupnpd()
     return router
 

@@ -30,6 +30,7 @@ LEFT_OUT = "tests/loop/test_memory.py"  # measures memory; takes longer than all
 MODULES = {
     "core/portmap/loop/lease.py": "tests/loop",
     "core/portmap/loop/lease_manager.py": "tests/loop",
+    "core/portmap/loop/mapping_check.py": "tests/loop",
     "core/portmap/loop/pairing.py": "tests/loop",
     "core/portmap/loop/loop.py": "tests/loop",
     "core/portmap/loop/gateway_state.py": "tests/loop",
@@ -47,6 +48,12 @@ MODULES = {
     "tests/upnp/test_lifetimes.py tests/upnp/test_old_address.py tests/upnp/test_deletion.py "
     "tests/upnp/test_opening.py tests/upnp/test_gateway_session.py tests/upnp/test_external_address.py "
     "tests/upnp/test_real_routers_ports.py",
+    "plugins/upnp/portmap_upnp/mapping/entry_maker.py": "tests/upnp/test_port_mapper.py tests/upnp/test_read_back.py "
+    "tests/upnp/test_lifetimes.py tests/upnp/test_old_address.py tests/upnp/test_deletion.py "
+    "tests/upnp/test_late_answers.py tests/upnp/test_real_routers.py tests/upnp/test_real_routers_leases.py "
+    "tests/upnp/test_real_routers_ports.py",
+    "plugins/upnp/portmap_upnp/mapping/granted_leases.py": "tests/upnp/test_granted_leases.py",
+    "plugins/upnp/portmap_upnp/discovery/discover.py": "tests/upnp/test_discovery.py",
     "plugins/upnp/portmap_upnp/mapping/ownership.py": "tests/upnp/test_ownership.py tests/upnp/test_ownership_probe.py "
     "tests/upnp/test_other_client.py",
     "core/portmap/publishers/convergence.py": "tests/publishers/test_convergence.py",
@@ -113,8 +120,9 @@ def _faults(copy: Path, module: str, each: int, seed: int) -> Iterator[Fault]:
     """Try so many faults of one module."""
     config, session = copy / "mutants.toml", copy / "mutants.sqlite"
     session.unlink(missing_ok=True)
-    tests = " ".join(path for path in MODULES[module].split() if (copy / path).exists())
-    command = f"{sys.executable} -m pytest -q -x -p no:cacheprovider -p no:randomly --ignore {LEFT_OUT} {tests}"
+    command = (
+        f"{sys.executable} -m pytest -q -x -p no:cacheprovider -p no:randomly --ignore {LEFT_OUT} {MODULES[module]}"
+    )
     timeout = max(TIMEOUT, PATIENCE * _seconds_without_fault(copy, command))
     config.write_text(
         "[cosmic-ray]\n"
