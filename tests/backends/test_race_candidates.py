@@ -169,7 +169,7 @@ def test_a_backend_that_is_broken_or_needs_an_argument_or_has_no_preference_take
         EntryPoint("static", "portmap_extip:ExtIp", BACKENDS),
         EntryPoint("any", "portmap.backends.any.backend:AnyBackend", BACKENDS),
         EntryPoint("scripted", "portmap.testing.scripted:ScriptedBackend", BACKENDS),
-        EntryPoint("protonvpn", "portmap_natpmp:ProtonVpn", BACKENDS),
+        EntryPoint("protonvpn", "portmap_natpmp.protonvpn:ProtonVpn", BACKENDS),
     ]
     assert loaded_names(installed_candidates(Catalogue(BACKENDS, entries), without=AnyBackend)) == []
 

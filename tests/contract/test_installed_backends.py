@@ -21,7 +21,8 @@ from portmap.testing.contract.network_audit import network_calls_of
 from portmap.testing.contract.static import TIMEOUT
 from portmap_extip import ExtIp, Interface
 from portmap_extip.hostname import Hostname
-from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
+from portmap_natpmp import NatPmp, Timeouts
+from portmap_natpmp.protonvpn import ProtonVpn
 from portmap_pcp import Pcp, Settings
 from portmap_punch import Punch
 from portmap_punch.argument import Argument

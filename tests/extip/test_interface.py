@@ -104,7 +104,7 @@ def test_what_is_no_interfaces_name_is_refused(argument: str) -> None:
 
 
 def test_a_system_that_cannot_be_asked_is_told_when_the_spec_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portmap_extip.interface.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "netifaces", None)
     with pytest.raises(SpecError, match=r"install portmap-nat\[gateway\]"):
         reader("darwin")
 

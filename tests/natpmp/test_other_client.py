@@ -9,8 +9,9 @@ from tests.natpmp.packets import GRANT, HERE
 
 from portmap.errors import Refused
 from portmap.model import Address, Protocol
-from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
+from portmap_natpmp import NatPmp, Timeouts
 from portmap_natpmp.mapped_host import check_is_seen_as
+from portmap_natpmp.protonvpn import ProtonVpn
 
 if TYPE_CHECKING:
     from tests.natpmp.conftest import MakePeer, Peer

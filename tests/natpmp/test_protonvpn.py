@@ -17,7 +17,8 @@ from portmap.loop.policy import OnConflict
 from portmap.model import Grant, Protocol
 from portmap.session.session import Session
 from portmap.testing import Quirks, Router, loopback_address
-from portmap_natpmp import NatPmp, ProtonVpn, Timeouts
+from portmap_natpmp import NatPmp, Timeouts
+from portmap_natpmp.protonvpn import ProtonVpn
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 HERE = IPv4Address("127.0.0.1")

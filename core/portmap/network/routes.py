@@ -39,7 +39,7 @@ def default_gateways(interface: str | None = None) -> list[IPv4Address]:
     if interface is not None:
         return interfaces.default_gateways(interface)
     try:
-        table = _ROUTES.read_text(encoding="ascii", errors="replace")
+        table = _ROUTES.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return _gateways_by_netifaces()
     return parse_routes(table)
@@ -92,7 +92,7 @@ def network_of(address: IPv4Address, interface: str | None = None) -> IPv4Networ
     Where the system does not tell its routes: the 256 addresses around our own address there.
     """
     try:
-        table = _ROUTES.read_text(encoding="ascii", errors="replace")
+        table = _ROUTES.read_text(encoding="utf-8", errors="replace")
         networks = parse_connected_networks(table, interface=interface)
     except OSError:
         try:
@@ -116,7 +116,7 @@ def default_gateways6(interface: str | None = None) -> list[IPv6Address]:
     if interface is not None:
         return interfaces.default_gateways6(interface)
     try:
-        table = _ROUTES6.read_text(encoding="ascii", errors="replace")
+        table = _ROUTES6.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return _gateways6_by_netifaces()
     return parse_routes6(table)

@@ -9,11 +9,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from portmap.errors import SpecError
 
-_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # RFC 1123 §2.1, RFC 1035 §2.3.1
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1123 §2.1, RFC 1035 §2.3.1
 _LONGEST = 253  # RFC 1035 §2.3.4: 255 octets on the wire
-_NUMBER = re.compile(
-    r"[0-9]+|0[xX][0-9A-Fa-f]*"
-)  # such a last label makes it an address: WHATWG URL, "ends in a number"
+_NUMBER = r"[0-9]+|0[xX][0-9A-Fa-f]*"  # such a last label makes it an address: WHATWG URL, "ends in a number"
 
 
 def parse(argument: str | None) -> IPv4Address | IPv6Address | str:
@@ -33,8 +31,8 @@ def _is_name(text: str) -> bool:
     return (
         len(name) <= _LONGEST
         and len(labels) > 1
-        and all(map(_LABEL.fullmatch, labels))
-        and not _NUMBER.fullmatch(labels[-1])
+        and all(re.fullmatch(_LABEL, label) for label in labels)
+        and not re.fullmatch(_NUMBER, labels[-1])
     )
 
 

@@ -8,7 +8,6 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import ClassVar, TypeAlias
 
@@ -18,7 +17,7 @@ from portmap.model import Address, Grant, Kind, Scope, scope_of
 
 AddressesOf: TypeAlias = Callable[[str], Sequence[Address]]
 
-_NAME = re.compile(r"[^\s/:@]{1,255}")  # Linux: up to 15 without white space, / and : (net/core/dev.c); Windows: longer
+_NAME = r"[^\s/:@]{1,255}"  # Linux: up to 15 without white space, / and : (net/core/dev.c); Windows: longer
 _MOST_NAMED = 16  # interfaces; a host of containers has hundreds
 
 
@@ -38,7 +37,7 @@ class Interface:
         """An interface's name. Raises SpecError for what cannot be one, and where the system cannot be asked."""
         if not argument:
             raise SpecError("if needs an interface: write if:eth0 with the name of your own")
-        if not argument.isprintable() or not _NAME.fullmatch(argument):
+        if not argument.isprintable() or not re.fullmatch(_NAME, argument):
             raise SpecError("if: this is no interface's name: write if:eth0")
         return cls(argument, reader())
 
@@ -86,8 +85,11 @@ def reader(platform: str = sys.platform) -> AddressesOf:
     """How to learn an interface's addresses here. Raises SpecError where there is no way."""
     if platform == "linux":
         return importlib.import_module("portmap_extip.linux_addresses").addresses_of  # type: ignore[no-any-return]
-    if find_spec("netifaces") is None:
-        raise SpecError("if needs netifaces on this system: write extip:ADDRESS, or install portmap-nat[gateway]")
+    try:
+        importlib.import_module("netifaces")
+    except ModuleNotFoundError as error:
+        text = "if needs netifaces on this system: write extip:ADDRESS, or install portmap-nat[gateway]"
+        raise SpecError(text) from error
     return _addresses_by_netifaces
 
 

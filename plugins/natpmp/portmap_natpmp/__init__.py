@@ -14,6 +14,5 @@ results        result code -> error; pure
 
 from portmap.wire import Timeouts
 from portmap_natpmp.backend import NatPmp
-from portmap_natpmp.protonvpn import ProtonVpn
 
-__all__ = ["NatPmp", "ProtonVpn", "Timeouts"]
+__all__ = ["NatPmp", "Timeouts"]

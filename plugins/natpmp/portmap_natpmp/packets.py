@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     # py-natpmp 0.2.5 writes "\." in a plain string. Python says so whenever it compiles the file, that is on the
     # first import after an installation, as DeprecationWarning (3.11) or SyntaxWarning; nothing depends on it.
     for category in (DeprecationWarning, SyntaxWarning):
-        warnings.filterwarnings("ignore", r".*invalid escape sequence", category)
+        warnings.simplefilter("ignore", category)
     import natpmp
 
 PORT: int = natpmp.NATPMP_PORT

@@ -8,7 +8,7 @@ to 2.0 does so.
 
 from portmap.errors import Garbled
 from portmap_pcp.natpmp_address import read_announced_epoch
-from portmap_pcp.packets import ANNOUNCE_PORT, ANSWER, HEADER, NATPMP_VERSION, VERSION, Announce
+from portmap_pcp.packets import ANNOUNCE_OPCODE, ANNOUNCE_PORT, ANSWER, HEADER, NATPMP_VERSION, VERSION
 
 GROUP, GROUP6 = "224.0.0.1", "ff02::1"  # all nodes of the link: §14.1.1
 ANNOUNCED_AT = ((GROUP, ANNOUNCE_PORT),)
@@ -22,6 +22,6 @@ def read_announcement(datagram: bytes) -> int:
     if len(datagram) < HEADER.size:
         raise Garbled(f"the announcement has {len(datagram)} bytes, fewer than {HEADER.size}")
     version, opcode, result, _, epoch = HEADER.unpack_from(datagram)
-    if (version, opcode, result) != (VERSION, ANSWER | Announce.opcode, 0):
+    if (version, opcode, result) != (VERSION, ANSWER | ANNOUNCE_OPCODE, 0):
         raise Garbled(f"version {version}, opcode {opcode}, result {result} announces nothing")
     return int(epoch)

@@ -8,7 +8,7 @@ from portmap.model import Address
 
 _TRY = "write the gateway's address, as in pcp:192.168.1.1 or pcp:fe80::1%eth0"
 _BROADCAST = IPv4Address("255.255.255.255")
-_ZONE = re.compile(r"[\w.@:-]{1,64}", re.ASCII)  # an interface's name, as systems have them, or its number
+_ZONE = r"(?a:[\w.@:-]{1,64})"  # an interface's name, as systems have them, or its number
 
 
 def parse_gateway(argument: str) -> Address:
@@ -38,7 +38,7 @@ def _judge(address: Address) -> Address:
     if isinstance(address, IPv6Address) and bool(address.scope_id) != address.is_link_local:
         what = "has a zone, which only link-local addresses have" if address.scope_id else "lacks its zone"
         raise SpecError(f"the gateway's address {what}: {_TRY}")
-    if isinstance(address, IPv6Address) and not _ZONE.fullmatch(address.scope_id or "none"):
+    if isinstance(address, IPv6Address) and not re.fullmatch(_ZONE, address.scope_id or "none"):
         raise SpecError(f"the gateway's address has a zone that is no interface's name: {_TRY}")
     return address
 

@@ -174,7 +174,7 @@ class Client(Generic[A]):
 
     def _ask_exactly(self, server: A, question: Map, host: MappedHost) -> Mapped:
         try:
-            return self._ask(server, replace(question, options=(*question.options, PREFER_FAILURE)), host)
+            return self._ask(server, question._replace(options=(*question.options, PREFER_FAILURE)), host)
         except Refused as error:
             if error.code != UNSUPPORTED_OPTION:
                 raise

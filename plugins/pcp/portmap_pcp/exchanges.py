@@ -1,7 +1,6 @@
 """The questions to one PCP server, each with its time; nothing is remembered, so any thread may ask."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from os import urandom
 from random import SystemRandom
 from typing import Generic, TypeVar
@@ -60,9 +59,9 @@ class Exchanges(Generic[A]):
         """
         ours, nonce = self.own_address(server), urandom(NONCE_LENGTH)
         probe = Map(ours, nonce, protocol, SystemRandom().choice(_PROBE_PORTS), external_port, None, _PROBE_LIFETIME)
-        answer = self.ask(server, ours, replace(probe, options=(PREFER_FAILURE,))).answer
+        answer = self.ask(server, ours, probe._replace(options=(PREFER_FAILURE,))).answer
         if isinstance(answer, Mapped):
-            self.ask(server, ours, replace(probe, external_port=0, lifetime=0))
+            self.ask(server, ours, probe._replace(external_port=0, lifetime=0))
             return answer.external_port == external_port
         if isinstance(answer, Refusal) and answer.result == CANNOT_PROVIDE_EXTERNAL:
             return False

@@ -15,7 +15,7 @@ from portmap_pcp.packets import NONCE_LENGTH
 Owner: TypeAlias = tuple[Address, Address, Protocol, int]
 """Server, the address that the mapping leads to, protocol and internal port."""
 
-_TOKEN = re.compile(rf"[0-9a-f]{{{2 * NONCE_LENGTH}}}", re.ASCII)
+_TOKEN = rf"[0-9a-f]{{{2 * NONCE_LENGTH}}}"
 
 
 class Nonces:
@@ -30,7 +30,7 @@ class Nonces:
         A token that another server or another address of ours knows already is not used again: §11.2.
         """
         if owner not in self._nonces:
-            remembered = bytes.fromhex(token) if _TOKEN.fullmatch(token) else b""
+            remembered = bytes.fromhex(token) if re.fullmatch(_TOKEN, token) else b""
             used = not remembered or remembered in self._nonces.values()
             self._nonces[owner] = urandom(NONCE_LENGTH) if used else remembered
         return self._nonces[owner]

@@ -6,9 +6,8 @@ maybe clear. Addresses are IPv6 on the wire, IPv4 as ::ffff:a.b.c.d (§5); here 
 """
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from portmap.errors import Garbled
 from portmap.model import Address, Protocol
@@ -22,6 +21,7 @@ VERSION = 2
 NATPMP_VERSION = 0
 UNSUPPORTED_VERSION = 1  # the result code, in PCP (§7.4) and in NAT-PMP (RFC 6886 §3.5)
 ANSWER = 0x80  # the R bit: §7.1
+ANNOUNCE_OPCODE, _MAP_OPCODE = 0, 1  # §19.2
 HEADER = struct.Struct("!BBxBII12x")  # version, R and opcode, result, lifetime, epoch: §7.2
 
 _REQUEST = struct.Struct("!BBxxI16s")  # version, opcode, lifetime, client address: §7.1
@@ -59,39 +59,36 @@ class Refusal(NamedTuple):
     has_nonce: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NatPmpOnly:
+class NatPmpOnly(NamedTuple):
     """The server speaks NAT-PMP, PCP's version 0, and nothing newer (RFC 6887 §9 and appendix A)."""
+
+    version: int = NATPMP_VERSION
 
 
 No: TypeAlias = Refusal | NatPmpOnly
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(NamedTuple):
     """Are you there, and for how long? §14.1."""
 
-    opcode: ClassVar[int] = 0
     client: Address
 
     def to_bytes(self) -> bytes:
         """The request on the wire: 24 bytes."""
-        return _REQUEST.pack(VERSION, self.opcode, 0, to_wire(self.client))
+        return _REQUEST.pack(VERSION, ANNOUNCE_OPCODE, 0, to_wire(self.client))
 
     def read(self, datagram: bytes) -> Announced | No:
         """The datagram as an answer to this request. Raises Garbled if it is none."""
-        head = _read_head(datagram, self.opcode)
+        head = _read_head(datagram, ANNOUNCE_OPCODE)
         return Announced(head.epoch) if isinstance(head, _Head) and not head.result else _no(head)
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(NamedTuple):
     """Open a port or extend the lease, with lifetime 0 shut it: §11.1 and §15.1.
 
     External port 0 and no address mean: you choose. The internal port must not be 0: that would be all our host's.
     """
 
-    opcode: ClassVar[int] = 1
     client: Address
     nonce: bytes
     protocol: Protocol
@@ -103,7 +100,7 @@ class Map:
 
     def to_bytes(self) -> bytes:
         """The request on the wire: 60 bytes and the options."""
-        head = _REQUEST.pack(VERSION, self.opcode, self.lifetime, to_wire(self.client))
+        head = _REQUEST.pack(VERSION, _MAP_OPCODE, self.lifetime, to_wire(self.client))
         suggested = to_wire(self.external_ip or type(self.client)(0))
         body = _MAP.pack(self.nonce, _IANA[self.protocol], self.internal_port, self.external_port, suggested)
         return head + body + b"".join(option.to_bytes() for option in self.options)
@@ -113,7 +110,7 @@ class Map:
 
         A refusal may end after its header; where it goes on it has to be for this mapping, too.
         """
-        head = _read_head(datagram, self.opcode)
+        head = _read_head(datagram, _MAP_OPCODE)
         if not isinstance(head, _Head):
             return head
         body = datagram[HEADER.size :]

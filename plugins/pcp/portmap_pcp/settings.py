@@ -2,17 +2,16 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from portmap.network.routes import is_on_link
 from portmap.wire import Peer, Timeouts, boottime
 from portmap_pcp.packets import PORT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """An announcement received at one of `announced_at` is verified after `random()` times `spread` seconds.
 
     RFC 6887 §8.5 has up to 5 seconds, for networks larger than any home router serves. `announced_at` None: where PCP
@@ -21,7 +20,7 @@ class Settings:
     """
 
     port: int = PORT
-    timeouts: Timeouts = Timeouts()  # noqa: RUF009  # frozen
+    timeouts: Timeouts = Timeouts()
     clock: Callable[[], float] = boottime
     announced_at: Sequence[Peer] | None = None
     spread: float = 0.25

@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from portmap.backends.declarations import preference_of
 from portmap.backends.load import IPV6_CONSTRUCTOR
@@ -197,8 +196,7 @@ def listed_ipv6_candidates(
     return candidates
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """A member of a list, loaded."""
 
     spec: Spec

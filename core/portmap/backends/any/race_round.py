@@ -13,11 +13,10 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from portmap.backends.any.candidates import Candidate
 from portmap.backends.nat import Nat
@@ -48,15 +47,13 @@ _BUSY = "has not come back from an earlier call"
 _log = logging.getLogger("portmap.race")
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Loaded(NamedTuple):
     """A candidate is loaded, or its loading has failed."""
 
     candidate: Candidate
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
+class _Answered(NamedTuple):
     """A candidate has answered; `at` in seconds of the monotonic clock."""
 
     candidate: Candidate
