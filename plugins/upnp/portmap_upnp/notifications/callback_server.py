@@ -36,6 +36,8 @@ class CallbackServer:
         self.sock = socket.create_server((str(us), 0), backlog=_BACKLOG)
         """To wait on."""
         self.sock.setblocking(False)
+        if hasattr(socket, "TCP_QUICKACK"):  # an event is acknowledged with our answer
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         use_interface(self.sock, interface)  # an accepted connection is bound to it as well
 
     @property
@@ -82,6 +84,8 @@ def _receive(visitor: socket.socket, line: Waiter) -> bytes:
                 end = end or _expected_length(request, begin)
                 if not end or len(request) < end:
                     line.wait(timeout=_MOMENT)  # bytes that drip are read together
+        if hasattr(socket, "TCP_CORK"):  # the answer and the end in one packet
+            visitor.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         visitor.send(_THANKS)
     except OSError as error:
         _log.debug("an event was not delivered: %s", error)
