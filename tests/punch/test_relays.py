@@ -27,15 +27,13 @@ def test_a_new_peer_takes_the_place_of_the_one_that_was_silent_for_longest_where
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def work() -> None:
-        with socket.socket() as lowest_free:
-            most = lowest_free.fileno() + 2 + RESERVED
-        monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
-        relay = UdpRelay(asyncio.get_running_loop(), (HERE, 9), lambda _datagram, _peer: None)
-        for number in (1, 2, 1, 3):
-            relay.deliver(b"hello", peer(number))
-            await asyncio.sleep(0.01)
-        assert set(relay._sockets) == {peer(1), peer(3)}
-        relay.close()
+        with closing(UdpRelay(asyncio.get_running_loop(), (HERE, 9), lambda _datagram, _peer: None)) as relay:
+            for number in (1, 2, 1):
+                relay.deliver(b"hello", peer(number))
+                await asyncio.sleep(0.01)
+            monkeypatch.setattr(resource, "getrlimit", lambda _: (RESERVED, RESERVED))  # none is left to relays
+            relay.deliver(b"hello", peer(3))
+            assert set(relay._sockets) == {peer(1), peer(3)}
 
     in_a_loop(work())
 

@@ -106,7 +106,7 @@ def test_relays_leave_descriptors_to_the_rest_of_the_process(monkeypatch: pytest
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
         with listener, socket.create_server(("127.0.0.1", 0)) as application:
-            monkeypatch.setattr(resource, "getrlimit", lambda _: (listener.fileno() + RESERVED, 4096))
+            monkeypatch.setattr(resource, "getrlimit", lambda _: (RESERVED, 4096))  # none is left to relays
             serving = asyncio.create_task(TcpRelay(listener, application.getsockname()).serve())
             with socket.create_connection(listener.getsockname()) as peer:
                 peer.setblocking(False)
