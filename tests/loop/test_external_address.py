@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.loop.scripted_loop import DNS, FOREVER, TCP, UDP, WEB, Readable, calls, mapping_events, play, seconds, wanted
 
+from portmap.errors import GatewayTimeout
 from portmap.events import (
     ExternalIPChanged,
     ExternalIPFailed,
@@ -139,6 +140,27 @@ def test_a_mapping_that_alone_is_missing_is_opened_again_and_no_other_is_said_to
     assert backend.lost
     assert not told.of("mapping.lost")
     assert seconds(told, "mapping.removed") == [190, 190]
+
+
+class FallsSilent(LosesOne):
+    """A gateway that loses the first mapping, and answers no second look at that moment."""
+
+    looks = 0
+
+    @hookimpl
+    def has_mapping(self, protocol: Protocol, external_port: int, internal_port: int) -> bool:
+        there = super().has_mapping(protocol, external_port, internal_port)
+        self.looks += 1
+        if self.looks == 2:
+            raise GatewayTimeout("no answer to the second look")
+        return there
+
+
+def test_a_mapping_that_is_missing_at_a_gateway_that_falls_silent_has_everything_asked_for_again() -> None:
+    backend = FallsSilent()
+    play(backend, wanted(WEB, DNS), end=121)
+    assert calls(backend) == [0, 0, 120, 120]
+    assert calls(backend, "external_ip") == [0, 60, 120]
 
 
 def test_where_the_table_can_be_read_a_mapping_is_looked_up_and_not_asked_for() -> None:
