@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 
 import pytest
-from tests.host.conftest import OTHER_GATEWAY, WEB, Make
+from tests.host.conftest import OTHER_GATEWAY, WEB, Make, answering
 
 from portmap.host.claims import Claim, PortClaims
 from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
@@ -166,18 +166,8 @@ def test_nonsense_is_passed_over(make: Make, nonsense: bytes) -> None:
 
 @pytest.mark.parametrize("answer", [b"{", b"[]", b"[70000, '']", b'["443", ""]', b"[443, 5]", b"[443]", b"5", b"\xff"])
 def test_an_answer_that_makes_no_sense_is_no_claim(make: Make, answer: bytes) -> None:
-    mailbox = Mailbox(listed=True)
-
-    def serve() -> None:
-        while (question := mailbox.receive(5)) and question.text != b"end":
-            mailbox.send(answer, question.address)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    found = make().other_holder(OTHER_GATEWAY)
-    Neighbours().tell(b"end")
-    thread.join(10)
-    mailbox.close()
+    with answering(answer):
+        found = make().other_holder(OTHER_GATEWAY)
     assert found is None
 
 

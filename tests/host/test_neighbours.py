@@ -5,13 +5,12 @@ import os
 import socket
 import sys
 import tempfile
-import threading
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from tests.host.conftest import OTHER_GATEWAY, WEB, Make
+from tests.host.conftest import OTHER_GATEWAY, WEB, Make, answering
 
 from portmap.host import neighbours
 from portmap.host.neighbours import Mailbox, Message, Neighbours, Sender
@@ -85,19 +84,8 @@ class LateMailbox(Mailbox):
 
 
 def test_what_another_socket_answers_than_those_that_were_asked_does_not_count(make: Make) -> None:
-    asked, other_user = Mailbox(listed=True), Mailbox(listed=False)
-
-    def serve() -> None:
-        while (question := asked.receive(5)) and question.text != b"end":
-            other_user.send(b'[443, ""]', question.address)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    found = make().other_holder(OTHER_GATEWAY)
-    Neighbours().tell(b"end")
-    thread.join(10)
-    asked.close()
-    other_user.close()
+    with closing(Mailbox(listed=False)) as other_user, answering(b'[443, ""]', other_user):
+        found = make().other_holder(OTHER_GATEWAY)
     assert found is None
 
 

@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint
 from typing import Protocol
 
 import pytest
+from tests.loading.acme import source
 
 from portmap.backends.load import load
 from portmap.errors import PluginError, SpecError
@@ -12,25 +13,7 @@ from portmap.hookspecs import BACKENDS, PUBLISHERS
 from portmap.loading.catalog import Catalogue, Plugin
 from portmap.syntax.plugin_specs import Spec, parse_spec
 
-GOOD = """
-from ipaddress import IPv4Address
-from portmap import Grant, Kind, hookimpl
-
-class Acme:
-    kind = Kind.LOOP
-    @classmethod
-    def from_argument(cls, argument):
-        return cls()
-    @hookimpl
-    def external_ip(self):
-        return IPv4Address("1.2.3.4")
-    @hookimpl
-    def add_mapping(self, internal_port):
-        return Grant(internal_port, 600)
-    @hookimpl
-    def delete_mapping(self):
-        pass
-"""
+GOOD = source()
 ACME = "[portmap.backends]\nacme = acme_nat:Acme\n"
 
 

@@ -1,5 +1,6 @@
 """A gateway's yes that comes too late, and a request that is lost: what the table shows decides."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,29 +51,25 @@ class LostRequests(WanConnection):
         raise GatewayTimeout("no answer in time")
 
 
+def opened(mapper: PortMapper, scripted: "Scripted") -> None:
+    """Whether the gateway extends leases is not known."""
+    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+
+
 def opened_and_renewed(mapper: PortMapper, scripted: "Scripted") -> None:
     """The gateway is known to extend leases: a renewal's yes is not read back any more."""
-    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+    opened(mapper, scripted)
     opens(mapper, scripted({GET: [entry(lease=290), entry()], ADD: [YES]})[0])
     wan, gateway = scripted({GET: [entry(lease=290)], ADD: [YES]})
     opens(mapper, wan)
     assert gateway.heard == [GET, ADD]
 
 
+@pytest.mark.parametrize("begin", [opened, opened_and_renewed])
 def test_a_renewal_that_was_lost_on_its_way_is_a_timeout_and_the_entry_stays(
-    mapper: PortMapper, scripted: "Scripted"
+    begin: Callable[[PortMapper, "Scripted"], None], mapper: PortMapper, scripted: "Scripted"
 ) -> None:
-    opened_and_renewed(mapper, scripted)
-    wan, gateway = scripted({GET: [entry(lease=290), entry(lease=286)], DELETE: [YES]})
-    with pytest.raises(GatewayTimeout):
-        opens(mapper, LostRequests(wan.soap))
-    assert DELETE not in gateway.heard
-
-
-def test_a_first_renewal_that_was_lost_on_its_way_is_a_timeout_and_the_entry_stays(
-    mapper: PortMapper, scripted: "Scripted"
-) -> None:
-    opens(mapper, scripted({GET: [714, entry()], ADD: [YES]})[0])
+    begin(mapper, scripted)
     wan, gateway = scripted({GET: [entry(lease=290), entry(lease=286)], DELETE: [YES]})
     with pytest.raises(GatewayTimeout):
         opens(mapper, LostRequests(wan.soap))

@@ -96,6 +96,12 @@ def _as_portmap_errors(location: Location, limit: int, timeout: float) -> Iterat
         raise NoGateway(f"{location.host}:{location.port} cannot be reached: {reason}") from error
 
 
+def acknowledge_with_data(sock: socket.socket) -> None:
+    """Have what is received acknowledged by the packet that is sent next, where the system can do that (tcp(7))."""
+    if hasattr(socket, "TCP_QUICKACK"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+
+
 class _TooMuchData(Exception):
     """More was received than is allowed."""
 
@@ -110,8 +116,7 @@ class _BoundedSocket(socket.socket):
 
     def __init__(self, family: socket.AddressFamily, timeout: float, allowance: int, waiter: Waiter | None) -> None:
         super().__init__(family, socket.SOCK_STREAM)
-        if hasattr(socket, "TCP_QUICKACK"):  # acknowledge with the data that follows: 3 packets a call instead of 5
-            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        acknowledge_with_data(self)  # 3 packets a call instead of 5
         self._deadline = time.monotonic() + timeout
         self._allowance = allowance
         self._waiter = waiter

@@ -142,7 +142,8 @@ class _Discovery(Generic[D]):
             match found:
                 case DeviceSeen():
                     self.likely |= {found.location.host} if found.is_gateway else frozenset()
-                    self.described |= {found.location} if found.location.host in self.likely else set()
+                    if found.location.host in self.likely:
+                        self.described.add(found.location)
                     self.look_at(found)
                 case GatewayDevice() | FirewallDevice() if self._is_likely(found):
                     return found

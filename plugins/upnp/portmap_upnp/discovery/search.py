@@ -215,8 +215,8 @@ class _RunningSearch:
         if host.is_loopback and not self._asked_loopback:
             raise Garbled("the answer came from a loopback address that was not asked")
         location = parse_location(answer.location, host, self._ours, self._search.interface)
-        if location in self._seen and self._seen[location] >= is_a_gateways:
-            return None
+        if self._seen.get(location) or (location in self._seen and not is_a_gateways):
+            return None  # else it is new, or known to be a gateway's only now
         if not proves and (not is_gateway or location.has_query):
             if self._quota.has_room_to_ask(host):
                 usual = self._search.send_times[0][1][0]

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from portmap.model import Address
 from portmap.network.interface import use_interface
 from portmap.wire.waiter import Waiter
+from portmap_upnp.http import acknowledge_with_data
 from portmap_upnp.notifications.gena import HEAD_END
 
 LIMIT = 16 * 1024  # bytes of one event; real ones have 1 KiB
@@ -36,8 +37,7 @@ class CallbackServer:
         self.sock = socket.create_server((str(us), 0), backlog=_BACKLOG)
         """To wait on."""
         self.sock.setblocking(False)
-        if hasattr(socket, "TCP_QUICKACK"):  # an event is acknowledged with our answer
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        acknowledge_with_data(self.sock)  # accepted connections, too
         use_interface(self.sock, interface)  # an accepted connection is bound to it as well
 
     @property
